@@ -1,0 +1,196 @@
+"""The secrets backends: their short names, and how one is built from the configuration."""
+
+from __future__ import annotations
+
+import os
+
+from framework.backends.base import BaseSecretsBackend
+from framework.errors import BackendError, ConfigError, FrameworkError, warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Short name -> where our class is. Others join by the entry point group `framework.backends`.
+SHORT_NAMES = {
+    "local_filesystem": "framework.backends.local_filesystem.LocalFilesystemBackend",
+}
+
+#: Class path in Airflow -> the short name of its twin here.
+AIRFLOW_TWINS = {
+    "airflow.secrets.local_filesystem.LocalFilesystemBackend": "local_filesystem",
+}
+
+_METHODS = ("get_connection", "get_conn_value", "get_variable", "get_config")
+
+
+def build(app: Any, section: str) -> Any:
+    """The custom backend that `[section] backend` and `backend_kwargs` describe, bound to the application.
+
+    Raises:
+        BackendError: the class, its kwargs or its constructor fail; names the option and never a kwarg's value.
+    """
+    answer = app.answer(section, "backend")
+    where = f"{answer.mention.origin}: [{section}] backend"
+    backend_class = find_class(str(answer.value), where)
+    kwargs, directory = _kwargs(app, section, backend_class)
+    fault: Exception | None = None
+    what = ""
+    try:
+        backend = backend_class(**kwargs)
+    except FrameworkError:
+        raise
+    except TypeError as error:
+        fault, what = error, f"TypeError: {error}" if _is_of_the_call(error) else "TypeError"
+    except Exception as error:
+        fault, what = error, type(error).__name__
+    if fault is not None:
+        raise BackendError(
+            f"{backend_class.__name__} cannot be built ({what}{_place(fault)})",
+            where=where,
+            hint=f"Check [{section}] backend_kwargs.",
+        )
+    if isinstance(backend, BaseSecretsBackend):
+        backend.bind(app.name, directory)
+    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
+        from framework.connection import Connection
+
+        backend._set_connection_class(Connection)
+    return backend
+
+
+def find_class(path: str, where: str) -> Any:
+    """The class behind a short name, an Airflow provider's class path, `import:<path>` or a dotted path.
+
+    Raises:
+        BackendError: there is none, a short name is claimed twice, or the class is no backend.
+    """
+    path = path.strip()
+    if path.startswith("import:"):
+        path = path.removeprefix("import:")
+        warn(
+            f"{where}: {path} is Airflow's own class: Airflow starts up in this process, and its failures cannot be "
+            "told from absence"
+        )
+    elif path in AIRFLOW_TWINS:
+        path = SHORT_NAMES[AIRFLOW_TWINS[path]]
+    elif "." not in path:
+        path = _short_name(path, where)
+    elif path.startswith("airflow."):
+        raise BackendError(
+            f"{path} has no twin here", where=where, hint=f"Write import:{path} to load Airflow's own class."
+        )
+    from framework.convert import to_import
+
+    try:
+        found = to_import(path.replace(":", "."))
+    except ValueError as fault:
+        what = str(fault)
+    else:
+        if isinstance(found, type) and any(hasattr(found, method) for method in _METHODS):
+            return found
+        what = "it is no secrets backend: it has none of " + ", ".join(_METHODS)
+    raise BackendError(f"the class {path} cannot be used: {what}", where=where, hint="Correct the class path.")
+
+
+def _short_name(name: str, where: str) -> str:
+    from importlib.metadata import entry_points
+
+    claims = [point.value for point in entry_points(group="framework.backends") if point.name == name]
+    if name in SHORT_NAMES:
+        claims.append(SHORT_NAMES[name])
+    if len(set(claims)) > 1:
+        raise BackendError(
+            f"the short name {name!r} is claimed by {' and '.join(sorted(set(claims)))}",
+            where=where,
+            hint="Write the class path instead.",
+        )
+    if not claims:
+        raise BackendError(
+            f"there is no backend called {name!r}",
+            where=where,
+            hint=f"Use one of {', '.join(sorted(SHORT_NAMES))}, or a class path.",
+        )
+    return claims[0]
+
+
+def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any], str]:
+    """The constructor's arguments, and the folder of the file that names them."""
+    answer = app.engine.answer(section, "backend_kwargs")
+    kwargs: dict[str, Any] = {}
+    directory = ""
+    if answer is not None:
+        directory = os.path.dirname(os.path.abspath(answer.mention.source.path)) if answer.mention.source.path else ""
+        kwargs = _parsed(answer.value, f"{answer.mention.origin}: [{section}] backend_kwargs")
+    start = app.names.backend_kwarg(section)
+    for name, (text, origin) in app.environment.starting(start).items():
+        if name:
+            from framework.masking import add_mask
+
+            add_mask(text)
+            kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
+    return kwargs, directory
+
+
+def _parsed(value: Any, where: str) -> dict[str, Any]:
+    from framework.convert import to_json
+
+    try:
+        parsed = to_json(value)
+    except ValueError as fault:
+        what = str(fault)
+    else:
+        if parsed is None:
+            return {}
+        if isinstance(parsed, dict):
+            return dict(parsed)
+        what = "it must be a JSON object"
+    raise BackendError(
+        f"the kwargs cannot be read: {what}",
+        where=where,
+        hint='Write {"name": "value"} with double quotes, null, true and false (not None, True, False).',
+    )
+
+
+def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
+    """A single kwarg from the environment, as its parameter is annotated: bool, int, float, list, dict, else text."""
+    from inspect import signature
+
+    from framework import convert
+
+    try:
+        annotation = signature(backend_class).parameters[name].annotation
+    except (KeyError, ValueError, TypeError):
+        return text
+    said = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    kinds = {
+        "bool": convert.to_bool,
+        "int": convert.to_int,
+        "float": convert.to_float,
+        "list": convert.to_json,
+        "dict": convert.to_json,
+    }
+    if "str" in said.replace("dict[str", "dict[").replace("list[str", "list["):
+        return text
+    for kind, to in kinds.items():
+        if kind in said:
+            try:
+                return to(text)
+            except ValueError as fault:
+                what = str(fault)
+            raise ConfigError(what, where=origin, hint=f"The parameter {name} is annotated {said}.")
+    return text
+
+
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether the TypeError is Python's own about the call: its text holds names of parameters only."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    own = trace is None or trace.tb_frame.f_code.co_filename == __file__
+    return "" if own or trace is None else f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

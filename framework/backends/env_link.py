@@ -1,0 +1,61 @@
+"""The link that answers from environment variables and the `.env` files."""
+
+from __future__ import annotations
+
+from framework.backends.base import BaseSecretsBackend
+from framework.errors import InvalidConnection, InvalidSecret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from framework.connection import Connection
+    from framework.environment import Environment
+    from framework.names import Names
+
+
+class EnvironmentVariablesBackend(BaseSecretsBackend):
+    """`BILLING_CONN_{ID}`, `BILLING_VAR_{KEY}`, `BILLING_SECRET_{NAME}`.
+
+    Args:
+        names: the spellings of the application.
+        environment: where they are read, live.
+        references: every config secret that the configuration refers to. Two that make one and the same variable
+            could each get the other's value, so both fail once it is set.
+    """
+
+    def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
+        self._names, self._environment, self._references = names, environment, references
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        return self._environment.get(self._names.connection(conn_id))
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
+        try:
+            return super().get_connection(conn_id)
+        except InvalidConnection as fault:
+            fault.where = self._environment.find(self._names.connection(conn_id))[1]
+            raise
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._environment.get(self._names.variable(key))
+
+    def get_config(self, key: str) -> str | None:
+        variable = self._names.secret(key)
+        text, origin = self._environment.find(variable)
+        if text is None:
+            return None
+        for other in self._references():
+            if other != key and self._names.secret(other) == variable:
+                raise InvalidSecret(
+                    f"the references {key!r} and {other!r} both mean the variable {variable}",
+                    where=origin,
+                    hint="Rename one of them.",
+                )
+        return text
+
+    def list_names(self, kind: str) -> Iterable[str]:
+        """The ids in lower case: how they were spelled, the variables do not tell."""
+        start = {"connection": self._names.connection(""), "variable": self._names.variable("")}.get(kind)
+        start = self._names.secret("") if start is None else start
+        return sorted(name.lower() for name in self._environment.starting(start))

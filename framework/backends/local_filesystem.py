@@ -1,0 +1,264 @@
+"""Connections, variables and config secrets in local files: JSON, YAML and `.env`, told by the ending of the name.
+
+A syntax fault makes the whole file unreadable; a fault inside an entry (a name that is written twice, a connection
+with an unknown field) is that entry's alone. The functions read a whole file and report every fault at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.backends.base import BaseSecretsBackend
+from framework.errors import (
+    ConnectionNotUnique,
+    FileParseError,
+    InvalidConnection,
+    InvalidSecret,
+    NotUnique,
+    SecretsError,
+    VariableNotUnique,
+)
+from framework.layers.secrets_file import NOTHING, SecretsFile, shown_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from framework.connection import Connection
+    from framework.layers.secrets_file import Entry, Fault
+
+#: The fields of a connection in a file; `team_name` is Airflow's and ignored.
+_FIELDS = (
+    *("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port"),
+    *("extra", "extra_dejson", "uri", "team_name"),
+)
+
+
+def load_variables(file_path: str) -> dict[str, Any]:
+    """Every variable of a file, with the types that JSON or YAML give.
+
+    Args:
+        file_path: the file.
+
+    Returns:
+        Key -> value.
+
+    Raises:
+        VariableNotUnique: keys that are written twice, all of them.
+        FileParseError: faults, all of them, each with its line; UnsupportedFileType for another ending.
+        BackendUnavailable: the file is missing; AccessDenied if it may not be read.
+    """
+    return _load(file_path, lambda entry: entry.sound(VariableNotUnique))
+
+
+def load_configs_dict(file_path: str) -> dict[str, Any]:
+    """Every config secret of a file; a list of one stands for its element, as in Airflow.
+
+    Args, Returns, Raises: as `load_variables`; a longer or empty list is a VariableNotUnique as well.
+    """
+    return _load(file_path, lambda entry: entry.only(VariableNotUnique))
+
+
+def load_connections_dict(file_path: str) -> dict[str, Connection]:
+    """Every connection of a file; a list of one stands for its element, an empty list for none, as in Airflow.
+
+    Args, Returns, Raises: as `load_variables`, with ConnectionNotUnique; InvalidConnection for one entry that is none.
+    """
+    made = _load(file_path, LocalFilesystemBackend(connections_file_path=file_path)._connection_in)
+    return {conn_id: connection for conn_id, connection in made.items() if connection is not None}
+
+
+class LocalFilesystemBackend(BaseSecretsBackend):
+    """Connections, variables and config secrets from files; Airflow's class of this name, with the same kwargs.
+
+    A path may begin with `~`; a relative one starts at the folder of the file that names it. A file that is named must
+    exist, None says that there is none. `null` in a file is absence.
+
+    Args:
+        variables_file_path: the file of the variables.
+        connections_file_path: the file of the connections: a URI, a JSON object as text, or a table of fields each.
+        configs_file_path: the file of the config secrets; a value that is no text is given as text (`5`, `true`, JSON).
+
+    Raises:
+        TypeError: a path is none.
+    """
+
+    def __init__(
+        self,
+        variables_file_path: str | None = None,
+        connections_file_path: str | None = None,
+        configs_file_path: str | None = None,
+    ) -> None:
+        self.variables_file = _path("variables_file_path", variables_file_path)
+        self.connections_file = _path("connections_file_path", connections_file_path)
+        self.configs_file = _path("configs_file_path", configs_file_path)
+        self._files: dict[tuple[str, str], SecretsFile] = {}
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
+        """The connection, made anew for each call.
+
+        Raises:
+            InvalidConnection: the entry is no connection; ConnectionNotUnique if it is several.
+            FileParseError, BackendUnavailable, AccessDenied: as `load_variables`.
+        """
+        entry = self._find("connection", conn_id)
+        return None if entry is None else self._connection_in(entry)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        """The connection's text as it is written; a table of fields as JSON. Raises: as `get_connection`."""
+        entry = self._find("connection", conn_id)
+        if entry is None or isinstance(value := entry.one(ConnectionNotUnique), str):
+            return None if entry is None else value
+        connection = self._connection_in(entry)
+        return None if connection is None else connection.as_json()
+
+    def get_variable(self, key: str, team_name: str | None = None) -> Any:
+        """The variable as the file has it: text, or what JSON or YAML make of it, as in Airflow.
+
+        Raises: as `load_variables`, for this key alone.
+        """
+        entry = self._find("variable", key)
+        if entry is None:
+            return None
+        value = entry.sound(VariableNotUnique)
+        if isinstance(value, (list, dict, set)):
+            from copy import deepcopy
+
+            return deepcopy(value)  # the parsed file stays as it was, whatever the caller does with it
+        return value
+
+    def get_config(self, key: str) -> str | None:
+        """The config secret as text.
+
+        Raises: as `load_configs_dict`, for this key alone; InvalidSecret for a value that has no text.
+        """
+        entry = self._find("config", key)
+        if entry is None or (value := entry.only(VariableNotUnique)) is None:
+            return None
+        from framework.convert import to_text
+
+        try:
+            return value.decode("utf-8") if isinstance(value, bytes) else to_text(value)
+        except ValueError:
+            pass  # raised below, without the cause: that one holds the value
+        raise InvalidSecret(
+            f"{shown_name(key)} has a value that cannot be written as text", where=entry.place, hint="Write text."
+        )
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        """Several values of one kind; absent names are left out, failed ones map to their error."""
+        getters: dict[str, Callable[[str], Any]] = {
+            "connection": self.get_conn_value,
+            "variable": self.get_variable,
+            "config": self.get_config,
+        }
+        get = getters[kind]
+        found: dict[str, str | SecretsError] = {}
+        for name in names:
+            try:
+                value = get(name)
+            except SecretsError as error:
+                value = error
+            if value is not None:
+                found[name] = value
+        return found
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind, in the order of the file. Raises: as `load_variables`, for the file as a whole."""
+        file = self._file(kind)
+        return [] if file is None else [name for name in file.entries() if isinstance(name, str)]
+
+    def _find(self, kind: str, name: str) -> Entry | None:
+        file = self._file(kind)
+        entries = {} if file is None else file.entries()
+        entry = entries.get(name) or entries.get((name,))
+        if entry is None or entry.is_absent:
+            return None
+        if not isinstance(entry.key, str):
+            raise FileParseError(
+                entry.path, [(entry.lines[0], f"the name {shown_name(name)} is no text in YAML; put it in quotes")]
+            )
+        return entry
+
+    def _file(self, kind: str) -> SecretsFile | None:
+        path = getattr(self, f"{kind}s_file")
+        if not path:
+            return None
+        # Not before it is asked for: `bind` tells the directory after the constructor.
+        path = os.path.join(self.directory, os.path.expanduser(path))
+        return self._files.get((kind, path)) or self._files.setdefault(
+            (kind, path), SecretsFile(path, f"{kind}s_file_path")
+        )
+
+    def _connection_in(self, entry: Entry) -> Connection | None:
+        value = entry.one(ConnectionNotUnique)
+        if value is NOTHING:
+            return None
+        try:
+            if not isinstance(entry.key, str):
+                raise InvalidConnection("its id is no text", hint="Put it in quotes.")
+            if isinstance(value, str) and not value.strip():  # it says nothing yet: as in Airflow
+                value = dict.fromkeys(("conn_type", "host", "schema"), "") if value else {}
+            if isinstance(value, str):
+                return self.deserialize_connection(entry.key, value)
+            made: Connection = self._get_connection_class()(**_fields(entry.key, value))
+            return made
+        except InvalidConnection as error:
+            fault = InvalidConnection(
+                f"connection {shown_name(entry.key)}: {error.what}", where=entry.place, hint=error.hint
+            )
+        raise fault
+
+
+def _path(kwarg: str, value: Any) -> str | None:
+    if value is None or isinstance(value, (str, os.PathLike)):
+        return None if value is None else os.fspath(value)
+    raise TypeError(f"{kwarg} must be a path or null, not {type(value).__name__}")
+
+
+def _load(path: str, read: Callable[[Entry], Any]) -> dict[Any, Any]:
+    values: dict[Any, Any] = {}
+    failed: list[tuple[Entry, SecretsError]] = []
+    for entry in SecretsFile(os.path.expanduser(path)).entries().values():
+        try:
+            values[entry.key] = read(entry)
+        except SecretsError as error:
+            failed.append((entry, error))
+    if not failed:
+        return values
+    first = failed[0][1]
+    if len(failed) == 1:
+        raise first
+    if all(isinstance(error, NotUnique) for _, error in failed):
+        raise type(first)("; ".join(error.what for _, error in failed), where=path, hint="Keep one of each.")
+    faults: list[Fault] = []
+    for entry, failure in failed:
+        faults += failure.faults if isinstance(failure, FileParseError) else [(entry.lines[0], failure.what)]
+    raise FileParseError(path, faults)
+
+
+def _fields(conn_id: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidConnection("it is neither text nor a table of fields", hint="Write a URI or fields.")
+    unknown = [shown_name(key) for key in value if key not in _FIELDS]
+    if unknown:
+        known = ", ".join(_FIELDS[:-1])
+        raise InvalidConnection(f"no field is called {' or '.join(unknown)}", hint=f"The fields are {known}.")
+    if "extra" in value and "extra_dejson" in value:
+        raise InvalidConnection("it has both extra and extra_dejson", hint="Keep one of them.")
+    if value.get("conn_id", conn_id) != conn_id:
+        raise InvalidConnection("its conn_id is another", hint="Correct it, or leave it out.")
+    fields = {key: inner for key, inner in value.items() if key not in ("team_name", "extra_dejson")}
+    if "extra_dejson" in value:
+        import json
+
+        try:
+            fields["extra"] = json.dumps(value["extra_dejson"])
+        except (TypeError, ValueError):
+            fields = {}
+        if not fields:
+            raise InvalidConnection(
+                "extra_dejson holds what JSON cannot", hint="Write text, numbers, lists and tables."
+            )
+    return {**fields, "conn_id": conn_id}

@@ -1,0 +1,426 @@
+"""The getters over the engine: what applications call."""
+
+from __future__ import annotations
+
+from framework import convert
+from framework.answer import Answer
+from framework.engine import overrides, text_of
+from framework.errors import ConfigError, FrameworkError, InvalidValue, OptionNotFound, warn
+from framework.layers.base import Layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterator, Mapping
+    from enum import Enum
+    from typing import Any, TypeVar
+
+    from framework.answer import Mention
+    from framework.engine import Engine
+
+    E = TypeVar("E", bound=Enum)
+
+_UNSET: Any = object()
+
+HIDDEN = "< hidden >"
+
+_SOURCES = {"environment": "env var", "default": "default"}
+
+
+class Config:
+    """The options of one application.
+
+    Every getter takes `fallback`, which answers when nobody writes the option, and never when a pointer fails.
+    Names of sections and keys may be given in any case of letters.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._slots = engine.slots
+        self._data = engine.environment.data
+
+    def get(
+        self, section: str, key: str, *, fallback: Any = _UNSET, raw: bool = False, lookup_from_deprecated: bool = True
+    ) -> Any:
+        """The option as text.
+
+        Args:
+            section, key: the option, by its name or an older one.
+            fallback: returned when nobody writes the option; `$VAR` and `~` in it are expanded.
+            raw: the text as it is written: nothing expanded, no pointer followed.
+            lookup_from_deprecated: whether older names count.
+
+        Raises:
+            OptionNotFound: nobody writes it and there is no fallback.
+            PointerError: its pointer leads nowhere.
+        """
+        try:
+            var, seen, absent, text = self._slots[section, key]
+        except KeyError:
+            pass
+        else:
+            data = self._data
+            if (
+                (var not in data if seen is None else data.get(var) is seen)
+                and not raw
+                and lookup_from_deprecated
+                and not (_Override.used and overrides.get())
+            ):
+                if absent is None:
+                    return text
+                first, second, third, rest = absent
+                if first not in data and second not in data and third not in data:
+                    if rest is None or data.keys().isdisjoint(rest):
+                        return text
+        if raw or not lookup_from_deprecated:
+            answer = self._uncompiled(section, key, raw, lookup_from_deprecated)
+        else:
+            answer = self._engine.compile(section, key)
+        return text_of(answer) if answer is not None else self._fallback(section, key, fallback)
+
+    def _uncompiled(self, section: str, key: str, raw: bool, old_names: bool) -> Answer | None:
+        if not raw:
+            return self._engine.answer(section, key, old_names=old_names)
+        for mention in self._engine.mentions(*self._engine.current_name(section.lower(), key.lower())):
+            return Answer(mention.raw, mention)
+        return None
+
+    def _fallback(self, section: str, key: str, fallback: Any) -> Any:
+        if fallback is _UNSET:
+            raise self._engine.not_found(section, key)
+        return convert.expand(fallback, self._engine.environment.get) if isinstance(fallback, str) else fallback
+
+    def _converted(self, section: str, key: str, fallback: Any, to: Callable[[Any], Any]) -> Any:
+        """The answer or else the fallback, converted."""
+        answer = self._engine.answer(section, key)
+        if answer is not None:
+            try:
+                return to(answer.value)
+            except ValueError as fault:
+                expected = fault if not isinstance(fault, FrameworkError) else ValueError(fault.what)
+            raise self._engine.unconvertible(answer, expected)
+        value = self._fallback(section, key, fallback)
+        try:
+            return to(value)
+        except (ValueError, TypeError, AttributeError) as fault:
+            what = str(fault) if isinstance(fault, ValueError) else "the fallback has another type"
+        raise InvalidValue(f"fallback={value!r}: {what}", where=f"[{section}] {key}", hint="Pass another fallback.")
+
+    def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET) -> bool:
+        """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
+        flag: bool = self._converted(section, key, fallback, convert.to_bool)
+        return flag
+
+    def getint(self, section: str, key: str, *, fallback: Any = _UNSET) -> int:
+        """A whole number, also written `8_080` or `8080.0`."""
+        number: int = self._converted(section, key, fallback, _int_of)
+        return number
+
+    def getfloat(self, section: str, key: str, *, fallback: Any = _UNSET) -> float:
+        """A number."""
+        number: float = self._converted(section, key, fallback, convert.to_float)
+        return number
+
+    def getlist(self, section: str, key: str, *, fallback: Any = _UNSET, delimiter: str = ",") -> list[Any]:
+        """The stripped pieces between the delimiters; a list of a typed file as it is."""
+        items: list[Any] = self._converted(section, key, fallback, lambda value: convert.to_list(value, delimiter))
+        return items
+
+    def getjson(self, section: str, key: str, *, fallback: Any = None) -> Any:
+        """What the JSON text stands for; the fallback, as it is, if the option is empty or not written."""
+        answer = self._engine.answer(section, key)
+        if answer is None or answer.value == "":
+            return fallback
+        return self._converted(section, key, fallback, convert.to_json)
+
+    def gettimedelta(self, section: str, key: str, *, fallback: Any = None) -> datetime.timedelta | None:
+        """A number of seconds as a timedelta; the fallback if the option is empty or not written."""
+        answer = self._engine.answer(section, key)
+        if answer is not None and answer.value != "":
+            made: datetime.timedelta = self._converted(section, key, fallback, convert.to_timedelta)
+            return made
+        value = self._fallback(section, key, fallback)
+        if not value:
+            return value  # type: ignore[no-any-return]
+        made = self._converted_fallback(section, key, value, convert.to_timedelta)
+        return made
+
+    def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], Any]) -> Any:
+        try:
+            return to(int(value) if isinstance(value, float) else value)
+        except (ValueError, TypeError) as fault:
+            what = str(fault)
+        raise InvalidValue(f"fallback={value!r}: {what}", where=f"[{section}] {key}", hint="Pass another fallback.")
+
+    def getenum(self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET) -> E:
+        """The member of that name; the fallback's, if it is no member."""
+        if fallback is not _UNSET and fallback not in (None, ""):
+            try:
+                return self.getenum(section, key, enum_class)
+            except (OptionNotFound, InvalidValue):
+                member: E = self._converted_fallback(section, key, fallback, lambda v: convert.to_enum(v, enum_class))
+                return member
+        return self._converted(section, key, fallback, lambda value: convert.to_enum(value, enum_class))  # type: ignore[no-any-return]
+
+    def getenumlist(
+        self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET, delimiter: str = ","
+    ) -> list[E]:
+        """The members named in a list; names that are none are left out, with a warning."""
+        fallback = [] if fallback is _UNSET else fallback
+        members: list[E]
+        members, strangers = self._converted(
+            section, key, fallback, lambda value: convert.to_enumlist(value, enum_class, delimiter)
+        )
+        if strangers:
+            warn(f"[{section}] {key}: {len(strangers)} of its items name no member of {enum_class.__name__}; left out")
+        return members
+
+    def getimport(self, section: str, key: str, *, fallback: Any = _UNSET) -> Any:
+        """The object at a dotted path; None for empty text."""
+        return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None)
+
+    def get_mandatory_value(self, section: str, key: str, *, fallback: Any = _UNSET) -> str:
+        """Like `get`.
+
+        Raises:
+            ConfigError: the fallback is None.
+        """
+        value = self.get(section, key, fallback=fallback)
+        if value is None:
+            raise ConfigError("the option must have a value", where=f"[{section}] {key}", hint="Set it.")
+        text: str = value
+        return text
+
+    def get_mandatory_list_value(
+        self, section: str, key: str, *, fallback: Any = _UNSET, delimiter: str = ","
+    ) -> list[Any]:
+        """Like `getlist`; kept for code that comes from Airflow."""
+        return self.getlist(section, key, fallback=fallback, delimiter=delimiter)
+
+    def value(self, section: str, key: str, *, fallback: Any = _UNSET) -> Any:
+        """The option as the type that the schema declares; an undeclared one as it is written.
+
+        Raises:
+            OptionNotFound: nobody writes it and there is no fallback.
+            InvalidValue: it does not convert, or is none of the declared choices.
+        """
+        answer = self._engine.answer(section, key)
+        if answer is None:
+            return self._fallback(section, key, fallback)
+        return self.typed(answer)
+
+    def typed(self, answer: Answer) -> Any:
+        """An answer's value as the type that the schema declares."""
+        option = self._engine.schema.option(answer.mention.section, answer.mention.key)
+        if option is None:
+            return answer.value
+        try:
+            value = convert.by_type(option.type)(answer.value)
+            if option.choices is not None and convert.to_text(answer.value) not in option.choices:
+                raise ValueError(f"one of {', '.join(map(repr, option.choices))} is expected")
+            return value
+        except ValueError as fault:
+            expected = ValueError(str(fault))
+        raise self._engine.unconvertible(answer, expected)
+
+    def has_option(self, section: str, key: str, *, lookup_from_deprecated: bool = True) -> bool:
+        """Whether anybody writes the option. Runs and fetches nothing, and never raises."""
+        name = (section.lower(), key.lower())
+        if lookup_from_deprecated:
+            name = self._engine.current_name(*name)
+        return next(self._engine.mentions(*name, old_names=lookup_from_deprecated), None) is not None
+
+    def is_sensitive(self, section: str, key: str) -> bool:
+        """Whether the option is declared sensitive."""
+        return self._engine.is_sensitive(*self._engine.current_name(section.lower(), key.lower()))
+
+    def getsection(self, section: str) -> dict[str, Any] | None:
+        """Every option of a section, numbers and booleans converted as they look; None if there is no such section."""
+        keys = [key for name, key in self._engine.entries() if name == section]
+        answers = {key: self._engine.answer(section, key) for key in keys}
+        found = {key: _guess(answer.value) for key, answer in answers.items() if answer is not None}
+        return found if keys else None
+
+    def sections(self) -> list[str]:
+        """The sections that are declared or written in a file, in order."""
+        names = dict.fromkeys(self._engine.schema.sections)
+        names.update(dict.fromkeys(section for section, _ in self._written_in_files()))
+        return list(names)
+
+    def options(self, section: str) -> list[str]:
+        """The keys of a section that are declared or written in a file, in order.
+
+        Raises:
+            ConfigError: there is no such section.
+        """
+        if section not in self.sections():
+            raise ConfigError("there is no such section", where=f"[{section}]", hint="See `config list`.")
+        names = dict.fromkeys(self._engine.schema.options(section))
+        names.update(dict.fromkeys(key for name, key in self._written_in_files() if name == section))
+        return list(names)
+
+    def _written_in_files(self) -> Iterator[tuple[str, str]]:
+        for layer in reversed(self._engine.layers):
+            if layer.path and layer.values:
+                yield from layer.entries()
+
+    def as_dict(
+        self,
+        *,
+        display_source: bool = False,
+        display_sensitive: bool = False,
+        raw: bool = False,
+        include_env: bool = True,
+        include_cmds: bool = True,
+        include_secret: bool = True,
+    ) -> dict[str, dict[str, Any]]:
+        """Every option with a value, sections and keys sorted as they are declared, then as they are found.
+
+        Args:
+            display_source: values become (value, source), the source in Airflow's words.
+            display_sensitive: show the values of sensitive options, and follow their pointers; else `< hidden >`.
+            raw: values as text for a cfg file: `%` doubled.
+            include_env, include_cmds, include_secret: false leaves out what is written there.
+        """
+        left_out = [form for form, kept in (("cmd", include_cmds), ("secret", include_secret)) if not kept]
+        result: dict[str, dict[str, Any]] = {}
+        for section, key in self._engine.entries():
+            mention = self._first(section, key, include_env, left_out)
+            if mention is None:
+                continue
+            if not display_sensitive and (mention.is_pointer or self._engine.is_sensitive(section, key)):
+                value = HIDDEN
+            else:
+                value = text_of(self._engine.resolve(mention))
+                value = value.replace("%", "%%") if raw else value
+            result.setdefault(section, {})[key] = (value, self.source(mention)) if display_source else value
+        return result
+
+    def _first(self, section: str, key: str, include_env: bool, left_out: list[str]) -> Mention | None:
+        for mention in self._engine.mentions(section, key):
+            if mention.form not in left_out and (include_env or mention.layer != "environment"):
+                return mention
+        return None
+
+    def source(self, mention: Mention) -> str:
+        """Where a mention stands, in Airflow's words: `env var`, `billing.cfg`, `default`, `cmd`, `secret`."""
+        if mention.is_pointer:
+            return mention.form
+        if mention.layer == "main cfg":
+            return self._engine.names.cfg()
+        return _SOURCES.get(mention.layer, mention.layer)
+
+    def explain(self, section: str, key: str) -> Explanation:
+        """Every mention of an option and what the first of them gives, values redacted."""
+        name = self._engine.current_name(section.lower(), key.lower())
+        mentions = list(self._engine.mentions(*name))
+        answer, error = None, None
+        if mentions:
+            try:
+                answer = self._engine.resolve(mentions[0])
+            except FrameworkError as fault:
+                error = fault
+        return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name))
+
+    def override(self, values: Mapping[tuple[str, str], Any]) -> _Override:
+        """A block in which options have other values, in this context (thread or task) alone.
+
+        with conf.override({("core", "port"): "1"}):
+            ...
+        """
+        return _Override(id(self._engine), values)
+
+
+class Explanation:
+    """What `explain` found: print it, or look at its parts.
+
+    Attributes:
+        section, key: the option by its current name.
+        mentions: every writing, in order of precedence.
+        answer: what the first one gives, or None.
+        error: why it gives nothing, or None.
+        hidden: whether the value must not be shown.
+    """
+
+    def __init__(
+        self,
+        name: tuple[str, str],
+        mentions: list[Mention],
+        answer: Answer | None,
+        error: FrameworkError | None,
+        *,
+        hidden: bool,
+    ) -> None:
+        self.section, self.key = name
+        self.mentions, self.answer, self.error = mentions, answer, error
+        self.hidden = hidden or (answer is not None and answer.sensitive)
+
+    @property
+    def value(self) -> str | None:
+        """The value as it may be shown."""
+        from framework.masking import redact_text
+
+        if self.answer is None:
+            return None
+        return HIDDEN if self.hidden else redact_text(text_of(self.answer))
+
+    def __str__(self) -> str:
+        lines = [f"[{self.section}] {self.key}"]
+        if self.error is not None:
+            lines.append(f"  fails: {self.error}")
+        elif self.answer is None:
+            lines.append("  nobody writes this option")
+        else:
+            link = f", answered by the link {self.answer.link}" if self.answer.link else ""
+            lines.append(f"  = {self.value}{link}")
+        for number, mention in enumerate(self.mentions):
+            mark = "->" if number == 0 else "  "
+            old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""
+            form = f" ({mention.form})" if mention.is_pointer else ""
+            lines.append(f"  {mark} {mention.layer}: {mention.origin}{old}{form}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+class _Override:
+    """Puts a layer over the others of one engine, for this context.
+
+    Attributes:
+        used: whether anybody in this process ever overrode anything: until then `get` need not ask its context.
+    """
+
+    used = False
+
+    def __init__(self, engine: int, values: Mapping[tuple[str, str], Any]) -> None:
+        self._engine, self._values = engine, values
+        _Override.used = True
+
+    def __enter__(self) -> None:
+        before = overrides.get() or {}
+        layer = before.get(self._engine)
+        merged = {section: dict(options) for section, options in layer.values.items()} if layer else {}
+        for (section, key), value in self._values.items():
+            merged.setdefault(section.lower(), {})[key.lower()] = (value, "conf.override()")
+        self._token = overrides.set({**before, self._engine: Layer("override", "", merged)})
+
+    def __exit__(self, *_: object) -> None:
+        overrides.reset(self._token)
+
+
+def _int_of(value: Any) -> int:
+    return convert.to_int(
+        int(value) if isinstance(value, float) and value == value and abs(value) != float("inf") else value
+    )
+
+
+def _guess(value: Any) -> Any:
+    """What a text looks like: a whole number, a number, a boolean, else the text; typed values as they are."""
+    if not isinstance(value, str):
+        return value
+    for to in (int, float, convert.to_bool):
+        try:
+            return to(value)
+        except ValueError:
+            continue
+    return value

@@ -1,0 +1,353 @@
+"""A connection: fields, URI and JSON, each made from the others.
+
+What a URI and a JSON text mean is what Airflow reads in them. What Airflow misreads in
+silence is refused here: text that is no URI, fields of a wrong type, a raw line break.
+No message repeats the URI, the JSON or a field: they are the secret.
+"""
+
+from __future__ import annotations
+
+from framework.errors import InvalidConnection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+#: The fields, in the order in which JSON lists them; `conn_id` is the name, not a field of JSON.
+FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+
+
+class Connection:
+    """How to reach one outside system.
+
+    Args:
+        conn_id: its name: letters, digits and `_ # ! ( ) - . : / \\`, at most 250.
+        conn_type: what kind of system: `postgres`, `http`.
+        description: a word to people.
+        host, login, password, schema: texts.
+        port: a number.
+        extra: whatever else, as a dictionary or as the text of a JSON object.
+        uri: all of it as a URI, instead of the fields above.
+
+    Raises:
+        InvalidConnection: a field of a wrong type, an `extra` that is no JSON object, a bad `uri`, a bad `conn_id`.
+    """
+
+    __slots__ = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+
+    def __init__(
+        self,
+        conn_id: str | None = None,
+        conn_type: str | None = None,
+        description: str | None = None,
+        host: str | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        schema: str | None = None,
+        port: int | None = None,
+        extra: str | Mapping[str, Any] | None = None,
+        uri: str | None = None,
+    ) -> None:
+        if uri:
+            if any(field is not None for field in (conn_type, host, login, password, schema, port, extra)):
+                raise InvalidConnection("a uri is given and fields beside it", hint="Give one or the other.")
+            from framework.uri import read_uri
+
+            conn_type, host, login, password, schema, port, extra = read_uri(_checked_text("uri", uri) or "")
+        self.conn_id = _checked_id(conn_id)
+        self.conn_type = _checked_text("conn_type", conn_type)
+        self.description = _checked_text("description", description)
+        self.host = _checked_text("host", host)
+        self.login = _checked_text("login", login)
+        self.password = _checked_text("password", password) or None
+        self.schema = _checked_text("schema", schema)
+        if port is not None and type(port) is not int:
+            raise InvalidConnection(f"port is of type {type(port).__name__}", hint="It must be a whole number.")
+        self.port = port
+        self.extra = _checked_extra(extra)
+
+    @classmethod
+    def from_uri(cls, uri: str, conn_id: str | None = None) -> Connection:
+        """Read a URI.
+
+        A value of a parameter that is JSON becomes what it says (`?retries=5` is the number), as in
+        Airflow; a parameter written twice becomes a list.
+
+        Raises:
+            InvalidConnection: the text is no URI of a connection.
+        """
+        if not uri:
+            raise InvalidConnection("the connection is an empty text", hint="Write a URI or JSON.")
+        return cls(conn_id=conn_id, uri=uri)
+
+    @classmethod
+    def from_json(cls, value: str, conn_id: str | None = None) -> Connection:
+        """Read the text of a JSON object whose keys are the names of the fields.
+
+        As in Airflow, an empty `conn_type`, `port` or `extra` counts as none, a `port` may be a text,
+        and `uri` may stand in place of the fields.
+
+        Raises:
+            InvalidConnection: the text is no such object.
+        """
+        fields = _read_json_object(value)
+        fields.pop("team_name", None)  # Airflow's, which has no meaning here
+        for key in fields:
+            if key != "uri" and key not in FIELDS:
+                hint = f"The fields are {', '.join(FIELDS)} or uri."
+                raise InvalidConnection(f"the JSON of a connection has {_shown_key(key)}", hint=hint)
+        for key in ("conn_type", "port", "extra"):
+            fields[key] = fields.get(key) or None
+        if isinstance(fields["conn_type"], str):
+            from framework.uri import type_of_scheme
+
+            fields["conn_type"] = type_of_scheme(fields["conn_type"])
+        fields["port"] = _read_port(fields["port"])
+        if fields.get("uri"):  # an empty field beside it says nothing
+            fields = {key: field for key, field in fields.items() if field or key == "description"}
+        return cls(conn_id=conn_id, **fields)
+
+    @classmethod
+    def from_text(cls, value: str, conn_id: str | None = None) -> Connection:
+        """Read what a store or a variable holds: JSON if it starts with `{`, a URI otherwise.
+
+        Raises:
+            InvalidConnection: it is neither.
+        """
+        text = (_checked_text("connection", value) or "").strip()
+        return cls.from_json(text, conn_id) if text.startswith("{") else cls.from_uri(text, conn_id)
+
+    @classmethod
+    def get(cls, conn_id: str) -> Connection:
+        """The connection called `conn_id`, from the chain of the current application.
+
+        Raises:
+            ConnectionNotFound: no link has it.
+            SecretsError: a link failed.
+        """
+        from framework import current
+
+        return current.app().get_connection(conn_id)
+
+    def get_uri(self) -> str:
+        """The connection as a URI that `from_uri` reads as the same connection.
+
+        A host is read in lower case, and none and empty are one; everything else comes back as it was.
+
+        Raises:
+            InvalidConnection: a URI cannot hold this port, or this `conn_type` beside credentials.
+        """
+        from framework.uri import write_uri
+
+        return write_uri(
+            self.conn_type, self.host, self.login, self.password, self.schema, self.port, self.extra, self.extra_dejson
+        )
+
+    def as_json(self) -> str:
+        """The fields that are set as a JSON object, without the name; `from_json` reads it."""
+        import json
+
+        fields = self.to_dict(prune_empty=True)
+        fields.pop("conn_id", None)
+        return json.dumps(fields)
+
+    def to_dict(self, *, prune_empty: bool = False) -> dict[str, Any]:
+        """Every field by name, `conn_id` first and `extra` as a dictionary.
+
+        Args:
+            prune_empty: leave out what is None, and an empty `extra`.
+        """
+        fields: dict[str, Any] = {name: getattr(self, name) for name in ("conn_id", *FIELDS)}
+        fields["extra"] = self.extra_dejson
+        if prune_empty:
+            fields = {name: field for name, field in fields.items() if field is not None and field != {}}
+        return fields
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """`extra` as a dictionary."""
+        return self.get_extra_dejson()
+
+    def get_extra_dejson(self, nested: bool = False) -> dict[str, Any]:
+        """`extra` as a dictionary.
+
+        Args:
+            nested: read texts inside it that are JSON as well.
+        """
+        extra = _read_extra(self.extra)
+        return {key: _read_nested(value) for key, value in extra.items()} if nested else extra
+
+    def get_password(self) -> str | None:
+        """The password."""
+        return self.password
+
+    def get_extra(self) -> str | None:
+        """`extra` as the text of a JSON object."""
+        return self.extra or None
+
+    def secrets(self) -> Iterator[str]:
+        """What must not be shown: the password, and every text under a sensitive name in `extra`."""
+        if self.password:
+            yield self.password
+        yield from _secrets_in(self.extra_dejson, sensitive=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Connection):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # the fields may be set
+
+    def __repr__(self) -> str:
+        from framework.masking import redact_text
+
+        host = None if self.host is None else redact_text(self.host)  # it may be a URL with a password
+        return f"<Connection {self.conn_id!r}: type={self.conn_type!r} host={host!r}>"
+
+
+def _checked_id(conn_id: object) -> str | None:
+    """The name as it is; Airflow drops one that breaks its rule."""
+    if conn_id is None:
+        return None
+    if isinstance(conn_id, str) and 0 < len(conn_id) <= 250 and all(c.isalnum() or c in "_#!()-.:/\\" for c in conn_id):
+        return conn_id
+    raise InvalidConnection(
+        "the conn_id is no name", hint="It takes letters, digits and the characters _ # ! ( ) - . : / \\, at most 250."
+    )
+
+
+def _checked_text(name: str, value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be a text.")
+    if value is not None and not _is_unicode(value):
+        raise InvalidConnection(f"{name} is not valid Unicode", hint="Store it as UTF-8.")
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _checked_extra(extra: Any) -> Any:
+    """The text of a JSON object, an empty dictionary or None, as Airflow keeps it."""
+    if extra is None or extra == "" or extra == {}:
+        return extra
+    import json
+
+    if isinstance(extra, str):
+        text = extra
+    else:
+        try:
+            text = json.dumps(dict(extra) if hasattr(extra, "keys") else extra)
+        except (TypeError, ValueError, RecursionError):
+            text = ""
+    fault = "extra is no JSON object"
+    try:
+        # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
+        if isinstance(fields := json.loads(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
+            return text
+    except (ValueError, RecursionError) as error:  # its text would be the secret
+        if isinstance(extra, str) and isinstance(error, json.JSONDecodeError):
+            fault = f"extra is no JSON object (line {error.lineno} column {error.colno})"
+    raise InvalidConnection(fault, hint="Give a dictionary, or the text of a JSON object.")
+
+
+def _read_extra(extra: str | None) -> dict[str, Any]:
+    if not extra:
+        return {}
+    import json
+
+    fields: dict[str, Any] = json.loads(extra)
+    return fields
+
+
+def _read_nested(value: Any) -> Any:
+    """A value with the JSON texts inside it read, to any depth."""
+    if isinstance(value, str):
+        if not value.lstrip()[:1] or not _is_json(value):
+            return value
+        import json
+
+        return _read_nested(json.loads(value)) if value[:1] in "{[" else json.loads(value)
+    if isinstance(value, dict):
+        return {key: _read_nested(inner) for key, inner in value.items()}
+    return [_read_nested(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
+    """The texts under sensitive names, also inside a JSON text such as a key file."""
+    from framework.masking import should_hide_value_for_name
+
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _secrets_in(inner, sensitive=sensitive or should_hide_value_for_name(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets_in(inner, sensitive=sensitive)
+    elif isinstance(value, str):
+        if sensitive and value:
+            yield value
+        if value.lstrip()[:1] in ("{", "[") and not isinstance(read := _read_nested(value), str):
+            yield from _secrets_in(read, sensitive=sensitive)
+
+
+def _is_json(text: str) -> bool:
+    import json
+
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _read_json_object(text: str) -> dict[str, Any]:
+    """A JSON object in which no key is written twice."""
+    import json
+
+    _checked_text("the JSON of a connection", text)
+    keys: list[str] = []
+
+    def fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys[:] = [key for key, _ in pairs]  # the outermost object is the last one
+        return dict(pairs)
+
+    read: Any = None
+    fault = "the JSON of a connection is no object"
+    try:
+        read = json.loads(text, object_pairs_hook=fields_of)
+    except json.JSONDecodeError as error:  # it carries the whole text, so it must not be chained
+        fault = f"the JSON of a connection is malformed: {error.msg} (line {error.lineno} column {error.colno})"
+    except (TypeError, ValueError, RecursionError):
+        fault = "the JSON of a connection cannot be read"
+    if not isinstance(read, dict):
+        raise InvalidConnection(fault, hint=f"Write an object with the fields {', '.join(FIELDS)}.")
+    if len(set(keys)) < len(keys):
+        raise InvalidConnection("the JSON of a connection has a field twice", hint="Write each field once.")
+    return read
+
+
+def _shown_key(key: str) -> str:
+    """A key that is spelt like a field's name; anything else may be a misplaced secret."""
+    if len(key) <= 20 and key.isascii() and key.replace("_", "").replace("-", "").isalpha():
+        return f"the unknown field {key!r}"
+    return "an unknown field"
+
+
+def _read_port(port: object) -> int | None:
+    """A port out of JSON, where it may be a text or a whole float."""
+    if port is None:
+        return None
+    if isinstance(port, str) or type(port) is int or (isinstance(port, float) and port.is_integer()):
+        try:
+            number = int(port)
+        except ValueError:
+            number = -1
+        if 0 <= number <= 65535:
+            return number
+    raise InvalidConnection("the port is no port", hint="It must be a whole number between 0 and 65535.")

@@ -1,0 +1,346 @@
+"""From the text of an option to the value that an application wants, exactly as Airflow's getters convert.
+
+A converter takes what a layer gave: text, or the typed value of a TOML, YAML or JSON file. It raises ValueError with
+what is expected and an example, and never with the value, not even in the chain of its causes: whoever calls adds the
+option and its origin (`InvalidValue`), and nothing can leak. No converter is asked about an option that nobody writes.
+
+    get           text of a typed value: `to_text`; a fallback that is text is expanded, any other is given as it is
+    getboolean    a fallback is converted like the text that `str` makes of it
+    getint        a fallback is converted too; a number with a fraction is cut, as `int` does
+    getfloat      a fallback is converted too
+    getlist       a fallback that is text is split, a list is given as it is, anything else is an error
+    getjson       the fallback answers for empty text as well; it is given as it is, neither expanded nor converted
+    gettimedelta  the fallback answers for empty text as well; one that is empty or zero is given as it is, any
+                  other is converted (a number with a fraction is cut, a timedelta stays)
+    getenum       the fallback answers for a name that is no member as well, and must itself be one
+    getenumlist   a fallback is converted too; names that are no members are left out, with a warning
+    getimport     a fallback is converted too
+
+Nobody writes it and there is no fallback: an error, but for getjson and gettimedelta, which give None, and
+getenumlist, which gives an empty list.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+    from enum import Enum
+    from typing import Any, TypeVar
+
+    E = TypeVar("E", bound=Enum)
+
+_WORDS = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+
+#: Rounds of expansion and characters it may add before it counts as endless.
+_MAX_ROUNDS = 50
+_MAX_GROWTH = 1_000_000
+
+
+def to_text(value: Any) -> str:
+    """What `get` gives for a typed value: `true`, `8080`, JSON for lists and tables, ISO 8601 for dates.
+
+    Raises:
+        ValueError: a table that JSON cannot hold.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, dict)):
+        import json
+
+        try:
+            return json.dumps(value, ensure_ascii=False, default=to_text)
+        except (TypeError, ValueError, RecursionError):
+            pass
+        raise ValueError("a table that JSON can hold is expected: its keys are text")
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+def to_bool(value: Any) -> bool:
+    """`t`, `true`, `1`, `f`, `false`, `0` in any case of letters; what follows a `#` is a comment (`True # because`).
+
+    Raises:
+        ValueError: anything else; `yes` and `off` are no booleans in Airflow.
+    """
+    if isinstance(value, bool):
+        return value
+    word = str(value).partition("#")[0].strip().lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    raise ValueError("a boolean is expected: true or false (also t, f, 1, 0)")
+
+
+def to_int(value: Any) -> int:
+    """`8080`, also `8_080`, `8080.0` and `1e3`; a boolean of a file is 0 or 1.
+
+    Raises:
+        ValueError: anything else, also a number with a fraction.
+    """
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    if isinstance(value, (str, float)):
+        try:
+            return _whole(value)
+        except (ValueError, OverflowError):  # OverflowError: an infinite number
+            pass
+    raise ValueError("a whole number is expected, such as 8080")
+
+
+def _whole(value: str | float) -> int:
+    number = float(value)
+    if number != int(number):
+        raise ValueError
+    # Airflow goes over the float, which loses digits of 9007199254740993.0; these are still there in the text.
+    whole, dot, fraction = str(value).strip().partition(".")
+    return int(whole) if dot and whole.lstrip("+-").isdecimal() and not fraction.strip("0") else int(number)
+
+
+def to_float(value: Any) -> float:
+    """Whatever Python's `float` takes: `0.5`, `1e3`, `inf`; a whole number of a file becomes a float.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, (str, int, float)):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):  # OverflowError: a whole number beyond every float
+            pass
+    raise ValueError("a number is expected, such as 0.5")
+
+
+def to_list(value: Any, delimiter: str = ",") -> list[Any]:
+    """The pieces between the delimiters, without the white space around them; empty text is an empty list.
+
+    A list of a file is taken as it is, with the types that its items have.
+
+    Raises:
+        ValueError: neither text nor a list.
+    """
+    if isinstance(value, str):
+        return [piece.strip() for piece in value.split(delimiter)] if value else []
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise ValueError(f"a list is expected, with {delimiter!r} between its items")
+
+
+def to_json(value: Any) -> Any:
+    """The value that a JSON text stands for, None for empty text; a typed value of a file is taken as it is.
+
+    Raises:
+        ValueError: the text is no JSON; says at which line and column it goes wrong.
+    """
+    if not isinstance(value, str):
+        return value
+    if not value:
+        return None
+    import json
+
+    place = ""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        place = f"; it goes wrong at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):  # a number of thousands of digits, a bottomless nesting
+        pass
+    raise ValueError(f'JSON is expected, such as {{"key": "value"}}{place}')
+
+
+def to_timedelta(value: Any) -> datetime.timedelta | None:
+    """Whole seconds; None for empty text.
+
+    Raises:
+        ValueError: no whole number, or beyond what a timedelta holds.
+    """
+    import datetime
+
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime.timedelta):
+        return value
+    if isinstance(value, (str, int)):
+        try:
+            return datetime.timedelta(seconds=int(value))
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError("a whole number of seconds is expected, such as 300")
+
+
+def to_enum(value: Any, enum_class: type[E]) -> E:
+    """The member of that name, letter by letter.
+
+    Raises:
+        ValueError: no member has the name; lists those there are.
+    """
+    if isinstance(value, enum_class):
+        return value
+    members = enum_class.__members__
+    if isinstance(value, str) and value in members:
+        return members[value]
+    raise ValueError(f"one of {', '.join(members)} is expected")
+
+
+def to_enumlist(value: Any, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[Any]]:
+    """The members that a list names, and the items that name none: Airflow leaves those out and warns.
+
+    Raises:
+        ValueError: neither text nor a list.
+    """
+    members: list[E] = []
+    strangers: list[Any] = []
+    for item in to_list(value, delimiter):
+        try:
+            members.append(to_enum(item, enum_class))
+        except ValueError:
+            strangers.append(item)
+    return members, strangers
+
+
+def to_import(value: Any) -> Any:
+    """What a dotted path such as `package.module.name` leads to; None for empty text.
+
+    Raises:
+        ValueError: no dotted path, nothing is there, or the module fails when it is imported (then that is the cause).
+    """
+    if value is None or value == "":
+        return None
+    expected = "the dotted path of something in a module is expected, such as package.module.name"
+    module_name, _, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
+    if not name or not all(module_name.split(".")):
+        raise ValueError(expected)
+    import importlib
+
+    reason = ""
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing != module_name and not module_name.startswith(f"{missing}."):
+            raise ValueError(f"{expected}; its module needs one that is not installed") from error
+        reason = "there is no such module"
+    except UnicodeError:  # a name that no file can have
+        reason = "there is no such module"
+    except Exception as error:  # whatever a module does when it is imported
+        raise ValueError(f"{expected}; its module fails with {type(error).__name__} when imported") from error
+    else:
+        if hasattr(module, name):
+            return getattr(module, name)
+        reason = "its module has no such name"
+    raise ValueError(f"{expected}; {reason}")
+
+
+_BY_TYPE: dict[str, Callable[[Any], Any]] = {
+    "string": to_text,
+    "str": to_text,
+    "path": to_text,
+    "integer": to_int,
+    "int": to_int,
+    "float": to_float,
+    "number": to_float,
+    "boolean": to_bool,
+    "bool": to_bool,
+    "list": to_list,
+    "array": to_list,
+    "json": to_json,
+    "object": to_json,
+    "timedelta": to_timedelta,
+    "import": to_import,
+}
+
+
+def by_type(type_name: str | None) -> Callable[[Any], Any]:
+    """The converter for a type as a schema writes it; without one, text.
+
+    Airflow's config.yml has `string`, `integer`, `float` and `boolean`; the others are ours.
+
+    Raises:
+        ValueError: nobody knows the type; lists those that there are.
+    """
+    if type_name is None:
+        return to_text
+    if type_name in _BY_TYPE:
+        return _BY_TYPE[type_name]
+    raise ValueError(f"the type {type_name!r} is not one of {', '.join(_BY_TYPE)}")
+
+
+def expand(text: Any, getenv: Callable[[str], str | None]) -> Any:
+    """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
+
+    As in Airflow: a name is ASCII letters, digits and `_`, in braces anything; what nobody sets stays as it is written;
+    what a variable holds is expanded in turn. Unlike in Airflow it always ends: a text that would go round for ever
+    (`A=$B`, `B=$A`) or grow for ever (`A=x$A`) is left as it was written, wholly.
+
+    Args:
+        text: the text; anything that is no text is given back.
+        getenv: the value of an environment variable or None; asked for `HOME` too.
+
+    Returns:
+        The very object if there is nothing to expand.
+    """
+    if not isinstance(text, str) or ("$" not in text and text[:1] != "~"):
+        return text
+    limit = len(text) + _MAX_GROWTH
+    before = text
+    for _ in range(_MAX_ROUNDS):
+        after = _expand_home(_expand_variables(before, getenv, limit), getenv)
+        if after == before:
+            return after
+        if len(after) > limit:
+            break
+        before = after
+    return text
+
+
+def _expand_variables(text: str, getenv: Callable[[str], str | None], limit: int) -> str:
+    """One round, as `os.path.expandvars` on POSIX does it, without its regular expression."""
+    pieces: list[str] = []
+    done = size = 0
+    at = text.find("$")
+    while at >= 0 and size <= limit:
+        name, end = _name_at(text, at + 1)
+        found = getenv(name) if name else None
+        if found is not None:
+            pieces += text[done:at], found
+            size += len(found)
+            done = end
+        at = text.find("$", end)
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _name_at(text: str, start: int) -> tuple[str, int]:
+    """The variable's name after a `$`, and where the text goes on; "" if there is none."""
+    if text[start : start + 1] == "{":
+        end = text.find("}", start)
+        return (text[start + 1 : end], end + 1) if end > 0 else ("", start)
+    end = start
+    while (letter := text[end : end + 1]) == "_" or (letter.isascii() and letter.isalnum()):
+        end += 1
+    return text[start:end], end
+
+
+def _expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
+    """A leading `~` or `~user`, as `os.path.expanduser` on POSIX does it."""
+    if text[:1] != "~":
+        return text
+    user, slash, rest = text[1:].partition("/")
+    home = None if user else getenv("HOME")
+    if home is None:
+        try:
+            import os
+            import pwd
+
+            home = pwd.getpwnam(user).pw_dir if user else pwd.getpwuid(os.getuid()).pw_dir
+        except (ImportError, KeyError, ValueError):  # no such system, no such user, no name that a user can have
+            return text
+    return home.rstrip("/") + slash + rest or "/"

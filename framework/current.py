@@ -1,0 +1,65 @@
+"""The current application. Imports nothing: the front door tells it how one is made."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from framework.app import App
+
+_app: App | None = None
+_make: Callable[[], App] | None = None
+_watchers: list[Callable[[], None]] = []
+
+
+def app() -> App:
+    """The current application, made on first use."""
+    if _app is None:
+        assert _make is not None, "framework/__init__.py says how an application is made"
+        use(_make())
+        assert _app is not None
+    return _app
+
+
+def use(application: App | None) -> App | None:
+    """Make `application` the current one (None: whichever is found next) and return the one before."""
+    global _app
+    before, _app = _app, application
+    for changed in _watchers:
+        changed()
+    return before
+
+
+def found_by(make: Callable[[], App]) -> None:
+    """Say how an application is made when there is none."""
+    global _make
+    _make = make
+
+
+class Front:
+    """Stands for an attribute of the current application, whichever that is: `Front("conf")`.
+
+    What is asked of it is kept in its own dictionary until another application becomes
+    the current one, so that `conf.get` through the front door costs no more than `app.conf.get`.
+    """
+
+    def __init__(self, attribute: str) -> None:
+        self.__attribute = attribute
+        keep = dict(self.__dict__)
+
+        def forget() -> None:
+            self.__dict__.clear()
+            self.__dict__.update(keep)
+
+        _watchers.append(forget)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(getattr(app(), self.__attribute), name)
+        if callable(value) and not name.startswith("__"):
+            self.__dict__[name] = value
+        return value
+
+    def __repr__(self) -> str:
+        return f"<framework.{self.__attribute} of the current application>"

@@ -1,0 +1,424 @@
+"""The one precedence engine: who writes `[section] key`, and what the first of them means.
+
+Finding and following are two acts. `mentions` is pure: it lists, in order of precedence, and runs nothing. `resolve`
+expands a plain text or follows a pointer. Everything else reads through these two.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from framework.answer import Answer, Mention
+from framework.errors import ConfigError, FrameworkWarning, InvalidValue, OptionNotFound, warn
+from framework.layers.base import EnvironmentLayer, Layer
+from framework.masking import add_mask, should_hide_value_for_name
+from framework.names import POINTER_FORMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+    from framework.environment import Environment
+    from framework.names import Names
+    from framework.pointers import Pointers
+    from framework.schema import Option, Schema
+
+#: Overridden options of this context: engine id -> layer; None while nobody overrides anything.
+overrides: ContextVar[Mapping[int, Layer] | None] = ContextVar("framework_overrides", default=None)
+
+# A compiled slot is an answer that holds as long as the environment does not change. It is a tuple, because unpacking
+# one is the fastest thing there is: (var, raw, absent, text).
+#   var     the winning variable's name, or the option's own where no variable wins, as the dictionary beneath
+#           `os.environ` knows it
+#   raw     the very object that the variable held, or None: not set
+#   absent  None, or three other names that would win if they were set, and a set of any more (or None)
+#   text    the option's text
+if TYPE_CHECKING:
+    Absent = tuple[Any, Any, Any, frozenset[Any] | None]
+    Slot = tuple[Any, Any, Absent | None, str]
+
+#: How many spellings of options are kept compiled; beyond it the dictionary starts anew.
+_MAX_SLOTS = 20_000
+
+_SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
+
+
+class Engine:
+    """Layers and a schema, read by one order: layer, then name, then form.
+
+    Args:
+        names: the spellings of the application.
+        schema: its declared options.
+        environment: the process environment and the `.env` files.
+        layers: the file layers and the defaults, high to low.
+        pointers: who follows pointers.
+        patterns: fnmatch patterns on `section.key` that declare more options sensitive.
+        reach: which strata of the chain an option's pointer may ask; None: all of them.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        schema: Schema,
+        environment: Environment,
+        layers: Iterable[Layer],
+        pointers: Pointers,
+        *,
+        patterns: Iterable[str] = (),
+        reach: Callable[[str, str], int | None] = lambda section, key: None,
+        restricted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.names, self.schema, self.environment = names, schema, environment
+        self._pointers, self._reach, self._restricted = pointers, reach, restricted
+        self._patterns = [pattern.lower() for pattern in patterns]
+        self._process = EnvironmentLayer(
+            "environment", names, environment, environment.find_in_process, environment.process_names
+        )
+        self.slots: dict[tuple[str, str], Slot] = {}
+        self._warned: set[str] = set()
+        self.load(layers)
+
+    def load(self, layers: Iterable[Layer]) -> None:
+        """Take the environment's `.env` files and these file layers, and forget every slot, pointer and warning."""
+        dotenv = [
+            EnvironmentLayer(".env", self.names, self.environment, file.find, file.names)
+            for file in self.environment.dotenv
+        ]
+        self.layers: list[Layer] = [self._process, *dotenv, *layers]
+        self.slots.clear()
+        self._warned.clear()
+        self._pointers.forget()
+
+    # Finding
+
+    def mentions(self, section: str, key: str, *, old_names: bool = True) -> Iterator[Mention]:
+        """Every writing of an option, in order of precedence. Nothing is expanded, run or fetched.
+
+        Args:
+            section, key: in lower case, by their current names.
+            old_names: whether older names count.
+        """
+        names = [(section, key)]
+        if old_names:
+            names += [name[:2] for name in self.schema.old_names(section, key)]
+        forms = self.forms(section, key)
+        for layer in self._all_layers():
+            for name in names:
+                for form in forms:
+                    written = name[1] + _SUFFIXES[form]
+                    if form != "plain" and self.schema.option(name[0], written) is not None:
+                        continue  # a declared option named client_secret is an option, never a pointer for client
+                    found = layer.find(name[0], written)
+                    if found is not None:
+                        yield Mention(layer.name, found[1], section, key, name, form, found[0], layer)
+
+    def forms(self, section: str, key: str) -> tuple[str, ...]:
+        """The forms in which an option may be written: pointers count where it is sensitive, or in no schema at all."""
+        return ("plain", *POINTER_FORMS) if self.may_point(section, key) else ("plain",)
+
+    def may_point(self, section: str, key: str) -> bool:
+        option = self.schema.option(section, key)
+        if option is not None and option.own:
+            return option.sensitive
+        return self.is_sensitive(section, key) or (option is None and not self.schema.declared)
+
+    def is_sensitive(self, section: str, key: str) -> bool:
+        """Whether an option is declared sensitive, by the schema or by a pattern of the project file."""
+        if section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg"):
+            return True
+        option = self.schema.option(section, key)
+        if option is not None and (option.sensitive or option.own):
+            return option.sensitive
+        if not self._patterns:
+            return False
+        from fnmatch import fnmatchcase
+
+        return any(fnmatchcase(f"{section}.{key}", pattern) for pattern in self._patterns)
+
+    def is_hidden(self, section: str, key: str) -> bool:
+        """Whether a list must not show the value: sensitive, or undeclared and not known to be harmless."""
+        if self.is_sensitive(section, key):
+            return True
+        if self.schema.option(section, key) is not None:
+            return False
+        return self.schema.declared or should_hide_value_for_name(key)
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Every option that is declared or written, by its current name, each once, the declared ones first."""
+        seen: set[tuple[str, str]] = set()
+        for section, key in self._all_entries():
+            name = self._entry(section, key)
+            if name is not None and name not in seen:
+                seen.add(name)
+                yield name
+
+    def _all_entries(self) -> Iterator[tuple[str, str]]:
+        for option in self.schema:
+            yield option.section, option.name
+        for layer in self._all_layers():
+            if isinstance(layer, EnvironmentLayer):
+                yield from (self._as_declared(*entry) for entry in layer.entries())
+            else:
+                yield from layer.entries()
+
+    def _as_declared(self, section: str, key: str) -> tuple[str, str]:
+        """A variable's section and key as the schema spells them: `a_b` may be `a.b`, or hold a `__`."""
+        whole = self.names.option(section, key)
+        for declared in self.schema.sections:
+            start = self.names.option(declared, "")
+            if whole.startswith(start) and declared != section:
+                rest = whole[len(start) :].lower()
+                if any(self.schema.option(declared, name) for name in (rest, *_without_form(rest))):
+                    return declared, rest
+        return section, key
+
+    def _entry(self, section: str, key: str) -> tuple[str, str] | None:
+        """The option that an entry is about, or None if it is none of its own."""
+        if self.schema.option(section, key) is None:
+            if self.schema.has_section(f"{section}.{key}") and not self.schema.has_section(section):
+                return None
+            for base in _without_form(key):
+                if self.may_point(*self.current_name(section, base)):
+                    return self.current_name(section, base)
+        return self.current_name(section, key)
+
+    def current_name(self, section: str, key: str) -> tuple[str, str]:
+        """The name that an option has today."""
+        seen = {(section, key)}
+        while (found := self.schema.redirect(section, key)) is not None and found[:2] not in seen:
+            section, key = found[:2]
+            seen.add((section, key))
+        return section, key
+
+    def _all_layers(self) -> list[Layer]:
+        overridden = overrides.get()
+        mine = overridden.get(id(self)) if overridden else None
+        return [mine, *self.layers] if mine is not None else self.layers
+
+    # Following
+
+    def resolve(self, mention: Mention) -> Answer:
+        """What a mention means: its text expanded, or what its pointer leads to.
+
+        Raises:
+            ConfigError: a bad `%`, or a pointer that leads nowhere.
+        """
+        section, key = mention.name
+        source = mention.source
+        if mention.form == "plain":
+            value = source.read(mention.raw, section, key, mention.origin)
+            link, sensitive = None, self.is_sensitive(mention.section, mention.key)
+        else:
+            text = source.reference(mention.raw, section, key + _SUFFIXES[mention.form], mention.origin)
+            value, link = self._pointers.follow(mention, text, self._reach(mention.section, mention.key))
+            sensitive = True
+        if sensitive:
+            add_mask(value)
+        value = self._today(mention, value)
+        return Answer(value, mention, link=link, sensitive=sensitive)
+
+    def _today(self, mention: Mention, value: Any) -> Any:
+        """The value, or what the schema says that it is called today."""
+        option = self.schema.option(mention.section, mention.key)
+        if option is None or not option.deprecated_values or not isinstance(value, str):
+            return value
+        for old, new, since in option.deprecated_values:
+            changed = old.sub(new, value)
+            if changed != value:
+                self._warn(
+                    f"{mention.origin}: [{mention.section}] {mention.key} holds a value that is outdated since {since}; "
+                    "today's is used: write it there",
+                    FutureWarning,
+                )
+                return changed
+        return value
+
+    def answer(self, section: str, key: str, *, old_names: bool = True) -> Answer | None:
+        """The first mention, resolved; None if nobody writes the option. Old names and ignored pointers warn, once.
+
+        Raises:
+            ConfigError: see `resolve`.
+        """
+        section, key = section.lower(), key.lower()
+        if old_names:
+            section, key = self._redirected(section, key)
+        for mention in self.mentions(section, key, old_names=old_names):
+            answer = self.resolve(mention)
+            self._notice(mention)
+            return answer
+        self._notice_deprecation(section, key)
+        return None
+
+    def required(self, section: str, key: str) -> Answer:
+        """Like `answer`.
+
+        Raises:
+            OptionNotFound: nobody writes the option; names the nearest one that is declared or written.
+        """
+        answer = self.answer(section, key)
+        if answer is None:
+            raise self.not_found(section, key)
+        return answer
+
+    def not_found(self, section: str, key: str) -> OptionNotFound:
+        section, key = section.lower(), key.lower()
+        near = self.nearest(section, key)
+        option = self.schema.option(section, key)
+        if option is not None:
+            hint = f"It is declared without a default: set {self.names.option(section, key)} or write it in a file."
+        elif near is not None:
+            hint = f"Did you mean [{near[0]}] {near[1]}?"
+        else:
+            hint = f"Set {self.names.option(section, key)}, write it in a file, or pass fallback=."
+        return OptionNotFound("nobody writes this option", where=f"[{section}] {key}", hint=hint)
+
+    def nearest(self, section: str, key: str) -> tuple[str, str] | None:
+        """The declared or written option with the most similar name, or None."""
+        from difflib import get_close_matches
+
+        names = {f"{s}.{k}": (s, k) for s, k in self.entries() if (s, k) != (section, key)}
+        same = [name for name, (s, _) in names.items() if s == section]
+        close = get_close_matches(f"{section}.{key}", same, 1, 0.75) or get_close_matches(
+            f"{section}.{key}", names, 1, 0.75
+        )
+        if not close:
+            close = [name for name, (_, k) in names.items() if k == key][:1]
+        return names[close[0]] if close else None
+
+    # Compiled slots
+
+    def compile(self, section: str, key: str) -> Answer | None:
+        """Resolve an option and keep its text for the spelling that it was asked by, if that can be checked cheaply."""
+        names, raws = self._variables(section.lower(), key.lower())
+        answer = self.answer(section, key)
+        if answer is None or overrides.get() or (answer.mention.is_pointer and self._restricted()):
+            return answer
+        text, raw = text_of(answer), answer.mention.raw
+        if isinstance(raw, str) and answer.mention.form == "plain" and ("$" in raw or "%(" in raw or raw[:1] == "~"):
+            return answer  # depends on other variables: looked at anew each time
+        if len(self.slots) >= _MAX_SLOTS:
+            self.slots.clear()
+        winner = next((i for i, raw in enumerate(raws) if raw is not None), None)
+        from_process = answer.mention.source is self._process
+        if from_process != (winner is not None):
+            return answer  # the environment changed under our hands
+        others = names if winner is None else names[:winner]
+        var = names[0 if winner is None else winner]
+        absent = _absent([name for name in others if name != var])
+        self.slots[section, key] = (var, None if winner is None else raws[winner], absent, text)
+        return answer
+
+    def _variables(self, section: str, key: str) -> tuple[list[Any], list[Any]]:
+        """The variables that may win, in order of precedence, and the raw objects that they hold right now."""
+        section, key = self.current_name(section, key)
+        data, encode, option = self.environment.data, self.environment.encode, self.names.option
+        forms = self.forms(section, key)
+        names = [
+            encode(option(name[0], name[1], form))
+            for name in [(section, key), *self.schema.old_names(section, key)]
+            for form in forms
+            if form == "plain" or self.schema.option(name[0], name[1] + _SUFFIXES[form]) is None
+        ]
+        return names, [data.get(name) for name in names]
+
+    # Warnings
+
+    def _redirected(self, section: str, key: str) -> tuple[str, str]:
+        new = self.current_name(section, key)
+        if new != (section, key):
+            self._warn(
+                f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: ask for it by that name",
+                FutureWarning,
+            )
+        return new
+
+    def _notice(self, mention: Mention) -> None:
+        self._notice_deprecation(mention.section, mention.key)
+        if mention.is_old_name:
+            old, new = mention.name, (mention.section, mention.key)
+            self._warn(
+                f"{mention.origin} writes [{old[0]}] {old[1]}, which is now called [{new[0]}] {new[1]}: rename it there",
+                DeprecationWarning,
+            )
+        if not self.may_point(mention.section, mention.key):
+            self._notice_ignored_pointers(mention.section, mention.key)
+
+    def _notice_deprecation(self, section: str, key: str) -> None:
+        option = self.schema.option(section, key)
+        if option is not None and option.deprecated:
+            self._warn(f"the option [{section}] {key} is deprecated: {option.deprecation_reason}", DeprecationWarning)
+
+    def _notice_ignored_pointers(self, section: str, key: str) -> None:
+        for form, origin in self.ignored_pointers(section, key):
+            self._warn(
+                f"{origin}: the pointer [{section}] {key}_{form} is ignored, because [{section}] {key} is not declared "
+                "sensitive"
+            )
+
+    def ignored_pointers(self, section: str, key: str) -> Iterator[tuple[str, str]]:
+        """The pointers beside an option that may not be a pointer, as (form, origin)."""
+        if self.schema.option(section, key) is None or self.may_point(section, key):
+            return
+        for layer in self._all_layers():
+            for form in POINTER_FORMS:
+                if self.schema.option(section, f"{key}_{form}") is None:
+                    found = layer.find(section, f"{key}_{form}")
+                    if found is not None:
+                        yield form, found[1]
+
+    def _warn(self, message: str, category: type[Warning] = FrameworkWarning) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            warn(message, category)
+
+    # For everyone who converts
+
+    def unconvertible(self, answer: Answer, fault: ValueError) -> InvalidValue:
+        """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
+        mention = answer.mention
+        shown = "" if answer.sensitive or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
+        return InvalidValue(
+            f"[{mention.section}] {mention.key}: {fault}{shown}",
+            where=mention.origin,
+            hint=_example(self._option(mention)),
+        )
+
+    def _option(self, mention: Mention) -> Option | None:
+        return self.schema.option(mention.section, mention.key)
+
+
+def _absent(names: list[Any]) -> Absent | None:
+    """Three names, which are looked up one by one, and the rest, which is compared as a set."""
+    if not names:
+        return None
+    first, second, third = (names * 3)[:3] if len(names) < 3 else names[:3]
+    return first, second, third, frozenset(names[3:]) or None
+
+
+def text_of(answer: Answer) -> str:
+    """What `get` gives for an answer."""
+    from framework.convert import to_text
+
+    try:
+        return to_text(answer.value)
+    except ValueError as fault:
+        mention = answer.mention
+        raise ConfigError(f"[{mention.section}] {mention.key}: {fault}", where=mention.origin) from None
+
+
+def _without_form(key: str) -> Iterator[str]:
+    for form in POINTER_FORMS:
+        if key.endswith(f"_{form}"):
+            yield key[: -len(form) - 1]
+
+
+def _short(text: str) -> str:
+    from framework.masking import redact_text
+
+    shown = redact_text(text)
+    return repr(shown if len(shown) <= 60 else f"{shown[:57]}...")
+
+
+def _example(option: Option | None) -> str:
+    return f"For example: {option.example}" if option is not None and option.example else ""

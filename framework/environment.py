@@ -1,0 +1,130 @@
+"""The process environment, read live, over the `.env` files that were named.
+
+The layer that answers options and the link that answers connections both read here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.errors import ConfigFileError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+
+class DotEnv:
+    """One `.env` file, parsed by python-dotenv: not interpolated, never written to `os.environ`.
+
+    Attributes:
+        values: name -> (text, line).
+    """
+
+    __slots__ = ("path", "values")
+
+    def __init__(self, path: str) -> None:
+        from io import StringIO
+
+        from dotenv.parser import parse_stream
+
+        from framework.files import read_text
+
+        self.path = path
+        self.values: dict[str, tuple[str, int]] = {}
+        faults = []
+        for binding in parse_stream(StringIO(read_text(path))):
+            if binding.error:
+                faults.append(binding.original.line)
+            elif binding.key is not None and binding.value is not None:
+                blank = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
+                self.values[binding.key] = binding.value, binding.original.line + blank
+        if faults:
+            lines = ", ".join(map(str, faults))
+            raise ConfigFileError(
+                f"line {lines} cannot be read",
+                where=f"{path}:{faults[0]}",
+                hint="Write NAME=value, quoted where needed",
+            )
+
+    def find(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` and its place, `path:line`."""
+        text, line = self.values.get(name, (None, 0))
+        return text, f"{self.path}:{line}"
+
+    def names(self) -> list[str]:
+        return list(self.values)
+
+
+class Environment:
+    """Names and their texts: the process environment first, then the `.env` files, the last one first.
+
+    Args:
+        environ: a mapping to read instead of `os.environ`; it is read live as well.
+        dotenv: paths of `.env` files.
+
+    Attributes:
+        data: the dictionary beneath `os.environ`. Reading it costs a tenth of what reading `os.environ` costs.
+        encode: a name as `data` knows it.
+    """
+
+    __slots__ = ("data", "encode", "decode", "dotenv")
+
+    def __init__(self, environ: Mapping[str, str] | None = None, dotenv: Sequence[str] = ()) -> None:
+        self.data: Mapping[Any, Any]
+        self.encode: Callable[[str], Any]
+        self.decode: Callable[[Any], str]
+        source = os.environ if environ is None else environ
+        if isinstance(source, os._Environ) and hasattr(source, "_data"):
+            self.data, self.encode, self.decode = source._data, source.encodekey, source.decodevalue
+        else:
+            self.data, self.encode, self.decode = source, str, str
+        self.dotenv = [DotEnv(path) for path in reversed(dotenv)]
+
+    def get(self, name: str) -> str | None:
+        """The text under `name`, or None."""
+        return self.find(name)[0]
+
+    def find(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` and where it is from: the name itself or `path:line`."""
+        raw = self.data.get(self.encode(name))
+        if raw is not None:
+            return self.decode(raw), name
+        for file in self.dotenv:
+            text, place = file.find(name)
+            if text is not None:
+                return text, place
+        return None, name
+
+    def starting(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Everything whose name starts with `prefix`: the name's rest -> (text, origin)."""
+        start = len(prefix)
+        found = {name[start:]: self.find(name) for name in self.names() if name.startswith(prefix)}
+        return {rest: (text, origin) for rest, (text, origin) in found.items() if text is not None}
+
+    def names(self) -> Iterator[str]:
+        """Every name, of the process and of the files, each once."""
+        seen: set[str] = set()
+        for name in self._all_names():
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+    def find_in_process(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` in the process environment alone."""
+        raw = self.data.get(self.encode(name))
+        return (None if raw is None else self.decode(raw)), name
+
+    def process(self) -> dict[str, str]:
+        """The process environment, for a program that is started; no `.env` file is in it."""
+        return {self.decode(name): self.decode(text) for name, text in self.data.items()}
+
+    def process_names(self) -> list[str]:
+        """The names in the process environment alone."""
+        return [self.decode(name) for name in self.data]
+
+    def _all_names(self) -> Iterable[str]:
+        yield from self.process_names()
+        for file in self.dotenv:
+            yield from file.values

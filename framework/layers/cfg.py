@@ -1,0 +1,230 @@
+"""Airflow's INI dialect: `[section]`, `key = value`, lines that continue a value, `%(name)s`.
+
+The grammar is that of `configparser.ConfigParser(strict=True)` as Airflow sets it up, in one loop: names keep their
+letters as they are written (Airflow's parser does not fold them), `=` or `:` ends a key, a line beginning with `#` or
+`;` is a comment, and nothing after a value is.
+"""
+
+from __future__ import annotations
+
+from framework.convert import expand
+from framework.errors import ConfigError, ConfigFileError
+from framework.files import read_text
+from framework.layers.base import Layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from framework.environment import Environment
+
+#: The section whose options stand in for those that another section of the same file lacks.
+DEFAULT = "DEFAULT"
+
+#: As in configparser: a value may refer to a value that refers to a value…, this many deep.
+_MAX_DEPTH = 10
+_MAX_FAULTS = 20
+
+
+class CfgLayer(Layer):
+    """A cfg file. Names are found in any case of letters; of two that differ in case only, the lower-case one wins.
+
+    Args:
+        name: what answers call the layer.
+        path: the file.
+        environment: where `$VAR` and `~` are looked up.
+
+    Raises:
+        ConfigFileError: unreadable or malformed.
+    """
+
+    __slots__ = ("written", "environment", "_folded")
+
+    def __init__(self, name: str, path: str, environment: Environment) -> None:
+        self.environment = environment
+        self.written = parse(read_text(path), path)
+        self._folded: dict[tuple[str, str], tuple[str, str]] = {}
+        super().__init__(name, path, self.written if all(map(str.islower, self._names())) else self._fold())
+
+    def _names(self) -> Iterator[str]:
+        for section, options in self.written.items():
+            yield section
+            yield "".join(options) or section
+
+    def _fold(self) -> dict[str, dict[str, tuple[str, int]]]:
+        folded: dict[str, dict[str, tuple[str, int]]] = {}
+        for section in sorted(self.written, key=str.islower):  # stable: lower-case spellings come last, and win
+            if section == DEFAULT:
+                continue
+            for key in sorted(self.written[section], key=str.islower):
+                folded.setdefault(section.lower(), {})[key.lower()] = self.written[section][key]
+                self._folded[section.lower(), key.lower()] = (section, key)
+        return folded
+
+    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+        options = self.values.get(section)
+        if options is None:
+            return None
+        found = options.get(key) or self.written.get(DEFAULT, {}).get(key)
+        return None if found is None else (found[0], f"{self.path}:{found[1]}")
+
+    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
+        return expand(self.reference(raw, section, key, where), self.environment.get)
+
+    def reference(self, raw: Any, section: str, key: str, where: str) -> str:
+        written = self._folded.get((section, key), (section, key))[0]
+
+        def lookup(name: str) -> str | None:
+            found = self.written.get(written, {}).get(name) or self.written.get(DEFAULT, {}).get(name)
+            return None if found is None else found[0]
+
+        return interpolate(raw, lookup, f"{where}: [{section}] {key}")
+
+
+def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
+    """The options of a cfg file, as they are written, before any `%` or `$` in them means something.
+
+    Args:
+        text: the file's text, lines ending in newlines.
+        path: what messages call the file.
+
+    Returns:
+        Section -> key -> (text, line of the key), names and order as in the file. `DEFAULT` is there like the
+        others, if the file has it.
+
+    Raises:
+        ConfigFileError: a line that is neither a header nor an option, a section or an option that is written twice
+            (both lines are named). All the faults at once; of a line only its number is shown, for it may
+            be a piece of a secret.
+    """
+    sections: dict[str, dict[str, tuple[str, int]]] = {}
+    options: dict[str, tuple[str, int]] | None = None
+    headers: dict[str, int] = {}
+    faults: list[tuple[int, str]] = []
+    long_values: list[tuple[dict[str, tuple[str, int]], str, list[str]]] = []
+    section = key = ""
+    value: list[str] = []  # the lines of the current value, once it has more than one
+    indent = blanks = 0
+    number = 0
+    for line in text.split("\n"):
+        number += 1
+        body = line.strip()
+        if not body:
+            blanks += 1
+            continue
+        first = body[0]
+        if first == "#" or first == ";":
+            continue
+        depth = 0 if line[0] == first else len(line) - len(line.lstrip())
+        if depth > indent and key and options is not None:
+            if not value:
+                value = [options[key][0]]
+                long_values.append((options, key, value))
+            value.extend([""] * blanks)
+            value.append(body)
+            blanks = 0
+            continue
+        indent = depth
+        if first == "[" and (end := body.rfind("]")) > 1:
+            section, key = body[1:end], ""
+            if section in headers and section != DEFAULT:
+                faults.append((number, f"section [{section}] is written twice, first on line {headers[section]}"))
+                options = {}  # read on, but compare no further with the first one
+            else:
+                headers[section] = number
+                options = sections.setdefault(section, {})
+            continue
+        equals, colon = body.find("="), body.find(":")
+        end = equals if colon < 0 or 0 <= equals < colon else colon
+        if options is None:
+            faults.append((number, "a line stands before the first [section]"))
+            break  # what follows would be the same fault over and over
+        if end <= 0:
+            faults.append((number, "a line has no key" if end == 0 else "a line has no '=' or ':'"))
+            key, value = "?", [""]  # swallows the lines that continue this one
+            continue
+        key, blanks = body[:end].rstrip(), 0
+        if value:
+            value = []
+        if key in options:
+            faults.append((number, f"option {key} of [{section}] is written twice, first on line {options[key][1]}"))
+            value = [""]
+        else:
+            options[key] = (body[end + 1 :].lstrip(), number)
+    if faults:
+        raise _malformed(path, faults)
+    for options, key, value in long_values:
+        options[key] = ("\n".join(value), options[key][1])
+    return sections
+
+
+def _malformed(path: str, faults: list[tuple[int, str]]) -> ConfigFileError:
+    texts = [faults[0][1], *(f"line {number}: {text}" for number, text in faults[1:_MAX_FAULTS])]
+    if len(faults) > _MAX_FAULTS:
+        texts.append(f"and {len(faults) - _MAX_FAULTS} more")
+    if faults[0][1].find(" twice, ") > 0:
+        hint = "Keep one of the two, or write both as one."
+    else:
+        hint = "Write [section] and key = value, indent the lines that continue a value, begin a comment with '#'."
+    return ConfigFileError("; ".join(texts), where=f"{path}:{faults[0][0]}", hint=hint)
+
+
+def interpolate(text: str, lookup: Callable[[str], str | None], where: str) -> str:
+    """The text with `%%` as `%` and `%(name)s` as the text of that option, as configparser's BasicInterpolation does.
+
+    Args:
+        text: an option's text as it is written.
+        lookup: the text, as it is written, that the same section, or else `DEFAULT`, has under a name; names are
+            taken letter by letter, as in Airflow.
+        where: what messages call the option: file, line and name.
+
+    Returns:
+        The text itself if it holds no `%`.
+
+    Raises:
+        ConfigError: a `%` that is followed by neither `%` nor `(name)s`, a name that nobody has, or names that lead
+            in a circle. The text is not shown.
+    """
+    if "%" not in text:
+        return text
+    pieces: list[str] = []
+    _interpolate(text, lookup, where, pieces, 1)
+    return "".join(pieces)
+
+
+def _interpolate(text: str, lookup: Callable[[str], str | None], where: str, pieces: list[str], depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise ConfigError(
+            f"%(name)s leads in a circle, or more than {_MAX_DEPTH} options deep",
+            where=where,
+            hint="Write the text itself in one of them; a '%' that means itself is written '%%'.",
+        )
+    position = 0
+    while (at := text.find("%", position)) >= 0:
+        pieces.append(text[position:at])
+        mark = text[at + 1 : at + 2]
+        if mark == "%":
+            pieces.append("%")
+            position = at + 2
+            continue
+        close = text.find(")", at)
+        if mark != "(" or close <= at + 2 or text[close + 1 : close + 2] != "s":
+            raise ConfigError(
+                "a '%' is followed by neither '%' nor '(name)s'",
+                where=where,
+                hint="Write '%%' for a '%' that means itself.",
+            )
+        found = lookup(text[at + 2 : close])
+        if found is None:
+            raise ConfigError(
+                "a %(name)s names an option that neither this section nor [DEFAULT] has",
+                where=where,
+                hint="Correct the name (letters as they are written there), or write '%%' for a '%' that means itself.",
+            )
+        if "%" in found:
+            _interpolate(found, lookup, where, pieces, depth + 1)
+        else:
+            pieces.append(found)
+        position = close + 2
+    pieces.append(text[position:])

@@ -1,0 +1,49 @@
+"""TOML, YAML and JSON files: typed values, one section a table, each with its line (JSON: the key's path)."""
+
+from __future__ import annotations
+
+from framework.errors import ConfigFileError
+from framework.files import read_table
+from framework.layers.base import Layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def read_layer(path: str, name: str = "config file") -> Layer:
+    """A typed file as a layer.
+
+    A table inside a section is an option with a table for its value, and the section `outer.inner` as well:
+    which of the two is meant, the asker knows.
+
+    Raises:
+        ConfigFileError: unreadable or malformed, with the line; or an option outside of every section.
+    """
+    said, places = read_table(path)
+    values: dict[str, dict[str, tuple[Any, str]]] = {}
+    for section, table in said.items():
+        if not isinstance(table, dict):
+            raise ConfigFileError(
+                f"{section!r} stands outside of every section",
+                where=places.get((str(section),), path),
+                hint="Put it under a section.",
+            )
+        _file(values, (str(section),), table, places, path)
+    return Layer(name, path, values)
+
+
+def _file(
+    values: dict[str, dict[str, tuple[Any, str]]],
+    trail: tuple[str, ...],
+    table: dict[str, Any],
+    places: dict[tuple[str, ...], str],
+    path: str,
+) -> None:
+    options = values.setdefault(".".join(trail).lower(), {})
+    for key, value in table.items():
+        inner = (*trail, str(key))
+        if value is not None:  # YAML's and JSON's null: not written
+            options[str(key).lower()] = value, places.get(inner, path)
+        if isinstance(value, dict):
+            _file(values, inner, value, places, path)

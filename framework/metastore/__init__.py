@@ -1,0 +1,1 @@
+"""The metastore: the database that holds connections, variables and config secrets."""

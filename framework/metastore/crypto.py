@@ -1,0 +1,115 @@
+"""Fernet keys, from `[core] fernet_key`. `cryptography` costs 28 ms and is imported by the first token, not by us."""
+
+from __future__ import annotations
+
+from framework import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.fernet import MultiFernet
+
+OPTION = "[core] fernet_key"
+MAKE_ONE = "Make one with: python -m framework fernet generate"
+
+
+def generate() -> str:
+    """A new key: 32 random bytes as URL-safe base64, as `Fernet.generate_key` makes it."""
+    from binascii import b2a_base64
+    from os import urandom
+
+    return b2a_base64(urandom(32), newline=False).translate(bytes.maketrans(b"+/", b"-_")).decode()
+
+
+class Keys:
+    """The configured keys: the first one encrypts, each one decrypts.
+
+    Nothing is checked before the first token, so a bad key hurts nobody who reads plain rows.
+
+    Args:
+        text: one key, or several separated by commas, the newest first (as in Airflow); empty for none. Or a function
+            that returns it, called when the first token is met: the key may be a pointer that costs a command.
+    """
+
+    __slots__ = ("_text", "_kept", "_fernet")
+
+    def __init__(self, text: str | Callable[[], str]) -> None:
+        self._text = text
+        self._kept: list[str] | None = None
+        self._fernet: MultiFernet | None = None
+
+    @property
+    def _parts(self) -> list[str]:
+        if self._kept is None:
+            text = self._text if isinstance(self._text, str) else self._text()
+            self._kept = [part.strip() for part in text.split(",")] if text.strip() else []
+        return self._kept
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __repr__(self) -> str:
+        return f"<Keys: {len(self)}>"
+
+    def encrypt(self, text: str) -> str:
+        """The token of `text`.
+
+        Raises:
+            NoFernetKey: there is no key, so nothing may be written.
+            BackendError: a key is malformed.
+            MetastoreError: the text has no UTF-8 form.
+        """
+        if not self._parts:
+            raise errors.NoFernetKey("secrets are written encrypted and there is no key", where=OPTION, hint=MAKE_ONE)
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = None
+        if data is None:  # raised out here: the codec's error holds the text
+            raise errors.MetastoreError("the text holds characters that UTF-8 cannot store (lone surrogates)")
+        return self._open().encrypt(data).decode()
+
+    def decrypt(self, token: str, where: str) -> str:
+        """The text of `token`.
+
+        Args:
+            token: what the database holds.
+            where: the row, for the message.
+
+        Raises:
+            InvalidSecret: none of the keys opens it.
+            BackendError: a key is malformed.
+        """
+        text = None
+        if self._parts:
+            from cryptography.fernet import InvalidToken
+
+            try:
+                text = self._open().decrypt(token.encode()).decode()
+            except (InvalidToken, ValueError):
+                pass
+        if text is None:
+            none = f"none of the {len(self)} keys" if len(self) > 1 else "the only key" if self._parts else "no key"
+            what = f"{none} in {OPTION} opens it" if len(self) != 1 else f"{none} in {OPTION} does not open it"
+            raise errors.InvalidSecret(what, where=where, hint="Add the key that it was written with, after a comma.")
+        return text
+
+    def _open(self) -> MultiFernet:
+        if self._fernet is None:
+            from cryptography.fernet import Fernet, MultiFernet
+
+            opened = []
+            for part in self._parts:
+                try:
+                    opened.append(Fernet(part.encode()))
+                except ValueError:
+                    break
+            if len(opened) < len(self):
+                raise errors.BackendError(
+                    f"key {len(opened) + 1} of {len(self)} is not 32 bytes as URL-safe base64",
+                    where=OPTION,
+                    hint=MAKE_ONE,
+                )
+            self._fernet = MultiFernet(opened)
+        return self._fernet

@@ -1,0 +1,322 @@
+"""Connections, variables and config secrets as rows: encrypted on the way in, decrypted on the way out.
+
+Reads never write. Every write is one transaction. Rows that belong to one of Airflow's teams are
+nobody's here: never returned, never changed.
+"""
+
+from __future__ import annotations
+
+from framework import errors
+from framework.metastore import migrations
+from framework.metastore.database import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from framework.connection import Connection
+    from framework.metastore.crypto import Keys
+    from framework.metastore.database import Database, Transaction
+
+    #: kind, name, value, and a variable's description (None leaves the stored one).
+    Item = tuple[str, str, str | Connection, str | None]
+
+#: kind -> its table and the column that names a row.
+_KINDS = {
+    "connection": ("connection", "conn_id"),
+    "variable": ("variable", "key"),
+    "config": (migrations.SECRETS_TABLE, "name"),
+}
+_PLAIN_FIELDS = ("conn_type", "description", "host", "schema", "login", "port")
+#: Names asked for in one statement, and rows written by one: SQLite took 999 parameters in older days.
+_CHUNK = 500
+
+
+class Store:
+    """The rows of one metastore.
+
+    Args:
+        database: where they are.
+        keys: what opens and closes them.
+    """
+
+    __slots__ = ("database", "keys")
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self.database, self.keys = database, keys
+
+    def get_connection(self, conn_id: str) -> Connection | None:
+        """The connection of that id, or None.
+
+        Raises:
+            InvalidSecret: no key opens it, or its extra is no JSON object.
+            BackendUnavailable: the database does not answer.
+            BackendError: a key is malformed.
+        """
+        row = self._find(self.database, "connection", conn_id)
+        return None if row is None else self._connection(row)
+
+    def get_variable(self, key: str) -> str | None:
+        """The text of the variable, or None; raises as `get_connection` does."""
+        row = self._find(self.database, "variable", key)
+        return None if row is None else self._value("variable", row)
+
+    def get_config(self, name: str) -> str | None:
+        """The config secret, or None (as in a database that has no table for them); raises as `get_connection` does."""
+        row = self._find(self.database, "config", name)
+        return None if row is None else self._value("config", row)
+
+    def get_many(self, kind: str, names: Iterable[str]) -> dict[str, str | Connection | errors.SecretsError]:
+        """Many values at once, 500 in one statement. Absent names are left out, a row that makes no sense is its error.
+
+        Raises:
+            BackendUnavailable: the database does not answer.
+            BackendError: a key is malformed.
+        """
+        found: dict[str, str | Connection | errors.SecretsError] = {}
+        column = _KINDS[kind][1]
+        for row in self._rows(self.database, kind, names):
+            try:
+                found[row[column]] = self._connection(row) if kind == "connection" else self._value(kind, row)
+            except errors.SecretsError as error:
+                found[row[column]] = error
+        return found
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind, sorted: `connection`, `variable` or `config`."""
+        table, column = _KINDS[kind]
+        columns = self.database.columns(table)
+        if not columns:
+            return []
+        nobodys = " WHERE team_name IS NULL" if "team_name" in columns else ""
+        return sorted(row[column] for row in self.database.read(f'SELECT "{column}" FROM "{table}"{nobodys}', {}))
+
+    def set_variable(self, key: str, text: str, description: str | None = None) -> None:
+        """Make or change a variable. Its description stays unless one is given (Airflow removes it).
+
+        Raises:
+            NoFernetKey: there is no key, so nothing is written.
+            MetastoreError: the database refuses.
+            BackendError: a key is malformed.
+        """
+        self.write_many([("variable", key, text, description)])
+
+    def update_variable(self, key: str, text: str) -> int:
+        """Change a variable that exists, and say how many that were (0 or 1); raises as `set_variable` does."""
+        token = self.keys.encrypt(text)
+        if not self.database.columns("variable"):  # nothing to change is no reason to make a file
+            return 0
+        with self.database.write() as transaction:
+            row = self._find(transaction, "variable", key)
+            if row is None:
+                return 0
+            changed = {"id": row["id"], "val": token, "is_encrypted": True}
+            sql = 'UPDATE "variable" SET "val" = :val, "is_encrypted" = :is_encrypted WHERE "id" = :id'
+            return transaction.execute(sql, [changed])
+
+    def delete_variable(self, key: str) -> int:
+        """Delete a variable, and say how many that were (0 or 1)."""
+        return self._delete("variable", key)
+
+    def set_connection(self, connection: Connection, *, overwrite: bool = True) -> None:
+        """Make or replace a connection, all fields of it.
+
+        Raises:
+            MetastoreError: it exists and `overwrite` is false, or the database refuses.
+            NoFernetKey: there is no key, so nothing is written.
+            BackendError: a key is malformed.
+        """
+        if connection.conn_id is None:
+            raise errors.MetastoreError("a connection without an id cannot be stored", where=self.database.where)
+        self.write_many([("connection", connection.conn_id, connection, None)], overwrite=overwrite)
+
+    def delete_connection(self, conn_id: str) -> int:
+        """Delete a connection, and say how many that were (0 or 1)."""
+        return self._delete("connection", conn_id)
+
+    def set_config(self, name: str, text: str) -> None:
+        """Make or change a config secret; raises as `set_variable` does."""
+        self.write_many([("config", name, text, None)])
+
+    def delete_config(self, name: str) -> int:
+        """Delete a config secret, and say how many that were (0 or 1)."""
+        return self._delete("config", name)
+
+    def write_many(self, items: Iterable[Item], *, overwrite: bool = True) -> int:
+        """Write any number of rows of any kind in one transaction: all of them or none.
+
+        Args:
+            items: (kind, name, value, description), read as they are written; the description is a variable's.
+            overwrite: replace rows that exist; otherwise one of them stops the transaction.
+
+        Returns:
+            How many were written.
+
+        Raises:
+            NoFernetKey: there is no key, so nothing is written.
+            MetastoreError: the database refuses, or a row of that name exists and may not be replaced.
+            BackendError: a key is malformed.
+        """
+        self.keys.encrypt("")  # before a file is made or a lock is taken: is there a key, and is it one?
+        written = 0
+        with self.database.write() as transaction:
+            seen: dict[str, tuple[str, ...]] = {}
+            for kind, described, batch in _batches(items):
+                if kind not in seen:
+                    table = _KINDS[kind][0]
+                    seen[kind] = migrations.columns_for_writing(self.database, transaction, table)
+                self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
+                self._upsert(transaction, kind, described, batch)
+                written += len(batch)
+        return written
+
+    def __repr__(self) -> str:
+        return f"<Store in {self.database.where}>"
+
+    def _upsert(self, transaction: Transaction, kind: str, described: bool, batch: list[Item]) -> None:
+        table, column = _KINDS[kind]
+        rows = [self._row(kind, item) for item in batch]
+        kept = {column} if described or kind != "variable" else {column, "description"}
+        sql = self.database.upsert(table, rows[0], column, [name for name in rows[0] if name not in kept])
+        transaction.execute(sql, rows)
+
+    def _check(self, transaction: Transaction, kind: str, teams: bool, batch: list[Item], overwrite: bool) -> None:
+        """Refuse what may not be replaced: a team's row, and with `overwrite` false any row."""
+        if not teams and overwrite:
+            return
+        table, column = _KINDS[kind]
+        chosen = f'"{column}", "team_name"' if teams else f'"{column}"'
+        filters = ' AND "team_name" IS NOT NULL' if overwrite else ""
+        names = [item[1] for item in batch]
+        taken = set()
+        for part in _chunks(names):
+            sql, params = _chosen_by_name(table, column, part, chosen)
+            for row in transaction.read(sql + filters, params):
+                if row[column] in names:
+                    taken.add((row[column], row.get("team_name")))
+        if not overwrite and len(set(names)) < len(names):
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            taken.add((twice, None))
+        for name, team in sorted(taken, key=str):
+            if team is not None:
+                what, hint = "the name belongs to a team, and teams are not served", "Choose another name."
+            else:
+                what, hint = "it exists already", "Say that it may be overwritten, or choose another name."
+            raise errors.MetastoreError(what, where=f"{kind} {name!r} in {self.database.where}", hint=hint)
+
+    def _delete(self, kind: str, name: str) -> int:
+        table = _KINDS[kind][0]
+        if not self.database.columns(table):
+            return 0
+        with self.database.write() as transaction:
+            row = self._find(transaction, kind, name)
+            if row is None:
+                return 0
+            return transaction.execute(f'DELETE FROM "{table}" WHERE "id" = :id', [{"id": row["id"]}])
+
+    def _find(self, reader: Database | Transaction, kind: str, name: str) -> dict[str, Any] | None:
+        table, column = _KINDS[kind]
+        # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
+        for row in reader.read(f'SELECT * FROM "{table}" WHERE "{column}" = :name', {"name": name}):
+            if row[column] == name and row.get("team_name") is None:  # MariaDB finds "A" and "a " for "a"
+                return row
+        return None
+
+    def _rows(self, reader: Database, kind: str, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+        table, column = _KINDS[kind]
+        wanted = dict.fromkeys(names)
+        for part in _chunks(list(wanted)):
+            for row in reader.read(*_chosen_by_name(table, column, part, "*")):
+                if row[column] in wanted and row.get("team_name") is None:
+                    yield row
+
+    def _where(self, kind: str, row: dict[str, Any]) -> str:
+        return f"{kind} {row[_KINDS[kind][1]]!r} in {self.database.where}"
+
+    def _value(self, kind: str, row: dict[str, Any]) -> str:
+        text = self._text(row["val" if kind == "variable" else "value"], row["is_encrypted"], self._where(kind, row))
+        if text is None:
+            raise errors.InvalidSecret("the row holds no value", where=self._where(kind, row), hint="Set or delete it.")
+        return text
+
+    def _text(self, stored: object, encrypted: object, where: str) -> str | None:
+        """What a column says, decrypted if it has to be."""
+        if stored is None:
+            return None
+        if not isinstance(stored, str):
+            raise errors.InvalidSecret("the row holds bytes or a number for a text", where=where, hint="Set it again.")
+        return self.keys.decrypt(stored, where) if encrypted else stored
+
+    def _connection(self, row: dict[str, Any]) -> Connection:
+        from framework.connection import Connection
+
+        where = self._where("connection", row)
+        fields = {name: row.get(name) for name in _PLAIN_FIELDS}
+        for name in ("conn_type", "description", "host", "schema", "login"):
+            self._text(fields[name], False, where)
+        # An empty password or extra was never encrypted, whatever the flag says: as in Airflow.
+        password = self._text(row["password"], row["is_encrypted"] and row["password"], where)
+        extra = self._text(row["extra"], row["is_extra_encrypted"] and row["extra"], where)
+        if extra and not _is_json_object(extra):
+            raise errors.InvalidSecret("the extra is no JSON object", where=where, hint="Add the connection again.")
+        return Connection(
+            conn_id=row["conn_id"],
+            conn_type=fields["conn_type"] or "",
+            description=fields["description"],
+            host=fields["host"],
+            login=fields["login"],
+            password=password,
+            schema=fields["schema"],
+            port=fields["port"],
+            extra=extra,
+        )
+
+    def _row(self, kind: str, item: Item) -> dict[str, object]:
+        _, name, value, description = item
+        if isinstance(value, str):
+            token = self.keys.encrypt(value)
+            if kind == "config":
+                return {"name": name, "value": token, "is_encrypted": True}
+            return {"key": name, "val": token, "description": description, "is_encrypted": True}
+        row: dict[str, object] = {"conn_id": name, **{field: getattr(value, field) for field in _PLAIN_FIELDS}}
+        row["conn_type"] = value.conn_type or ""
+        # Airflow stores an empty password as none, and an empty extra as it is.
+        row["password"] = self.keys.encrypt(value.password) if value.password else None
+        row["extra"] = self.keys.encrypt(value.extra) if value.extra else value.extra
+        row["is_encrypted"], row["is_extra_encrypted"] = bool(value.password), bool(value.extra)
+        return row
+
+
+def _chosen_by_name(table: str, column: str, names: list[str], chosen: str) -> tuple[str, dict[str, object]]:
+    params: dict[str, object] = {f"n{i}": name for i, name in enumerate(names)}
+    among = ", ".join(f":{param}" for param in params)
+    return f"SELECT {chosen} FROM {quoted(table)} WHERE {quoted(column)} IN ({among})", params
+
+
+def _chunks(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]
+
+
+def _batches(items: Iterable[Item]) -> Iterator[tuple[str, bool, list[Item]]]:
+    """Neighbours of one kind, all with a description or all without, at most 500 at a time."""
+    batch: list[Item] = []
+    kind, described = "", False
+    for item in items:
+        if batch and ((item[0], item[3] is not None) != (kind, described) or len(batch) == _CHUNK):
+            yield kind, described, batch
+            batch = []
+        kind, described = item[0], item[3] is not None
+        batch.append(item)
+    if batch:
+        yield kind, described, batch
+
+
+def _is_json_object(text: str) -> bool:
+    import json
+
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,84 @@
+"""The framework's own options, in the shape of a schema file.
+
+A Python literal, because parsing YAML at every start costs 20 ms. They live in the application's
+configuration under Airflow's names, where Airflow has them; `{HOME}` and `{APP}` stand for the
+application's home and name.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+BACKEND: dict[str, dict[str, Any]] = {
+    "backend": {
+        "description": "Short name or class path of the secrets backend that is searched first. Empty: none.",
+        "type": "string",
+        "example": "local_filesystem",
+        "default": "",
+    },
+    "backend_kwargs": {
+        "description": "JSON object of arguments for the backend's constructor.",
+        "type": "object",
+        "example": '{"variables_file_path": "secrets.json"}',
+        "default": "",
+        "sensitive": True,
+    },
+}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "core": {
+        "options": {
+            "fernet_key": {
+                "description": "Fernet keys of the metastore, comma separated: the first encrypts, each may decrypt.",
+                "type": "string",
+                "default": "",
+                "sensitive": True,
+            },
+            "command_timeout_seconds": {
+                "description": "How long the command of a _cmd pointer may run, in seconds.",
+                "type": "float",
+                "default": "30",
+            },
+        },
+    },
+    "database": {
+        "options": {
+            "sql_alchemy_conn": {
+                "description": "URL of the metastore: connections, variables and config secrets. Empty: none.",
+                "type": "string",
+                "default": "sqlite:///{HOME}/{APP}.db",
+                "sensitive": True,
+            },
+        },
+    },
+    "secrets": {
+        "options": {
+            **BACKEND,
+            "backends": {
+                "description": "Names of several backends in the order of the search, each with a section "
+                "[secrets.NAME] of its own. Not together with backend.",
+                "type": "list",
+                "example": "corp, team",
+                "default": "",
+            },
+            "on_failure": {
+                "description": "What to do when a link is unavailable or answers nonsense: stop, or ask the next one. "
+                "Never applies to config secrets.",
+                "type": "string",
+                "choices": ["stop", "next"],
+                "default": "stop",
+            },
+            "config_links": {
+                "description": "Names of the only links that may answer for a _secret pointer. Empty: all of them.",
+                "type": "list",
+                "example": "vault, metastore",
+                "default": "",
+            },
+        },
+    },
+}
+
+#: What `[secrets.NAME]` may say.
+NAMED_BACKEND = {"description": "One of several secrets backends.", "options": BACKEND}

@@ -1,0 +1,221 @@
+"""Follows what an option may hold instead of its value: `_cmd`, `_secret`, `_file`."""
+
+from __future__ import annotations
+
+import os
+
+from framework.convert import expand
+from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from framework.answer import Mention
+    from framework.chain import Chain
+    from framework.environment import Environment
+
+
+class Reference:
+    """What a `_secret` pointer holds: `name[?version=V][#/json/pointer]`, the convention of vals.
+
+    Attributes:
+        name: the config secret's name.
+        version: which version of it, or None for the newest.
+        part: a JSON pointer (RFC 6901) into its value, or None for the whole.
+    """
+
+    __slots__ = ("name", "version", "part")
+
+    def __init__(self, name: str, version: str | None, part: str | None) -> None:
+        self.name, self.version, self.part = name, version, part
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference.
+
+    Raises:
+        ValueError: it looks like a pasted value, or breaks the grammar. The text is not in the message.
+    """
+    if not text:
+        raise ValueError("the reference is empty")
+    if "://" in text or any(char.isspace() for char in text):
+        raise ValueError("this looks like a value, not like the name of a secret: it holds '://' or white space")
+    rest, hash_, part = text.partition("#")
+    name, query, said = rest.partition("?")
+    if not name:
+        raise ValueError("the reference has no name")
+    if hash_ and not part.startswith("/"):
+        raise ValueError("what follows '#' must be a JSON pointer and start with '/'")
+    if not query:
+        return Reference(name, None, part if hash_ else None)
+    word, _, version = said.partition("=")
+    if word != "version" or not version or "&" in version:
+        raise ValueError("what follows '?' must be version=…")
+    return Reference(name, version, part if hash_ else None)
+
+
+def part_of(text: str, pointer: str) -> str:
+    """The part of a JSON text that a JSON pointer (RFC 6901) names, as text.
+
+    Raises:
+        ValueError: no JSON, or no such part. Neither is in the message.
+    """
+    import json
+
+    from framework.convert import to_text
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = json
+    if value is json:
+        raise ValueError("its value is no JSON, so it has no parts")
+    for step in pointer.split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise ValueError("its value has no such part")
+    return to_text(value)
+
+
+class Pointers:
+    """Follows pointers and keeps what they gave, by layer and pointer text, until `forget`."""
+
+    def __init__(self, environment: Environment, chain: Callable[[], Chain], timeout: Callable[[], float]) -> None:
+        self._environment, self._chain, self._timeout = environment, chain, timeout
+        self._kept: dict[tuple[int, str, str, int | None], tuple[str, str | None]] = {}
+
+    def forget(self) -> None:
+        self._kept.clear()
+
+    def follow(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+        """Where the pointer leads.
+
+        Args:
+            mention: the pointer, with its origin.
+            text: the command, the reference or the path.
+            reach: which strata of the chain may be asked, see `Chain`.
+
+        Returns:
+            The value, and the link that gave it (None for a command or a file).
+
+        Raises:
+            PointerError: it leads nowhere. It names both ends and never the value.
+        """
+        key = (id(mention.source), mention.form, text, reach)
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = getattr(self, f"_{mention.form}")(mention, text, reach)
+            self._kept[key] = kept
+        return kept
+
+    def _secret(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+        try:
+            reference = parse_reference(text)
+        except ValueError as fault:
+            raise _lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
+        try:
+            value, link = self._chain().config(reference.name, version=reference.version, reach=reach)
+        except NotFound as fault:
+            raise _lost(
+                mention, f"nobody has the secret {reference.name!r} ({fault.what})", fault.hint or "Create it there."
+            ) from None
+        except SecretsError as fault:
+            denied = isinstance(fault, AccessDenied)
+            raise _lost(
+                mention,
+                f"the secret {reference.name!r} cannot be had from {fault.where}: {fault.what}",
+                fault.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
+            ) from fault
+        if reference.part is None:
+            return value, link
+        try:
+            return part_of(value, reference.part), link
+        except ValueError as fault:
+            raise _lost(
+                mention, f"the secret {reference.name!r} of {link}: {fault}", "Correct the reference."
+            ) from None
+
+    def _file(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+        path = os.path.join(os.path.dirname(mention.source.path), expand(text, self._environment.get))
+        from framework.files import read_text
+
+        try:
+            content = read_text(path, universal=False)
+        except FrameworkError as fault:
+            raise _lost(mention, f"{fault.where}: {fault.what}", fault.hint) from None
+        return content.removesuffix("\n").removesuffix("\r"), None
+
+    def _cmd(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+        self._refuse_open_file(mention)
+        import shlex
+        import subprocess
+
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            raise _lost(mention, "the command has a quote that is not closed", "Close it.") from None
+        if not words:
+            raise _lost(mention, "the command is empty", "Write a program and its arguments.")
+        timeout = self._timeout()
+        program = os.path.basename(words[0])
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment.process(),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as fault:
+            reason = getattr(fault, "strerror", None) or "it holds a character that no command can hold"
+            raise _lost(mention, f"{program} cannot be started ({reason})", "Install it or correct the path.") from None
+        with process:
+            try:
+                output, _ = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                output = None
+            finally:
+                if process.returncode is None:  # its children hold the pipe too: end the whole group
+                    os.killpg(process.pid, 9)
+        if output is None:
+            raise _lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
+        if process.returncode:
+            raise _lost(
+                mention, f"{program} ended with status {process.returncode}", "Run it by hand to see what it says."
+            )
+        return self._output(mention, program, output), None
+
+    def _output(self, mention: Mention, program: str, output: bytes) -> str:
+        try:
+            text = output.decode("utf-8")
+        except UnicodeDecodeError:
+            text = None
+        if text is None:
+            raise _lost(mention, f"the output of {program} is no UTF-8", "Encode it, as base64 for example.")
+        text = text.removesuffix("\n")
+        if not text:
+            raise _lost(mention, f"{program} printed nothing", "An empty value is written plainly.")
+        return text
+
+    def _refuse_open_file(self, mention: Mention) -> None:
+        path = mention.source.path
+        if not path:
+            return
+        mode = os.stat(path).st_mode
+        if mode & 0o022:
+            raise _lost(
+                mention,
+                f"a command is not run from a file that others can write (mode {mode & 0o777:o})",
+                f"chmod go-w {path}",
+            )
+
+
+def _lost(mention: Mention, what: str, hint: str) -> PointerError:
+    section, key = mention.name
+    return PointerError(f"[{section}] {key}_{mention.form}: {what}", where=mention.origin, hint=hint)

@@ -1,0 +1,265 @@
+"""A connection's URI, read and written.
+
+It means what Airflow reads in it. What Airflow loses in silence (text after a `#`, a line break,
+a host where the scheme is missing) is refused, and no message repeats any of the text.
+"""
+
+from __future__ import annotations
+
+from framework.errors import InvalidConnection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The parameter that carries the whole `extra` where single parameters would not read back the same.
+EXTRA_PARAMETER = "__extra__"
+
+#: What a URI may begin with and loses in reading, as in Airflow: the control characters and the space.
+_IGNORED = "".join(map(chr, range(33)))
+
+_SHAPE = "Write TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA?NAME=VALUE, with other characters percent-encoded."
+
+
+def type_of_scheme(scheme: str) -> str:
+    """`google-cloud-platform` is the type `google_cloud_platform`, `postgresql` the type `postgres`."""
+    return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
+
+
+def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | None, str | None]:
+    """conn_type, host, login, password, schema, port and extra (the text of a JSON object).
+
+    Raises:
+        InvalidConnection: the text is no URI of a connection.
+    """
+    scheme, protocol, place, rest = _split(uri)
+    path, _, query = rest.partition("?")
+    fault = ""
+    try:
+        login, password, host, port = _read_place(place)
+        schema, parameters = _unquote(path[1:]), _parameters(query)
+    except UnicodeDecodeError:
+        fault = "percent-encoded byte that is not UTF-8"
+    except ValueError:  # some repeat the text: nothing may be chained to them
+        fault = "malformed host or port"
+    if not fault and protocol and not host:
+        fault = "protocol without a host"
+    if fault:
+        raise InvalidConnection(f"the connection's URI has a {fault}", hint=_SHAPE)
+    return type_of_scheme(scheme.lower()), protocol + host, login, password, schema, port, _extra_of(parameters)
+
+
+def _split(uri: str) -> tuple[str, str, str, str]:
+    """The scheme, the protocol before the host (`https://` or nothing), `login:password@host:port`, and the rest."""
+    if any(c in uri for c in "\t\r\n"):
+        raise InvalidConnection("the connection's URI holds a tab or a line break", hint="Write %09, %0D or %0A.")
+    scheme, separator, rest = uri.lstrip(_IGNORED).partition("//")
+    # Without a scheme it is a connection without a type, which is written so.
+    if not separator or (scheme and not (scheme[-1] == ":" and _is_scheme(scheme[:-1]))):
+        raise InvalidConnection("the connection is neither a URI nor JSON", hint=_SHAPE)
+    rest, hash_sign, _ = rest.partition("#")
+    if hash_sign and not rest[-1:].isspace():  # after a space it is a comment
+        raise InvalidConnection("the connection's URI holds a #", hint="Write %23.")
+    protocol, separator, after = rest.partition("://")
+    if separator and _is_scheme(protocol):
+        protocol, rest = f"{protocol.lower()}://", after
+    else:
+        protocol = ""
+    end = min((rest.find(c) for c in "/?" if c in rest), default=len(rest))
+    place, rest = rest[:end], rest[end:]
+    if place.endswith(":") and rest.startswith("//"):
+        raise InvalidConnection("the connection's URI holds :// after the host", hint="Write %3A%2F%2F.")
+    return scheme[:-1], protocol, place, rest
+
+
+def _is_scheme(text: str) -> bool:
+    return text.isascii() and text[:1].isalpha() and all(c.isalnum() or c in "+-." for c in text)
+
+
+def _read_place(place: str) -> tuple[str | None, str | None, str, int | None]:
+    """login, password, host and port; a ValueError says that they are none.
+
+    Not `urlsplit`, whose view of brackets changes from one Python to the next.
+    """
+    _check_brackets(place)
+    _check_look_alikes(place)
+    user, at, rest = place.rpartition("@")
+    login, colon, password = user.partition(":")
+    if "[" in rest:
+        host, _, port = rest.partition("[")[2].partition("]")
+        port = port.partition(":")[2]
+    else:
+        host, _, port = rest.partition(":")
+    name, percent, zone = host.partition("%")
+    if "[" in rest or "/" not in _unquote(host):  # a path keeps its letters
+        name = name.lower()
+    host = _unquote(name + percent + zone)
+    return _unquote(login) if at else None, _unquote(password) if colon else None, host, _port(port)
+
+
+def _check_brackets(place: str) -> None:
+    """Brackets hold an IPv6 address, or one of a version to come: `[v7.x]`."""
+    if ("[" in place) != ("]" in place):
+        raise ValueError
+    if "[" not in place:
+        return
+    from ipaddress import IPv6Address
+
+    address = place.partition("[")[2].partition("]")[0]
+    if address.startswith("v"):
+        version, _, rest = address[1:].partition(".")
+        int(version, 16)
+        if not rest:
+            raise ValueError
+    else:
+        IPv6Address(address)
+
+
+def _check_look_alikes(place: str) -> None:
+    """No character that some reader will take for one of `/ ? # @ :`, such as the full-width ones."""
+    if place.isascii():
+        return
+    from unicodedata import normalize
+
+    if any(c in "/?#@:" for c in normalize("NFKC", place.replace("@", "").replace(":", ""))):
+        raise ValueError
+
+
+def _port(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise ValueError
+    return int(text)
+
+
+def _unquote(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text, errors="strict")
+
+
+def _parameters(query: str) -> dict[str, list[str]] | None:
+    """Every parameter with the values it is given; None where there is no `?`."""
+    if not query:
+        return None
+    from urllib.parse import parse_qsl
+
+    written: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="strict"):
+        written.setdefault(name, []).append(value)
+    return written
+
+
+def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
+    """The parameters as the text of a JSON object; one that is written twice becomes a list."""
+    if parameters is None:
+        return None
+    import json
+
+    whole = parameters.pop(EXTRA_PARAMETER, [])
+    if len(whole) > 1:
+        raise InvalidConnection(f"the connection's URI has {EXTRA_PARAMETER} twice", hint="Write it once.")
+    values = {name: [_read_parameter(text) for text in texts] for name, texts in parameters.items()}
+    if whole:
+        try:
+            inside = json.loads(whole[0] or "{}") if values else None
+        except (ValueError, RecursionError):
+            inside = None
+        if not isinstance(inside, dict):
+            return whole[0]  # as it is written; whoever makes the connection refuses what is no object
+        for name, value in inside.items():
+            values.setdefault(name, []).append(value)
+    return json.dumps({name: value if len(value) > 1 else value[0] for name, value in values.items()})
+
+
+def _read_parameter(text: str) -> Any:
+    """What the text says as JSON; else, and for numbers that JSON does not have, the text."""
+    import json
+    from math import isfinite
+
+    def number(digits: str) -> float:
+        if not isfinite(read := float(digits)):
+            raise ValueError
+        return read
+
+    try:
+        return json.loads(text, parse_float=number, parse_constant=number)
+    except (ValueError, RecursionError):
+        return text
+
+
+def write_uri(
+    conn_type: str | None,
+    host: str | None,
+    login: str | None,
+    password: str | None,
+    schema: str | None,
+    port: int | None,
+    extra: str | None,
+    parameters: dict[str, Any],
+) -> str:
+    """The opposite of `read_uri`.
+
+    Args:
+        conn_type, host, login, password, schema, port, extra: as `read_uri` gives them.
+        parameters: what `extra` says.
+
+    Raises:
+        InvalidConnection: a URI cannot hold this port, or this type beside credentials.
+    """
+    from urllib.parse import quote
+
+    scheme = (conn_type or "").lower().replace("_", "-")
+    if scheme and not _is_scheme(scheme) and (login or password):
+        raise InvalidConnection("the conn_type cannot stand in a URI", hint="Use as_json() for this connection.")
+    if port is not None and not 0 <= port <= 65535:
+        raise InvalidConnection("the port cannot stand in a URI", hint="A port is between 0 and 65535.")
+    protocol, name = _protocol_and_name(host or "", scheme, conn_type)
+    path = f"/{quote(schema, safe='')}" if schema else ""
+    query = f"?{_write_query(extra, parameters)}" if extra else ""
+
+    # What was read from a URI has texts where fields alone leave None: there an empty login was an `@`.
+    from_uri = host is not None and schema is not None
+    place = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
+    if place or (login == "" and from_uri and (name or path or query or port is not None)):
+        place += "@"
+    place += quote(name, safe="")
+    something = any(field is not None for field in (host, login, password, schema, extra))
+    if port or (port == 0 and something):  # Airflow loses port 0
+        place += f":{port}" if place or from_uri else f"@:{port}"  # the `@` is Airflow's
+    return f"{scheme}{scheme and ':'}//{protocol}{place}{path or (query and '/')}{query}"
+
+
+def _protocol_and_name(host: str, scheme: str, conn_type: str | None) -> tuple[str, str]:
+    """`https://` and `api.example.org`, where the URI may say the protocol in clear: `http://https://api…`.
+
+    Airflow removes the connection's own scheme wherever it stands, so that such a host is quoted whole.
+    """
+    protocol, separator, name = host.partition("://")
+    if not (separator and name and scheme and _is_scheme(protocol)):
+        return "", host
+    if protocol == conn_type or protocol.endswith(scheme):
+        return "", host
+    return f"{protocol}://", name
+
+
+def _write_query(extra: str, parameters: dict[str, Any]) -> str:
+    """The parameters one by one if they read back the same, `extra` in one otherwise."""
+    import json
+    from urllib.parse import urlencode
+
+    def is_plain(value: Any) -> bool:
+        if not isinstance(value, str):
+            return False
+        try:
+            json.loads(value)
+        except (ValueError, RecursionError):
+            return True
+        return False
+
+    if parameters and EXTRA_PARAMETER not in parameters and all(map(is_plain, parameters.values())):
+        return urlencode(parameters)
+    return urlencode({EXTRA_PARAMETER: extra})

@@ -1,0 +1,141 @@
+"""Variables of the current application, with Airflow's calls."""
+
+from __future__ import annotations
+
+from framework import current
+from framework.errors import InvalidValue, VariableNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from framework.app import App
+
+#: No default was given.
+UNSET: Any = object()
+
+
+class Variable:
+    """Reads go through the chain, writes go to the metastore."""
+
+    @classmethod
+    def get(cls, key: str, default: Any = UNSET, deserialize_json: bool = False, *, default_var: Any = UNSET) -> Any:
+        """The variable's value.
+
+        Args:
+            key: its name.
+            default: returned as it is when nobody has the variable; never when a link fails.
+            deserialize_json: parse the text as JSON.
+            default_var: Airflow 2's name for `default`.
+
+        Raises:
+            VariableNotFound: nobody has it and there is no default (also a KeyError).
+            InvalidValue: the text is no JSON (also a ValueError); it is not in the message.
+            SecretsError: a link failed.
+        """
+        return read(current.app(), key, default_var if default is UNSET else default, deserialize_json)
+
+    @classmethod
+    def set(cls, key: str, value: Any, description: str | None = None, serialize_json: bool = False) -> None:
+        """Write the variable to the metastore; a link that shadows it is warned about.
+
+        Args:
+            key: its name.
+            value: text; anything else needs `serialize_json`.
+            description: kept as it was if None.
+            serialize_json: store the value as JSON text, indented by two as in Airflow.
+
+        Raises:
+            NoFernetKey: `[core] fernet_key` is empty.
+            InvalidValue: the value is no text, or JSON cannot hold it.
+            MetastoreError: the database refused.
+        """
+        text = _text(_checked(key), value, serialize_json)
+        app = current.app()
+        app.warn_if_shadowed("variable", key)
+        app.store.set_variable(key, text, description)
+
+    @classmethod
+    def update(cls, key: str, value: Any, serialize_json: bool = False) -> None:
+        """Write a new value for a variable that the metastore has; its description stays.
+
+        Raises:
+            VariableNotFound: the metastore does not have it, whoever else does.
+            NoFernetKey, InvalidValue, MetastoreError: as for `set`.
+        """
+        text = _text(_checked(key), value, serialize_json)
+        app = current.app()
+        app.warn_if_shadowed("variable", key)
+        if not app.store.update_variable(key, text):
+            raise VariableNotFound(f"the metastore has no variable {key!r}", hint="Variable.set() creates one.")
+
+    @classmethod
+    def delete(cls, key: str) -> int:
+        """Delete the variable from the metastore and return how many rows went, 0 or 1."""
+        return 0 if not key else current.app().store.delete_variable(key)
+
+    @classmethod
+    def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
+        """The variable's value if anybody has it, else write and return the default."""
+        value = cls.get(key, None, deserialize_json=deserialize_json)
+        if value is not None:
+            return value
+        if default is None:
+            raise InvalidValue("the default must not be None", where=f"variable {key!r}", hint="Pass a value.")
+        cls.set(key, default, description=description, serialize_json=deserialize_json)
+        return default
+
+    @classmethod
+    def keys(cls, prefix: str = "") -> list[str]:
+        """The keys that start with `prefix`, of every link that can list, sorted."""
+        return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
+
+
+def read(app: App, key: str, default: Any, deserialize_json: bool) -> Any:
+    """`Variable.get` for one application."""
+    try:
+        value, link = app.chain.variable(_checked(key))
+    except VariableNotFound:
+        if default is UNSET:
+            raise
+        return default
+    app.hide_variable(key, value)
+    return _parsed(value, f"variable {key!r} of {link}") if deserialize_json else value
+
+
+def _checked(key: Any) -> str:
+    if not isinstance(key, str) or not key:
+        raise InvalidValue(f"a variable's key must be text, not {type(key).__name__}", hint="Pass a name.")
+    return key
+
+
+def _parsed(text: Any, where: str) -> Any:
+    import json
+
+    if not isinstance(text, str):
+        return text  # a file of typed values has parsed it already
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as fault:
+        what = f"line {fault.lineno} column {fault.colno}: {fault.msg}"
+    except RecursionError:
+        what = "nested too deep"
+    raise InvalidValue(f"its text is no JSON ({what})", where=where, hint="Correct it, or read it as text.")
+
+
+def _text(key: str, value: Any, serialize_json: bool) -> str:
+    if serialize_json:
+        import json
+
+        try:
+            return json.dumps(value, indent=2)
+        except (TypeError, ValueError, RecursionError):
+            value = None
+        raise InvalidValue("JSON cannot hold the value", where=f"variable {key!r}", hint="Pass text, numbers, lists.")
+    if not isinstance(value, str):
+        raise InvalidValue(
+            f"the value is no text but {type(value).__name__}",
+            where=f"variable {key!r}",
+            hint="Pass text, or serialize_json=True.",
+        )
+    return value
