@@ -173,10 +173,7 @@ class App:
         return self._chain
 
     def _build_chain(self) -> Chain:
-        links = [
-            Link(_link_name(section, self.conf.get(section, "backend")), stratum, self._maker(section), custom=True)
-            for stratum, section in enumerate(self.backend_sections(), 1)
-        ]
+        links = self.custom_links()
         links.append(Link("environment", ENVIRONMENT, self._make_environment_link))
         links.append(Link("metastore", METASTORE, self._make_metastore_link))
         return Chain(
@@ -184,6 +181,13 @@ class App:
             on_failure=lambda: str(self.conf.value("secrets", "on_failure")),
             config_links=lambda: self.conf.getlist("secrets", "config_links"),
         )
+
+    def custom_links(self) -> list[Link]:
+        """The application's own backends, in order."""
+        return [
+            Link(_link_name(section, self.conf.get(section, "backend")), stratum, self._maker(section), custom=True)
+            for stratum, section in enumerate(self.backend_sections(), 1)
+        ]
 
     def backend_sections(self) -> list[str]:
         """The sections that describe the custom backends, in order.

@@ -145,13 +145,15 @@ class Engine:
         return self.schema.declared or should_hide_value_for_name(key)
 
     def entries(self) -> Iterator[tuple[str, str]]:
-        """Every option that is declared or written, by its current name, each once, the declared ones first."""
-        seen: set[tuple[str, str]] = set()
-        for section, key in self._all_entries():
-            name = self._entry(section, key)
-            if name is not None and name not in seen:
-                seen.add(name)
-                yield name
+        """Every option that is declared or written, by its current name, section by section, the declared ones first."""
+        sections: dict[str, dict[str, None]] = {}
+        for entry in self._all_entries():
+            name = self._entry(*entry)
+            if name is not None:
+                sections.setdefault(name[0], {})[name[1]] = None
+        for section, keys in sections.items():
+            for key in keys:
+                yield section, key
 
     def _all_entries(self) -> Iterator[tuple[str, str]]:
         for option in self.schema:
@@ -178,10 +180,22 @@ class Engine:
         if self.schema.option(section, key) is None:
             if self.schema.has_section(f"{section}.{key}") and not self.schema.has_section(section):
                 return None
+            if self._is_in_option(section):
+                return None
             for base in _without_form(key):
                 if self.may_point(*self.current_name(section, base)):
                     return self.current_name(section, base)
         return self.current_name(section, key)
+
+    def _is_in_option(self, section: str) -> bool:
+        """Whether a typed file's table is the value of a declared option, or in it, and no section of its own."""
+        if section in self.schema.sections:
+            return False
+        while "." in section:
+            section, _, key = section.rpartition(".")
+            if self.schema.option(section, key) is not None:
+                return True
+        return False
 
     def current_name(self, section: str, key: str) -> tuple[str, str]:
         """The name that an option has today."""
@@ -227,8 +241,8 @@ class Engine:
             changed = old.sub(new, value)
             if changed != value:
                 self._warn(
-                    f"{mention.origin}: [{mention.section}] {mention.key} holds a value that is outdated since {since}; "
-                    "today's is used: write it there",
+                    f"{mention.origin}: the value of [{mention.section}] {mention.key} is outdated since {since}; "
+                    "today's is used: write that",
                     FutureWarning,
                 )
                 return changed
@@ -338,7 +352,7 @@ class Engine:
         if mention.is_old_name:
             old, new = mention.name, (mention.section, mention.key)
             self._warn(
-                f"{mention.origin} writes [{old[0]}] {old[1]}, which is now called [{new[0]}] {new[1]}: rename it there",
+                f"{mention.origin} writes [{old[0]}] {old[1]}, which is now called [{new[0]}] {new[1]}: rename it",
                 DeprecationWarning,
             )
         if not self.may_point(mention.section, mention.key):

@@ -41,7 +41,7 @@ _NESTING = 3
 #: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes.
 _PASSES = 8
 _BLOCK = 512
-_ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/"))
+_ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
 _CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #: The URL-safe alphabet's `-` and `_` become the standard one's `+` and `/`, what is in neither a blank.
@@ -111,12 +111,14 @@ class Masker:
     def configure(
         self, *, hide_names: bool = True, names: Iterable[str] = (), min_length: int = MIN_LENGTH, app: str = "airflow"
     ) -> None:
-        """Set what Airflow calls `hide_sensitive_var_conn_fields`, `sensitive_var_conn_names`, `min_length_masked_secret`.
+        """Set what is hidden. Airflow's options of the same meaning are named below.
 
         Args:
-            hide_names: whether values under sensitive names are hidden; a secret in a text always is.
-            names: more sensitive names, in any case and with any separators.
-            min_length: the shortest secret that is searched for. What was too short when it was registered stays out.
+            hide_names: whether values under sensitive names are hidden (`hide_sensitive_var_conn_fields`); a secret
+                in a text always is.
+            names: more sensitive names, in any case and with any separators (`sensitive_var_conn_names`).
+            min_length: the shortest secret that is searched for (`min_length_masked_secret`). What was too short
+                when it was registered stays out.
             app: the application's name, which is no secret even where it serves as a password.
         """
         with self._lock:
@@ -249,6 +251,8 @@ class Masker:
 
             if isinstance(value, dict):
                 return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
+            if isinstance(value, (set, frozenset)):  # in order, so that it reads the same in every process
+                return tuple(below(item, hide) for item in sorted(value, key=_shown))
             items = [below(item, hide) for item in value]
             return items if isinstance(value, list) else tuple(items)
         if hasattr(type(value), "__members__"):  # an enum's member stands for its value
@@ -292,7 +296,7 @@ class Masker:
             return {k: below(item, old[k], hide or hides(k)) if k in old else item for k, item in new.items()}
         for kind in (list, tuple):
             if isinstance(new, kind) and isinstance(old, kind):
-                return kind((*(below(a, b, hide) for a, b in zip(new, old)), *new[len(old) :]))
+                return kind((*(below(a, b, hide) for a, b in zip(new, old, strict=False)), *new[len(old) :]))
         return new
 
 

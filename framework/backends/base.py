@@ -43,9 +43,9 @@ class BaseSecretsBackend:
         raise NotImplementedError
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        """The connection called `conn_id`, or None."""
+        """The connection called `conn_id`; None also for empty text, as in Airflow."""
         value = self.get_conn_value(conn_id)
-        return None if value is None else self.deserialize_connection(conn_id, value)
+        return self.deserialize_connection(conn_id, value) if value else None
 
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:
         """Read what `get_conn_value` returned; override it for a company's own format.
@@ -53,7 +53,13 @@ class BaseSecretsBackend:
         Raises:
             InvalidConnection: the text is neither a URI nor a JSON object of a connection.
         """
-        made: Connection = self._get_connection_class().from_text(value, conn_id=conn_id)
+        connection_class = self._get_connection_class()  # inside Airflow it is Airflow's, which has from_json alone
+        text = value.strip()
+        made: Connection = (
+            connection_class.from_json(text, conn_id=conn_id)
+            if text.startswith("{")
+            else connection_class(conn_id=conn_id, uri=text)
+        )
         return made
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:

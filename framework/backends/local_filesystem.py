@@ -167,7 +167,8 @@ class LocalFilesystemBackend(BaseSecretsBackend):
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, in the order of the file. Raises: as `load_variables`, for the file as a whole."""
         file = self._file(kind)
-        return [] if file is None else [name for name in file.entries() if isinstance(name, str)]
+        entries = {} if file is None else file.entries()
+        return [name for name, entry in entries.items() if isinstance(name, str) and not entry.is_absent]
 
     def _find(self, kind: str, name: str) -> Entry | None:
         file = self._file(kind)

@@ -84,7 +84,7 @@ class EnvironmentLayer(Layer):
 
 
 class DefaultsLayer(Layer):
-    """The schema's defaults: `%` interpolation, `$VAR` and `~`, then placeholders such as `{BILLING_HOME}`, literally."""
+    """The schema's defaults: `%` interpolation, `$VAR` and `~`, then placeholders such as `{BILLING_HOME}`."""
 
     __slots__ = ("environment", "placeholders")
 

@@ -235,10 +235,16 @@ def check(function: Callable[[Case, Row, Any], bool]) -> Callable[[Case, Row, An
 
 
 class Rule:
-    """A deliberate difference: which rows, which sentence of the design demands it, what we answer instead."""
+    """A deliberate difference: which rows, which sentence of the design demands it, what we answer instead.
 
-    def __init__(self, name: str, files: list[str], predicate: str, sentence: str, instead: str) -> None:
-        self.name, self.files, self.sentence = name, files, sentence
+    Attributes:
+        parts: the keys of the result that it is about, where it is not about all of it.
+    """
+
+    def __init__(
+        self, name: str, files: list[str], predicate: str, sentence: str, instead: str, parts: Iterable[str] = ()
+    ) -> None:
+        self.name, self.files, self.sentence, self.parts = name, files, sentence, frozenset(parts)
         self.predicate = PREDICATES[predicate]
         self.check = CHECKS.get(instead) or raised(getattr(errors, instead))
 
@@ -291,7 +297,7 @@ class Row:
         keys = set()
         for scope in marks["quirk_scope"]:
             head, _, rest = scope.partition(".")
-            if scope == self.key:
+            if scope in (self.key, self.data.get("op")) or self.name.startswith(f"{scope}."):
                 return None
             keys.add(rest if rest and head == self.key else scope)
         return keys
@@ -386,9 +392,17 @@ class Case:
         quirk = excused is None or bool(excused and _mentions(row.expected, excused))
         if excused is None or _same_but(row.expected, got, excused):
             return self._unexpected(got) or QUIRK if quirk else "equal"
+        all_keys = set(row.expected) | set(got) if isinstance(row.expected, dict) and isinstance(got, dict) else set()
+        applied = ""
         for rule in self.tally.rules:
-            if self.file in rule.files and rule.predicate(self, row):
+            if self.file not in rule.files or not rule.predicate(self, row):
+                continue
+            if not rule.parts:
                 return rule.name if rule.kept(self, row, got) else "failed"
+            if not _same_but(row.expected, got, all_keys - rule.parts) and rule.kept(self, row, got):
+                excused, applied = excused | rule.parts, applied or rule.name
+                if _same_but(row.expected, got, excused):
+                    return self._unexpected(got) or applied
         if row.name == "sdk":
             return SDK if self._outcome(self.rows["core"], got) != "failed" else "failed"
         if quirk and isinstance(got, Refusal) and isinstance(got.error, errors.FrameworkError):

@@ -1,0 +1,144 @@
+"""Look for what is wrong: unknown names, wrong types and choices, pointers that lead nowhere.
+
+An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
+backend is set) does so with --strict.
+
+for example:
+  python -m framework check
+  python -m framework check --offline --output json
+"""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import add_output, short, show
+from framework.errors import FrameworkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from framework.answer import Answer, Mention
+    from framework.app import App
+
+    Problem = tuple[str, str, str]  # level, where, what
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
+    parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 as well")
+    add_output(parser)
+
+
+def run(app: App, args: Namespace) -> int:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what would be warned about is listed below, with its place
+        problems = list(problems_of(app, offline=args.offline))
+    if args.output == "table":
+        for level, where, what in problems:
+            print(f"{level}: {short(where)}: {what}")
+    else:
+        show(
+            [dict(zip(("level", "where", "what"), problem, strict=True)) for problem in problems],
+            ("level", "where", "what"),
+            args.output,
+        )
+    errors = sum(level == "error" for level, _, _ in problems)
+    print(f"{errors} errors, {len(problems) - errors} warnings", file=sys.stderr)
+    return 1 if errors or (args.strict and problems) else 0
+
+
+def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
+    """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
+    yield from _links(app)
+    yield from _metas(app)
+    for section, key in app.engine.entries():
+        mentions = list(app.engine.mentions(section, key))
+        if not mentions:
+            continue
+        yield from _names(app, section, key, mentions)
+        yield from _forms(app, section, key, mentions)
+        if not (offline and mentions[0].is_pointer):
+            yield from _meaning(app, mentions[0])
+
+
+def _links(app: App) -> Iterator[Problem]:
+    """The chain can be built at all."""
+    try:
+        for link in app.chain.links:
+            if link.custom:
+                _ = link.backend
+    except FrameworkError as fault:
+        yield "error", fault.where or "[secrets]", f"{fault.what}. {fault.hint}".rstrip(". ") + "."
+
+
+def _metas(app: App) -> Iterator[Problem]:
+    for layer in app.engine.layers:
+        if layer.name == "settings":
+            from framework.layers.settings import tokens
+
+            for section, key, place in tokens(layer):
+                yield "warning", place, f"[{section}] {key}: dynaconf's @token is not evaluated here, it stays text"
+
+
+def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterator[Problem]:
+    option = app.schema.option(section, key)
+    if option is None and app.schema.declared and not _is_backend_kwarg(section, key):
+        near = app.engine.nearest(section, key)
+        hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
+        yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"
+    for mention in mentions:
+        if mention.is_old_name:
+            old = f"[{mention.name[0]}] {mention.name[1]}"
+            yield "warning", mention.origin, f"{old} is now called [{section}] {key}: rename it there"
+    if option is not None and option.retired and mentions[0].layer != "default":
+        reason = f": {option.deprecation_reason}" if option.deprecation_reason else ""
+        yield "warning", mentions[0].origin, f"[{section}] {key} is deprecated{reason}"
+
+
+def _is_backend_kwarg(section: str, key: str) -> bool:
+    return section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg__")
+
+
+def _forms(app: App, section: str, key: str, mentions: list[Mention]) -> Iterator[Problem]:
+    by_place: dict[tuple[int, tuple[str, str]], list[Mention]] = {}
+    for mention in mentions:
+        by_place.setdefault((id(mention.source), mention.name), []).append(mention)
+    for together in by_place.values():
+        if len(together) > 1:
+            forms = " and ".join(m.key if m.form == "plain" else f"{m.key}_{m.form}" for m in together)
+            yield "error", together[1].origin, f"[{section}] {forms} stand in one layer; the first of them is used"
+    for form, origin in app.engine.ignored_pointers(section, key):
+        yield (
+            "error",
+            origin,
+            f"[{section}] {key}_{form} is ignored: declare [{section}] {key} sensitive to write it as a pointer",
+        )
+
+
+def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
+    try:
+        answer = app.engine.resolve(mention)
+        app.conf.typed(answer)
+    except FrameworkError as fault:
+        yield "error", fault.where or mention.origin, f"{fault.what}. {fault.hint}".rstrip(". ") + "."
+        return
+    yield from _answered_below(app, answer)
+
+
+def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:
+    """A config secret that the environment or the metastore answered although a custom backend is set."""
+    if answer.link is None or not any(link.custom for link in app.chain.links):
+        return
+    if not any(link.custom and link.name == answer.link for link in app.chain.links):
+        mention = answer.mention
+        yield (
+            "warning",
+            mention.origin,
+            f"[{mention.section}] {mention.key}_secret was answered by the {answer.link}, not by a custom backend; "
+            "[secrets] config_links can forbid that",
+        )

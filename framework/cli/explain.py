@@ -1,0 +1,89 @@
+"""Who writes an option, a connection or a variable, who wins, and who is shadowed.
+
+for example:
+  python -m framework explain core port
+  python -m framework explain --connection warehouse
+"""
+
+from __future__ import annotations
+
+from framework.cli.main import LINK_FAILED, NO, OK, USAGE, link_failed
+from framework.cli.output import add_output, short, show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from framework.app import App
+    from framework.config import Explanation
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("section", nargs="?", help="the option's section")
+    parser.add_argument("key", nargs="?", help="the option's key")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--connection", metavar="ID", help="a connection instead of an option")
+    which.add_argument("--variable", metavar="KEY", help="a variable instead of an option")
+    add_output(parser)
+
+
+def run(app: App, args: Namespace) -> int:
+    for kind, name in (("connection", args.connection), ("variable", args.variable)):
+        if name is not None:
+            return _link_by_link(app, kind, name, args.output)
+    if args.key is None:
+        import sys
+
+        print("error: name a section and a key, --connection ID or --variable KEY", file=sys.stderr)
+        return USAGE
+    explanation = app.conf.explain(args.section, args.key)
+    if args.output == "table":
+        _tell(app, explanation)
+    else:
+        show(_rows(explanation), ("wins", "layer", "origin", "written as", "form", "value"), args.output)
+    if not explanation.mentions:
+        import sys
+
+        print(f"error: {app.engine.not_found(args.section, args.key)}", file=sys.stderr)
+        return NO
+    if explanation.error is not None:
+        return LINK_FAILED if link_failed(explanation.error) else NO
+    return OK
+
+
+def _tell(app: App, explanation: Explanation) -> None:
+    option = app.schema.option(explanation.section, explanation.key)
+    for line in str(explanation).split("\n"):
+        print(short(line) if line.startswith("  ") else line)
+    if option is not None:
+        facts = [option.type]
+        facts += ["sensitive"] if option.sensitive else []
+        facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
+        print(f"  declared: {', '.join(facts)}" + (f"; {option.description}" if option.description else ""))
+
+
+def _rows(explanation: Explanation) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for number, mention in enumerate(explanation.mentions):
+        value = explanation.value if explanation.error is None else f"fails: {explanation.error}"
+        rows.append(
+            {
+                "wins": number == 0,
+                "layer": mention.layer,
+                "origin": short(mention.origin),
+                "written as": f"[{mention.name[0]}] {mention.name[1]}",
+                "form": mention.form,
+                "value": value if number == 0 else None,
+            }
+        )
+    return rows
+
+
+def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
+    said = app.chain.explain(kind, name)
+    show([{"link": link, "says": text} for link, text in said], ("link", "says"), output)
+    found = [text for _, text in said if text == "found"]
+    first = next((text for _, text in said if text not in ("absent", "does not serve this kind")), "absent")
+    if found and first == "found":
+        return OK
+    return NO if first == "absent" else LINK_FAILED

@@ -1,0 +1,191 @@
+"""Finds the application and the command, and turns errors into messages and exit statuses."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.errors import BackendError, ConfigError, FrameworkError, SecretsError
+from framework.masking import redact_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+    from typing import Any
+
+    from framework.app import App
+
+#: Exit statuses.
+OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
+
+#: command -> (module, what it does). A module has `add_arguments(parser)` and `run(app, args) -> status`.
+COMMANDS = {
+    "dump": ("dump", "the effective configuration, with the origin of every value"),
+    "explain": ("explain", "who writes an option, connection or variable, and who wins"),
+    "check": ("check", "unknown names, wrong types, pointers that lead nowhere"),
+    "config": ("config", "get-value, list"),
+    "fernet": ("fernet", "generate"),
+}
+
+_DESCRIPTION = """\
+What will this application run with, and where is it from?
+
+options:
+  --project DIR            the folder of the pyproject.toml with [tool.framework]
+  --app module:attribute   an App of your own code
+  --name NAME              the application of that name, without a project file
+  --config FILE            the main cfg file
+  -h, --help               this text; after a command, the command's own
+  --version                the version
+
+commands:
+{commands}
+
+Without --project, --app or --name it is FRAMEWORK_APP, or the project of the working directory,
+or the application called framework.
+
+exit status: 0 done, 1 the answer is no or problems were found, 2 wrong usage, 3 a link of the chain failed
+
+for example:
+  python -m framework dump
+  python -m framework explain core port
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Nothing is raised, and no traceback is shown."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except FrameworkError as fault:
+        return _failed(fault)
+    except BrokenPipeError:  # the reader has gone: `| head`
+        sys.stderr.close()
+        return OK
+    except KeyboardInterrupt:
+        return 130
+    except RecursionError:
+        print("error: something is nested too deep", file=sys.stderr)
+        return NO
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    if args.version:
+        from framework import __version__
+
+        print(f"framework {__version__}")
+        return OK
+    if args.help or args.command is None:
+        print(parser.format_help(), end="")
+        return OK if args.help else USAGE
+    if args.command not in COMMANDS:
+        return _unknown(args.command)
+    _show_warnings()
+    from importlib import import_module
+
+    command = import_module(f"framework.cli.{COMMANDS[args.command][0]}")
+    words = _command_parser(command, args.command).parse_args(args.rest)
+    app = _app(args) if getattr(command, "NEEDS_APP", True) else None
+    status: int = command.run(app, words)
+    sys.stdout.flush()
+    return status
+
+
+def _parser() -> ArgumentParser:
+    from argparse import REMAINDER, ArgumentParser
+
+    commands = "\n".join(f"  {name:<24} {what}" for name, (_, what) in COMMANDS.items())
+
+    class Parser(ArgumentParser):
+        def format_help(self) -> str:
+            return f"usage: python -m framework [options] command …\n\n{_DESCRIPTION.format(commands=commands)}"
+
+    parser = Parser(prog="python -m framework", add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    for option in ("--project", "--app", "--name", "--config"):
+        parser.add_argument(option)
+    parser.add_argument("command", nargs="?")
+    parser.add_argument("rest", nargs=REMAINDER)
+    return parser
+
+
+def _command_parser(command: Any, name: str) -> ArgumentParser:
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    parser = ArgumentParser(
+        prog=f"python -m framework {name}",
+        description=command.__doc__,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def _app(args: Namespace) -> App:
+    import os
+
+    from framework import project
+    from framework.app import App, named_by
+
+    if args.app and (args.name or args.project):
+        raise ConfigError("--app goes with neither --name nor --project", hint="Give one of them.")
+    named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
+    if named:
+        if args.config:
+            raise ConfigError("--config goes with --project or --name only", hint="An App has its own config=.")
+        return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
+    said: dict[str, Any] = {}
+    if args.project:
+        said = _of(project.find(args.project, named=True))
+    elif not args.name:
+        found = project.find(os.getcwd(), named=False)
+        if found is None:
+            print(
+                "note: no project was found here, so this is about the application called framework; write "
+                '[tool.framework] with name = "…" in pyproject.toml, or say --project, --app or --name',
+                file=sys.stderr,
+            )
+        said = _of(found)
+    if args.name:
+        said["name"] = args.name
+    if args.config:
+        said["config"] = args.config
+    return App(**said).use()
+
+
+def _of(found: Any) -> dict[str, Any]:
+    return {} if found is None else dict(found.said)
+
+
+def _unknown(command: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(command, COMMANDS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
+    print(f"error: there is no command {command!r}; {hint}", file=sys.stderr)
+    return USAGE
+
+
+def _failed(fault: FrameworkError) -> int:
+    print(f"error: {fault}", file=sys.stderr)
+    return LINK_FAILED if link_failed(fault) else NO
+
+
+def link_failed(fault: BaseException | None) -> bool:
+    """Whether an error is a link's, directly or behind a pointer."""
+    return isinstance(fault, (SecretsError, BackendError)) or (fault is not None and link_failed(fault.__cause__))
+
+
+def _show_warnings() -> None:
+    """Warnings go to stderr, each once, redacted, without the line of our own code that gives them."""
+    import warnings
+
+    def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
+        print(f"warning: {redact_text(str(message))}", file=sys.stderr)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always")

@@ -1,0 +1,77 @@
+"""How tables and trees are printed: for a person at a terminal, or for a program."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
+    from typing import Any
+
+OUTPUTS = ("table", "json", "yaml", "plain")
+
+
+def add_output(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", choices=OUTPUTS, default="table", help="how to print (default: table)")
+
+
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) -> None:
+    """Print rows: `plain` separates by tabs, `table` draws one at a terminal and aligns columns elsewhere."""
+    if output == "json":
+        print(as_json([{name: row.get(name) for name in columns} for row in rows]))
+    elif output == "yaml":
+        print(as_yaml([{name: row.get(name) for name in columns} for row in rows]), end="")
+    elif output == "plain":
+        for row in rows:
+            print("\t".join(_cell(row.get(name)) for name in columns))
+    elif sys.stdout.isatty() and _draw(rows, columns):
+        pass
+    else:
+        table = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
+        widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+        for line in table:
+            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
+    """Draw with rich, where it is installed."""
+    try:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        return False
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+    Console().print(table)
+    return True
+
+
+def as_json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def as_yaml(value: Any) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return text
+
+
+def _cell(value: Any) -> str:
+    """One line a cell, without what would move the cursor."""
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def short(origin: str) -> str:
+    """An origin without the path of the working directory."""
+    import os
+
+    return origin.removeprefix(os.path.join(os.getcwd(), ""))

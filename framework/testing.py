@@ -1,0 +1,225 @@
+"""Test doubles for applications: an isolated application, a backend in memory, a contract for every backend.
+
+from framework.testing import isolated
+
+def test_invoice():
+    with isolated("billing", {("core", "port"): "1"}, variables={"vat": "19"}) as app:
+        assert app.get_variable("vat") == "19"
+"""
+
+from __future__ import annotations
+
+from framework import current
+from framework.app import App
+from framework.backends.base import BaseSecretsBackend
+from framework.chain import Link
+from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from framework.connection import Connection
+
+
+class MemoryBackend(BaseSecretsBackend):
+    """A backend that answers from dictionaries, and fails where it is told to.
+
+    Args:
+        connections: id -> URI, JSON text or Connection.
+        variables, configs: name -> text.
+
+    Attributes:
+        failures: (kind, name) -> the error that a look-up raises.
+        calls: every look-up so far, as (kind, name).
+    """
+
+    def __init__(
+        self,
+        connections: Mapping[str, str | Connection] | None = None,
+        variables: Mapping[str, str] | None = None,
+        configs: Mapping[str, str] | None = None,
+    ) -> None:
+        self.values: dict[str, dict[str, Any]] = {
+            "connection": dict(connections or {}),
+            "variable": dict(variables or {}),
+            "config": dict(configs or {}),
+        }
+        self.failures: dict[tuple[str, str], SecretsError] = {}
+        self.calls: list[tuple[str, str]] = []
+
+    def _find(self, kind: str, name: str) -> Any:
+        self.calls.append((kind, name))
+        if (kind, name) in self.failures:
+            raise self.failures[kind, name]
+        return self.values[kind].get(name)
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
+        value = self._find("connection", conn_id)
+        return self.deserialize_connection(conn_id, value) if isinstance(value, str) else value
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        value: str | None = self._find("variable", key)
+        return value
+
+    def get_config(self, key: str) -> str | None:
+        value: str | None = self._find("config", key)
+        return value
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        return {name: self.values[kind][name] for name in names if name in self.values[kind]}
+
+    def list_names(self, kind: str) -> Iterable[str]:
+        return list(self.values[kind])
+
+
+class isolated:  # noqa: N801 - it reads as a verb: with isolated():
+    """A block in which the current application sees nothing of this machine: no environment, no files, no database.
+
+    Args:
+        name: the application's name.
+        options: options that are set.
+        connections, variables, configs: what the first link of the chain, a `MemoryBackend`, holds.
+        environ: the whole environment; empty by default.
+        **more: further arguments of `App`, a schema for example.
+
+    The block's value is the `App`; its `memory` is the backend.
+    """
+
+    def __init__(
+        self,
+        name: str = "framework",
+        options: Mapping[tuple[str, str], Any] | None = None,
+        *,
+        connections: Mapping[str, str | Connection] | None = None,
+        variables: Mapping[str, str] | None = None,
+        configs: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        self._name, self._options = name, {("database", "sql_alchemy_conn"): "", **(options or {})}
+        self._memory = MemoryBackend(connections, variables, configs)
+        self._environ, self._more = dict(environ or {}), more
+
+    def __enter__(self) -> IsolatedApp:
+        self._app = IsolatedApp(
+            self._name, self._memory, environ=self._environ, **{"home": "/nonexistent", **self._more}
+        )
+        self._override = self._app.conf.override(self._options)
+        self._override.__enter__()
+        self._before = current.use(self._app)
+        return self._app
+
+    def __exit__(self, *_: object) -> None:
+        current.use(self._before)
+        self._override.__exit__()
+
+
+class IsolatedApp(App):
+    """An application whose first link is a backend in memory, `memory`."""
+
+    def __init__(self, name: str, memory: MemoryBackend, **more: Any) -> None:
+        self.memory = memory
+        super().__init__(name, **more)
+
+    def custom_links(self) -> list[Link]:
+        return [Link("memory", 1, lambda: self.memory, custom=True), *super().custom_links()]
+
+
+class BackendContract:
+    """What every backend must do. Inherit it in a test class and say how its store is filled.
+
+        class TestMyBackend(BackendContract):
+            def backend(self):
+                return MyBackend(url=…)
+
+            def put(self, kind, name, text):
+                my_store.write(…)
+
+    Attributes:
+        kinds: the kinds that the backend serves.
+        denied, down: names that `deny` and `break_down` have prepared, or None if the store cannot be made to.
+    """
+
+    kinds: tuple[str, ...] = ("connection", "variable", "config")
+
+    def backend(self) -> Any:
+        """The backend under test, over a store that `put` fills."""
+        raise AssertionError("say which backend: def backend(self)")
+
+    def put(self, kind: str, name: str, text: str) -> None:
+        """Store a text under a name of one kind."""
+        raise AssertionError("say how the store is filled: def put(self, kind, name, text)")
+
+    def failing(self) -> Iterable[tuple[Any, type[SecretsError]]]:
+        """Backends over stores that fail, each with the error that it must raise."""
+        return ()
+
+    def ask(self, backend: Any, kind: str, name: str) -> Any:
+        return getattr(backend, f"get_{kind}")(name)
+
+    def sample(self, kind: str) -> str:
+        return "postgres://user:pass@host:5432/db" if kind == "connection" else "a text, with = % $HOME and ü🔑"
+
+    def test_gives_what_is_stored(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            value = self.ask(self.backend(), kind, "stored_name")
+            shown = value.get_uri() if kind == "connection" else value
+            assert shown == self.sample(kind), f"{kind}: the value came back changed"
+
+    def test_absent_is_none(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            assert self.ask(self.backend(), kind, "other_name") is None, f"{kind}: absent must be None"
+
+    def test_a_connection_carries_its_id(self) -> None:
+        if "connection" in self.kinds:
+            self.put("connection", "stored_name", self.sample("connection"))
+            assert self.ask(self.backend(), "connection", "stored_name").conn_id == "stored_name"
+
+    def test_broken_connection_is_invalid(self) -> None:
+        if "connection" in self.kinds:
+            self.put("connection", "broken", "no-uri-and-no-json hunter2-canary")
+            try:
+                self.ask(self.backend(), "connection", "broken")
+            except InvalidSecret as fault:
+                assert "hunter2-canary" not in str(fault), "the error shows the value"
+            else:
+                raise AssertionError("a text that is no connection must raise InvalidSecret")
+
+    def test_failure_is_not_absence(self) -> None:
+        for backend, error in self.failing():
+            for kind in self.kinds:
+                try:
+                    value = self.ask(backend, kind, "stored_name")
+                except (AccessDenied, BackendUnavailable, InvalidSecret) as fault:
+                    assert isinstance(fault, error), f"{kind}: {type(fault).__name__} instead of {error.__name__}"
+                else:
+                    raise AssertionError(f"{kind}: a failing store answered {type(value).__name__} instead of raising")
+
+    def test_lists_what_is_stored(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            try:
+                names = list(self.backend().list_names(kind))
+            except (AttributeError, NotImplementedError):
+                return
+            assert "stored_name" in names, f"{kind}: list_names leaves it out"
+
+    def test_many_at_once(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            try:
+                many = self.backend().get_many(kind, ["stored_name", "other_name"])
+            except (AttributeError, NotImplementedError):
+                return
+            assert set(many) == {"stored_name"}, f"{kind}: get_many must leave absent names out"
+
+    def test_repr_shows_no_value(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            backend = self.backend()
+            self.ask(backend, kind, "stored_name")
+            assert self.sample(kind) not in repr(backend)

@@ -1,0 +1,177 @@
+"""Who wins: layers, names and forms, through every getter of one option and every way of `as_dict`."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework import masking
+from framework.app import App
+from framework.config import HIDDEN
+from framework.errors import FrameworkError
+
+from .harness import Case, Row, attempt, decode, encode, environment, hide_tmp, of_file, replace_tmp, write_files
+
+
+def rows_of(case: Case) -> Iterator[Row]:
+    expect = case.data["expect"]
+    for number, get in enumerate(expect["gets"]):
+        yield Row(f"gets[{number}]", shaped(get), get)
+    for variant, table in expect["as_dict"].items():
+        yield Row(f"as_dict.{variant}", table)
+    if "as_dict_log" in expect:
+        yield Row("as_dict_log", expect["as_dict_log"])
+    for number, got in enumerate(expect.get("getsection", [])):
+        yield Row(f"getsection[{number}]", got["value"], got)
+    for name in ("sections", "options"):
+        if name in expect:
+            yield Row(name, expect[name])
+
+
+def shaped(get: dict[str, Any]) -> dict[str, Any]:
+    """What is known of one option, part by part."""
+    answer = {name: get[name] for name in ("value", "error") if name in get}
+    known = {name: get[name] for name in ("has_option", "is_sensitive") if name in get}
+    told = [warning for i, warning in enumerate(get.get("warnings", [])) if warning not in get["warnings"][:i]]
+    return {"get": answer, **known, "warnings": told, "log": get.get("log", [])}
+
+
+def schema_of(case: Case) -> dict[str, Any]:
+    schema: dict[str, Any] = copy.deepcopy(case.shared["schemas"][case.data["schema"]])
+    for section, key, old_section, old_key, since in case.data.get("deprecated_options", []):
+        option = schema.setdefault(section, {"options": {}})["options"].setdefault(key, {})
+        option.setdefault("renamed_from", []).append({"section": old_section, "key": old_key, "since": since})
+    for section, (old, since) in case.data.get("deprecated_sections", {}).items():
+        schema[section].setdefault("renamed_from", []).append({"section": old, "since": since})
+    return schema
+
+
+@of_file("config_precedence.json", rows=rows_of)
+def test_precedence(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_masker", masking.Masker())
+    monkeypatch.chdir(tmp_path)
+    write_files(case.data.get("files"), tmp_path)
+    variables = environment(tmp_path, case.data.get("env"))
+    if "cfg" in case.data:
+        write_files({"home/airflow.cfg": case.data["cfg"]}, tmp_path)
+        (tmp_path / "home/airflow.cfg").chmod(0o600)
+    schema, before = schema_of(case), dict(variables)
+
+    def app() -> App:
+        return App("airflow", schema=schema, environ=variables)
+
+    for row in case.rows.values():
+        case.compare(row.name, asking(case, row, app, tmp_path))
+    assert variables == before, "the environment is never written"
+    shown_is_used(app())
+
+
+def asking(case: Case, row: Row, app: Callable[[], App], tmp: Path) -> Callable[[], Any]:
+    asks = {
+        "gets": lambda: asked(row, app),
+        "as_dict_log": lambda: told_by(lambda: app().conf.as_dict(display_source=True), row.expected)[1],
+        "getsection": lambda: app().conf.getsection(row.data["section"], **teams(row)),
+        "sections": lambda: sections_of(app()),
+        "options": lambda: options_of(app(), row.expected),
+    }
+    ask = asks.get(row.key, lambda: listed(app(), row.name.partition(".")[2]))
+    return lambda: hide_tmp(encode(ask()), tmp)
+
+
+def teams(row: Row) -> dict[str, Any]:
+    return {"team_name": row.data["team_name"]} if "team_name" in row.data else {}
+
+
+def asked(row: Row, app: Callable[[], App]) -> dict[str, Any]:
+    section, key = row.data["section"], row.data["key"]
+    kwargs = decode(row.data.get("kwargs") or {})
+    answer, told = told_by(lambda: attempt(lambda: app().conf.get(section, key, **kwargs)), row.expected["warnings"])
+    old_names = {name: value for name, value in kwargs.items() if name == "lookup_from_deprecated"}
+    return {
+        "get": answer if hasattr(answer, "error") else {"value": answer},
+        "has_option": app().conf.has_option(section, key, **old_names),
+        "is_sensitive": app().conf.is_sensitive(section, key),
+        "warnings": told,
+        "log": [],
+    }
+
+
+def told_by(ask: Callable[[], Any], expected: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+    """What is answered, and every warning once: as Airflow's of that kind if it mentions the same names, else its text."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        answer = ask()
+    told = [as_expected(warning, expected) for warning in caught]
+    return answer, [entry for i, entry in enumerate(told) if entry not in told[:i]]
+
+
+def as_expected(warning: warnings.WarningMessage, expected: list[dict[str, Any]]) -> dict[str, Any]:
+    category, text = warning.category.__name__, str(warning.message)
+    words = set(text.replace("[", " ").replace("]", " ").replace(",", " ").replace(":", " ").split())
+    for entry in expected:
+        if entry.get("category") == category and words.issuperset(entry["mentions"]):
+            return entry
+    return {"category": category, "message": text}
+
+
+# Listings. The framework's own options stand beside the schema's; they are left out of the comparison.
+
+
+def is_own(app: App, section: str, key: str) -> bool:
+    option = app.schema.option(section, key)
+    return option is not None and option.own
+
+
+def listed(app: App, variant: str) -> dict[str, dict[str, Any]]:
+    """The variant of `as_dict` that the oracle calls `source_sensitive` or `without[include_env,include_cmds]`."""
+    name, _, left_out = variant.rstrip("]").partition("[")
+    without = {} if left_out in ("", "all") else {flag: False for flag in left_out.split(",")}
+    raw = name == "raw_sensitive"
+    table = app.conf.as_dict(
+        display_source=True, display_sensitive=name not in ("source", "hidden_without"), raw=raw, **without
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for section, options in table.items():
+        for key, (value, source) in options.items():
+            if not (is_own(app, section, key) and source == "default"):
+                found.setdefault(section, {})[key] = value if raw else [value, source]
+    return found
+
+
+def sections_of(app: App) -> list[str]:
+    return [
+        section
+        for section in app.conf.sections()
+        if not all(is_own(app, section, key) for key in app.conf.options(section))
+    ]
+
+
+def options_of(app: App, expected: dict[str, Any]) -> dict[str, list[str]]:
+    return {
+        section: [key for key in app.conf.options(section) if not is_own(app, section, key)]
+        for section in sections_of(app)
+    }
+
+
+def shown_is_used(app: App) -> None:
+    """Every value that `as_dict` shows is the one that `get` gives; if one of them fails, so does the other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            table = app.conf.as_dict(display_sensitive=True)
+        except FrameworkError:
+            assert any(isinstance(attempt(lambda n=name: app.conf.get(*n)), type(attempt(lambda: 1 / 0))) for name in app.engine.entries())  # noqa: E501
+            return
+        for section, options in table.items():
+            for key, value in options.items():
+                assert app.conf.get(section, key) == value, f"as_dict and get disagree on [{section}] {key}"
+        hidden = app.conf.as_dict()
+        assert all(
+            hidden[section][key] == HIDDEN for section, key in app.engine.entries()
+            if app.conf.is_sensitive(section, key) and key in hidden.get(section, {})
+        )  # fmt: skip
