@@ -7,13 +7,13 @@ import os
 from framework import backends, current, project
 from framework.answer import Answer
 from framework.backends.base import BaseSecretsBackend
-from framework.chain import ENVIRONMENT, METASTORE, Chain, Link, is_restricted
+from framework.chain import ENVIRONMENT, METASTORE, Chain, Link
 from framework.config import Config
 from framework.engine import Engine
 from framework.environment import DotEnv, Environment
 from framework.errors import BackendError, ConfigError, ConfigFileError, MetastoreError, warn
-from framework.layers.base import DefaultsLayer, Layer
-from framework.masking import add_mask, should_hide_value_for_name
+from framework.layers.base import Layer
+from framework.masking import add_mask, configure, should_hide_value_for_name
 from framework.names import Names
 from framework.pointers import Pointers, parse_reference
 from framework.schema import Schema
@@ -88,9 +88,19 @@ class App:
             self._pointers,
             patterns=sensitive or (),
             reach=self._reach,
-            restricted=is_restricted,
         )
         self.conf = Config(self.engine)
+
+    @classmethod
+    def from_project(cls, directory: str = ".") -> App:
+        """The application that the `pyproject.toml` of a directory describes in `[tool.framework]`.
+
+        Raises:
+            ConfigFileError: there is none, or it is malformed.
+        """
+        here = project.find(directory, named=True)
+        assert here is not None, "a named project is found or an error"
+        return cls(**here.said)
 
     # Finding files
 
@@ -152,10 +162,14 @@ class App:
         return settings.read_settings(self._settings_files, self.environment.get(self.names.env) or "development")
 
     def _defaults(self) -> Layer:
+        from framework.layers.defaults import DefaultsLayer
+
         values: dict[str, dict[str, tuple[Any, str]]] = {}
         for option in self.schema:
             if option.default is not None:
                 default = option.default
+                if isinstance(default, (bool, int, float)):
+                    default = str(default)  # as Airflow's parser has it; value() makes it typed again
                 if option.own:
                     default = default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.name)
                 values.setdefault(option.section, {})[option.name] = (default, "default")
@@ -303,8 +317,8 @@ class App:
         link = self.chain.shadowing(kind, key)
         if link is not None:
             warn(
-                f"the {kind} {key!r} is written to the metastore, but the link {link} has it as well and is asked first: "
-                "reads will still return that one"
+                f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "
+                "reads still return that one"
             )
 
     def answer(self, section: str, key: str) -> Answer:
@@ -324,7 +338,13 @@ class App:
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""
         current.use(self)
+        self._configure_masking()
         return self
+
+    def _configure_masking(self) -> None:
+        """Obey Airflow's options about masking, where the schema declares them."""
+        if self.schema.option("core", "sensitive_var_conn_names") is not None:
+            configure(names=self.conf.getlist("core", "sensitive_var_conn_names", fallback=[]), app=self.name)
 
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"

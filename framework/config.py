@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from framework import convert
 from framework.answer import Answer
-from framework.engine import overrides, text_of
-from framework.errors import ConfigError, FrameworkError, InvalidValue, OptionNotFound, warn
-from framework.layers.base import Layer
+from framework.engine import text_of
+from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
+from framework.explanation import HIDDEN, Explanation
+from framework.overrides import Override, overrides
+from framework.slots import compile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=Enum)
 
 _UNSET: Any = object()
-
-HIDDEN = "< hidden >"
 
 _SOURCES = {"environment": "env var", "default": "default"}
 
@@ -64,18 +64,18 @@ class Config:
                 (var not in data if seen is None else data.get(var) is seen)
                 and not raw
                 and lookup_from_deprecated
-                and not (_Override.used and overrides.get())
+                and not (Override.used and overrides.get())
             ):
                 if absent is None:
                     return text
                 first, second, third, rest = absent
-                if first not in data and second not in data and third not in data:
-                    if rest is None or data.keys().isdisjoint(rest):
-                        return text
+                alone = first not in data and second not in data and third not in data
+                if alone and (rest is None or data.keys().isdisjoint(rest)):
+                    return text
         if raw or not lookup_from_deprecated:
             answer = self._uncompiled(section, key, raw, lookup_from_deprecated)
         else:
-            answer = self._engine.compile(section, key)
+            answer = compile(self._engine, section, key)
         return text_of(answer) if answer is not None else self._fallback(section, key, fallback)
 
     def _uncompiled(self, section: str, key: str, raw: bool, old_names: bool) -> Answer | None:
@@ -93,18 +93,23 @@ class Config:
     def _converted(self, section: str, key: str, fallback: Any, to: Callable[[Any], Any]) -> Any:
         """The answer or else the fallback, converted."""
         answer = self._engine.answer(section, key)
-        if answer is not None:
-            try:
-                return to(answer.value)
-            except ValueError as fault:
-                expected = fault if not isinstance(fault, FrameworkError) else ValueError(fault.what)
-            raise self._engine.unconvertible(answer, expected)
-        value = self._fallback(section, key, fallback)
+        if answer is None:
+            return self._converted_fallback(section, key, self._fallback(section, key, fallback), to)
+        return self._converted_answer(answer, to)
+
+    def _converted_answer(self, answer: Answer, to: Callable[[Any], Any]) -> Any:
+        try:
+            return to(answer.value)
+        except ValueError as fault:
+            expected, cause = str(fault), fault.__cause__
+        raise self._engine.unconvertible(answer, expected) from cause
+
+    def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], Any]) -> Any:
         try:
             return to(value)
-        except (ValueError, TypeError, AttributeError) as fault:
-            what = str(fault) if isinstance(fault, ValueError) else "the fallback has another type"
-        raise InvalidValue(f"fallback={value!r}: {what}", where=f"[{section}] {key}", hint="Pass another fallback.")
+        except (ValueError, TypeError, AttributeError, OverflowError) as fault:
+            what = str(fault) if isinstance(fault, ValueError) else "it has another type"
+        raise InvalidValue(f"the fallback does not convert: {what}", where=f"[{section}] {key}", hint="Pass another.")
 
     def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
@@ -113,7 +118,7 @@ class Config:
 
     def getint(self, section: str, key: str, *, fallback: Any = _UNSET) -> int:
         """A whole number, also written `8_080` or `8080.0`."""
-        number: int = self._converted(section, key, fallback, _int_of)
+        number: int = self._converted(section, key, _whole(fallback), convert.to_int)
         return number
 
     def getfloat(self, section: str, key: str, *, fallback: Any = _UNSET) -> float:
@@ -131,36 +136,36 @@ class Config:
         answer = self._engine.answer(section, key)
         if answer is None or answer.value == "":
             return fallback
-        return self._converted(section, key, fallback, convert.to_json)
+        return self._converted_answer(answer, convert.to_json)
 
     def gettimedelta(self, section: str, key: str, *, fallback: Any = None) -> datetime.timedelta | None:
-        """A number of seconds as a timedelta; the fallback if the option is empty or not written."""
+        """A number of seconds as a timedelta; the fallback if the option is empty (as it is) or not written."""
         answer = self._engine.answer(section, key)
-        if answer is not None and answer.value != "":
-            made: datetime.timedelta = self._converted(section, key, fallback, convert.to_timedelta)
-            return made
-        value = self._fallback(section, key, fallback)
-        if not value:
-            return value  # type: ignore[no-any-return]
-        made = self._converted_fallback(section, key, value, convert.to_timedelta)
+        if answer is not None:
+            if answer.value == "":
+                return fallback  # type: ignore[no-any-return]
+            duration: datetime.timedelta = self._converted_answer(answer, convert.to_timedelta)
+            return duration
+        given: Any = self._fallback(section, key, _whole(fallback))
+        if not given:
+            return given  # type: ignore[no-any-return]
+        made: datetime.timedelta = self._converted_fallback(section, key, given, convert.to_timedelta)
         return made
-
-    def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], Any]) -> Any:
-        try:
-            return to(int(value) if isinstance(value, float) else value)
-        except (ValueError, TypeError) as fault:
-            what = str(fault)
-        raise InvalidValue(f"fallback={value!r}: {what}", where=f"[{section}] {key}", hint="Pass another fallback.")
 
     def getenum(self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET) -> E:
         """The member of that name; the fallback's, if it is no member."""
-        if fallback is not _UNSET and fallback not in (None, ""):
-            try:
-                return self.getenum(section, key, enum_class)
-            except (OptionNotFound, InvalidValue):
-                member: E = self._converted_fallback(section, key, fallback, lambda v: convert.to_enum(v, enum_class))
-                return member
-        return self._converted(section, key, fallback, lambda value: convert.to_enum(value, enum_class))  # type: ignore[no-any-return]
+
+        def member(value: Any) -> E:
+            return convert.to_enum(value, enum_class)
+
+        found: E
+        try:
+            found = self._converted(section, key, fallback, member)
+        except InvalidValue:
+            if fallback in (_UNSET, None, ""):
+                raise
+            found = self._converted_fallback(section, key, fallback, member)
+        return found
 
     def getenumlist(
         self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET, delimiter: str = ","
@@ -215,12 +220,12 @@ class Config:
         if option is None:
             return answer.value
         try:
-            value = convert.by_type(option.type)(answer.value)
             if option.choices is not None and convert.to_text(answer.value) not in option.choices:
                 raise ValueError(f"one of {', '.join(map(repr, option.choices))} is expected")
-            return value
         except ValueError as fault:
-            expected = ValueError(str(fault))
+            expected = str(fault)
+        else:
+            return self._converted_answer(answer, convert.by_type(option.type))
         raise self._engine.unconvertible(answer, expected)
 
     def has_option(self, section: str, key: str, *, lookup_from_deprecated: bool = True) -> bool:
@@ -276,6 +281,8 @@ class Config:
     ) -> dict[str, dict[str, Any]]:
         """Every option with a value, sections and keys sorted as they are declared, then as they are found.
 
+        A declared section of which no option has a value is there, empty.
+
         Args:
             display_source: values become (value, source), the source in Airflow's words.
             display_sensitive: show the values of sensitive options, and follow their pointers; else `< hidden >`.
@@ -283,7 +290,7 @@ class Config:
             include_env, include_cmds, include_secret: false leaves out what is written there.
         """
         left_out = [form for form, kept in (("cmd", include_cmds), ("secret", include_secret)) if not kept]
-        result: dict[str, dict[str, Any]] = {}
+        result: dict[str, dict[str, Any]] = {section: {} for section in self._engine.schema.sections}
         for section, key in self._engine.entries():
             mention = self._first(section, key, include_env, left_out)
             if mention is None:
@@ -322,96 +329,19 @@ class Config:
                 error = fault
         return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name))
 
-    def override(self, values: Mapping[tuple[str, str], Any]) -> _Override:
+    def override(self, values: Mapping[tuple[str, str], Any]) -> Override:
         """A block in which options have other values, in this context (thread or task) alone.
 
         with conf.override({("core", "port"): "1"}):
             ...
         """
-        return _Override(id(self._engine), values)
+        return Override(id(self._engine), values)
 
 
-class Explanation:
-    """What `explain` found: print it, or look at its parts.
-
-    Attributes:
-        section, key: the option by its current name.
-        mentions: every writing, in order of precedence.
-        answer: what the first one gives, or None.
-        error: why it gives nothing, or None.
-        hidden: whether the value must not be shown.
-    """
-
-    def __init__(
-        self,
-        name: tuple[str, str],
-        mentions: list[Mention],
-        answer: Answer | None,
-        error: FrameworkError | None,
-        *,
-        hidden: bool,
-    ) -> None:
-        self.section, self.key = name
-        self.mentions, self.answer, self.error = mentions, answer, error
-        self.hidden = hidden or (answer is not None and answer.sensitive)
-
-    @property
-    def value(self) -> str | None:
-        """The value as it may be shown."""
-        from framework.masking import redact_text
-
-        if self.answer is None:
-            return None
-        return HIDDEN if self.hidden else redact_text(text_of(self.answer))
-
-    def __str__(self) -> str:
-        lines = [f"[{self.section}] {self.key}"]
-        if self.error is not None:
-            lines.append(f"  fails: {self.error}")
-        elif self.answer is None:
-            lines.append("  nobody writes this option")
-        else:
-            link = f", answered by the link {self.answer.link}" if self.answer.link else ""
-            lines.append(f"  = {self.value}{link}")
-        for number, mention in enumerate(self.mentions):
-            mark = "->" if number == 0 else "  "
-            old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""
-            form = f" ({mention.form})" if mention.is_pointer else ""
-            lines.append(f"  {mark} {mention.layer}: {mention.origin}{old}{form}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
-class _Override:
-    """Puts a layer over the others of one engine, for this context.
-
-    Attributes:
-        used: whether anybody in this process ever overrode anything: until then `get` need not ask its context.
-    """
-
-    used = False
-
-    def __init__(self, engine: int, values: Mapping[tuple[str, str], Any]) -> None:
-        self._engine, self._values = engine, values
-        _Override.used = True
-
-    def __enter__(self) -> None:
-        before = overrides.get() or {}
-        layer = before.get(self._engine)
-        merged = {section: dict(options) for section, options in layer.values.items()} if layer else {}
-        for (section, key), value in self._values.items():
-            merged.setdefault(section.lower(), {})[key.lower()] = (value, "conf.override()")
-        self._token = overrides.set({**before, self._engine: Layer("override", "", merged)})
-
-    def __exit__(self, *_: object) -> None:
-        overrides.reset(self._token)
-
-
-def _int_of(value: Any) -> int:
-    return convert.to_int(
-        int(value) if isinstance(value, float) and value == value and abs(value) != float("inf") else value
-    )
+def _whole(fallback: Any) -> Any:
+    """A fallback with a fraction is cut where a whole number is wanted, as in Airflow."""
+    finite = isinstance(fallback, float) and abs(fallback) < float("inf")
+    return int(fallback) if finite and fallback else fallback
 
 
 def _guess(value: Any) -> Any:

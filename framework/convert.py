@@ -10,7 +10,7 @@ option and its origin (`InvalidValue`), and nothing can leak. No converter is as
     getfloat      a fallback is converted too
     getlist       a fallback that is text is split, a list is given as it is, anything else is an error
     getjson       the fallback answers for empty text as well; it is given as it is, neither expanded nor converted
-    gettimedelta  the fallback answers for empty text as well; one that is empty or zero is given as it is, any
+    gettimedelta  the fallback answers for empty text as well, as it is; else one that is empty or zero is given so, any
                   other is converted (a number with a fraction is cut, a timedelta stays)
     getenum       the fallback answers for a name that is no member as well, and must itself be one
     getenumlist   a fallback is converted too; names that are no members are left out, with a warning

@@ -6,40 +6,23 @@ expands a plain text or follows a pointer. Everything else reads through these t
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from framework.answer import Answer, Mention
 from framework.errors import ConfigError, FrameworkWarning, InvalidValue, OptionNotFound, warn
 from framework.layers.base import EnvironmentLayer, Layer
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
+from framework.overrides import overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from framework.environment import Environment
     from framework.names import Names
     from framework.pointers import Pointers
     from framework.schema import Option, Schema
-
-#: Overridden options of this context: engine id -> layer; None while nobody overrides anything.
-overrides: ContextVar[Mapping[int, Layer] | None] = ContextVar("framework_overrides", default=None)
-
-# A compiled slot is an answer that holds as long as the environment does not change. It is a tuple, because unpacking
-# one is the fastest thing there is: (var, raw, absent, text).
-#   var     the winning variable's name, or the option's own where no variable wins, as the dictionary beneath
-#           `os.environ` knows it
-#   raw     the very object that the variable held, or None: not set
-#   absent  None, or three other names that would win if they were set, and a set of any more (or None)
-#   text    the option's text
-if TYPE_CHECKING:
-    Absent = tuple[Any, Any, Any, frozenset[Any] | None]
-    Slot = tuple[Any, Any, Absent | None, str]
-
-#: How many spellings of options are kept compiled; beyond it the dictionary starts anew.
-_MAX_SLOTS = 20_000
+    from framework.slots import Slot
 
 _SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
 
@@ -67,10 +50,9 @@ class Engine:
         *,
         patterns: Iterable[str] = (),
         reach: Callable[[str, str], int | None] = lambda section, key: None,
-        restricted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.names, self.schema, self.environment = names, schema, environment
-        self._pointers, self._reach, self._restricted = pointers, reach, restricted
+        self._pointers, self._reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
         self._process = EnvironmentLayer(
             "environment", names, environment, environment.find_in_process, environment.process_names
@@ -82,7 +64,7 @@ class Engine:
     def load(self, layers: Iterable[Layer]) -> None:
         """Take the environment's `.env` files and these file layers, and forget every slot, pointer and warning."""
         dotenv = [
-            EnvironmentLayer(".env", self.names, self.environment, file.find, file.names)
+            EnvironmentLayer(".env", self.names, self.environment, file.find, file.names, file.path)
             for file in self.environment.dotenv
         ]
         self.layers: list[Layer] = [self._process, *dotenv, *layers]
@@ -145,7 +127,7 @@ class Engine:
         return self.schema.declared or should_hide_value_for_name(key)
 
     def entries(self) -> Iterator[tuple[str, str]]:
-        """Every option that is declared or written, by its current name, section by section, the declared ones first."""
+        """Every option that is declared or written, by its current name, section by section, declared ones first."""
         sections: dict[str, dict[str, None]] = {}
         for entry in self._all_entries():
             name = self._entry(*entry)
@@ -300,41 +282,19 @@ class Engine:
             close = [name for name, (_, k) in names.items() if k == key][:1]
         return names[close[0]] if close else None
 
-    # Compiled slots
-
-    def compile(self, section: str, key: str) -> Answer | None:
-        """Resolve an option and keep its text for the spelling that it was asked by, if that can be checked cheaply."""
-        names, raws = self._variables(section.lower(), key.lower())
-        answer = self.answer(section, key)
-        if answer is None or overrides.get() or (answer.mention.is_pointer and self._restricted()):
-            return answer
-        text, raw = text_of(answer), answer.mention.raw
-        if isinstance(raw, str) and answer.mention.form == "plain" and ("$" in raw or "%(" in raw or raw[:1] == "~"):
-            return answer  # depends on other variables: looked at anew each time
-        if len(self.slots) >= _MAX_SLOTS:
-            self.slots.clear()
-        winner = next((i for i, raw in enumerate(raws) if raw is not None), None)
-        from_process = answer.mention.source is self._process
-        if from_process != (winner is not None):
-            return answer  # the environment changed under our hands
-        others = names if winner is None else names[:winner]
-        var = names[0 if winner is None else winner]
-        absent = _absent([name for name in others if name != var])
-        self.slots[section, key] = (var, None if winner is None else raws[winner], absent, text)
-        return answer
-
-    def _variables(self, section: str, key: str) -> tuple[list[Any], list[Any]]:
-        """The variables that may win, in order of precedence, and the raw objects that they hold right now."""
+    def variables(self, section: str, key: str) -> list[str]:
+        """The names of the variables that may write an option, in order of precedence."""
         section, key = self.current_name(section, key)
-        data, encode, option = self.environment.data, self.environment.encode, self.names.option
-        forms = self.forms(section, key)
-        names = [
-            encode(option(name[0], name[1], form))
-            for name in [(section, key), *self.schema.old_names(section, key)]
-            for form in forms
-            if form == "plain" or self.schema.option(name[0], name[1] + _SUFFIXES[form]) is None
+        return [
+            self.names.option(old_section, old_key, form)
+            for old_section, old_key in [(section, key), *(name[:2] for name in self.schema.old_names(section, key))]
+            for form in self.forms(section, key)
+            if form == "plain" or self.schema.option(old_section, old_key + _SUFFIXES[form]) is None
         ]
-        return names, [data.get(name) for name in names]
+
+    def is_process(self, layer: Layer) -> bool:
+        """Whether a layer is the process environment, which changes without notice."""
+        return layer is self._process
 
     # Warnings
 
@@ -388,26 +348,18 @@ class Engine:
 
     # For everyone who converts
 
-    def unconvertible(self, answer: Answer, fault: ValueError) -> InvalidValue:
+    def unconvertible(self, answer: Answer, expected: str) -> InvalidValue:
         """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
         mention = answer.mention
         shown = "" if answer.sensitive or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
         return InvalidValue(
-            f"[{mention.section}] {mention.key}: {fault}{shown}",
+            f"[{mention.section}] {mention.key}: {expected}{shown}",
             where=mention.origin,
             hint=_example(self._option(mention)),
         )
 
     def _option(self, mention: Mention) -> Option | None:
         return self.schema.option(mention.section, mention.key)
-
-
-def _absent(names: list[Any]) -> Absent | None:
-    """Three names, which are looked up one by one, and the rest, which is compared as a set."""
-    if not names:
-        return None
-    first, second, third = (names * 3)[:3] if len(names) < 3 else names[:3]
-    return first, second, third, frozenset(names[3:]) or None
 
 
 def text_of(answer: Answer) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from framework.errors import ConfigFileError
 
 TYPE_CHECKING = False
@@ -72,6 +74,22 @@ def _decode(data: bytes, path: str) -> str:
         where=f"{path}:{line}",
         hint="Save the file as UTF-8.",
     )
+
+
+def others_can_write(path: str) -> bool:
+    """Whether anybody but the owner and root can write a file. A group that is the owner's own, as the usual umask 002
+    goes with, is nobody else."""
+    status = os.stat(path)
+    if not status.st_mode & 0o020 or status.st_mode & 0o002:
+        return bool(status.st_mode & 0o022)
+    import grp
+    import pwd
+
+    try:
+        owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid)
+    except KeyError:
+        return True
+    return group.gr_name != owner or not set(group.gr_mem) <= {owner}
 
 
 def read_table(

@@ -141,7 +141,9 @@ class Pointers:
             ) from None
 
     def _file(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
-        path = os.path.join(os.path.dirname(mention.source.path), expand(text, self._environment.get))
+        path = os.path.join(
+            os.path.dirname(mention.source.file_of(mention.origin)), expand(text, self._environment.get)
+        )
         from framework.files import read_text
 
         try:
@@ -204,15 +206,13 @@ class Pointers:
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
-        path = mention.source.path
-        if not path:
-            return
-        mode = os.stat(path).st_mode
-        if mode & 0o022:
+        from framework.files import others_can_write
+
+        path = mention.source.file_of(mention.origin)
+        if path and others_can_write(path):
+            mode = os.stat(path).st_mode & 0o777
             raise _lost(
-                mention,
-                f"a command is not run from a file that others can write (mode {mode & 0o777:o})",
-                f"chmod go-w {path}",
+                mention, f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
             )
 
 

@@ -103,11 +103,12 @@ def _files(path: str, said: dict[str, Any]) -> list[str]:
 
 
 def _refuse_untrusted(path: str) -> None:
-    status = os.stat(path)
-    if status.st_uid not in (os.geteuid(), 0):
+    from framework.files import others_can_write
+
+    if os.stat(path).st_uid not in (os.geteuid(), 0):
         what = "it belongs to another user"
-    elif status.st_mode & 0o022:
-        what = f"others can write it (mode {status.st_mode & 0o777:o})"
+    elif others_can_write(path):
+        what = f"others can write it (mode {os.stat(path).st_mode & 0o777:o})"
     else:
         return
     raise ConfigFileError(

@@ -82,10 +82,11 @@ class Schema:
         origin: the file or object that the application's part is from, for messages.
     """
 
-    __slots__ = ("_options", "_sections", "_moved", "_redirects", "_old_names", "declared", "origin")
+    __slots__ = ("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "declared", "origin")
 
     def __init__(self, said: Mapping[str, Any] | None = None, origin: str = "schema") -> None:
         self._options: dict[str, dict[str, Option]] = {}
+        self._unlisted: dict[tuple[str, str], Option] = {}
         self._sections: dict[str, str] = {}
         self._moved: dict[str, list[tuple[str, str]]] = {}
         self.declared, self.origin = said is not None, origin
@@ -126,21 +127,27 @@ class Schema:
                 declared[str(key).lower()] = Option(lower, str(key).lower(), option)
 
     def supplement(self, said: Mapping[str, Any], origin: str) -> None:
-        """State what a schema file leaves to code: `renamed_from`, `choices`, `sensitive`, `deprecated_values`."""
+        """State what a schema file leaves to code: `renamed_from`, `choices`, `sensitive`, `deprecated_values`.
+
+        What the schema itself states is kept. An option that it does not declare is known from now on, but not listed.
+        """
         for section, content in _mapping(said, origin, "").items():
             for key, more in (content.get("options") or {}).items():
                 _check(more, origin, f"[{section}] {key}")
                 extra = Option(section, key, more)
-                option = self._options.setdefault(section, {}).setdefault(key, extra)
-                option.renamed_from = extra.renamed_from or option.renamed_from
-                option.choices = extra.choices or option.choices
-                option.deprecated_values = extra.deprecated_values or option.deprecated_values
+                option = self._options.get(section, {}).get(key)
+                if option is None:
+                    self._unlisted[section, key] = extra
+                    continue
+                option.renamed_from += [old for old in extra.renamed_from if old not in option.renamed_from]
+                option.choices = option.choices or extra.choices
+                option.deprecated_values = option.deprecated_values or extra.deprecated_values
                 option.sensitive |= extra.sensitive
         self._index()
 
     def _index(self) -> None:
         self._redirects: dict[tuple[str, str], tuple[str, str, str]] = {}
-        for option in self:
+        for option in (*self, *self._unlisted.values()):
             for section, key, since in option.renamed_from:
                 self._redirects.setdefault((section, key), (option.section, option.name, since))
         self._old_names: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
@@ -166,7 +173,7 @@ class Schema:
 
     def option(self, section: str, key: str) -> Option | None:
         """The declaration of `[section] key`, both in lower case, or None."""
-        found = self._options.get(section, {}).get(key)
+        found = self._options.get(section, {}).get(key) or self._unlisted.get((section, key))
         if found is None and section.startswith("secrets.") and key in NAMED_BACKEND["options"]:
             found = Option(section, key, NAMED_BACKEND["options"][key], own=True)  # type: ignore[index]
         return found
@@ -180,7 +187,7 @@ class Schema:
         return names
 
     def _collect(self, section: str, key: str, names: list[tuple[str, str, str]], seen: set[tuple[str, str]]) -> None:
-        option = self._options.get(section, {}).get(key)
+        option = self.option(section, key)
         older = list(option.renamed_from) if option else []
         older += [(old, key, since) for old, since in self._moved.get(section, ())]
         for name in older:

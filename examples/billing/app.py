@@ -1,7 +1,4 @@
-"""A service that gets everything it has to know from one place.
-
-    python examples/billing/app.py
-"""
+"""A service that gets everything it has to know from one place: `python examples/billing/app.py`."""
 
 from __future__ import annotations
 
@@ -11,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from framework import App, Connection, Variable, conf, project
+from framework import App, Connection, Variable, conf
 
 # pyproject.toml beside this file says the rest: schema, files, .env.
-here = project.find(os.path.dirname(os.path.abspath(__file__)), named=True)
-app = App(**here.said).use()
+app = App.from_project(os.path.dirname(os.path.abspath(__file__))).use()
 
 
 @dataclass(frozen=True)

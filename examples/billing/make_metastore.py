@@ -1,6 +1,6 @@
 """Writes the rows of billing.db, which is committed so that the example works on a fresh clone.
 
-    python examples/billing/make_metastore.py
+Run it as `python examples/billing/make_metastore.py` after a change to the rows.
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
     kwargs: dict[str, Any] = {}
     directory = ""
     if answer is not None:
-        directory = os.path.dirname(os.path.abspath(answer.mention.source.path)) if answer.mention.source.path else ""
+        path = answer.mention.source.file_of(answer.mention.origin)
+        directory = os.path.dirname(os.path.abspath(path)) if path else ""
         kwargs = _parsed(answer.value, f"{answer.mention.origin}: [{section}] backend_kwargs")
     start = app.names.backend_kwarg(section)
     for name, (text, origin) in app.environment.starting(start).items():

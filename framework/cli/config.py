@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.main import NO, OK
-from framework.cli.output import short
+from framework.cli.output import NO, OK, short
 from framework.cli.rows import Row, rows
-from framework.config import HIDDEN
 from framework.errors import OptionNotFound
+from framework.explanation import HIDDEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _get_value(app: App, args: Namespace) -> int:
     try:
         print(app.conf.get(args.section, args.option))
     except OptionNotFound as fault:
-        print(f"error: {fault}", file=sys.stderr)
+        print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
     return OK
 
@@ -72,7 +71,7 @@ def _list(app: App, args: Namespace) -> int:
             print(f"#\n# {note}".replace("\n\n", "\n#\n").replace("\n", "\n# ").replace("# #", "#"))
         print(_line(args, key, row, option) + ("\n" if notes else ""))
         if row is not None and row.error is not None:
-            print(f"error: {row.error}", file=sys.stderr)
+            print(f"error: {short(str(row.error))}", file=sys.stderr)
             status = NO
     return status
 

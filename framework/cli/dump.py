@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import as_json, as_yaml, show
+from framework.cli.output import as_json, as_yaml, short, show
 from framework.cli.rows import Row, rows
-from framework.config import HIDDEN
 from framework.errors import FrameworkError
+from framework.explanation import HIDDEN
 from framework.masking import redact_text
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ def run(app: App, args: Namespace) -> int:
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
     for row in failed:
-        print(f"error: {row.error}", file=sys.stderr)
+        print(f"error: {short(str(row.error))}", file=sys.stderr)
     return 1 if failed or any("error" in entry for entries in listed.values() for entry in entries) else 0
 
 
@@ -110,7 +110,7 @@ def _entry_text(entry: dict[str, Any]) -> str:
 def _cfg_option(row: Row) -> str:
     if row.error is not None:
         return f"# {row.key} fails: {_comment(str(row.error))}"
-    text = row.text or ""
+    text = row.written or ""
     if row.redacted or row.answer is None:
         return f"# {row.key} = {text}"
     line = f"{row.key} = " + text.replace("%", "%%").replace("\n", "\n    ")
@@ -133,7 +133,7 @@ def _reads_back(key: str, line: str, text: str) -> bool:
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(short(text).split())
 
 
 def _tree(found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], so
         elif row.redacted or row.answer is None:
             print(f"# {name}={row.text}")
         else:
-            print(f"{name}={_env_value(row.text or '')}")
+            print(f"{name}={_env_value(row.written or '')}")
     for kind, entries in listed.items():
         for entry in entries:
             print(f"# {kind[:-1]} {_comment(_entry_text(entry))}")

@@ -7,15 +7,14 @@ for example:
 
 from __future__ import annotations
 
-from framework.cli.main import LINK_FAILED, NO, OK, USAGE, link_failed
-from framework.cli.output import add_output, short, show
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, link_failed, short, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from framework.app import App
-    from framework.config import Explanation
+    from framework.explanation import Explanation
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from framework.errors import BackendError, ConfigError, FrameworkError, SecretsError
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, link_failed, short
+from framework.errors import ConfigError, FrameworkError
 from framework.masking import redact_text
 
 TYPE_CHECKING = False
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
-
-#: Exit statuses.
-OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
 
 #: command -> (module, what it does). A module has `add_arguments(parser)` and `run(app, args) -> status`.
 COMMANDS = {
@@ -73,9 +71,9 @@ def _run(arguments: list[str]) -> int:
     parser = _parser()
     args = parser.parse_args(arguments)
     if args.version:
-        from framework import __version__
+        import framework
 
-        print(f"framework {__version__}")
+        print(f"framework {framework.__version__}")
         return OK
     if args.help or args.command is None:
         print(parser.format_help(), end="")
@@ -171,13 +169,8 @@ def _unknown(command: str) -> int:
 
 
 def _failed(fault: FrameworkError) -> int:
-    print(f"error: {fault}", file=sys.stderr)
+    print(f"error: {short(str(fault))}", file=sys.stderr)
     return LINK_FAILED if link_failed(fault) else NO
-
-
-def link_failed(fault: BaseException | None) -> bool:
-    """Whether an error is a link's, directly or behind a pointer."""
-    return isinstance(fault, (SecretsError, BackendError)) or (fault is not None and link_failed(fault.__cause__))
 
 
 def _show_warnings() -> None:
@@ -185,7 +178,7 @@ def _show_warnings() -> None:
     import warnings
 
     def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
-        print(f"warning: {redact_text(str(message))}", file=sys.stderr)
+        print(f"warning: {short(redact_text(str(message)))}", file=sys.stderr)
 
     warnings.showwarning = show
     warnings.simplefilter("always")

@@ -1,14 +1,19 @@
-"""How tables and trees are printed: for a person at a terminal, or for a program."""
+"""What every command says: exit statuses, and tables and trees for a person at a terminal or for a program."""
 
 from __future__ import annotations
 
 import sys
+
+from framework.errors import BackendError, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
     from typing import Any
+
+#: Exit statuses: done; the answer is no, or problems were found; wrong usage; a link of the chain failed.
+OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
 
 OUTPUTS = ("table", "json", "yaml", "plain")
 
@@ -70,8 +75,13 @@ def _cell(value: Any) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def short(origin: str) -> str:
-    """An origin without the path of the working directory."""
+def short(text: str) -> str:
+    """A text without the path of the working directory."""
     import os
 
-    return origin.removeprefix(os.path.join(os.getcwd(), ""))
+    return text.replace(os.path.join(os.getcwd(), ""), "")
+
+
+def link_failed(fault: BaseException | None) -> bool:
+    """Whether an error is a link's, directly or behind a pointer."""
+    return isinstance(fault, (SecretsError, BackendError)) or (fault is not None and link_failed(fault.__cause__))

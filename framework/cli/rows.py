@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from framework.answer import Answer
 from framework.cli.output import short
-from framework.config import HIDDEN
+from framework.convert import to_text
 from framework.engine import text_of
 from framework.errors import FrameworkError
+from framework.explanation import HIDDEN
 from framework.masking import redact_text
 
 TYPE_CHECKING = False
@@ -47,6 +48,14 @@ class Row:
         if self.answer is None:
             return NOT_FOLLOWED
         return HIDDEN if self.redacted else mask_urls(text_of(self.answer), self.answer.sensitive)
+
+    @property
+    def written(self) -> str | None:
+        """The text as a cfg file or a variable holds it: a list of plain texts with commas, as `getlist` reads it."""
+        value = None if self.answer is None or self.redacted else self.answer.value
+        if isinstance(value, list) and all(_is_plain(item) for item in value):
+            return mask_urls(", ".join(map(to_text, value)), self.answer is not None and self.answer.sensitive)
+        return self.text
 
     @property
     def value(self) -> Any:
@@ -100,6 +109,12 @@ def rows(
                 error = fault
         hidden = mention.is_pointer or app.engine.is_hidden(name, key)
         yield Row(app, mention, answer, error, hidden and not show_secrets and answer is not None)
+
+
+def _is_plain(item: Any) -> bool:
+    return isinstance(item, (bool, int, float)) or (
+        isinstance(item, str) and item != "" and "," not in item and item.strip() == item
+    )
 
 
 def mask_urls(text: str, shown_on_purpose: bool) -> str:

@@ -46,6 +46,10 @@ class Layer:
         """What a pointer's `raw` means: it is read like a plain text, but `$` and `~` are left to the pointer."""
         return raw if isinstance(raw, str) else str(raw)
 
+    def file_of(self, origin: str) -> str:
+        """The file in which something stands that was found at `origin`; empty if it is in no file."""
+        return self.path
+
     def __repr__(self) -> str:
         return f"<Layer {self.name} {self.path}>"
 
@@ -62,8 +66,9 @@ class EnvironmentLayer(Layer):
         environment: Environment,
         find: Callable[[str], tuple[str | None, str]],
         every: Callable[[], list[str]],
+        path: str = "",
     ) -> None:
-        super().__init__(name, "", {})
+        super().__init__(name, path, {})
         self.names, self.environment, self._find, self._list = names, environment, find, every
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
@@ -81,54 +86,3 @@ class EnvironmentLayer(Layer):
 
     def read(self, raw: Any, section: str, key: str, where: str) -> Any:
         return expand(raw, self.environment.get)
-
-
-class DefaultsLayer(Layer):
-    """The schema's defaults: `%` interpolation, `$VAR` and `~`, then placeholders such as `{BILLING_HOME}`."""
-
-    __slots__ = ("environment", "placeholders")
-
-    def __init__(
-        self, values: dict[str, dict[str, tuple[Any, str]]], environment: Environment, placeholders: dict[str, str]
-    ) -> None:
-        super().__init__("default", "", values)
-        self.environment, self.placeholders = environment, placeholders
-
-    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        if not isinstance(raw, str):
-            return raw
-        from framework.layers.cfg import interpolate
-
-        text = interpolate(raw, lambda name: self._text(section, name), f"{where}: default of [{section}] {key}")
-        return fill(expand(text, self.environment.get), self.placeholders)
-
-    def _text(self, section: str, key: str) -> str | None:
-        found = self.find(section, key.lower())
-        return None if found is None else str(found[0])
-
-
-def fill(text: str, placeholders: dict[str, str]) -> str:
-    """Replace `{NAME}` literally, and `{{` by `{`, as Airflow's defaults are written.
-
-    A text that holds any other `{…}` is no template and stays as it is: nothing is evaluated, no attribute or item
-    is looked up.
-    """
-    if "{" not in text and "}" not in text:
-        return text
-    pieces, position = [], 0
-    while position < len(text):
-        char = text[position]
-        if char not in "{}":
-            pieces.append(char)
-        elif text[position : position + 2] == char * 2:
-            pieces.append(char)
-            position += 1
-        else:
-            end = text.find("}", position)
-            value = placeholders.get(text[position + 1 : end]) if char == "{" and end > 0 else None
-            if value is None:
-                return text
-            pieces.append(value)
-            position = end
-        position += 1
-    return "".join(pieces)

@@ -57,8 +57,9 @@ class CfgLayer(Layer):
         for section in sorted(self.written, key=str.islower):  # stable: lower-case spellings come last, and win
             if section == DEFAULT:
                 continue
+            options = folded.setdefault(section.lower(), {})  # an empty section has the options of DEFAULT
             for key in sorted(self.written[section], key=str.islower):
-                folded.setdefault(section.lower(), {})[key.lower()] = self.written[section][key]
+                options[key.lower()] = self.written[section][key]
                 self._folded[section.lower(), key.lower()] = (section, key)
         return folded
 

@@ -42,7 +42,15 @@ def read_settings(paths: Sequence[str], env: str) -> Layer:
                 for key, value in table.items()
                 if value is not None
             }
-    return Layer("settings", paths[-1] if paths else "", values)
+    return SettingsLayer("settings", paths[-1], values)
+
+
+class SettingsLayer(Layer):
+    """Several files in one layer: which of them holds a value, its origin says."""
+
+    def file_of(self, origin: str) -> str:
+        path, _, line = origin.rpartition(":")
+        return path if line.isdecimal() else origin.partition("#")[0]
 
 
 def read_object(path: str) -> Layer:
@@ -64,7 +72,7 @@ def read_object(path: str) -> Layer:
             for section, table in said.items()
             if isinstance(table, dict)
         }
-        return Layer("settings", path, values)
+        return Layer("settings", "", values)
     raise ConfigFileError(
         f"the settings object cannot be had ({what})", where=path, hint="Write settings = 'module:attribute'."
     )

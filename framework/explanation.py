@@ -1,0 +1,64 @@
+"""What `conf.explain` found: every mention of an option, and what the first of them gives."""
+
+from __future__ import annotations
+
+from framework.engine import text_of
+from framework.masking import redact_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework.answer import Answer, Mention
+    from framework.errors import FrameworkError
+
+#: What stands where a value is not shown.
+HIDDEN = "< hidden >"
+
+
+class Explanation:
+    """What `explain` found: print it, or look at its parts.
+
+    Attributes:
+        section, key: the option by its current name.
+        mentions: every writing, in order of precedence.
+        answer: what the first one gives, or None.
+        error: why it gives nothing, or None.
+        hidden: whether the value must not be shown.
+    """
+
+    def __init__(
+        self,
+        name: tuple[str, str],
+        mentions: list[Mention],
+        answer: Answer | None,
+        error: FrameworkError | None,
+        *,
+        hidden: bool,
+    ) -> None:
+        self.section, self.key = name
+        self.mentions, self.answer, self.error = mentions, answer, error
+        self.hidden = hidden or (answer is not None and answer.sensitive)
+
+    @property
+    def value(self) -> str | None:
+        """The value as it may be shown."""
+        if self.answer is None:
+            return None
+        return HIDDEN if self.hidden else redact_text(text_of(self.answer))
+
+    def __str__(self) -> str:
+        lines = [f"[{self.section}] {self.key}"]
+        if self.error is not None:
+            lines.append(f"  fails: {self.error}")
+        elif self.answer is None:
+            lines.append("  nobody writes this option")
+        else:
+            link = f", answered by the link {self.answer.link}" if self.answer.link else ""
+            lines.append(f"  = {self.value}{link}")
+        for number, mention in enumerate(self.mentions):
+            mark = "->" if number == 0 else "  "
+            old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""
+            form = f" ({mention.form})" if mention.is_pointer else ""
+            lines.append(f"  {mark} {mention.layer}: {mention.origin}{old}{form}")
+        return "\n".join(lines)
+
+    __repr__ = __str__

@@ -1,0 +1,170 @@
+"""Finds secrets in bytes, also where quoting hides them: percent, backslashes, base64, one inside the other."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+_BLOCK = 512
+_ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
+_CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+#: The URL-safe alphabet's `-` and `_` become the standard one's `+` and `/`, what is in neither a blank.
+TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(256))
+
+
+class Index:
+    """The registered forms, each filed under its last few bytes together with its length.
+
+    What a look-up finds is a handful of lengths, never the forms themselves; so a hundred thousand secrets that begin
+    or end alike cost no more than one.
+    """
+
+    __slots__ = ("gram", "forms", "lengths", "spaced", "windows")
+
+    def __init__(self, gram: int) -> None:
+        self.gram = gram
+        self.forms: set[bytes] = set()
+        self.lengths: dict[bytes, tuple[int, ...]] = {}
+        self.spaced = False
+        self.windows = [slice(at, at + gram) for at in range(_BLOCK)]
+
+    def add(self, form: bytes) -> None:
+        ending = form[-self.gram :]
+        lengths = self.lengths.get(ending, ())
+        self.spaced = self.spaced or b" " in form
+        self.forms.add(form)  # before its length: who sees the length must find the form
+        if len(form) not in lengths:
+            self.lengths[ending] = (*lengths, len(form))
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        """Where the forms are. As in Airflow, occurrences of one form that overlap count once."""
+        spans: list[tuple[int, int]] = []
+        taken: dict[bytes, int] = {}
+        for base in range(0, len(data) - self.gram + 1, _BLOCK):
+            block = data[base : base + _BLOCK + self.gram - 1]
+            windows = self.windows[: len(block) - self.gram + 1]
+            if self.lengths.keys().isdisjoint(map(block.__getitem__, windows)):
+                continue
+            for end, window in enumerate(windows, base + self.gram):
+                for length in self.lengths.get(block[window], ()):
+                    start = end - length
+                    form = data[start:end] if start >= 0 else b""
+                    if form in self.forms and taken.get(form, 0) <= start:
+                        taken[form] = end
+                        spans.append((start, end))
+        return spans
+
+
+def encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def parts(secret: bytes) -> Iterator[bytes]:
+    """A secret and what may be shown of it alone: a line, the password of a URL, a text inside JSON."""
+    yield secret
+    if b"\n" in secret or b"\r" in secret:
+        yield from map(bytes.strip, secret.splitlines())
+    for start, end in passwords_in_urls(secret):
+        yield secret[start:end]
+        yield _undo(secret[start:end], b"%", _read_percent)[0]
+    if secret.lstrip()[:1] in (b"{", b"["):
+        import json
+
+        try:
+            yield from _leaves(json.loads(secret))
+        except (ValueError, RecursionError):
+            return
+
+
+def _leaves(value: Any) -> Iterator[bytes]:
+    if isinstance(value, str):
+        yield from parts(encode(value))
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+
+
+def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> bytes:
+    """Spans that overlap are one; spans that touch are two."""
+    shown, hidden = [], 0
+    for start, end in sorted(spans):
+        if start >= hidden:
+            shown += [data[hidden:start], replacement]
+        hidden = max(hidden, end)
+    return b"".join([*shown, data[hidden:]])
+
+
+def passwords_in_urls(data: bytes) -> list[tuple[int, int]]:
+    """From the first `:` after `://` to the last `@` of the word, for people paste passwords that should be quoted."""
+    spans = []
+    at = data.find(b"://")
+    while at >= 0:
+        start, at = at + 3, data.find(b"://", at + 3)
+        url = data[start : at if at >= 0 else len(data)]
+        word = url.split(None, 1)[0] if url[:1].strip() else b""
+        user, colon, rest = word.partition(b":")
+        if not colon or any(c in user for c in b"/?#@["):
+            continue
+        quoted = rest.split(b'"', 1)[0]  # the URL may be inside JSON; else the quote is a part of the password
+        password = (quoted if b"@" in quoted else rest).rpartition(b"@")[0]
+        after_digits = password.lstrip(b"0123456789")
+        is_port = after_digits != password and after_digits[:1] in (b"/", b"?", b"#")
+        if password and not is_port:
+            start += len(user) + 1
+            spans.append((start, start + len(password)))
+    return spans
+
+
+def readings(data: bytes, spaced: bool) -> Iterator[tuple[bytes, Sequence[int]]]:
+    """The data with one kind of quoting undone; with each, where its bytes came from."""
+    if b"%" in data:
+        yield _undo(data, b"%", _read_percent)
+    if spaced and b"+" in data:
+        yield data.replace(b"+", b" "), range(len(data) + 1)
+    if b"\\" in data:
+        yield _undo(data, b"\\", _read_escape)
+        if b"\\x" in data:  # in the repr of bytes it is a byte, in the repr of a text a letter
+            yield _undo(data, b"\\x", _read_byte)
+
+
+def _undo(data: bytes, mark: bytes, read: Callable[[bytes, int], tuple[bytes, int]]) -> tuple[bytes, list[int]]:
+    out, origin, at = bytearray(), list[int](), 0
+    while (found := data.find(mark, at)) >= 0:
+        try:
+            piece, end = read(data, found)
+        except (ValueError, OverflowError, KeyError):  # no escape after all
+            piece, end = mark, found + len(mark)
+        out += data[at:found] + piece
+        origin += [*range(at, found), *[found] * len(piece)]
+        at = end
+    return bytes(out + data[at:]), [*origin, *range(at, len(data) + 1)]
+
+
+def _hex(data: bytes, start: int, end: int) -> int:
+    if end > len(data) or not data[start:end].isalnum():  # int() would take a blank, a sign, a `_`
+        raise ValueError("no hexadecimal number")
+    return int(data[start:end], 16)
+
+
+def _read_percent(data: bytes, at: int) -> tuple[bytes, int]:
+    return bytes((_hex(data, at + 1, at + 3),)), at + 3
+
+
+def _read_byte(data: bytes, at: int) -> tuple[bytes, int]:
+    return bytes((_hex(data, at + 2, at + 4),)), at + 4
+
+
+def _read_escape(data: bytes, at: int) -> tuple[bytes, int]:
+    kind = data[at + 1] if at + 1 < len(data) else 0
+    if kind not in _CODE_WIDTHS:
+        return bytes((_ESCAPES[kind],)), at + 2
+    end = at + 2 + _CODE_WIDTHS[kind]
+    code = _hex(data, at + 2, end)
+    if (
+        0xD800 <= code < 0xDC00 and data[end : end + 3].lower() == b"\\ud"
+    ):  # JSON writes what is beyond 16 bits as a pair
+        code, end = 0x10000 + ((code - 0xD800) << 10) + (_hex(data, end + 2, end + 6) - 0xDC00), end + 6
+    return encode(chr(code)), end

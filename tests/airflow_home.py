@@ -1,0 +1,122 @@
+"""One script that asks a real Airflow, and us, the same questions about the same home.
+
+It is run by Airflow's Python with `airflow` questions and by ours with `framework` ones: a list of [verb, argument…] on
+stdin, a list of answers on stdout. An Airflow takes more than a second to start, so many questions go into one process.
+Nothing but the standard library may be imported at the top: each side has its own packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+GETTERS = {"integer": "getint", "float": "getfloat", "boolean": "getboolean"}
+FIELDS = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra", "extra_dejson")
+
+
+def answers(conf: Any, options: list[list[str]]) -> dict[str, Any]:
+    """What the getters of either side say of every option: `section.key` -> getter -> value."""
+    told: dict[str, Any] = {}
+    for section, key, type_ in options:
+        getters = ["has_option", "get", GETTERS.get(type_, "getlist")]
+        told[f"{section}.{key}"] = {name: attempt(getattr(conf, name), section, key) for name in getters}
+        if type_ == "string":
+            told[f"{section}.{key}"]["getjson"] = attempt(conf.getjson, section, key)
+    return told
+
+
+def attempt(getter: Callable[..., Any], *args: Any) -> Any:
+    """The getter's value, or that it failed: the two sides name their errors differently."""
+    try:
+        return getter(*args)
+    except Exception:
+        return {"error": True}
+
+
+# Run by Airflow's Python
+
+
+def airflow_declared() -> dict[str, Any]:
+    """What Airflow declares: the schema file, its core options, the renamed ones and the choices."""
+    import airflow.configuration
+
+    described = airflow.configuration.retrieve_configuration_description(include_providers=False)
+    parser = airflow.configuration.AirflowConfigParser
+    return {
+        "schema": os.path.join(os.path.dirname(airflow.configuration.__file__), "config_templates", "config.yml"),
+        "options": [
+            [section, key, said["type"], bool(said.get("sensitive"))]
+            for section, content in described.items()
+            for key, said in content["options"].items()
+        ],
+        "renamed": [[*new, *old[:2]] for new, old in parser.deprecated_options.items()],
+        "choices": [[*name, list(choices)] for name, choices in parser.enums_options.items()],
+    }
+
+
+def airflow_answers(options: list[list[str]]) -> dict[str, Any]:
+    from airflow.configuration import conf
+
+    return answers(conf, options)
+
+
+def airflow_commands(*lines: list[str]) -> None:
+    """Run Airflow's own command line, once for each line."""
+    from airflow.__main__ import main
+
+    for words in lines:
+        sys.argv = ["airflow", *words]
+        main()
+
+
+def airflow_rows() -> dict[str, Any]:
+    """Every connection and variable of the metastore, by Airflow's own models and its own backend."""
+    from airflow.models import Connection, Variable
+    from airflow.secrets.metastore import MetastoreBackend
+    from airflow.settings import Session
+    from sqlalchemy import select
+
+    session, backend = Session(), MetastoreBackend()
+    connections = list(session.scalars(select(Connection)))
+    variables = list(session.scalars(select(Variable)))
+    for row in connections:
+        found = backend.get_connection(row.conn_id)
+        assert fields_of(found) == fields_of(row), "Airflow contradicts itself"
+    return {
+        "connections": {row.conn_id: {**fields_of(row), "uri": row.get_uri()} for row in connections},
+        "variables": {row.key: [backend.get_variable(row.key), row.description] for row in variables},
+        "encrypted": all(row.is_encrypted for row in variables)
+        and all(row.is_encrypted or not row.password for row in connections)
+        and all(row.is_extra_encrypted or not row.extra for row in connections),
+    }
+
+
+def fields_of(connection: Any) -> dict[str, Any]:
+    """The fields of either side's connection."""
+    return {name: getattr(connection, name) for name in FIELDS}
+
+
+# Run by our Python, where Airflow is installed but never imported
+
+
+def framework_answers(site: str, options: list[list[str]]) -> dict[str, Any]:
+    sys.path.append(site)
+    from framework import App
+
+    told = answers(App("airflow").conf, options)
+    assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
+    return told
+
+
+if __name__ == "__main__":
+    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # Airflow's commands talk on stdout
+    del sys.path[0]  # the tests' own folder holds nothing that is wanted here
+    json.dump([globals()[verb](*arguments) for verb, *arguments in json.load(sys.stdin)], answer_to)
+    answer_to.close()

@@ -1,0 +1,111 @@
+"""The floors of the house: who may import whom, what start-up may load, how large a file may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "framework"
+
+#: A file imports only files above it. Folders stand for their files; siblings in `backends` import only `base`.
+FLOORS = """
+current names spellings masking errors files answer convert environment uri connection options schema schemas
+layers.base layers.cfg layers.data layers.settings layers.defaults layers.secrets_file layers
+metastore.crypto metastore.database metastore.migrations metastore.store metastore
+backends.base backends.env_link backends.metastore_link backends.local_filesystem backends
+chain pointers overrides engine slots explanation config variable project app
+cli.output cli.rows cli.dump cli.explain cli.check cli.config cli.fernet cli.main cli
+testing pytest_plugin __init__ __main__
+""".split()
+
+HEAVY = ("sqlalchemy", "dynaconf", "cryptography", "yaml", "rich", "boto3", "hvac", "dotenv", "tomli", "sqlite3")
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The rooms that a file imports, but for what only a type checker sees."""
+    tree = ast.parse(path.read_text())
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "framework":
+            base = node.module.removeprefix("framework").removeprefix(".")
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".removeprefix(".")
+                found.add(inner if inner in FLOORS else base or "__init__")
+        elif isinstance(node, ast.Import):
+            found.update(a.name.removeprefix("framework.") for a in node.names if a.name.startswith("framework."))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_imports_only_files_above_it(path: Path) -> None:
+    name = name_of(path)
+    assert name in FLOORS, f"say on which floor framework/{name} lives"
+    for room in imports_of(path):
+        assert FLOORS.index(room) < FLOORS.index(name), f"framework/{name} imports {room}, which is below it"
+        if name.startswith("backends.") and room.startswith("backends"):
+            assert room == "backends.base"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_is_no_longer_than_a_reader_can_hold(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= 400, f"{lines} lines: what in it is a room of its own?"
+
+
+def loaded_by(code: str, *arguments: str) -> set[str]:
+    script = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    return {module.split(".")[0] for module in done.stderr.split()}
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    loaded = loaded_by("from framework import App, conf, Connection, Variable, BaseSecretsBackend, errors")
+    assert loaded.isdisjoint(HEAVY), loaded & set(HEAVY)
+    assert loaded.isdisjoint(("typing", "dataclasses", "logging", "pathlib", "re", "json", "enum", "argparse")), loaded
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = loaded_by("import sys; from framework.cli.main import main; main(['--help'])")
+    assert loaded.isdisjoint(HEAVY), loaded & set(HEAVY)
+
+
+def test_importing_reads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("this is no TOML [")
+    code = "from framework import App, conf, Connection, Variable; print('fine')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == "fine\n"
+
+
+def test_a_plain_get_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    code = f"from framework import App; App('billing', home={str(tmp_path)!r}).conf.get('core', 'x', fallback='y')"
+    assert loaded_by(code).isdisjoint(HEAVY)
+
+
+def test_nothing_names_this_machine() -> None:
+    root = PACKAGE.parent
+    names = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name in filter(None, names):
+        path = root / name
+        if path.suffix in (".py", ".md", ".toml", ".ini", ".cfg", ".yml") or path.name in ("run",):
+            for match in re.finditer(r"/work/|/opt/venvs", path.read_text()):
+                assert name == "tests/test_house.py", f"{name} holds a path of somebody's machine: {match[0]}"
