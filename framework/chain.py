@@ -10,7 +10,7 @@ from __future__ import annotations
 from _thread import RLock
 from contextvars import ContextVar
 
-from framework.backends.base import KINDS
+from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -26,7 +26,7 @@ from framework.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from framework.connection import Connection
@@ -71,7 +71,12 @@ class Link:
 
     def serves(self, kind: str) -> bool:
         """Whether the backend has a method of its own for this kind."""
-        return getattr(self.backend, _METHODS[kind], None) is not None
+        backend_class = type(self.backend)
+        methods = (_METHODS[kind], "get_conn_value") if kind == "connection" else (_METHODS[kind],)
+        return any(
+            getattr(backend_class, method, None) not in (None, getattr(BaseSecretsBackend, method))
+            for method in methods
+        )
 
     def ask(self, kind: str, key: str, version: str | None = None) -> Any:
         """The backend's value, or None: absent, or a kind that it does not serve.
@@ -79,29 +84,51 @@ class Link:
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
-        where = f"{self.name}: {kind} {key!r}"
-        try:
+
+        def look_up() -> Any:
             method = getattr(self.backend, _METHODS[kind], None)
             if method is None:
                 return None
             value = method(key) if version is None else self.backend.get_config_version(key, version)
             return value if value is None or kind != "connection" else _connection(value, key)
+
+        return self._guarded(f"{self.name}: {kind} {key!r}", kind, look_up)
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind, none if the backend does not list them.
+
+        Raises:
+            SecretsError: denied, unavailable or invalid, with the link's name.
+        """
+
+        def look_up() -> list[str]:
+            method = getattr(self.backend, "list_names", None)
+            return [] if method is None else list(method(kind))
+
+        return self._guarded(f"{self.name}: names of every {kind}", kind, look_up) or []
+
+    def _guarded(self, where: str, kind: str, look_up: Callable[[], Any]) -> Any:
+        """What the backend says, every failure of it as a SecretsError; None where it does not serve the kind."""
+        failure: SecretsError
+        try:
+            return look_up()
         except NotImplementedError:
             return None
         except SecretsError as fault:
-            fault.where = f"{where} at {fault.where}" if fault.where else where
+            failure = fault
+            failure.where = f"{where} at {fault.where}" if fault.where else where
             if isinstance(fault, AccessDenied) and not fault.hint:
-                fault.hint = self._how_to_stop_asking(kind)
-            raise
+                failure.hint = self._how_to_stop_asking(kind)
         except FrameworkError:
             raise
         except Exception as fault:
             what, hint = _foreign(fault)
-        # Raised out here: the foreign text may hold a secret, and must not be chained either.
-        raise BackendUnavailable(what, where=where, hint=hint)
+            failure = BackendUnavailable(what, where=where, hint=hint)
+        # Raised out here, without its causes: foreign texts may hold a secret.
+        raise failure from None
 
     def _how_to_stop_asking(self, kind: str) -> str:
-        switch = getattr(self.backend, "switches", {}).get(kind)
+        switch = getattr(self._backend, "switches", {}).get(kind)
         return f'To stop asking it, set "{switch}": null in its backend_kwargs.' if switch else ""
 
     def __repr__(self) -> str:
@@ -164,14 +191,16 @@ class Chain:
 
     def visible(self, kind: str, reach: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
-        ceiling = _at_work.get({}).get(id(self), METASTORE + 1)
-        if reach is not None:
-            ceiling = min(ceiling, reach)
+        ceiling = self._ceiling(reach)
         links = [link for link in self.links if link.stratum < ceiling]
         if kind == "config" and (names := self._config_links()):
             self._check_names(names)
             links = [link for link in links if link.name in names]
         return links
+
+    def _ceiling(self, reach: int | None) -> int:
+        ceiling = _at_work.get({}).get(id(self), METASTORE + 1)
+        return ceiling if reach is None else min(ceiling, reach)
 
     def at_work(self, link: Link) -> _AtWork:
         """A block in which the link is built or asked: what runs inside sees the strata below it alone."""
@@ -198,16 +227,30 @@ class Chain:
                 return value, link.name
         if failure is not None:
             raise failure
-        raise self._not_found(kind, key, version, links)
+        raise self._not_found(kind, key, version, links, reach)
 
-    def _not_found(self, kind: str, key: str, version: str | None, links: list[Link]) -> NotFound:
+    def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
+        word = "secret" if kind == "config" else kind
+        what = f"nobody has the {word} {key!r}" + (f" in version {version}" if version is not None else "")
         names = ", ".join(link.name for link in links) or "no link"
-        hidden = [link.name for link in self.links if link not in links]
-        hint = f"Not asked from here: {', '.join(hidden)}." if hidden else "Check its name, or create it."
-        what = f"nobody has the {kind} {key!r}" if kind != "config" else "not found"
-        if version is not None:
-            what += f" in version {version}"
-        return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=hint)
+        reasons = self._reasons(kind, version, links, self._ceiling(reach))
+        return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=" ".join(reasons) or "Check its name, or create it.")
+
+    def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
+        """Why the other links were not asked."""
+        above = [link for link in self.links if link.stratum >= ceiling]
+        for link in above:
+            if link.stratum == ceiling:
+                others = ", ".join(other.name for other in above if other is not link)
+                later = f", nor are those that come after it: {others}" if others else ""
+                yield f"This is for the link {link.name} itself, so it is not asked{later}."
+        rest = [link.name for link in self.links if link not in asked and link not in above]
+        if rest and kind == "config" and (allowed := self._config_links()):
+            rest, forbidden = [name for name in rest if name in allowed], [name for name in rest if name not in allowed]
+            if forbidden:
+                yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
+        if rest and version is not None:
+            yield f"No versions are kept by {', '.join(rest)}: ask without ?version."
 
     def _check_names(self, names: list[str]) -> None:
         known = [link.name for link in self.links]

@@ -286,7 +286,7 @@ class Config:
         Args:
             display_source: values become (value, source), the source in Airflow's words.
             display_sensitive: show the values of sensitive options, and follow their pointers; else `< hidden >`.
-            raw: values as text for a cfg file: `%` doubled.
+            raw: values as a cfg file holds them: what is written in one as it is, `%` doubled in all else.
             include_env, include_cmds, include_secret: false leaves out what is written there.
         """
         left_out = [form for form, kept in (("cmd", include_cmds), ("secret", include_secret)) if not kept]
@@ -298,8 +298,7 @@ class Config:
             if not display_sensitive and (mention.is_pointer or self._engine.is_sensitive(section, key)):
                 value = HIDDEN
             else:
-                value = text_of(self._engine.resolve(mention))
-                value = value.replace("%", "%%") if raw else value
+                value = self._as_written(mention) if raw else text_of(self._engine.resolve(mention))
             result.setdefault(section, {})[key] = (value, self.source(mention)) if display_source else value
         return result
 
@@ -308,6 +307,12 @@ class Config:
             if mention.form not in left_out and (include_env or mention.layer != "environment"):
                 return mention
         return None
+
+    def _as_written(self, mention: Mention) -> str:
+        """A value as a cfg file holds it: as one of them does, or else with its `%` doubled."""
+        if mention.form == "plain" and mention.source.interpolates:
+            return str(mention.raw)
+        return text_of(self._engine.resolve(mention)).replace("%", "%%")
 
     def source(self, mention: Mention) -> str:
         """Where a mention stands, in Airflow's words: `env var`, `billing.cfg`, `default`, `cmd`, `secret`."""

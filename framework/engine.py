@@ -240,9 +240,8 @@ class Engine:
         if old_names:
             section, key = self._redirected(section, key)
         for mention in self.mentions(section, key, old_names=old_names):
-            answer = self.resolve(mention)
             self._notice(mention)
-            return answer
+            return self.resolve(mention)
         self._notice_deprecation(section, key)
         return None
 

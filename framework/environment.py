@@ -45,7 +45,7 @@ class DotEnv:
             raise ConfigFileError(
                 f"line {lines} cannot be read",
                 where=f"{path}:{faults[0]}",
-                hint="Write NAME=value, quoted where needed",
+                hint="Write NAME=value, quoted where needed.",
             )
 
     def find(self, name: str) -> tuple[str | None, str]:

@@ -230,4 +230,6 @@ def _trails(value: Any, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _without_values(what: str) -> str:
     """A parser's message up to the first thing that it quotes: that may be a piece of a secret."""
+    if '"' not in what and all(len(piece) == 1 for piece in what.split("'")[1::2]):
+        return what  # it quotes marks such as ',' only
     return what.split("'")[0].split('"')[0].strip() or "a character that cannot stand here"

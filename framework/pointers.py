@@ -121,9 +121,7 @@ class Pointers:
         try:
             value, link = self._chain().config(reference.name, version=reference.version, reach=reach)
         except NotFound as fault:
-            raise _lost(
-                mention, f"nobody has the secret {reference.name!r} ({fault.what})", fault.hint or "Create it there."
-            ) from None
+            raise _lost(mention, fault.what, fault.hint) from None
         except SecretsError as fault:
             denied = isinstance(fault, AccessDenied)
             raise _lost(
@@ -164,7 +162,7 @@ class Pointers:
         if not words:
             raise _lost(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
-        program = os.path.basename(words[0])
+        program = _shown_program(words[0])
         try:
             process = subprocess.Popen(
                 words,
@@ -176,7 +174,10 @@ class Pointers:
             )
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or "it holds a character that no command can hold"
-            raise _lost(mention, f"{program} cannot be started ({reason})", "Install it or correct the path.") from None
+            hint = "Install it or correct the path."
+            if "=" in words[0]:
+                hint = "No shell runs it: write env NAME=value program."
+            raise _lost(mention, f"{program} cannot be started ({reason})", hint) from None
         with process:
             try:
                 output, _ = process.communicate(timeout=timeout)
@@ -188,9 +189,9 @@ class Pointers:
         if output is None:
             raise _lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
         if process.returncode:
-            raise _lost(
-                mention, f"{program} ended with status {process.returncode}", "Run it by hand to see what it says."
-            )
+            status = process.returncode
+            what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+            raise _lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
         return self._output(mention, program, output), None
 
     def _output(self, mention: Mention, program: str, output: bytes) -> str:
@@ -214,6 +215,13 @@ class Pointers:
             raise _lost(
                 mention, f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
             )
+
+
+def _shown_program(path: str) -> str:
+    """The name of a program that is spelt like one; anything else may be a pasted secret."""
+    name = os.path.basename(path)
+    spelt = 0 < len(name) <= 40 and all(letter.isalnum() or letter in "_-.+" for letter in name)
+    return name if spelt else "the program"
 
 
 def _lost(mention: Mention, what: str, hint: str) -> PointerError:

@@ -59,11 +59,15 @@ def find(directory: str, *, named: bool) -> Project | None:
     from framework.files import read_table
 
     table, places = read_table(path)
-    said = (table.get("tool") or {}).get("framework")
+    tools = table.get("tool")
+    said = tools.get("framework") if isinstance(tools, dict) else None
     if said is None:
         if named:
             raise ConfigFileError("there is no [tool.framework]", where=path, hint='Write it, with name = "…".')
         return None
+    if not isinstance(said, dict):
+        where = places.get(("tool", "framework"), path)
+        raise ConfigFileError("[tool.framework] must be a table", where=where, hint='Write name = "…" under it.')
     said = _checked(said, places, path)
     for key in _PATHS:
         if key in said:

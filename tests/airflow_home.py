@@ -60,19 +60,32 @@ def airflow_declared() -> dict[str, Any]:
     }
 
 
-def airflow_answers(options: list[list[str]]) -> dict[str, Any]:
+def airflow_answers(options: list[list[str]], whole: bool) -> dict[str, Any]:
+    """What Airflow's configuration says, of the whole of Airflow or by itself.
+
+    The whole of Airflow does not start with options that are mere texts: it makes engines, loggers and plugins of them.
+    """
+    if not whole:
+        os.environ["_AIRFLOW__AS_LIBRARY"] = "1"
     from airflow.configuration import conf
 
     return answers(conf, options)
 
 
-def airflow_commands(*lines: list[str]) -> None:
-    """Run Airflow's own command line, once for each line."""
+def airflow_commands(*lines: list[str]) -> list[str]:
+    """What Airflow's own command line prints, for each of these lines."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
     from airflow.__main__ import main
 
+    printed = []
     for words in lines:
         sys.argv = ["airflow", *words]
-        main()
+        with redirect_stdout(StringIO()) as output:
+            main()
+        printed.append(output.getvalue())
+    return printed
 
 
 def airflow_rows() -> dict[str, Any]:
@@ -105,11 +118,18 @@ def fields_of(connection: Any) -> dict[str, Any]:
 # Run by our Python, where Airflow is installed but never imported
 
 
-def framework_answers(site: str, options: list[list[str]]) -> dict[str, Any]:
-    sys.path.append(site)
+def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[str, Any]:
+    """The schema found in the installed Airflow; named, beside an `environ` of one's own; and typed by the schema."""
     from framework import App
 
-    told = answers(App("airflow").conf, options)
+    environ = dict(os.environ)
+    sys.path.append(site)
+    app = App("airflow")
+    told = {"found": answers(app.conf, options)}
+    told["typed"] = {f"{section}.{key}": attempt(app.conf.value, section, key) for section, key, _ in options}
+    sys.path.remove(site)
+    os.environ.clear()
+    told["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
     return told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.backends.base import BaseSecretsBackend
-from framework.errors import BackendError, ConfigError, FrameworkError, warn
+from framework.errors import BackendError, FrameworkError, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def find_class(path: str, where: str) -> Any:
     try:
         found = to_import(path.replace(":", "."))
     except ValueError as fault:
-        what = str(fault)
+        what = str(fault).rpartition("; ")[2]
     else:
         if isinstance(found, type) and any(hasattr(found, method) for method in _METHODS):
             return found
@@ -179,7 +179,7 @@ def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
                 return to(text)
             except ValueError as fault:
                 what = str(fault)
-            raise ConfigError(what, where=origin, hint=f"The parameter {name} is annotated {said}.")
+            raise BackendError(what, where=origin, hint=f"The parameter {name} is annotated {said}.")
     return text
 
 

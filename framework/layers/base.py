@@ -24,6 +24,9 @@ class Layer:
 
     __slots__ = ("name", "path", "values")
 
+    #: Whether its texts are those of a cfg file, in which `%` means something.
+    interpolates = False
+
     def __init__(self, name: str, path: str, values: dict[str, dict[str, tuple[Any, Any]]]) -> None:
         self.name, self.path, self.values = name, path, values
 

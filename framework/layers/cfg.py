@@ -40,6 +40,7 @@ class CfgLayer(Layer):
     """
 
     __slots__ = ("written", "environment", "_folded")
+    interpolates = True
 
     def __init__(self, name: str, path: str, environment: Environment) -> None:
         self.environment = environment

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from . import rules  # noqa: F401  registers its predicates and checks
 from .harness import HERE, Case, Tally, load_cases
 
 TALLY = pytest.StashKey[Tally]()

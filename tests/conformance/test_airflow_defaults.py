@@ -12,13 +12,13 @@ import pytest
 
 from framework.app import App
 
-from .harness import Case, Row, attempt, environment, hide_tmp, of_file
+from .harness import Case, Row, environment, hide_tmp, of_file
 
 GETTERS = ("get", "getint", "getboolean", "getfloat")
 
 
 def rows_of(case: Case) -> Iterator[Row]:
-    for name in (*GETTERS, "type", "sensitive", "default", "has_option", "is_sensitive"):
+    for name in (*GETTERS, "type", "sensitive", "has_option", "is_sensitive"):
         if name in case.data:
             yield Row(name, case.data[name])
 
@@ -52,10 +52,8 @@ def test_default(case: Case, app: App) -> None:
     for name in case.rows:
         if name in GETTERS:
             case.compare(name, lambda name=name: answered(case, app, name))  # type: ignore[misc]
-        elif name in ("type", "default"):
+        elif name in ("type", "sensitive"):
             case.compare(name, lambda name=name: getattr(option, name))  # type: ignore[misc]
-        elif name == "sensitive":
-            case.compare(name, lambda: app.schema.option(section, key).sensitive)  # type: ignore[union-attr]
         else:
             case.compare(name, lambda name=name: getattr(app.conf, name)(section, key))  # type: ignore[misc]
 
@@ -72,4 +70,3 @@ def test_sections_stand_in_airflows_order(request: pytest.FixtureRequest, app: A
         pytest.skip("the folder has no airflow_defaults.json")
     order = json.loads(path.read_text(encoding="utf-8"))["section_order"]
     assert [section for section in app.conf.sections() if section in order] == order
-    assert not attempt(lambda: [app.conf.options(section) for section in order]) is None

@@ -75,16 +75,12 @@ def asking(case: Case, row: Row, app: Callable[[], App], tmp: Path) -> Callable[
     asks = {
         "gets": lambda: asked(row, app),
         "as_dict_log": lambda: told_by(lambda: app().conf.as_dict(display_source=True), row.expected)[1],
-        "getsection": lambda: app().conf.getsection(row.data["section"], **teams(row)),
+        "getsection": lambda: section_of(app(), row),
         "sections": lambda: sections_of(app()),
         "options": lambda: options_of(app(), row.expected),
     }
     ask = asks.get(row.key, lambda: listed(app(), row.name.partition(".")[2]))
     return lambda: hide_tmp(encode(ask()), tmp)
-
-
-def teams(row: Row) -> dict[str, Any]:
-    return {"team_name": row.data["team_name"]} if "team_name" in row.data else {}
 
 
 def asked(row: Row, app: Callable[[], App]) -> dict[str, Any]:
@@ -141,6 +137,12 @@ def listed(app: App, variant: str) -> dict[str, dict[str, Any]]:
             if not (is_own(app, section, key) and source == "default"):
                 found.setdefault(section, {})[key] = value if raw else [value, source]
     return found
+
+
+def section_of(app: App, row: Row) -> dict[str, Any] | None:
+    arguments = {name: row.data[name] for name in ("section", "team_name") if name in row.data}
+    found = app.conf.getsection(**arguments)
+    return found and {key: value for key, value in found.items() if not is_own(app, row.data["section"], key)}
 
 
 def sections_of(app: App) -> list[str]:

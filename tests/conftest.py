@@ -1,0 +1,80 @@
+"""A small world for tests: one application called billing in a folder of its own, reached by Python and by commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework import App, current, masking, project
+from framework.cli.main import main
+
+
+class World:
+    """A folder that is the working directory and the home of the application `billing`, and a clean environment."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home, self._monkeypatch, self._capsys = home, monkeypatch, capsys
+
+    def write(self, name: str, text: str | bytes, mode: int = 0o600) -> Path:
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+        return path
+
+    def project(self, **said: Any) -> None:
+        """Write the project file."""
+        said = {"name": "billing", "home": ".", **said}
+        self.write("pyproject.toml", "[tool.framework]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in said.items()))
+
+    def set(self, **environ: str) -> None:
+        for name, text in environ.items():
+            self._monkeypatch.setenv(name, text)
+
+    def app(self) -> App:
+        """The application as the command line makes it."""
+        found = project.find(str(self.home), named=True)
+        assert found is not None
+        return App(**found.said)
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """Run a command: exit status, stdout, stderr, with the folder's path written as HOME."""
+        self._capsys.readouterr()
+        with warnings.catch_warnings():
+            try:
+                status = main(words)
+            except SystemExit as stop:  # argparse
+                status = stop.code if isinstance(stop.code, int) else 1
+        out, err = self._capsys.readouterr()
+        return status, self.shown(out), self.shown(err)
+
+    def shown(self, text: object) -> str:
+        return str(text).replace(str(self.home), "HOME")
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Any:
+    """What one test registers must not hide a word from another."""
+    masking.reset()
+    yield
+    masking.reset()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    for name in list(os.environ):
+        if name.startswith(("BILLING_", "FRAMEWORK_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = World(tmp_path, monkeypatch, capsys)
+    made.project()
+    before = current.use(None)
+    yield made
+    current.use(before)
