@@ -16,7 +16,7 @@ from framework.layers.base import Layer
 from framework.masking import add_mask, configure, should_hide_value_for_name
 from framework.names import Names
 from framework.pointers import Pointers, parse_reference
-from framework.schema import Schema
+from framework.schema import of_application
 from framework.variable import UNSET, read
 
 TYPE_CHECKING = False
@@ -77,7 +77,7 @@ class App:
         self._settings_files, self._settings = list(settings_files or ()), settings
         self.environment = Environment(environ, self._dotenv)
         self.home = self._home(home)
-        self.schema = self._schema(schema)
+        self.schema = of_application(name, schema)
         self._chain: Chain | None = None
         self._pointers = Pointers(self.environment, lambda: self.chain, self._command_timeout)
         self.engine = Engine(
@@ -114,21 +114,12 @@ class App:
 
     def main_file(self) -> tuple[str, bool]:
         """The main cfg file, and whether somebody named it. Empty: none at all."""
-        named = self._config if self._config is not None else self.environment.get(self.names.config)
+        from framework.convert import expand
+
+        named = self._config
+        if named is None:
+            named = expand(self.environment.get(self.names.config), self.environment.get)  # as in Airflow
         return (os.path.join(self.home, self.names.cfg()), False) if named is None else (named, True)
-
-    def _schema(self, said: str | Mapping[str, Any] | None) -> Schema:
-        from framework.schema import load
-
-        if said is None:
-            said = _installed_schema(self.name)
-        schema = Schema() if said is None else load(said)
-        supplement = os.path.join(os.path.dirname(__file__), "schemas", f"{self.name}.yml")
-        if os.path.exists(supplement):
-            from framework.files import read_table
-
-            schema.supplement(read_table(supplement)[0], supplement)
-        return schema
 
     def _layers(self) -> list[Layer]:
         """The file layers, high to low, and the defaults."""
@@ -213,14 +204,21 @@ class App:
         backend = self.conf.get("secrets", "backend")
         if names and backend:
             raise BackendError(
-                "backend and backends are both set", where="[secrets]", hint="Name the one in backends as well."
+                "backend and backends are both set",
+                where=f"{self.answer('secrets', 'backend').mention.origin}: [secrets]",
+                hint="Name the one in backends as well.",
             )
         if len(set(names)) < len(names):
-            raise BackendError("a name is given twice", where="[secrets] backends", hint="Name each once.")
+            where = f"{self.answer('secrets', 'backends').mention.origin}: [secrets] backends"
+            raise BackendError("a name is given twice", where=where, hint="Name each once.")
         return [f"secrets.{name.lower()}" for name in names] if names else ["secrets"] if backend else []
 
     def _maker(self, section: str) -> Any:
-        return lambda: backends.build(self, section)
+        ours = {
+            "airflow.secrets.environment_variables.EnvironmentVariablesBackend": self._make_environment_link,
+            "airflow.secrets.metastore.MetastoreBackend": self._make_metastore_link,
+        }
+        return ours.get(self.conf.get(section, "backend").strip()) or (lambda: backends.build(self, section))
 
     def _make_environment_link(self) -> Any:
         from framework.backends.env_link import EnvironmentVariablesBackend
@@ -238,7 +236,11 @@ class App:
 
         ours = (option := self.schema.option("database", "sql_alchemy_conn")) is None or option.own
         keys = Keys(lambda: self.conf.get("core", "fernet_key", fallback=""))
-        return MetastoreBackend(Store(database.open(url, create=ours), keys))
+        try:
+            return MetastoreBackend(Store(database.open(url, create=ours), keys))
+        except BackendError as fault:
+            fault.where = f"{self.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
+            raise
 
     def _reach(self, section: str, key: str) -> int | None:
         """Which strata may answer for an option that a link is built from: those below that link."""
@@ -303,14 +305,12 @@ class App:
             add_mask(value)
 
     def list_names(self, kind: str) -> list[str]:
-        """The names of one kind that the links can list, sorted, each once."""
-        names: set[str] = set()
-        for link in self.chain.links:
-            try:
-                names.update(link.backend.list_names(kind))
-            except (AttributeError, NotImplementedError):
-                continue
-        return sorted(names)
+        """The names of one kind that the links can list, sorted, each once.
+
+        Raises:
+            SecretsError: a link failed.
+        """
+        return sorted({name for link in self.chain.links for name in self.chain.names_of(link, kind)})
 
     def warn_if_shadowed(self, kind: str, key: str) -> None:
         """Warn if a link before the metastore has the key, so that a write would not be read."""
@@ -369,26 +369,14 @@ def named_by(path: str, where: str) -> App:
 
     module, _, attribute = path.partition(":")
     try:
-        made = getattr(importlib.import_module(module), attribute)
+        made = getattr(importlib.import_module(module), attribute, None)
     except Exception as fault:
         what = f"{type(fault).__name__} while it was imported"
     else:
         if isinstance(made, App):
             return made
-        what = f"it is a {type(made).__name__}, not an App"
+        what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
     raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
-
-
-def _installed_schema(name: str) -> str | None:
-    """The schema in an installed package of the application's name, found without importing it."""
-    from importlib.machinery import PathFinder
-
-    spec = PathFinder.find_spec(name)
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = os.path.join(folder, "config_templates", "config.yml")
-        if os.path.exists(path):
-            return path
-    return None
 
 
 def _link_name(section: str, backend: str) -> str:

@@ -46,12 +46,13 @@ class Link:
         name: what messages and `config_links` call it.
         stratum: what it leans on: the strata below this number.
         custom: whether it is one of the application's own backends.
+        chain: the id of the chain that it is a link of.
     """
 
-    __slots__ = ("name", "stratum", "custom", "_make", "_backend", "_lock")
+    __slots__ = ("name", "stratum", "custom", "chain", "_make", "_backend", "_lock")
 
     def __init__(self, name: str, stratum: int, make: Callable[[], Any], *, custom: bool = False) -> None:
-        self.name, self.stratum, self.custom = name, stratum, custom
+        self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
         self._make: Callable[[], Any] = make
         self._backend: Any = None
         self._lock = RLock()
@@ -64,7 +65,7 @@ class Link:
             BackendError: it cannot be built; the next use tries again.
         """
         if self._backend is None:
-            with self._lock:
+            with self._lock, _AtWork(self.chain, self.stratum):
                 if self._backend is None:
                     self._backend = self._make()
         return self._backend
@@ -95,17 +96,22 @@ class Link:
         return self._guarded(f"{self.name}: {kind} {key!r}", kind, look_up)
 
     def list_names(self, kind: str) -> list[str]:
-        """The names of one kind, none if the backend does not list them.
+        """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""
+        return self.names_if_listed(kind) or []
+
+    def names_if_listed(self, kind: str) -> list[str] | None:
+        """The names of one kind, None if the backend does not list them.
 
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name.
         """
 
-        def look_up() -> list[str]:
+        def look_up() -> list[str] | None:
             method = getattr(self.backend, "list_names", None)
-            return [] if method is None else list(method(kind))
+            return None if method is None else list(method(kind))
 
-        return self._guarded(f"{self.name}: names of every {kind}", kind, look_up) or []
+        names: list[str] | None = self._guarded(f"{self.name}: names of every {kind}", kind, look_up)
+        return names
 
     def _guarded(self, where: str, kind: str, look_up: Callable[[], Any]) -> Any:
         """What the backend says, every failure of it as a SecretsError; None where it does not serve the kind."""
@@ -116,7 +122,10 @@ class Link:
             return None
         except SecretsError as fault:
             failure = fault
-            failure.where = f"{where} at {fault.where}" if fault.where else where
+            if not fault.where.startswith(where):  # a backend may raise one error object again and again
+                what = where.removeprefix(f"{self.name}: ")
+                at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
+                failure.where = f"{where}{at}" if fault.where else where
             if isinstance(fault, AccessDenied) and not fault.hint:
                 failure.hint = self._how_to_stop_asking(kind)
         except FrameworkError:
@@ -151,6 +160,8 @@ class Chain:
         self, links: Iterable[Link], *, on_failure: Callable[[], str], config_links: Callable[[], list[str]]
     ) -> None:
         self.links = list(links)
+        for link in self.links:
+            link.chain = id(self)
         self._on_failure, self._config_links = on_failure, config_links
 
     def connection(self, conn_id: str) -> tuple[Connection, str]:
@@ -189,6 +200,11 @@ class Chain:
             raise InvalidSecret("the value is no text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
+    def names_of(self, link: Link, kind: str) -> list[str]:
+        """The names of one kind that a link lists; raises as `Link.list_names` does."""
+        with self.at_work(link):
+            return link.list_names(kind)
+
     def visible(self, kind: str, reach: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
         ceiling = self._ceiling(reach)
@@ -220,7 +236,7 @@ class Chain:
             except SecretsError as fault:
                 if kind == "config" or self._on_failure() != "next":
                     raise
-                warn(f"{fault}. The next link is asked, as [secrets] on_failure = next says.")
+                warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
                 failure = fault
                 continue
             if value is not None:

@@ -7,7 +7,7 @@ from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
 from framework.explanation import HIDDEN, Explanation
-from framework.overrides import Override, overrides
+from framework.overrides import Override, held, overrides
 from framework.slots import compile
 
 TYPE_CHECKING = False
@@ -56,22 +56,25 @@ class Config:
         """
         try:
             var, seen, absent, text = self._slots[section, key]
-        except KeyError:
-            pass
-        else:
             data = self._data
             if (
-                (var not in data if seen is None else data.get(var) is seen)
+                (var not in data if seen is None else data[var] is seen)
                 and not raw
                 and lookup_from_deprecated
-                and not (Override.used and overrides.get())
+                and not (held and overrides.get())
             ):
                 if absent is None:
                     return text
                 first, second, third, rest = absent
-                alone = first not in data and second not in data and third not in data
-                if alone and (rest is None or data.keys().isdisjoint(rest)):
+                if (
+                    first not in data
+                    and second not in data
+                    and third not in data
+                    and (rest is None or data.keys().isdisjoint(rest))
+                ):
                     return text
+        except KeyError:  # not asked before, or the variable that won is gone
+            pass
         if raw or not lookup_from_deprecated:
             answer = self._uncompiled(section, key, raw, lookup_from_deprecated)
         else:
@@ -292,7 +295,7 @@ class Config:
         left_out = [form for form, kept in (("cmd", include_cmds), ("secret", include_secret)) if not kept]
         result: dict[str, dict[str, Any]] = {section: {} for section in self._engine.schema.sections}
         for section, key in self._engine.entries():
-            mention = self._first(section, key, include_env, left_out)
+            mention = self._listed(section, key, include_env, left_out)
             if mention is None:
                 continue
             if not display_sensitive and (mention.is_pointer or self._engine.is_sensitive(section, key)):
@@ -302,11 +305,12 @@ class Config:
             result.setdefault(section, {})[key] = (value, self.source(mention)) if display_source else value
         return result
 
-    def _first(self, section: str, key: str, include_env: bool, left_out: list[str]) -> Mention | None:
-        for mention in self._engine.mentions(section, key):
-            if mention.form not in left_out and (include_env or mention.layer != "environment"):
-                return mention
-        return None
+    def _listed(self, section: str, key: str, include_env: bool, left_out: list[str]) -> Mention | None:
+        """The mention that wins, unless it is left out: what it shadows is not what the application uses."""
+        mention = next(self._engine.mentions(section, key), None)
+        if mention is None or mention.form in left_out or (mention.layer == "environment" and not include_env):
+            return None
+        return mention
 
     def _as_written(self, mention: Mention) -> str:
         """A value as a cfg file holds it: as one of them does, or else with its `%` doubled."""

@@ -226,7 +226,7 @@ def to_import(value: Any) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing != module_name and not module_name.startswith(f"{missing}."):
-            raise ValueError(f"{expected}; its module needs {missing}, which is not installed") from error
+            raise ValueError(f"{expected}; its module needs one that is not installed: {missing}") from error
         reason = "there is no such module"
     except UnicodeError:  # a name that no file can have
         reason = "there is no such module"

@@ -120,11 +120,9 @@ class Engine:
 
     def is_hidden(self, section: str, key: str) -> bool:
         """Whether a list must not show the value: sensitive, or undeclared and not known to be harmless."""
-        if self.is_sensitive(section, key):
-            return True
-        if self.schema.option(section, key) is not None:
-            return False
-        return self.schema.declared or should_hide_value_for_name(key)
+        if self.is_sensitive(section, key) or self.schema.option(section, key) is not None:
+            return self.is_sensitive(section, key)
+        return self.schema.declared or should_hide_value_for_name(f"{section}.{key}")
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """Every option that is declared or written, by its current name, section by section, declared ones first."""
@@ -211,8 +209,10 @@ class Engine:
             sensitive = True
         if sensitive:
             add_mask(value)
-        value = self._today(mention, value)
-        return Answer(value, mention, link=link, sensitive=sensitive)
+        today = self._today(mention, value)
+        if sensitive and today is not value:
+            add_mask(today)
+        return Answer(today, mention, link=link, sensitive=sensitive)
 
     def _today(self, mention: Mention, value: Any) -> Any:
         """The value, or what the schema says that it is called today."""
@@ -350,7 +350,8 @@ class Engine:
     def unconvertible(self, answer: Answer, expected: str) -> InvalidValue:
         """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
         mention = answer.mention
-        shown = "" if answer.sensitive or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
+        hidden = answer.sensitive or self.is_hidden(mention.section, mention.key)
+        shown = "" if hidden or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
         return InvalidValue(
             f"[{mention.section}] {mention.key}: {expected}{shown}",
             where=mention.origin,

@@ -27,14 +27,12 @@ class DotEnv:
     def __init__(self, path: str) -> None:
         from io import StringIO
 
-        from dotenv.parser import parse_stream
-
         from framework.files import read_text
 
         self.path = path
         self.values: dict[str, tuple[str, int]] = {}
         faults = []
-        for binding in parse_stream(StringIO(read_text(path))):
+        for binding in _dotenv().parse_stream(StringIO(read_text(path))):
             if binding.error:
                 faults.append(binding.original.line)
             elif binding.key is not None and binding.value is not None:
@@ -55,6 +53,24 @@ class DotEnv:
 
     def names(self) -> list[str]:
         return list(self.values)
+
+
+def _dotenv() -> Any:
+    """python-dotenv's parser without the package around it, which imports logging, tempfile and pathlib: that takes
+    longer than the rest of a start."""
+    import sys
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    package = None if "dotenv" in sys.modules else PathFinder.find_spec("dotenv")
+    spec = package and PathFinder.find_spec("dotenv.parser", package.submodule_search_locations)
+    if spec and spec.loader:
+        parser = module_from_spec(spec)
+        spec.loader.exec_module(parser)
+        return parser
+    from dotenv import parser as imported
+
+    return imported
 
 
 class Environment:

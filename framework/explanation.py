@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from framework.engine import text_of
-from framework.masking import redact_text
+from framework.convert import to_text
+from framework.masking import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from framework.answer import Answer, Mention
     from framework.errors import FrameworkError
 
 #: What stands where a value is not shown.
 HIDDEN = "< hidden >"
+
+
+def shown(value: Any, name: str | None = None) -> Any:
+    """A value as a list may show it: in a table or JSON, what sensitive names hold is hidden; texts are searched."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        import json
+
+        try:
+            said = json.loads(value)
+        except (ValueError, RecursionError):
+            said = None
+        if (hidden := redact(said, name)) != said:
+            value = json.dumps(hidden, ensure_ascii=False)
+    return redact(value, name)
 
 
 class Explanation:
@@ -43,7 +59,7 @@ class Explanation:
         """The value as it may be shown."""
         if self.answer is None:
             return None
-        return HIDDEN if self.hidden else redact_text(text_of(self.answer))
+        return HIDDEN if self.hidden else to_text(shown(self.answer.value))
 
     def __str__(self) -> str:
         lines = [f"[{self.section}] {self.key}"]

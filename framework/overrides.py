@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _weakref import ref
 from contextvars import ContextVar
 
 from framework.layers.base import Layer
@@ -11,30 +12,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-#: engine id -> its layer of overridden options; None while nobody overrides anything in this context.
-overrides: ContextVar[Mapping[int, Layer] | None] = ContextVar("framework_overrides", default=None)
+
+class _Layers(dict[int, Layer]):
+    """Engine id -> its layer of overridden options; lives as long as a context holds it."""
+
+    __slots__ = ("__weakref__",)
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+#: The layers of this context; None while nobody overrides anything in it.
+overrides: ContextVar[_Layers | None] = ContextVar("framework_overrides", default=None)
+
+#: The layers that any context holds, that of a task which outlives its block as well. While there are none, `get` need
+#: not ask its own context.
+held: set[ref[_Layers]] = set()
 
 
 class Override:
-    """Puts a layer over the others of one engine, for this context.
-
-    Attributes:
-        used: whether anybody in this process ever overrode anything: until then `get` need not ask its context.
-    """
-
-    used = False
+    """Puts a layer over the others of one engine, for this context."""
 
     def __init__(self, engine: int, values: Mapping[tuple[str, str], Any]) -> None:
         self._engine, self._values = engine, values
-        Override.used = True
 
     def __enter__(self) -> None:
-        before = overrides.get() or {}
+        before: Mapping[int, Layer] = overrides.get() or {}
         layer = before.get(self._engine)
         merged = {section: dict(options) for section, options in layer.values.items()} if layer else {}
         for (section, key), value in self._values.items():
             merged.setdefault(section.lower(), {})[key.lower()] = (value, "conf.override()")
-        self._token = overrides.set({**before, self._engine: Layer("override", "", merged)})
+        layers = _Layers({**before, self._engine: Layer("override", "", merged)})
+        held.add(ref(layers, held.discard))
+        self._token = overrides.set(layers)
 
     def __exit__(self, *_: object) -> None:
         overrides.reset(self._token)

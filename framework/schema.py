@@ -220,6 +220,38 @@ def load(source: str | Mapping[str, Any]) -> Schema:
     return Schema(source)
 
 
+def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
+    """An application's schema: what it says, or else what an installed package of its name has, with the supplement
+    that this package keeps for that name.
+
+    Raises:
+        SchemaError: see `load`.
+    """
+    import os
+
+    found = installed(name) if said is None else said
+    schema = Schema() if found is None else load(found)
+    supplement = os.path.join(os.path.dirname(__file__), "schemas", f"{name}.yml")
+    if os.path.exists(supplement):
+        from framework.files import read_table
+
+        schema.supplement(read_table(supplement)[0], supplement)
+    return schema
+
+
+def installed(name: str) -> str | None:
+    """The schema in an installed package of the application's name, found without importing it."""
+    import os
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec(name)
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        path = os.path.join(folder, "config_templates", "config.yml")
+        if os.path.exists(path):
+            return path
+    return None
+
+
 def _compiled(said: Iterable[Mapping[str, Any]]) -> list[tuple[re.Pattern[str], str, str]]:
     if not said:
         return []
@@ -231,7 +263,7 @@ def _compiled(said: Iterable[Mapping[str, Any]]) -> list[tuple[re.Pattern[str], 
 def _mapping(value: Any, origin: str, place: str) -> Mapping[str, Any]:
     if not hasattr(value, "items"):
         where = f"{origin}: {place}" if place else origin
-        raise SchemaError("must be a table of names", where=where, hint="See docs/schema.md for the shape of a schema")
+        raise SchemaError("must be a table of names", where=where, hint="See docs/schema.md for the shape of a schema.")
     mapping: Mapping[str, Any] = value
     return mapping
 
@@ -240,7 +272,7 @@ def _renames(said: Mapping[str, Any], origin: str, place: str) -> list[Mapping[s
     renamed = said.get("renamed_from") or []
     if not isinstance(renamed, list) or not all(hasattr(old, "items") and old for old in renamed):
         raise SchemaError(
-            "renamed_from must be a list of {section, key, since}", where=f"{origin}: {place}", hint="Write it so"
+            "renamed_from must be a list of {section, key, since}", where=f"{origin}: {place}", hint="Write it so."
         )
     return renamed
 
@@ -253,11 +285,11 @@ def _check(said: Mapping[str, Any], origin: str, place: str) -> None:
 
     type_ = said.get("type")
     if type_ is not None and type_ not in TYPES:
-        raise wrong(f"unknown type {type_!r}", f"Use one of {', '.join(TYPES)}")
+        raise wrong(f"unknown type {type_!r}", f"Use one of {', '.join(TYPES)}.")
     choices = said.get("choices")
     if choices is not None and not isinstance(choices, list):
-        raise wrong("choices must be a list", "Write choices: [one, two]")
+        raise wrong("choices must be a list", "Write choices: [one, two].")
     for flag in ("sensitive", "deprecated"):
         if not isinstance(said.get(flag, False), (bool, type(None))):
-            raise wrong(f"{flag} must be true or false", f"Write {flag}: true")
+            raise wrong(f"{flag} must be true or false", f"Write {flag}: true.")
     _renames(said, origin, place)

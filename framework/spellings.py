@@ -80,10 +80,16 @@ def parts(secret: bytes) -> Iterator[bytes]:
 
 
 def _leaves(value: Any) -> Iterator[bytes]:
+    """The texts inside JSON. What stands under a name like `variables_file_path` is a place that messages must name."""
     if isinstance(value, str):
-        yield from parts(encode(value))
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
+        if value.lower() != "false":
+            yield from parts(encode(value))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if not name.endswith("path"):
+                yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
             yield from _leaves(item)
 
 

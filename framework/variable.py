@@ -104,7 +104,7 @@ def read(app: App, key: str, default: Any, deserialize_json: bool) -> Any:
 
 
 def _checked(key: Any) -> str:
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str):
         raise InvalidValue(f"a variable's key must be text, not {type(key).__name__}", hint="Pass a name.")
     return key
 

@@ -44,11 +44,13 @@ def attempt(getter: Callable[..., Any], *args: Any) -> Any:
 
 def airflow_declared() -> dict[str, Any]:
     """What Airflow declares: the schema file, its core options, the renamed ones and the choices."""
+    import airflow
     import airflow.configuration
 
     described = airflow.configuration.retrieve_configuration_description(include_providers=False)
     parser = airflow.configuration.AirflowConfigParser
     return {
+        "version": airflow.__version__,
         "schema": os.path.join(os.path.dirname(airflow.configuration.__file__), "config_templates", "config.yml"),
         "options": [
             [section, key, said["type"], bool(said.get("sensitive"))]
@@ -89,7 +91,7 @@ def airflow_commands(*lines: list[str]) -> list[str]:
 
 
 def airflow_rows() -> dict[str, Any]:
-    """Every connection and variable of the metastore, by Airflow's own models and its own backend."""
+    """Every connection and variable of the metastore, as Airflow's own models and its own backend read them."""
     from airflow.models import Connection, Variable
     from airflow.secrets.metastore import MetastoreBackend
     from airflow.settings import Session
@@ -98,21 +100,22 @@ def airflow_rows() -> dict[str, Any]:
     session, backend = Session(), MetastoreBackend()
     connections = list(session.scalars(select(Connection)))
     variables = list(session.scalars(select(Variable)))
+    in_clear = [row.conn_id for row in connections if row.password and not row.is_encrypted]
+    in_clear += [row.conn_id for row in connections if row.extra and not row.is_extra_encrypted]
+    in_clear += [row.key for row in variables if not row.is_encrypted]
     for row in connections:
-        found = backend.get_connection(row.conn_id)
-        assert fields_of(found) == fields_of(row), "Airflow contradicts itself"
+        assert fields_of(backend.get_connection(row.conn_id)) == fields_of(row), "Airflow contradicts itself"
     return {
-        "connections": {row.conn_id: {**fields_of(row), "uri": row.get_uri()} for row in connections},
-        "variables": {row.key: [backend.get_variable(row.key), row.description] for row in variables},
-        "encrypted": all(row.is_encrypted for row in variables)
-        and all(row.is_encrypted or not row.password for row in connections)
-        and all(row.is_extra_encrypted or not row.extra for row in connections),
+        "connections": {row.conn_id: fields_of(row) for row in connections},
+        "variables": {row.key: backend.get_variable(row.key) for row in variables},
+        "descriptions": {row.key: row.description for row in variables},
+        "in clear": in_clear,
     }
 
 
 def fields_of(connection: Any) -> dict[str, Any]:
     """The fields of either side's connection."""
-    return {name: getattr(connection, name) for name in FIELDS}
+    return {**{name: getattr(connection, name) for name in FIELDS}, "uri": connection.get_uri()}
 
 
 # Run by our Python, where Airflow is installed but never imported
@@ -132,6 +135,22 @@ def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[
     told["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
     return told
+
+
+def framework_writes(site: str, calls: list[list[Any]]) -> list[Any]:
+    """Write to the metastore of the home: `Variable.…` or `store.…`, with the arguments."""
+    sys.path.append(site)
+    from framework import App, Connection, Variable
+
+    app = App("airflow").use()
+    results = []
+    for name, *arguments in calls:
+        owner, _, method = name.partition(".")
+        if method == "set_connection":
+            arguments = [Connection(**arguments[0])]
+        results.append(getattr(Variable if owner == "Variable" else app.store, method)(*arguments))
+    assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
+    return results
 
 
 if __name__ == "__main__":

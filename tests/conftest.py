@@ -30,7 +30,9 @@ class World:
     def project(self, **said: Any) -> None:
         """Write the project file."""
         said = {"name": "billing", "home": ".", **said}
-        self.write("pyproject.toml", "[tool.framework]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in said.items()))
+        self.write(
+            "pyproject.toml", "[tool.framework]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in said.items())
+        )
 
     def set(self, **environ: str) -> None:
         for name, text in environ.items():

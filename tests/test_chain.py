@@ -447,3 +447,30 @@ def test_a_fork_and_threads_share_nothing_that_breaks(tmp_path: Path) -> None:
     if not child:
         os._exit(0 if app.get_variable("x") == "1" else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_backend_that_asks_while_it_is_built_sees_the_links_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+    from framework import BaseSecretsBackend, Connection
+
+    class Leaning(BaseSecretsBackend):
+        def __init__(self):
+            self.login = Connection.get("store_login").login
+        def get_variable(self, key, team_name=None):
+            return self.login
+        def get_config_version(self, key, version):
+            return version
+    """
+    (tmp_path / "leaning.py").write_text(textwrap.dedent(code))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    environ = {"BILLING__SECRETS__BACKEND": "leaning.Leaning", "BILLING_CONN_STORE_LOGIN": "http://me@h"}
+    app = App("billing", home=str(tmp_path), environ=environ).use()
+    assert app.chain.config("x", version="7") == ("7", "Leaning")
+    assert app.get_variable("x") == "me"
+    del environ["BILLING_CONN_STORE_LOGIN"]
+    app.reload()
+    with pytest.raises(errors.ConnectionNotFound, match="This is for the link Leaning itself"):
+        app.get_variable("x")
+    sys.modules.pop("leaning")

@@ -94,6 +94,8 @@ def find_class(path: str, where: str) -> Any:
 
 
 def _short_name(name: str, where: str) -> str:
+    if name in SHORT_NAMES and not _others_join():
+        return SHORT_NAMES[name]
     from importlib.metadata import entry_points
 
     claims = [point.value for point in entry_points(group="framework.backends") if point.name == name]
@@ -112,6 +114,30 @@ def _short_name(name: str, where: str) -> str:
             hint=f"Use one of {', '.join(sorted(SHORT_NAMES))}, or a class path.",
         )
     return claims[0]
+
+
+def _others_join() -> bool:
+    """Whether an installed package may have a backend in our entry point group. `importlib.metadata` knows it exactly,
+    but loading it can cost as much as all the rest of a start: a look into the files that it reads says whether to."""
+    import sys
+
+    if "importlib.metadata" in sys.modules:
+        return True
+    for folder in sys.path:
+        try:
+            packages = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
+        except NotADirectoryError:  # an archive, which only importlib.metadata opens
+            return True
+        except OSError:
+            continue
+        for package in packages:
+            try:
+                with open(os.path.join(folder, package, "entry_points.txt"), "rb") as file:
+                    if b"framework.backends" in file.read():
+                        return True
+            except OSError:  # a package without entry points
+                continue
+    return False
 
 
 def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any], str]:

@@ -65,7 +65,7 @@ def load_connections_dict(file_path: str) -> dict[str, Connection]:
 
     Args, Returns, Raises: as `load_variables`, with ConnectionNotUnique; InvalidConnection for one entry that is none.
     """
-    made = _load(file_path, LocalFilesystemBackend(connections_file_path=file_path)._connection_in)
+    made = _load(file_path, LocalFilesystemBackend(connections_file_path=file_path).connection_in)
     return {conn_id: connection for conn_id, connection in made.items() if connection is not None}
 
 
@@ -103,14 +103,14 @@ class LocalFilesystemBackend(BaseSecretsBackend):
             FileParseError, BackendUnavailable, AccessDenied: as `load_variables`.
         """
         entry = self._find("connection", conn_id)
-        return None if entry is None else self._connection_in(entry)
+        return None if entry is None else self.connection_in(entry)
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """The connection's text as it is written; a table of fields as JSON. Raises: as `get_connection`."""
         entry = self._find("connection", conn_id)
         if entry is None or isinstance(value := entry.one(ConnectionNotUnique), str):
             return None if entry is None else value
-        connection = self._connection_in(entry)
+        connection = self.connection_in(entry)
         return None if connection is None else connection.as_json()
 
     def get_variable(self, key: str, team_name: str | None = None) -> Any:
@@ -192,7 +192,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
             (kind, path), SecretsFile(path, f"{kind}s_file_path")
         )
 
-    def _connection_in(self, entry: Entry) -> Connection | None:
+    def connection_in(self, entry: Entry) -> Connection | None:
         value = entry.one(ConnectionNotUnique)
         if value is NOTHING:
             return None

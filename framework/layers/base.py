@@ -6,7 +6,7 @@ from framework.convert import expand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from framework.environment import Environment
@@ -19,7 +19,7 @@ class Layer:
     Attributes:
         name: what answers call the layer.
         path: the file that it is from, or empty.
-        values: section -> key -> (raw, place or line), all names in lower case.
+        values: section -> key -> what `find` makes its answer of, here (raw, place); all names in lower case.
     """
 
     __slots__ = ("name", "path", "values")
@@ -27,7 +27,7 @@ class Layer:
     #: Whether its texts are those of a cfg file, in which `%` means something.
     interpolates = False
 
-    def __init__(self, name: str, path: str, values: dict[str, dict[str, tuple[Any, Any]]]) -> None:
+    def __init__(self, name: str, path: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.name, self.path, self.values = name, path, values
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:

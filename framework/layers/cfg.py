@@ -39,12 +39,12 @@ class CfgLayer(Layer):
         ConfigFileError: unreadable or malformed.
     """
 
-    __slots__ = ("written", "environment", "_folded")
+    __slots__ = ("written", "lines", "environment", "_folded")
     interpolates = True
 
     def __init__(self, name: str, path: str, environment: Environment) -> None:
         self.environment = environment
-        self.written = parse(read_text(path), path)
+        self.written, self.lines = parse(read_text(path), path)
         self._folded: dict[tuple[str, str], tuple[str, str]] = {}
         super().__init__(name, path, self.written if all(map(str.islower, self._names())) else self._fold())
 
@@ -53,8 +53,8 @@ class CfgLayer(Layer):
             yield section
             yield "".join(options) or section
 
-    def _fold(self) -> dict[str, dict[str, tuple[str, int]]]:
-        folded: dict[str, dict[str, tuple[str, int]]] = {}
+    def _fold(self) -> dict[str, dict[str, str]]:
+        folded: dict[str, dict[str, str]] = {}
         for section in sorted(self.written, key=str.islower):  # stable: lower-case spellings come last, and win
             if section == DEFAULT:
                 continue
@@ -65,11 +65,14 @@ class CfgLayer(Layer):
         return folded
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
-        options = self.values.get(section)
-        if options is None:
+        if section not in self.values:
             return None
-        found = options.get(key) or self.written.get(DEFAULT, {}).get(key)
-        return None if found is None else (found[0], f"{self.path}:{found[1]}")
+        section, key = self._folded.get((section, key), (section, key))
+        for place in (section, DEFAULT):
+            text = self.written.get(place, {}).get(key)
+            if text is not None:
+                return text, f"{self.path}:{self.lines[place][key]}"
+        return None
 
     def read(self, raw: Any, section: str, key: str, where: str) -> Any:
         return expand(self.reference(raw, section, key, where), self.environment.get)
@@ -78,13 +81,13 @@ class CfgLayer(Layer):
         written = self._folded.get((section, key), (section, key))[0]
 
         def lookup(name: str) -> str | None:
-            found = self.written.get(written, {}).get(name) or self.written.get(DEFAULT, {}).get(name)
-            return None if found is None else found[0]
+            text = self.written.get(written, {}).get(name)
+            return self.written.get(DEFAULT, {}).get(name) if text is None else text
 
         return interpolate(raw, lookup, f"{where}: [{section}] {key}")
 
 
-def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
+def parse(text: str, path: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, int]]]:
     """The options of a cfg file, as they are written, before any `%` or `$` in them means something.
 
     Args:
@@ -92,19 +95,22 @@ def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
         path: what messages call the file.
 
     Returns:
-        Section -> key -> (text, line of the key), names and order as in the file. `DEFAULT` is there like the
-        others, if the file has it.
+        Section -> key -> text, names and order as in the file; and the same with the line of each key. `DEFAULT` is
+        there like the others, if the file has it. (Two tables of texts and numbers, and not one of pairs: pairs are
+        looked at by the garbage collector, again and again while a long file is read.)
 
     Raises:
         ConfigFileError: a line that is neither a header nor an option, a section or an option that is written twice
             (both lines are named). All the faults at once; of a line only its number is shown, for it may
             be a piece of a secret.
     """
-    sections: dict[str, dict[str, tuple[str, int]]] = {}
-    options: dict[str, tuple[str, int]] | None = None
+    sections: dict[str, dict[str, str]] = {}
+    lines: dict[str, dict[str, int]] = {}
+    options: dict[str, str] | None = None
+    places: dict[str, int] = {}
     headers: dict[str, int] = {}
     faults: list[tuple[int, str]] = []
-    long_values: list[tuple[dict[str, tuple[str, int]], str, list[str]]] = []
+    long_values: list[tuple[dict[str, str], str, list[str]]] = []
     section = key = ""
     value: list[str] = []  # the lines of the current value, once it has more than one
     indent = blanks = 0
@@ -121,7 +127,7 @@ def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
         depth = 0 if line[0] == first else len(line) - len(line.lstrip())
         if depth > indent and key and options is not None:
             if not value:
-                value = [options[key][0]]
+                value = [options[key]]
                 long_values.append((options, key, value))
             value.extend([""] * blanks)
             value.append(body)
@@ -132,10 +138,10 @@ def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
             section, key = body[1:end], ""
             if section in headers and section != DEFAULT:
                 faults.append((number, f"section [{section}] is written twice, first on line {headers[section]}"))
-                options = {}  # read on, but compare no further with the first one
+                options, places = {}, {}  # read on, but compare no further with the first one
             else:
                 headers[section] = number
-                options = sections.setdefault(section, {})
+                options, places = sections.setdefault(section, {}), lines.setdefault(section, {})
             continue
         equals, colon = body.find("="), body.find(":")
         end = equals if colon < 0 or 0 <= equals < colon else colon
@@ -150,15 +156,16 @@ def parse(text: str, path: str) -> dict[str, dict[str, tuple[str, int]]]:
         if value:
             value = []
         if key in options:
-            faults.append((number, f"option {key} of [{section}] is written twice, first on line {options[key][1]}"))
+            faults.append((number, f"option {key} of [{section}] is written twice, first on line {places[key]}"))
             value = [""]
         else:
-            options[key] = (body[end + 1 :].lstrip(), number)
+            options[key] = body[end + 1 :].lstrip()
+            places[key] = number
     if faults:
         raise _malformed(path, faults)
     for options, key, value in long_values:
-        options[key] = ("\n".join(value), options[key][1])
-    return sections
+        options[key] = "\n".join(value)
+    return sections, lines
 
 
 def _malformed(path: str, faults: list[tuple[int, str]]) -> ConfigFileError:

@@ -301,10 +301,10 @@ def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
             return {}, [(1, "the file holds no table of names and values")]
         for name, value in root.value:
             lines.setdefault((name.tag, str(name.value)), []).append(name.start_mark.line + 1)
-            twice[id(value)] = list(_yaml_names_written_twice(value))
+            twice[id(value)] = list(yaml_names_written_twice(value))
         maker.flatten_mapping(root)  # what `<<` merges comes first, so that the file's own value wins
     except (yaml.YAMLError, RecursionError) as error:
-        return {}, [_yaml_fault(error, text, 1)]
+        return {}, [yaml_fault(error, text, 1)]
     entries: Entries = {}
     faults: list[Fault] = []
     for name, value in root.value:
@@ -318,13 +318,13 @@ def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
             entry.key = maker.construct_object(name, deep=True)
             entry.value = maker.construct_object(value, deep=True)
         except Exception as error:  # for a value that its tag does not fit PyYAML raises what Python happens to raise
-            entry.faults.append(_yaml_fault(error, text, value.start_mark.line + 1))
+            entry.faults.append(yaml_fault(error, text, value.start_mark.line + 1))
             maker = yaml.constructor.SafeConstructor()  # the old one is amid its work
         entries[entry.key if isinstance(entry.key, str) else (name.value,)] = entry
     return entries, faults
 
 
-def _yaml_names_written_twice(node: Any) -> Iterator[Fault]:
+def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
     import yaml
 
     pending, visited = [node], set()
@@ -345,7 +345,7 @@ def _yaml_names_written_twice(node: Any) -> Iterator[Fault]:
             first.setdefault(known, number)
 
 
-def _yaml_fault(error: Exception, text: str, line: int) -> Fault:
+def yaml_fault(error: Exception, text: str, line: int) -> Fault:
     """What PyYAML complains of, in its words as far as they quote nothing of the file."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:

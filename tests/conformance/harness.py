@@ -391,7 +391,7 @@ class Case:
             excused = None if more is None or excused is None else excused | more
         quirk = excused is None or bool(excused and _mentions(row.expected, excused))
         if excused is None or _same_but(row.expected, got, excused):
-            return self._unexpected(got) or QUIRK if quirk else "equal"
+            return self._unexpected(got) or (QUIRK if quirk else "equal")
         all_keys = set(row.expected) | set(got) if isinstance(row.expected, dict) and isinstance(got, dict) else set()
         applied = ""
         for rule in self.tally.rules:
@@ -539,12 +539,6 @@ def uri_gives_extra_back(case: Case, row: Row, got: Any) -> bool:
 
     again = Connection.from_uri(uri=got["get_uri"])
     return encode(again.extra_dejson) == got["extra_dejson"] and _same_but(row.expected, got, {"get_uri"})
-
-
-@predicate
-def empty_text(case: Case, row: Row) -> bool:
-    """A store or a variable that holds the empty text."""
-    return bool(case.inputs["text"] == "")
 
 
 # -- predicates and checks: local files ----------------------------------------------------------

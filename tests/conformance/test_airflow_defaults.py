@@ -20,7 +20,8 @@ GETTERS = ("get", "getint", "getboolean", "getfloat")
 def rows_of(case: Case) -> Iterator[Row]:
     for name in (*GETTERS, "type", "sensitive", "has_option", "is_sensitive"):
         if name in case.data:
-            yield Row(name, case.data[name])
+            expected = case.data[name]
+            yield Row(name, expected or "string" if name == "type" else expected)  # no type: it is text
 
 
 @functools.cache

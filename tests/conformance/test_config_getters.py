@@ -18,7 +18,7 @@ DELIMITERS = {"getlist[;]": ";", "getlist[nl]": "\n"}
 @of_file("config_getters.json")
 def test_getters(case: Case, tmp_path: Path) -> None:
     section, key, source = case.shared["section"], case.shared["key"], case.data["source"]
-    schema = {name: {"options": {}} for name in (*case.shared["schema_options"], section)}
+    schema: dict[str, Any] = {name: {"options": {}} for name in (*case.shared["schema_options"], section)}
     for name, options in case.shared["schema_options"].items():
         schema[name]["options"] = {option: {"default": default} for option, default in options.items()}
     if source == "default":
@@ -47,7 +47,8 @@ def loaded(case: Case, app: Callable[[], App]) -> dict[str, Any]:
     except ConfigFileError as error:
         expected = case.rows["load"].expected
         for line in expected.get("lines", [expected["lineno"]] if "lineno" in expected else []):
-            assert error.where.endswith(f":{line}"), f"{error} does not name line {line}"
+            if not error.where.endswith(f":{line}"):
+                raise AssertionError(f"{error} does not name line {line}") from None
         raise
 
 

@@ -1,0 +1,310 @@
+"""A file of names and values read entry by entry, in a memory that does not grow with it: JSON, YAML and `.env`.
+
+It reads what `secrets_file` reads, for an import instead of for look-ups: a fault inside an entry is that entry's
+alone, a syntax fault ends the reading, and a pipe will do as well as a file.
+"""
+
+from __future__ import annotations
+
+from framework.errors import FileParseError
+from framework.layers.secrets_file import Entry, shown_name, yaml_fault, yaml_names_written_twice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from json import JSONDecodeError
+    from typing import IO, Any
+
+#: Bytes read at a time.
+_CHUNK = 65536
+#: A JSON text that is cut fails at most so far before the cut, unless the cut is inside a string.
+_CUT = 16
+
+#: What YAML means by `name: value` lines is its own affair at the top as well, but for this one.
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def read_entries(file: IO[bytes], path: str, file_format: str) -> Iterator[Entry]:
+    """Every name of a file with its value and its line, as it comes.
+
+    An entry with faults has them in `faults`. A line of a `.env` file that is none comes as an entry without a key.
+
+    Args:
+        file: read from where it stands to its end.
+        path: what messages call it.
+        file_format: `json`, `yaml` or `env`.
+
+    Raises:
+        FileParseError: what follows cannot be read, with the line.
+    """
+    reader = {"json": _json_entries, "yaml": _yaml_entries, "env": _env_entries}[file_format]
+    try:
+        yield from reader(file, path)
+    except RecursionError:
+        deep = True
+    else:
+        deep = False
+    if deep:
+        raise FileParseError(path, [(0, "it is nested too deep")])
+
+
+class Twice:
+    """Tells which names were written before, keeping a few bytes of each name."""
+
+    __slots__ = ("_hashes", "_lines")
+
+    def __init__(self) -> None:
+        from array import array
+
+        self._hashes, self._lines = array("q"), array("Q")
+
+    def add(self, name: str, line: int) -> None:
+        self._hashes.append(hash(name))
+        self._lines.append(line)
+
+    def faults(self) -> list[tuple[int, str]]:
+        """For each name that was written before: its line, and where it was written first."""
+        hashes, lines = self._hashes, self._lines
+        order = sorted(range(len(hashes)), key=hashes.__getitem__)  # a stable sort: the first one stays first
+        found, first = [], 0
+        for this in range(1, len(order)):
+            if hashes[order[this]] != hashes[order[first]]:
+                first = this
+            else:
+                found.append((lines[order[this]], f"the same name as on line {lines[order[first]]}"))
+        return sorted(found)
+
+
+def _env_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
+    """`NAME=value` lines, nothing quoted or stripped, as in Airflow. A line ends with a newline and nothing else."""
+    for number, data in enumerate(file, 1):
+        if number == 1 and (fault := _not_utf8(data)):
+            raise FileParseError(path, [(1, fault)])
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield _faulty(path, number, f"byte {error.start + 1} is no UTF-8; save the file as UTF-8")
+            continue
+        line = line.removesuffix("\n").removesuffix("\r")
+        key, equals, value = line.partition("=")
+        if not line or line.lstrip().startswith("#"):
+            continue
+        if key and equals and value:
+            yield Entry(path, key, value, [number])
+        else:
+            missing = "no '='" if not equals else "no name before the '='" if not key else "no value after the '='"
+            yield _faulty(path, number, f"there is {missing}")
+
+
+def _faulty(path: str, line: int, fault: str) -> Entry:
+    entry = Entry(path, None, None, [line])
+    entry.faults.append((line, fault))
+    return entry
+
+
+def _not_utf8(start: bytes) -> str:
+    if start[:3] == b"\xef\xbb\xbf":
+        return "the file begins with a byte order mark (BOM); save it without"
+    return "the text is UTF-16; save the file as UTF-8" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+
+
+class _Window:
+    """The part of a text that is in memory.
+
+    Attributes:
+        text: that part.
+        at: how far it is read.
+        ended: whether there is nothing after it.
+    """
+
+    __slots__ = ("text", "at", "ended", "path", "_file", "_decoder", "_line", "_counted")
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        from codecs import getincrementaldecoder
+
+        self.text, self.at, self.ended, self.path = "", 0, False, path
+        self._file, self._decoder = file, getincrementaldecoder("utf-8")()
+        self._line, self._counted = 1, 0
+
+    def more(self) -> None:
+        """Read on. What is read already is let go; what is not is doubled, so that a large value costs no more."""
+        first = not self.text and not self._counted
+        line = self.line(self.at)
+        data = self._file.read(max(_CHUNK, len(self.text) - self.at))
+        if first and (fault := _not_utf8(data)):
+            raise FileParseError(self.path, [(1, fault)])
+        try:
+            more = self._decoder.decode(data, not data)
+        except UnicodeDecodeError as error:
+            place = line + self.text.count("\n", self.at) + bytes(error.object[: error.start]).count(b"\n")
+            more = None
+        if more is None:  # raised out here: the decoder's error carries the text
+            raise FileParseError(self.path, [(place, "a byte is no UTF-8; save the file as UTF-8")])
+        self.text, self.ended = self.text[self.at :] + more, not data
+        self.at = self._counted = 0
+
+    def line(self, place: int) -> int:
+        """The line of a place that is not before any other that was asked for."""
+        self._line += self.text.count("\n", self._counted, place)
+        self._counted = place
+        return self._line
+
+    def next(self) -> str:
+        """The next character that is no white space, where reading goes on; empty at the end."""
+        while True:
+            text, at = self.text, self.at
+            while text[at : at + 1] in (" ", "\n", "\t", "\r"):
+                at += 1
+            self.at = at
+            if at < len(text) or self.ended:
+                return text[at : at + 1]
+            self.more()
+
+    def take(self, character: str, instead: str) -> None:
+        """Go past this one character.
+
+        Raises:
+            FileParseError: it is another.
+        """
+        if self.next() != character:
+            raise self.fault(self.at, instead)
+        self.at += 1
+
+    def fault(self, place: int, what: str) -> FileParseError:
+        return FileParseError(self.path, [(self.line(place), f"this is no JSON ({what})")])
+
+    def value(self, decode: Callable[[str, int], tuple[Any, int]]) -> Any:
+        """The JSON value that begins here.
+
+        Raises:
+            FileParseError: there is none.
+        """
+        from json import JSONDecodeError
+
+        if self.next() == "" and self.ended:
+            raise self.fault(self.at, "it ends too early")
+        while True:
+            fault: JSONDecodeError | None = None
+            try:
+                value, end = decode(self.text, self.at)
+            except JSONDecodeError as error:
+                fault = error
+            except ValueError:
+                raise self.fault(self.at, "a number has too many digits") from None
+            if fault is None and (end < len(self.text) or self.ended):  # else a number may go on
+                self.at = end
+                return value
+            if fault is not None and (self.ended or not self._is_cut(fault)):
+                raise self.fault(fault.pos, fault.msg) from None
+            self.more()
+
+    def _is_cut(self, fault: JSONDecodeError) -> bool:
+        return fault.pos >= len(self.text) - _CUT or fault.msg.startswith("Unterminated string")
+
+
+def _json_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
+    from json import JSONDecoder
+
+    twice: list[str] = []
+
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.append(next(name for at, name in enumerate(names) if name in names[:at]))
+        return made
+
+    window, decode = _Window(file, path), JSONDecoder(object_pairs_hook=table).raw_decode
+    if window.next() != "{":
+        raise FileParseError(path, [(window.line(window.at), "the file holds no object of names and values")])
+    window.at += 1
+    if window.next() == "}":
+        window.at += 1
+    else:
+        while True:
+            if window.next() != '"':
+                raise window.fault(window.at, "Expecting property name enclosed in double quotes")
+            line = window.line(window.at)
+            name = window.value(decode)
+            window.take(":", "Expecting ':' delimiter")
+            twice.clear()
+            entry = Entry(path, name, window.value(decode), [line])
+            entry.faults += [(line, f"{shown_name(inner)} is written twice in it") for inner in twice[-1:]]
+            yield entry
+            if window.next() == "}":
+                window.at += 1
+                break
+            window.take(",", "Expecting ',' delimiter")
+    if window.next():
+        raise window.fault(window.at, "Extra data")
+
+
+def _yaml_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
+    """The top mapping's pairs, each composed by itself out of the parser's events."""
+    import yaml
+
+    class Nodes(yaml.composer.Composer, yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
+        """PyYAML's own composer and constructor over events that another parser gives."""
+
+        def __init__(self) -> None:
+            yaml.composer.Composer.__init__(self)
+            yaml.constructor.SafeConstructor.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+            self.events = yaml.parse(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            self.ahead: list[Any] = []
+
+        def peek_event(self) -> Any:
+            if not self.ahead:
+                self.ahead.append(next(self.events, None))
+            return self.ahead[0]
+
+        def get_event(self) -> Any:
+            event = self.peek_event()
+            self.ahead.clear()
+            return event
+
+        def check_event(self, *kinds: type) -> bool:
+            return isinstance(self.peek_event(), kinds)
+
+    nodes = Nodes()
+    line = 1
+    try:
+        nodes.get_event(), nodes.get_event()  # the stream and the document begin
+        if not nodes.check_event(yaml.MappingStartEvent):
+            raise FileParseError(path, [(1, "the file holds no table of names and values")])
+        nodes.get_event()
+        while not nodes.check_event(yaml.MappingEndEvent):
+            name, value = nodes.compose_node(None, None), nodes.compose_node(None, None)
+            line = name.start_mark.line + 1
+            yield _yaml_entry(nodes, path, name, value)
+        nodes.get_event(), nodes.get_event()
+        if not nodes.check_event(yaml.StreamEndEvent):
+            raise FileParseError(path, [(nodes.peek_event().start_mark.line + 1, "a second document begins here")])
+        return
+    except yaml.reader.ReaderError:
+        fault = (0, "it holds a byte or a character that YAML does not allow")
+    except yaml.YAMLError as error:
+        fault = yaml_fault(error, "", line)
+    raise FileParseError(path, [fault])
+
+
+def _yaml_entry(nodes: Any, path: str, name: Any, value: Any) -> Entry:
+    import yaml
+
+    line = name.start_mark.line + 1
+    entry = Entry(path, None, None, [line])
+    if name.tag == _MERGE:
+        entry.faults.append((line, "what is merged (<<) at the top cannot be imported; write it out"))
+    elif not isinstance(name, yaml.ScalarNode):
+        entry.faults.append((line, "a name is no text"))
+    else:
+        entry.faults += yaml_names_written_twice(value)
+        maker = yaml.constructor.SafeConstructor()
+        try:
+            entry.key = maker.construct_object(name, deep=True)
+            entry.value = maker.construct_object(value, deep=True)
+        except RecursionError:
+            raise
+        except Exception as error:  # for a value that its tag does not fit PyYAML raises what Python happens to raise
+            entry.faults.append(yaml_fault(error, "", value.start_mark.line + 1))
+    return entry
