@@ -88,7 +88,7 @@ BENCH_VAR_MAINTENANCE=off
 
 
 def make(folder: str) -> None:
-    """Write the application called `bench` into a folder: schema, cfg, TOML, `.env`, local secrets, SQLite metastore."""
+    """Write the application called `bench` into a folder: schema, cfg, TOML, `.env`, local secrets, metastore."""
     from framework import App, Connection
     from framework.metastore.crypto import generate
 

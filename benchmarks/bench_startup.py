@@ -49,7 +49,8 @@ def rows(quick: bool) -> list[Row]:
             )
         if (peer := airflow_python()) is not None:
             home = {"AIRFLOW_HOME": os.path.join(folder, "airflow")}
-            programs["Airflow: import of its configuration and one `get`"] = Program([peer, "-c", AIRFLOW], home, folder)
+            name = "Airflow: import of its configuration and one `get`"
+            programs[name] = Program([peer, "-c", AIRFLOW], home, folder)
         times = processes(programs, 7 if quick else 21)
     targets = dict(zip(programs, (None, 10, 30), strict=False))
     found = [Row(BARE, milliseconds(median(times, BARE)))]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 
-from framework import backends, current, project
+from framework import current, project, wiring
 from framework.answer import Answer
-from framework.backends.base import BaseSecretsBackend
-from framework.chain import ENVIRONMENT, METASTORE, Chain, Link
+from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
 from framework.environment import DotEnv, Environment
-from framework.errors import BackendError, ConfigError, ConfigFileError, MetastoreError, warn
+from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, warn
 from framework.layers.base import Layer
+from framework.link import Link
 from framework.masking import add_mask, configure, should_hide_value_for_name
 from framework.names import Names
-from framework.pointers import Pointers, parse_reference
+from framework.pointers import Pointers
 from framework.schema import of_application
 from framework.variable import UNSET, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from framework.connection import Connection
@@ -87,7 +87,7 @@ class App:
             self._layers(),
             self._pointers,
             patterns=sensitive or (),
-            reach=self._reach,
+            reach=self.reach,
         )
         self.conf = Config(self.engine)
 
@@ -174,97 +174,19 @@ class App:
     def chain(self) -> Chain:
         """Custom backends -> environment -> metastore, built when it is first needed."""
         if self._chain is None:
-            self._chain = self._build_chain()
+            self._chain = wiring.build_chain(self)
         return self._chain
-
-    def _build_chain(self) -> Chain:
-        links = self.custom_links()
-        links.append(Link("environment", ENVIRONMENT, self._make_environment_link))
-        links.append(Link("metastore", METASTORE, self._make_metastore_link))
-        return Chain(
-            links,
-            on_failure=lambda: str(self.conf.value("secrets", "on_failure")),
-            config_links=lambda: self.conf.getlist("secrets", "config_links"),
-        )
 
     def custom_links(self) -> list[Link]:
         """The application's own backends, in order."""
-        return [
-            Link(_link_name(section, self.conf.get(section, "backend")), stratum, self._maker(section), custom=True)
-            for stratum, section in enumerate(self.backend_sections(), 1)
-        ]
+        return wiring.custom_links(self)
 
-    def backend_sections(self) -> list[str]:
-        """The sections that describe the custom backends, in order.
-
-        Raises:
-            BackendError: `backend` and `backends` are both set, or a name is given twice.
-        """
-        names = self.conf.getlist("secrets", "backends")
-        backend = self.conf.get("secrets", "backend")
-        if names and backend:
-            raise BackendError(
-                "backend and backends are both set",
-                where=f"{self.answer('secrets', 'backend').mention.origin}: [secrets]",
-                hint="Name the one in backends as well.",
-            )
-        if len(set(names)) < len(names):
-            where = f"{self.answer('secrets', 'backends').mention.origin}: [secrets] backends"
-            raise BackendError("a name is given twice", where=where, hint="Name each once.")
-        return [f"secrets.{name.lower()}" for name in names] if names else ["secrets"] if backend else []
-
-    def _maker(self, section: str) -> Any:
-        ours = {
-            "airflow.secrets.environment_variables.EnvironmentVariablesBackend": self._make_environment_link,
-            "airflow.secrets.metastore.MetastoreBackend": self._make_metastore_link,
-        }
-        return ours.get(self.conf.get(section, "backend").strip()) or (lambda: backends.build(self, section))
-
-    def _make_environment_link(self) -> Any:
-        from framework.backends.env_link import EnvironmentVariablesBackend
-
-        return EnvironmentVariablesBackend(self.names, self.environment, self.references)
-
-    def _make_metastore_link(self) -> Any:
-        url = self.conf.get("database", "sql_alchemy_conn")
-        if not url:
-            return BaseSecretsBackend()  # serves nothing
-        from framework.backends.metastore_link import MetastoreBackend
-        from framework.metastore import database
-        from framework.metastore.crypto import Keys
-        from framework.metastore.store import Store
-
-        ours = (option := self.schema.option("database", "sql_alchemy_conn")) is None or option.own
-        keys = Keys(lambda: self.conf.get("core", "fernet_key", fallback=""))
-        try:
-            return MetastoreBackend(Store(database.open(url, create=ours), keys))
-        except BackendError as fault:
-            fault.where = f"{self.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
-            raise
-
-    def _reach(self, section: str, key: str) -> int | None:
-        """Which strata may answer for an option that a link is built from: those below that link."""
-        if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
-            return METASTORE
-        if section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg"):
-            sections = self.backend_sections()
-            return sections.index(section) + 1 if section in sections else 1
-        return None
+    def reach(self, section: str, key: str) -> int | None:
+        """Which strata of the chain may answer for an option's pointer; None: all of them."""
+        return wiring.reach(self, section, key)
 
     def _command_timeout(self) -> float:
         return self.conf.getfloat("core", "command_timeout_seconds")
-
-    def references(self) -> Iterator[str]:
-        """The config secrets that the configuration refers to, in any layer."""
-        for section, key in self.engine.entries():
-            for mention in self.engine.mentions(section, key):
-                if mention.form == "secret":
-                    try:
-                        yield parse_reference(
-                            mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin)
-                        ).name
-                    except (ValueError, ConfigError):
-                        continue  # told when it is followed
 
     @property
     def store(self) -> Store:
@@ -310,7 +232,7 @@ class App:
         Raises:
             SecretsError: a link failed.
         """
-        return sorted({name for link in self.chain.links for name in self.chain.names_of(link, kind)})
+        return sorted({name for link in self.chain.links for name in link.list_names(kind)})
 
     def warn_if_shadowed(self, kind: str, key: str) -> None:
         """Warn if a link before the metastore has the key, so that a write would not be read."""
@@ -328,6 +250,44 @@ class App:
             OptionNotFound: nobody writes it.
         """
         return self.engine.required(section, key)
+
+    def prefetch(
+        self, names: Iterable[tuple[str, str]] | None = None, progress: Callable[[int], None] | None = None
+    ) -> dict[tuple[str, str], FrameworkError]:
+        """Resolve every pointer that wins, in as few calls as the stores have, in parallel and under one deadline.
+
+        Args:
+            names: these options alone, as (section, key).
+            progress: told of each call that is done.
+
+        Returns:
+            The options whose pointers lead nowhere, each with its error; empty if all is well.
+        """
+        from framework.prefetch import prefetch
+
+        return prefetch(self, names, progress)
+
+    async def aget_connection(self, conn_id: str) -> Connection:
+        """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
+        from asyncio import to_thread
+
+        return await to_thread(self.get_connection, conn_id)
+
+    async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
+        """`get_variable`, without blocking the event loop."""
+        from asyncio import to_thread
+
+        return await to_thread(self.get_variable, key, default, deserialize_json)
+
+    async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
+        """`prefetch`, without blocking the event loop."""
+        from asyncio import to_thread
+
+        return await to_thread(self.prefetch, names)
+
+    def stats(self) -> list[dict[str, Any]]:
+        """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
+        return [link.stats() for link in self.chain.links if link.custom]
 
     def reload(self) -> None:
         """Read the files again, and forget every pointer, link and cached value."""
@@ -377,7 +337,3 @@ def named_by(path: str, where: str) -> App:
             return made
         what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
     raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
-
-
-def _link_name(section: str, backend: str) -> str:
-    return section.partition(".")[2] or backend.rpartition(".")[2]

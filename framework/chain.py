@@ -7,10 +7,6 @@ runs while link i is built or asked sees the strata below i alone, so a circle c
 
 from __future__ import annotations
 
-from _thread import RLock
-from contextvars import ContextVar
-
-from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -23,128 +19,19 @@ from framework.errors import (
     VariableNotFound,
     warn,
 )
+from framework.link import AtWork, Link, at_work, is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from framework.connection import Connection
+    from framework.link import Reference
 
 ENVIRONMENT, METASTORE = 0, 1_000_000
 
 _NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
-
-#: chain id -> the stratum of the link that is at work right now in this context.
-_at_work: ContextVar[dict[int, int]] = ContextVar("framework_links_at_work")
-
-
-class Link:
-    """One backend at its place in the chain, built when it is first asked.
-
-    Attributes:
-        name: what messages and `config_links` call it.
-        stratum: what it leans on: the strata below this number.
-        custom: whether it is one of the application's own backends.
-        chain: the id of the chain that it is a link of.
-    """
-
-    __slots__ = ("name", "stratum", "custom", "chain", "_make", "_backend", "_lock")
-
-    def __init__(self, name: str, stratum: int, make: Callable[[], Any], *, custom: bool = False) -> None:
-        self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
-        self._make: Callable[[], Any] = make
-        self._backend: Any = None
-        self._lock = RLock()
-
-    @property
-    def backend(self) -> Any:
-        """The backend, built on first use.
-
-        Raises:
-            BackendError: it cannot be built; the next use tries again.
-        """
-        if self._backend is None:
-            with self._lock, _AtWork(self.chain, self.stratum):
-                if self._backend is None:
-                    self._backend = self._make()
-        return self._backend
-
-    def serves(self, kind: str) -> bool:
-        """Whether the backend has a method of its own for this kind."""
-        backend_class = type(self.backend)
-        methods = (_METHODS[kind], "get_conn_value") if kind == "connection" else (_METHODS[kind],)
-        return any(
-            getattr(backend_class, method, None) not in (None, getattr(BaseSecretsBackend, method))
-            for method in methods
-        )
-
-    def ask(self, kind: str, key: str, version: str | None = None) -> Any:
-        """The backend's value, or None: absent, or a kind that it does not serve.
-
-        Raises:
-            SecretsError: denied, unavailable or invalid, with the link's name and the key.
-        """
-
-        def look_up() -> Any:
-            method = getattr(self.backend, _METHODS[kind], None)
-            if method is None:
-                return None
-            value = method(key) if version is None else self.backend.get_config_version(key, version)
-            return value if value is None or kind != "connection" else _connection(value, key)
-
-        return self._guarded(f"{self.name}: {kind} {key!r}", kind, look_up)
-
-    def list_names(self, kind: str) -> list[str]:
-        """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""
-        return self.names_if_listed(kind) or []
-
-    def names_if_listed(self, kind: str) -> list[str] | None:
-        """The names of one kind, None if the backend does not list them.
-
-        Raises:
-            SecretsError: denied, unavailable or invalid, with the link's name.
-        """
-
-        def look_up() -> list[str] | None:
-            method = getattr(self.backend, "list_names", None)
-            return None if method is None else list(method(kind))
-
-        names: list[str] | None = self._guarded(f"{self.name}: names of every {kind}", kind, look_up)
-        return names
-
-    def _guarded(self, where: str, kind: str, look_up: Callable[[], Any]) -> Any:
-        """What the backend says, every failure of it as a SecretsError; None where it does not serve the kind."""
-        failure: SecretsError
-        try:
-            return look_up()
-        except NotImplementedError:
-            return None
-        except SecretsError as fault:
-            failure = fault
-            if not fault.where.startswith(where):  # a backend may raise one error object again and again
-                what = where.removeprefix(f"{self.name}: ")
-                at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
-                failure.where = f"{where}{at}" if fault.where else where
-            if isinstance(fault, AccessDenied) and not fault.hint:
-                failure.hint = self._how_to_stop_asking(kind)
-        except FrameworkError:
-            raise
-        except Exception as fault:
-            what, hint = _foreign(fault)
-            failure = BackendUnavailable(what, where=where, hint=hint)
-        # Raised out here, without its causes: foreign texts may hold a secret.
-        raise failure from None
-
-    def _how_to_stop_asking(self, kind: str) -> str:
-        switch = getattr(self._backend, "switches", {}).get(kind)
-        return f'To stop asking it, set "{switch}": null in its backend_kwargs.' if switch else ""
-
-    def __repr__(self) -> str:
-        return f"<Link {self.name}>"
-
-
-_METHODS = {kind: f"get_{kind}" for kind in KINDS}
 
 
 class Chain:
@@ -160,6 +47,7 @@ class Chain:
         self, links: Iterable[Link], *, on_failure: Callable[[], str], config_links: Callable[[], list[str]]
     ) -> None:
         self.links = list(links)
+        self._held: dict[Reference, Any] = {}
         for link in self.links:
             link.chain = id(self)
         self._on_failure, self._config_links = on_failure, config_links
@@ -195,15 +83,36 @@ class Chain:
             NotFound: every link was asked.
             SecretsError: a link failed.
         """
-        value, link = self._search("config", name, version, reach)
+        held = None if reach is not None or is_restricted() else self._held.get((name, version))
+        if isinstance(held, Exception):
+            raise held
+        value, link = self._search("config", name, version, reach) if held is None else held
         if not isinstance(value, str):
             raise InvalidSecret("the value is no text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def names_of(self, link: Link, kind: str) -> list[str]:
-        """The names of one kind that a link lists; raises as `Link.list_names` does."""
-        with self.at_work(link):
-            return link.list_names(kind)
+    def hold(self, wanted: list[Reference], run: Callable[[Sequence[Callable[[], Any]]], list[Any]]) -> None:
+        """Ask for many config secrets at once, link by link, and hold the answers until `let_go`.
+
+        Args:
+            wanted: names and versions, each once.
+            run: runs tasks at once and returns what each returned or raised.
+        """
+        left, links = wanted, self.visible("config")
+        for link in links:
+            able = [wish for wish in left if wish[1] is None or hasattr(link.backend, "get_config_version")]
+            for wish, said in zip(able, link.ask_many(able, run), strict=True):
+                if isinstance(said, Exception):
+                    self._held[wish] = said
+                elif said is not None:
+                    self._held[wish] = (said, link.name)
+            left = [wish for wish in left if wish not in self._held]
+        for name, version in left:
+            self._held[name, version] = self._not_found("config", name, version, links, None)
+
+    def let_go(self) -> None:
+        """Forget what `hold` asked for: from now on the links are asked, and what they keep."""
+        self._held.clear()
 
     def visible(self, kind: str, reach: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
@@ -215,12 +124,11 @@ class Chain:
         return links
 
     def _ceiling(self, reach: int | None) -> int:
-        ceiling = _at_work.get({}).get(id(self), METASTORE + 1)
+        ceiling = at_work.get({}).get(id(self), METASTORE + 1)
         return ceiling if reach is None else min(ceiling, reach)
 
-    def at_work(self, link: Link) -> _AtWork:
-        """A block in which the link is built or asked: what runs inside sees the strata below it alone."""
-        return _AtWork(id(self), link.stratum)
+    def at_work(self, link: Link) -> AtWork:
+        return AtWork(id(self), link.stratum)
 
     def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
         links = self.visible(kind, reach)
@@ -229,8 +137,7 @@ class Chain:
         failure: SecretsError | None = None
         for link in links:
             try:
-                with self.at_work(link):
-                    value = link.ask(kind, key, version)
+                value = link.ask(kind, key, version)
             except AccessDenied:
                 raise
             except SecretsError as fault:
@@ -283,13 +190,12 @@ class Chain:
         rows, found = [], False
         for link in self.visible(kind):
             try:
-                with self.at_work(link):
-                    if not link.serves(kind):
-                        said = "does not serve this kind"
-                    elif link.ask(kind, key) is None:
-                        said = "absent"
-                    else:
-                        said, found = ("shadowed" if found else "found"), True
+                if not link.serves(kind):
+                    said = "does not serve this kind"
+                elif link.ask(kind, key) is None:
+                    said = "absent"
+                else:
+                    said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True
             except FrameworkError as fault:
                 said = f"{_STATES.get(type(fault), 'invalid')}: {fault}"
             rows.append((link.name, said))
@@ -301,9 +207,8 @@ class Chain:
             if link.stratum == METASTORE:
                 return None
             try:
-                with self.at_work(link):
-                    if link.ask(kind, key) is not None:
-                        return link.name
+                if link.ask(kind, key) is not None:
+                    return link.name
             except FrameworkError:
                 continue  # a write is not held up by a store that fails
         return None
@@ -312,50 +217,6 @@ class Chain:
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
 
 
-class _AtWork:
-    """Sets the ceiling of one chain for this context."""
-
-    __slots__ = ("_chain", "_stratum", "_token")
-
-    def __init__(self, chain: int, stratum: int) -> None:
-        self._chain, self._stratum = chain, stratum
-
-    def __enter__(self) -> None:
-        before = _at_work.get({})
-        stratum = min(self._stratum, before.get(self._chain, self._stratum))
-        self._token = _at_work.set({**before, self._chain: stratum})
-
-    def __exit__(self, *_: object) -> None:
-        _at_work.reset(self._token)
-
-
-def is_restricted() -> bool:
-    """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
-    return bool(_at_work.get({}))
-
-
-def _connection(value: Any, conn_id: str) -> Any:
-    """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
-    from framework.connection import FIELDS, Connection
-
-    if isinstance(value, Connection):
-        return value
-    try:
-        fields = {name: getattr(value, name) for name in FIELDS}
-    except AttributeError:
-        fields = None
-    if fields is None:
-        raise InvalidSecret(f"get_connection returned a {type(value).__name__}", hint="Return a Connection or None.")
-    return Connection(**{**fields, "conn_id": conn_id})
-
-
-def _foreign(fault: Exception) -> tuple[str, str]:
-    """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return (
-        f"the backend raised {type(fault).__name__}{place}",
-        "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable.",
-    )
+def _kept(link: Link, kind: str, key: str) -> str:
+    age = link.cache.age((kind, key, None))
+    return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"

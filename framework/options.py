@@ -25,6 +25,13 @@ BACKEND: dict[str, dict[str, Any]] = {
         "default": "",
         "sensitive": True,
     },
+    "connection_map": {
+        "description": "JSON object: which field of a company's own JSON secret (dotted path), or which constant, is "
+        "which field of a connection.",
+        "type": "object",
+        "example": '{"login": "username", "host": "endpoint.address", "conn_type": {"const": "postgres"}}',
+        "default": "",
+    },
 }
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -69,6 +76,36 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "type": "string",
                 "choices": ["stop", "next"],
                 "default": "stop",
+            },
+            "use_cache": {
+                "description": "Whether answers of remote backends are kept in this process.",
+                "type": "boolean",
+                "default": "True",
+            },
+            "cache_ttl_seconds": {
+                "description": "How long a value of a remote backend is kept, in seconds.",
+                "type": "float",
+                "default": "900",
+            },
+            "negative_cache_ttl_seconds": {
+                "description": "How long the absence of a value is kept, in seconds. A failure never is.",
+                "type": "float",
+                "default": "60",
+            },
+            "stale_if_error_seconds": {
+                "description": "How much longer, in seconds, a value may be used while its backend is unavailable.",
+                "type": "float",
+                "default": "0",
+            },
+            "resolve_timeout_seconds": {
+                "description": "How long all pointers together may take when they are resolved at once, in seconds.",
+                "type": "float",
+                "default": "30",
+            },
+            "max_workers": {
+                "description": "How many calls to backends are made at once.",
+                "type": "integer",
+                "default": "16",
             },
             "config_links": {
                 "description": "Names of the only links that may answer for a _secret pointer. Empty: all of them.",

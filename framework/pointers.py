@@ -6,6 +6,7 @@ import os
 
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
+from framework.link import is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class Pointers:
         kept = self._kept.get(key)
         if kept is None:
             kept = getattr(self, f"_{mention.form}")(mention, text, reach)
-            self._kept[key] = kept
+            if mention.form != "secret" or not is_restricted():  # the whole chain may answer otherwise
+                self._kept[key] = kept
         return kept
 
     def _secret(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:

@@ -12,8 +12,8 @@ fastest thing there is: (var, raw, absent, text).
 
 from __future__ import annotations
 
-from framework.chain import is_restricted
 from framework.engine import text_of
+from framework.link import is_restricted
 from framework.overrides import overrides
 
 TYPE_CHECKING = False
@@ -37,6 +37,8 @@ def compile(engine: Engine, section: str, key: str) -> Answer | None:
     answer = engine.answer(section, key)
     if answer is None or overrides.get() or _depends_on_more(answer.mention):
         return answer
+    if hasattr(engine.environment.data, "__missing__"):
+        return answer  # a defaultdict, say: looking into it, as `get` does, would write
     winner = next((place for place, raw in enumerate(raws) if raw is not None), None)
     if engine.is_process(answer.mention.source) != (winner is not None):
         return answer  # the environment changed under our hands

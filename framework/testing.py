@@ -12,8 +12,8 @@ from __future__ import annotations
 from framework import current
 from framework.app import App
 from framework.backends.base import BaseSecretsBackend
-from framework.chain import Link
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+from framework.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class MemoryBackend(BaseSecretsBackend):
         failures: (kind, name) -> the error that a look-up raises.
         calls: every look-up so far, as (kind, name).
     """
+
+    remote = False
 
     def __init__(
         self,

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from framework import App, BaseSecretsBackend, Connection, errors
-from framework.chain import Chain, Link
+from framework.chain import Chain
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret
+from framework.link import Link
 from framework.testing import BackendContract, MemoryBackend, isolated
 
 

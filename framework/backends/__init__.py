@@ -32,7 +32,8 @@ def build(app: Any, section: str) -> Any:
     """
     answer = app.answer(section, "backend")
     where = f"{answer.mention.origin}: [{section}] backend"
-    backend_class = find_class(str(answer.value), where)
+    path = str(answer.value).strip()
+    backend_class = find_class(path, where)
     kwargs, directory = _kwargs(app, section, backend_class)
     fault: Exception | None = None
     what = ""
@@ -51,12 +52,30 @@ def build(app: Any, section: str) -> Any:
             hint=f"Check [{section}] backend_kwargs.",
         )
     if isinstance(backend, BaseSecretsBackend):
-        backend.bind(app.name, directory)
+        backend.bind("airflow" if path in AIRFLOW_TWINS else app.name, directory)
+        backend.connection_map = _connection_map(app, section)
     elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
         from framework.connection import Connection
 
         backend._set_connection_class(Connection)
     return backend
+
+
+def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
+    """`[secrets] connection_map`: how a company's own JSON calls the fields of a connection."""
+    from framework.connection import FIELDS
+
+    said: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
+    if said is None:
+        return None
+    known = [field for field in FIELDS if field != "conn_id"]
+    if not isinstance(said, dict) or not set(said) <= set(known):
+        raise BackendError(
+            "connection_map must be a JSON object of fields",
+            where=f"[{section}] connection_map",
+            hint=f'Write {{"login": "username", …}}; the fields are {", ".join(known)}.',
+        )
+    return said
 
 
 def find_class(path: str, where: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
     from typing import Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 #: The three kinds that a backend may serve.
 KINDS = ("connection", "variable", "config")
+
+#: A prefix that nobody gave: it begins with the application's name once the backend is bound to one.
+DEFAULT: Any = object()
 
 
 class BaseSecretsBackend:
@@ -28,7 +32,14 @@ class BaseSecretsBackend:
     Attributes:
         app_name: the application that the backend was bound to.
         directory: where relative paths among its kwargs start: the folder of the file that names them.
+        remote: whether a lookup costs a call to another machine, so that its answers are worth keeping.
+        connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
+        switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
     """
+
+    remote: bool = True
+    connection_map: Mapping[str, Any] | None = None
+    switches: Mapping[str, str] = {}
 
     app_name: str = "airflow"
     directory: str = ""
@@ -53,6 +64,8 @@ class BaseSecretsBackend:
         Raises:
             InvalidConnection: the text is neither a URI nor a JSON object of a connection.
         """
+        if self.connection_map is not None:
+            value = mapped(value, self.connection_map)
         connection_class = self._get_connection_class()  # inside Airflow it is Airflow's, which has from_json alone
         text = value.strip()
         made: Connection = (
@@ -96,3 +109,123 @@ class BaseSecretsBackend:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"  # never the attributes: a kwarg may be a credential
+
+
+class StoreBackend(BaseSecretsBackend):
+    """A backend over a store of named texts: a secret's name is a prefix, a separator and the id.
+
+    A subclass says how one name is read (`read`), and where the store can, how many are (`read_many`).
+
+    Args:
+        connections_prefix, variables_prefix, config_prefix: where the secrets of a kind are; None: this store is never
+            asked for that kind; empty: the bare id. By default the application's name and the kind's.
+        sep: between prefix and id.
+        connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern: regular expressions, matched from
+            the start in any case of letters; an id that does not match is never asked for.
+    """
+
+    switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
+
+    #: What follows the application's name in a default prefix.
+    folders: Mapping[str, str] = {"connection": "/connections", "variable": "/variables", "config": "/config"}
+
+    def __init__(
+        self,
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        sep: str = "/",
+        connections_lookup_pattern: str | None = None,
+        variables_lookup_pattern: str | None = None,
+        config_lookup_pattern: str | None = None,
+    ) -> None:
+        self.sep = sep
+        self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
+        self._patterns = {
+            "connection": _compiled(connections_lookup_pattern),
+            "variable": _compiled(variables_lookup_pattern),
+            "config": _compiled(config_lookup_pattern),
+        }
+
+    def prefix(self, kind: str) -> str | None:
+        """Where the secrets of a kind are; None: nowhere."""
+        prefix = self._prefixes[kind]
+        return f"{self.app_name}{self.folders[kind]}" if prefix is DEFAULT else prefix
+
+    def name_of(self, kind: str, secret_id: str) -> str | None:
+        """A secret's name in the store; None if the store is not to be asked for it."""
+        prefix, pattern = self.prefix(kind), self._patterns[kind]
+        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
+            return None
+        return self.build_path(prefix.removesuffix(self.sep), secret_id, self.sep) if prefix else secret_id
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        """The text under a name of the store, or None.
+
+        Raises:
+            AccessDenied, BackendUnavailable, InvalidSecret: exactly what the store says.
+        """
+        raise NotImplementedError
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        """Several texts at once; absent names are left out, failed ones map to their error."""
+        raise NotImplementedError
+
+    def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
+        name = self.name_of(kind, secret_id)
+        return None if name is None else self.read(name, version)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        return self._get("connection", conn_id)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._get("variable", key)
+
+    def get_config(self, key: str) -> str | None:
+        return self._get("config", key)
+
+    def get_config_version(self, key: str, version: str) -> str | None:
+        """One version of a config secret, by the store's own name for it."""
+        return self._get("config", key, version)
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        ids = {name: secret_id for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
+        return {ids[name]: value for name, value in self.read_many(list(ids)).items()}
+
+
+def mapped(text: str, connection_map: Mapping[str, Any]) -> str:
+    """A company's JSON as a connection's: `{"login": "username", "host": "endpoint.address", "conn_type": {"const": "x"}}`.
+
+    Raises:
+        InvalidConnection: the text is no JSON object. It is not in the message.
+    """
+    import json
+
+    from framework.errors import InvalidConnection
+
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise InvalidConnection(
+            "connection_map wants a JSON object", hint="Store one, or remove [secrets] connection_map."
+        )
+    fields = {field: _follow(said, source) for field, source in connection_map.items()}
+    return json.dumps({field: value for field, value in fields.items() if value is not None})
+
+
+def _follow(said: Any, source: Any) -> Any:
+    if isinstance(source, dict):
+        return source.get("const")
+    for step in str(source).split("."):
+        said = said.get(step) if isinstance(said, dict) else None
+    return said
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    import re
+
+    return re.compile(pattern, re.IGNORECASE)

@@ -24,6 +24,8 @@ class EnvironmentVariablesBackend(BaseSecretsBackend):
             could each get the other's value, so both fail once it is set.
     """
 
+    remote = False
+
     def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
         self._names, self._environment, self._references = names, environment, references
 

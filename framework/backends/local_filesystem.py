@@ -84,6 +84,8 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         TypeError: a path is none.
     """
 
+    remote = False
+
     def __init__(
         self,
         variables_file_path: str | None = None,

@@ -20,6 +20,8 @@ class MetastoreBackend(BaseSecretsBackend):
         store: the opened metastore.
     """
 
+    remote = False
+
     def __init__(self, store: Store) -> None:
         self.store = store
 

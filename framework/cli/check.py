@@ -14,6 +14,8 @@ import sys
 
 from framework.cli.output import add_output, short, show
 from framework.errors import FrameworkError
+from framework.masking import redact_text
+from framework.names import POINTER_FORMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ def run(app: App, args: Namespace) -> int:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what would be warned about is listed below, with its place
-        problems = list(problems_of(app, offline=args.offline))
+        found = list(problems_of(app, offline=args.offline))
+    # Redacted now: an option that was looked at later may have told what is a secret.
+    problems = [(level, redact_text(where), redact_text(what)) for level, where, what in found]
     if args.output == "table":
         for level, where, what in problems:
             print(f"{level}: {short(where)}: {what}")
@@ -73,7 +77,7 @@ def _links(app: App) -> Iterator[Problem]:
             if link.custom:
                 _ = link.backend
     except FrameworkError as fault:
-        yield "error", fault.where or "[secrets]", f"{fault.what}. {fault.hint}".rstrip(". ") + "."
+        yield _told(fault, "[secrets]")
 
 
 def _metas(app: App) -> Iterator[Problem]:
@@ -87,7 +91,10 @@ def _metas(app: App) -> Iterator[Problem]:
 
 def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterator[Problem]:
     option = app.schema.option(section, key)
-    if option is None and app.schema.declared and not _is_backend_kwarg(section, key):
+    base, _, form = key.rpartition("_")
+    is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
+    is_known = option is not None or is_told_as_ignored or _is_backend_kwarg(section, key)
+    if app.schema.declared and not is_known:
         near = app.engine.nearest(section, key)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
         yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"
@@ -125,9 +132,13 @@ def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
         answer = app.engine.resolve(mention)
         app.conf.typed(answer)
     except FrameworkError as fault:
-        yield "error", fault.where or mention.origin, f"{fault.what}. {fault.hint}".rstrip(". ") + "."
+        yield _told(fault, mention.origin)
         return
     yield from _answered_below(app, answer)
+
+
+def _told(fault: FrameworkError, place: str) -> Problem:
+    return "error", fault.where or place, f"{fault.what}. {fault.hint}".rstrip(". ") + "."
 
 
 def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:

@@ -14,9 +14,10 @@ import sys
 
 from framework.cli.output import as_json, as_yaml, short, show
 from framework.cli.rows import Row, rows
+from framework.convert import expand, to_text
 from framework.errors import FrameworkError
-from framework.explanation import HIDDEN
-from framework.masking import redact_text
+from framework.explanation import HIDDEN, shown
+from framework.masking import should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +38,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--section", metavar="NAME", help="this section alone")
     parser.add_argument("--changed", action="store_true", help="leave out what is just the default")
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
+    parser.add_argument("--plan", action="store_true", help="print the calls that a dump would make, and make none")
     parser.add_argument("--show-secrets", action="store_true", help="print sensitive values in clear")
     parser.add_argument("--connections", action="store_true", help="list the connections too, with their links")
     parser.add_argument("--variables", action="store_true", help="list the variables too, with their links")
 
 
 def run(app: App, args: Namespace) -> int:
+    if args.plan:
+        from framework.prefetch import Plan
+
+        show(Plan(app).calls(), ("by", "call", "for"), "table")
+        return 0
     found = list(
         rows(
             app,
@@ -60,12 +67,21 @@ def run(app: App, args: Namespace) -> int:
     failed = [row for row in found if row.error is not None]
     for row in failed:
         print(f"error: {short(str(row.error))}", file=sys.stderr)
-    return 1 if failed or any("error" in entry for entries in listed.values() for entry in entries) else 0
+    unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]
+    for entry in unlisted:
+        print(f"error: {short(entry['error'])}", file=sys.stderr)
+    return 1 if failed or unlisted else 0
 
 
 def _listed(app: App, kind: str, show_secrets: bool) -> Any:
     """The names of one kind with the link that has each, values masked."""
-    for name in app.list_names(kind):
+    names: set[str] = set()
+    for link in app.chain.links:
+        try:
+            names.update(link.list_names(kind))
+        except FrameworkError as fault:
+            yield {"name": f"({link.name})", "error": str(fault)}
+    for name in sorted(names):
         entry: dict[str, Any] = {"name": name}
         try:
             value, entry["link"] = app.chain.connection(name) if kind == "connection" else app.chain.variable(name)
@@ -79,22 +95,21 @@ def _listed(app: App, kind: str, show_secrets: bool) -> Any:
 def _value(kind: str, name: str, value: Any, show_secrets: bool) -> str:
     if kind == "connection":
         return value.get_uri() if show_secrets else repr(value)
-    from framework.masking import should_hide_value_for_name
-
-    if should_hide_value_for_name(name) and not show_secrets:
-        return HIDDEN
-    return redact_text(str(value)) if not show_secrets else str(value)
+    if show_secrets:
+        return to_text(value)
+    return HIDDEN if should_hide_value_for_name(name) else to_text(shown(value))
 
 
 def _cfg(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
     print(f"# the effective configuration of {app.name}; what is hidden or fails is a comment")
-    section = None
+    section, can_be_named = None, True
     for row in found:
         if row.section != section:
             section = row.section
-            print(f"\n[{section}]")
+            can_be_named = _is_section(section)
+            print(f"\n{'' if can_be_named else '# '}[{_comment(section)}]")
         print(f"# {_comment(f'{row.source}: {row.origin}' if row.mention.layer != 'default' else 'default')}")
-        print(_cfg_option(row))
+        print(_cfg_option(app, row) if can_be_named else f"# {_comment(f'{row.key} = {row.text}')}")
     for kind, entries in listed.items():
         print(f"\n# {kind}")
         for entry in entries:
@@ -107,16 +122,32 @@ def _entry_text(entry: dict[str, Any]) -> str:
     return f"{entry['name']} = {entry['value']}  ({entry['link']})"
 
 
-def _cfg_option(row: Row) -> str:
+def _cfg_option(app: App, row: Row) -> str:
     if row.error is not None:
-        return f"# {row.key} fails: {_comment(str(row.error))}"
+        return f"# {_comment(f'{row.key} fails: {row.error}')}"
     text = row.written or ""
     if row.redacted or row.answer is None:
-        return f"# {row.key} = {text}"
+        return f"# {_comment(f'{row.key} = {text}')}"
     line = f"{row.key} = " + text.replace("%", "%%").replace("\n", "\n    ")
-    if _reads_back(row.key, line, text):
+    if _reads_back(row.key, line, text) and _stays(app, text):
         return line.rstrip(" ") if not text else line
-    return f"# {row.key} = {_comment(repr(text))} (a cfg file cannot hold this text)"
+    return f"# {_comment(f'{row.key} = {text!r}')} (a cfg file cannot hold this text)"
+
+
+def _stays(app: App, text: str) -> bool:
+    """Whether nothing in the text would be expanded, were it written in a cfg file or a variable."""
+    return bool(expand(text, app.environment.get) == text)
+
+
+def _is_section(name: str) -> bool:
+    if name.isprintable() and name.strip() == name and "]" not in name and name != "DEFAULT":
+        return True
+    from framework.layers.cfg import parse
+
+    try:
+        return list(parse(f"[{name}]\n", "")[0]) == [name]
+    except FrameworkError:
+        return False
 
 
 def _reads_back(key: str, line: str, text: str) -> bool:
@@ -126,10 +157,10 @@ def _reads_back(key: str, line: str, text: str) -> bool:
     from framework.layers.cfg import interpolate, parse
 
     try:
-        read = parse(f"[s]\n{line}\n", "")["s"]
+        read = parse(f"[s]\n{line}\n", "")[0]["s"]
     except FrameworkError:
         return False
-    return list(read) == [key] and interpolate(read[key][0], lambda name: None, "") == text
+    return list(read) == [key] and interpolate(read[key], lambda name: None, "") == text
 
 
 def _comment(text: str) -> str:
@@ -179,7 +210,7 @@ def _toml(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], s
             print(f"\n[{_toml_key(section)}]")
         print(f"# {_comment(f'{row.source}: {row.origin}')}")
         if row.error is not None:
-            print(f"# {row.key} fails: {_comment(str(row.error))}")
+            print(f"# {_comment(f'{row.key} fails: {row.error}')}")
         else:
             mark = "# " if row.redacted or row.answer is None else ""
             print(f"{mark}{_toml_key(row.key)} = {_toml_value(row.value)}")
@@ -212,12 +243,15 @@ def _toml_value(value: Any) -> str:
 def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
     for row in found:
         name = app.names.option(row.section, row.key)
+        text = row.written or ""
         if row.error is not None:
-            print(f"# {name} fails: {_comment(str(row.error))}")
+            print(f"# {_comment(f'{name} fails: {row.error}')}")
         elif row.redacted or row.answer is None:
-            print(f"# {name}={row.text}")
+            print(f"# {_comment(f'{name}={text}')}")
+        elif "\r" in text or not (name.replace("_", "").isalnum() and _stays(app, text)):
+            print(f"# {_comment(f'{name}={text!r}')} (a variable cannot hold this)")
         else:
-            print(f"{name}={_env_value(row.written or '')}")
+            print(f"{name}={_env_value(text)}")
     for kind, entries in listed.items():
         for entry in entries:
             print(f"# {kind[:-1]} {_comment(_entry_text(entry))}")

@@ -80,7 +80,7 @@ def _rows(explanation: Explanation) -> list[dict[str, object]]:
 
 def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
     said = app.chain.explain(kind, name)
-    show([{"link": link, "says": text} for link, text in said], ("link", "says"), output)
+    show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output)
     found = [text for _, text in said if text == "found"]
     first = next((text for _, text in said if text not in ("absent", "does not serve this kind")), "absent")
     if found and first == "found":

@@ -19,7 +19,7 @@ OUTPUTS = ("table", "json", "yaml", "plain")
 
 
 def add_output(parser: ArgumentParser) -> None:
-    parser.add_argument("--output", choices=OUTPUTS, default="table", help="how to print (default: table)")
+    parser.add_argument("-o", "--output", choices=OUTPUTS, default="table", help="how to print (default: table)")
 
 
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) -> None:
@@ -59,13 +59,24 @@ def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
 def as_json(value: Any) -> str:
     import json
 
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return text if text.isascii() or _is_unicode(text) else json.dumps(value, indent=2, default=str)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a variable that are no UTF-8
+        return False
+    return True
 
 
 def as_yaml(value: Any) -> str:
     import yaml
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    if any(end in text for end in "\x85\u2028\u2029"):  # PyYAML writes them as they are, and reads line ends
+        text = yaml.safe_dump(value, sort_keys=False, default_flow_style=False)
     return text
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from framework.answer import Answer
 from framework.cli.output import short
+from framework.cli.progress import Progress
 from framework.convert import to_text
 from framework.engine import text_of
 from framework.errors import FrameworkError
-from framework.explanation import HIDDEN
-from framework.masking import redact_text
+from framework.explanation import HIDDEN, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,16 +29,31 @@ class Row:
         mention: the writing that wins.
         answer: what it means; None if it failed or was not followed.
         error: why it failed.
-        redacted: whether its value is not shown.
+        hidden: whether its value is not shown at all.
     """
 
-    __slots__ = ("section", "key", "mention", "answer", "error", "redacted", "_app")
+    __slots__ = ("section", "key", "mention", "answer", "error", "hidden", "_app", "_show_secrets")
 
     def __init__(
-        self, app: App, mention: Mention, answer: Answer | None, error: FrameworkError | None, redacted: bool
+        self, app: App, mention: Mention, answer: Answer | None, error: FrameworkError | None, *, show_secrets: bool
     ) -> None:
-        self._app, self.mention, self.answer, self.error, self.redacted = app, mention, answer, error, redacted
+        self._app, self.mention, self.answer, self.error = app, mention, answer, error
         self.section, self.key = mention.section, mention.key
+        self._show_secrets = show_secrets
+        is_secret = mention.is_pointer or app.engine.is_hidden(self.section, self.key)
+        self.hidden = answer is not None and is_secret and not show_secrets
+
+    @property
+    def _shown(self) -> Any:
+        # Not before it is asked for: another option may have made a part of it known as a secret meanwhile.
+        if self.answer is None or self._show_secrets:
+            return None if self.answer is None else self.answer.value
+        return HIDDEN if self.hidden else shown(self.answer.value)
+
+    @property
+    def redacted(self) -> bool:
+        """Whether the value is hidden, wholly or in parts."""
+        return self.answer is not None and self._shown != self.answer.value
 
     @property
     def text(self) -> str | None:
@@ -47,28 +62,28 @@ class Row:
             return None
         if self.answer is None:
             return NOT_FOLLOWED
-        return HIDDEN if self.redacted else mask_urls(text_of(self.answer), self.answer.sensitive)
+        return to_text(self._shown)
 
     @property
     def written(self) -> str | None:
         """The text as a cfg file or a variable holds it: a list of plain texts with commas, as `getlist` reads it."""
-        value = None if self.answer is None or self.redacted else self.answer.value
-        if isinstance(value, list) and all(_is_plain(item) for item in value):
-            return mask_urls(", ".join(map(to_text, value)), self.answer is not None and self.answer.sensitive)
-        return self.text
+        value = self._shown
+        return ", ".join(map(to_text, value)) if isinstance(value, list) and all(map(_is_plain, value)) else self.text
 
     @property
     def value(self) -> Any:
         """The value with its declared type where JSON has that type, else its text."""
-        if self.answer is None or self.redacted:
+        if self.answer is None or self.error is not None or self.hidden:
             return self.text
         option = self._app.schema.option(self.section, self.key)
         if option is not None and option.type in ("integer", "float", "boolean", "list", "array", "json", "object"):
             try:
-                return self._app.conf.typed(self.answer)
+                value = self._app.conf.typed(self.answer)
             except FrameworkError:
                 return self.text
-        return self.answer.value if isinstance(self.answer.value, (bool, int, float, list, dict)) else self.text
+            return value if self._show_secrets else shown(value)
+        value = self._shown
+        return value if isinstance(value, (bool, int, float, list, dict)) else self.text
 
     @property
     def source(self) -> str:
@@ -95,28 +110,34 @@ def rows(
     show_secrets: bool = False,
 ) -> Iterator[Row]:
     """Every option with a value, resolved; one that fails does not stop the rest."""
-    for name, key in app.engine.entries():
-        if section is not None and name != section.lower():
-            continue
-        mention = next(app.engine.mentions(name, key), None)
-        if mention is None or (changed and mention.layer == "default"):
-            continue
-        answer, error = None, None
-        if not (offline and mention.is_pointer):
+    found = {
+        (name, key): mention
+        for name, key in app.engine.entries()
+        if (section is None or name == section.lower())
+        and (mention := next(app.engine.mentions(name, key), None)) is not None
+        and not (changed and mention.layer == "default")
+    }
+    failures = {} if offline else _resolve_at_once(app, [name for name, mention in found.items() if mention.is_pointer])
+    for name, mention in found.items():
+        answer, error = None, failures.get(name)
+        if error is None and not (offline and mention.is_pointer):
             try:
-                answer = app.engine.answer(name, key)
+                answer = app.engine.answer(*name)
+                if answer is not None:
+                    text_of(answer)  # a table may hold what has no text
             except FrameworkError as fault:
-                error = fault
-        hidden = mention.is_pointer or app.engine.is_hidden(name, key)
-        yield Row(app, mention, answer, error, hidden and not show_secrets and answer is not None)
+                answer, error = None, fault
+        yield Row(app, mention, answer, error, show_secrets=show_secrets)
+
+
+def _resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
+    if len(names) < 2:
+        return {}
+    with Progress("resolving", 0) as progress:
+        return app.prefetch(names, progress.advance)
 
 
 def _is_plain(item: Any) -> bool:
     return isinstance(item, (bool, int, float)) or (
         isinstance(item, str) and item != "" and "," not in item and item.strip() == item
     )
-
-
-def mask_urls(text: str, shown_on_purpose: bool) -> str:
-    """Free text is searched for secrets, unless the person asked for this very one in clear."""
-    return text if shown_on_purpose else redact_text(text)

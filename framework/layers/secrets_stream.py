@@ -11,12 +11,15 @@ from framework.layers.secrets_file import Entry, shown_name, yaml_fault, yaml_na
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator
     from json import JSONDecodeError
     from typing import IO, Any
 
 #: Bytes read at a time.
 _CHUNK = 65536
+#: Names that are sorted together.
+_RUN = 8192
 #: A JSON text that is cut fails at most so far before the cut, unless the cut is inside a string.
 _CUT = 16
 
@@ -49,29 +52,38 @@ def read_entries(file: IO[bytes], path: str, file_format: str) -> Iterator[Entry
 
 
 class Twice:
-    """Tells which names were written before, keeping a few bytes of each name."""
+    """Tells which names were written before, keeping twelve bytes of each name."""
 
-    __slots__ = ("_hashes", "_lines")
+    __slots__ = ("_last", "_runs")
 
     def __init__(self) -> None:
-        from array import array
-
-        self._hashes, self._lines = array("q"), array("Q")
+        self._last: list[tuple[int, int]] = []
+        self._runs: list[tuple[array[int], array[int]]] = []  # hashes in their order, and their lines
 
     def add(self, name: str, line: int) -> None:
-        self._hashes.append(hash(name))
-        self._lines.append(line)
+        self._last.append((hash(name), line))
+        if len(self._last) == _RUN:
+            self._pack()
+
+    def _pack(self) -> None:
+        from array import array
+
+        self._last.sort()
+        self._runs.append((array("q", [key for key, _ in self._last]), array("I", [line for _, line in self._last])))
+        self._last.clear()
 
     def faults(self) -> list[tuple[int, str]]:
         """For each name that was written before: its line, and where it was written first."""
-        hashes, lines = self._hashes, self._lines
-        order = sorted(range(len(hashes)), key=hashes.__getitem__)  # a stable sort: the first one stays first
-        found, first = [], 0
-        for this in range(1, len(order)):
-            if hashes[order[this]] != hashes[order[first]]:
-                first = this
+        from heapq import merge
+
+        self._pack()
+        found: list[tuple[int, str]] = []
+        first = (-1, 0)  # no hash is -1
+        for key, line in merge(*(zip(keys, lines, strict=True) for keys, lines in self._runs)):
+            if key == first[0]:
+                found.append((line, f"the same name as on line {first[1]}"))
             else:
-                found.append((lines[order[this]], f"the same name as on line {lines[order[first]]}"))
+                first = key, line
         return sorted(found)
 
 
@@ -266,7 +278,7 @@ def _yaml_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
         def check_event(self, *kinds: type) -> bool:
             return isinstance(self.peek_event(), kinds)
 
-    nodes = Nodes()
+    nodes: Any = Nodes()
     line = 1
     try:
         nodes.get_event(), nodes.get_event()  # the stream and the document begin

@@ -1,0 +1,97 @@
+"""Writes docs/reference.md from the parsers of the command line: `python docs/generate_reference.py`.
+
+`tests/test_reference.py` fails when the page is not what this writes.
+"""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, Action, ArgumentParser
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from framework.cli.main import COMMANDS, _command_parser, _parser
+
+PAGE = Path(__file__).with_name("reference.md")
+
+_HEAD = """\
+# Reference of the command line
+
+Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told in
+[commands](commands.md). `framework …` is the same as `python -m framework …`.
+
+{contents}
+
+## framework
+
+```text
+{text}```
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = list(commands())
+    contents = "\n".join(f"- {link(name)}" for name, _ in parts)
+    text = _parser().format_help()
+    return _HEAD.format(contents=contents, text=text) + "".join(section(name, parser) for name, parser in parts)
+
+
+def commands() -> Iterator[tuple[str, ArgumentParser]]:
+    """Every command, and every command of a command, such as `config list`."""
+    for command, (module, _) in COMMANDS.items():
+        parser = _command_parser(import_module(f"framework.cli.{module}"), command)
+        yield command, parser
+        for action in parser._actions:
+            if isinstance(action.choices, dict):
+                for name, inner in action.choices.items():
+                    yield f"{command} {name}", inner
+
+
+def section(name: str, parser: ArgumentParser) -> str:
+    shown = [action for action in parser._actions if action.help != SUPPRESS]
+    arguments = [action for action in shown if "--help" not in action.option_strings]
+    below = [inner for action in arguments if isinstance(action.choices, dict) for inner in action.choices]
+    rows = [row(action, parser) for action in arguments if not isinstance(action.choices, dict)]
+    text = f"\n## {name}\n\n{about(parser)}"
+    if rows:
+        text += "\n| argument | | default |\n|---|---|---|\n" + "".join(rows)
+    if below:
+        text += "\n" + "".join(f"- {link(f'{name} {inner}')}\n" for inner in below)
+    return text
+
+
+def link(name: str) -> str:
+    return f"[{name}](#{name.replace(' ', '-')})"
+
+
+def about(parser: ArgumentParser) -> str:
+    """What a command says of itself, its examples as a block."""
+    described, _, examples = (parser.description or "").strip().partition("for example:\n")
+    text = f"{described.strip()}\n" if described.strip() else ""
+    if examples:
+        lines = [line.removeprefix("  ") for line in examples.rstrip().split("\n")]
+        text += ("\n" if text else "") + "```text\n" + "".join(f"{line}\n" for line in lines) + "```\n"
+    return text
+
+
+def row(action: Action, parser: ArgumentParser) -> str:
+    name = action.metavar if isinstance(action.metavar, str) else None
+    if action.option_strings:
+        takes = "" if action.nargs == 0 else f" {name or ('…' if action.choices else action.dest.upper())}"
+        said = ", ".join(f"`{option}{takes if option.startswith('--') else ''}`" for option in action.option_strings)
+    else:
+        said = f"`{name or action.dest}`" + (" (optional)" if action.nargs == "?" else "")
+    notes = cell(parser._get_formatter()._expand_help(action)) if action.help else ""
+    if action.choices:
+        notes += ("; " if notes else "") + "one of " + ", ".join(f"`{choice}`" for choice in action.choices)
+    has_default = action.default not in (None, False, SUPPRESS, "") and action.nargs != 0
+    return f"| {said} | {notes} | {f'`{action.default}`' if has_default else ''} |\n"
+
+
+def cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,31 @@
+"""Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
+
+for example:
+  python -m framework stats
+"""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import add_output, short, show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from framework.app import App
+
+_COLUMNS = ("link", "calls", "hits", "absent", "failures", "stale", "kept", "logins", "most missed")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_output(parser)
+
+
+def run(app: App, args: Namespace) -> int:
+    failures = app.prefetch()
+    show(app.stats(), _COLUMNS, args.output)
+    for fault in failures.values():
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+    return 1 if failures else 0

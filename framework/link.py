@@ -1,0 +1,263 @@
+"""One backend at its place in the chain: how it is built, asked, and its failures told apart."""
+
+from __future__ import annotations
+
+from _thread import RLock
+from contextvars import ContextVar
+
+from framework.backends.base import KINDS, BaseSecretsBackend
+from framework.cache import Cache
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Reference = tuple[str, str | None]  # a config secret's name and version
+
+#: chain id -> the stratum of the link that is at work right now in this context.
+at_work: ContextVar[dict[int, int]] = ContextVar("framework_links_at_work")
+
+
+class Link:
+    """One backend at its place in the chain, built when it is first asked.
+
+    Attributes:
+        name: what messages and `config_links` call it.
+        stratum: what it leans on: the strata below this number.
+        custom: whether it is one of the application's own backends.
+        chain: the id of the chain that it is a link of.
+        cache: what a remote backend said, and how often it was asked.
+    """
+
+    __slots__ = ("name", "stratum", "custom", "chain", "cache", "_make", "_backend", "_lock")
+
+    def __init__(
+        self, name: str, stratum: int, make: Callable[[], Any], *, custom: bool = False, cache: Cache | None = None
+    ) -> None:
+        self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
+        self.cache = Cache() if cache is None else cache
+        self._make: Callable[[], Any] = make
+        self._backend: Any = None
+        self._lock = RLock()
+
+    @property
+    def backend(self) -> Any:
+        """The backend, built on first use.
+
+        Raises:
+            BackendError: it cannot be built; the next use tries again.
+        """
+        if self._backend is None:
+            with self._lock, AtWork(self.chain, self.stratum):
+                if self._backend is None:
+                    self._backend = self._make()
+        return self._backend
+
+    def serves(self, kind: str) -> bool:
+        """Whether the backend has a method of its own for this kind."""
+        backend_class = type(self.backend)
+        methods = (_METHODS[kind], "get_conn_value") if kind == "connection" else (_METHODS[kind],)
+        return any(
+            getattr(backend_class, method, None) not in (None, getattr(BaseSecretsBackend, method))
+            for method in methods
+        )
+
+    def ask(self, kind: str, key: str, version: str | None = None) -> Any:
+        """The backend's value, or None: absent, or a kind that it does not serve. Remote ones are asked once a while.
+
+        Raises:
+            SecretsError: denied, unavailable or invalid, with the link's name and the key.
+        """
+
+        def look_up() -> Any:
+            method = getattr(self.backend, _METHODS[kind], None)
+            if method is None:
+                return None
+            value = method(key) if version is None else self.backend.get_config_version(key, version)
+            return value if value is None or kind != "connection" else _connection(value, key)
+
+        where = f"{self.name}: {kind} {key!r}"
+        if self._backend is None:
+            self._guarded(where, kind, lambda: self.backend)
+
+        def guarded() -> Any:
+            return self._guarded(where, kind, look_up)
+
+        return self.cache.get((kind, key, version), guarded) if self.is_remote else guarded()
+
+    def ask_many(self, wanted: list[Reference], run: Callable[[Sequence[Callable[[], Any]]], list[Any]]) -> list[Any]:
+        """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
+
+        Args:
+            wanted: names and versions.
+            run: runs tasks at once and returns what each returned or raised.
+        """
+        said: dict[Reference, Any] = {}
+        plain = [wish for wish in wanted if wish[1] is None and not self._is_kept(wish)]
+        if len(plain) > 1 and self.is_remote and type(self.backend).get_many is not BaseSecretsBackend.get_many:
+            [answers] = run([lambda: self._many([name for name, _ in plain])])
+            if answers is None:
+                pass  # the store has no such call
+            elif isinstance(answers, Exception):
+                said = dict.fromkeys(plain, answers)
+            else:
+                said = {wish: answers.get(wish[0]) for wish in plain}
+                for (name, version), value in said.items():
+                    if not isinstance(value, Exception):
+                        self.cache.put(("config", name, version), value)
+        rest = [wish for wish in wanted if wish not in said]
+        tasks = [lambda wish=wish: self.ask("config", *wish) for wish in rest]
+        said.update(zip(rest, run(tasks) if self.is_remote else [_outcome(task) for task in tasks], strict=True))
+        return [said[wish] for wish in wanted]
+
+    def _is_kept(self, wish: Reference) -> bool:
+        return self.cache.peek(("config", *wish))[0]
+
+    def _many(self, names: list[str]) -> dict[str, Any] | None:
+        """The backend's batch, each failure with its name and place; None if it has none."""
+        found = self._guarded(
+            f"{self.name}: {len(names)} configs", "config", lambda: self.backend.get_many("config", names)
+        )
+        if found is None:
+            return None
+        self.cache.counts["calls"] += 1
+        answers = dict(found)
+        for name, value in answers.items():
+            if isinstance(value, SecretsError):
+                answers[name] = self._located(name, value)
+        return answers
+
+    def _located(self, name: str, fault: SecretsError) -> Any:
+        """The failure of one name among many, as if it had been asked for alone."""
+
+        def failed() -> Any:
+            raise fault
+
+        return _outcome(lambda: self._guarded(f"{self.name}: config {name!r}", "config", failed))
+
+    def stats(self) -> dict[str, Any]:
+        """What this link was asked so far, for people who wonder why a start is slow."""
+        missed = sorted(self.cache.missed.items(), key=lambda item: -item[1])[:5]
+        return {
+            "link": self.name,
+            **self.cache.counts,
+            "kept": len(self.cache),
+            "logins": getattr(self._backend, "logins", None),
+            "most missed": ", ".join(f"{name} ({times})" for name, times in missed),
+        }
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether asking costs a call to another machine."""
+        return self.custom and bool(getattr(self.backend, "remote", True))
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""
+        return self.names_if_listed(kind) or []
+
+    def names_if_listed(self, kind: str) -> list[str] | None:
+        """The names of one kind, None if the backend does not list them.
+
+        Raises:
+            SecretsError: denied, unavailable or invalid, with the link's name.
+        """
+
+        def look_up() -> list[str] | None:
+            method = getattr(self.backend, "list_names", None)
+            return None if method is None else list(method(kind))
+
+        names: list[str] | None = self._guarded(f"{self.name}: names of every {kind}", kind, look_up)
+        return names
+
+    def _guarded(self, where: str, kind: str, look_up: Callable[[], Any]) -> Any:
+        """What the backend says, every failure of it as a SecretsError; None where it does not serve the kind."""
+        failure: SecretsError
+        try:
+            with AtWork(self.chain, self.stratum):
+                return look_up()
+        except NotImplementedError:
+            return None
+        except SecretsError as fault:
+            failure = fault
+            if not fault.where.startswith(where):  # a backend may raise one error object again and again
+                what = where.removeprefix(f"{self.name}: ")
+                at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
+                failure.where = f"{where}{at}" if fault.where else where
+            if isinstance(fault, AccessDenied) and not fault.hint:
+                failure.hint = self._how_to_stop_asking(kind)
+        except FrameworkError:
+            raise
+        except Exception as fault:
+            what, hint = _foreign(fault)
+            failure = BackendUnavailable(what, where=where, hint=hint)
+        # Raised out here, without its causes: foreign texts may hold a secret.
+        raise failure from None
+
+    def _how_to_stop_asking(self, kind: str) -> str:
+        switch = getattr(self._backend, "switches", {}).get(kind)
+        return f'To stop asking it, set "{switch}": null in its backend_kwargs.' if switch else ""
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name}>"
+
+
+_METHODS = {kind: f"get_{kind}" for kind in KINDS}
+
+
+class AtWork:
+    """Sets the ceiling of one chain for this context."""
+
+    __slots__ = ("_chain", "_stratum", "_token")
+
+    def __init__(self, chain: int, stratum: int) -> None:
+        self._chain, self._stratum = chain, stratum
+
+    def __enter__(self) -> None:
+        before = at_work.get({})
+        stratum = min(self._stratum, before.get(self._chain, self._stratum))
+        self._token = at_work.set({**before, self._chain: stratum})
+
+    def __exit__(self, *_: object) -> None:
+        at_work.reset(self._token)
+
+
+def is_restricted() -> bool:
+    """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
+    return bool(at_work.get({}))
+
+
+def _outcome(task: Callable[[], Any]) -> Any:
+    """What a task returned, or the exception that it raised."""
+    try:
+        return task()
+    except Exception as fault:
+        return fault
+
+
+def _connection(value: Any, conn_id: str) -> Any:
+    """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
+    from framework.connection import FIELDS, Connection
+
+    if isinstance(value, Connection):
+        return value
+    try:
+        fields = {name: getattr(value, name) for name in FIELDS}
+    except AttributeError:
+        fields = None
+    if fields is None:
+        raise InvalidSecret(f"get_connection returned a {type(value).__name__}", hint="Return a Connection or None.")
+    return Connection(**{**fields, "conn_id": conn_id})
+
+
+def _foreign(fault: Exception) -> tuple[str, str]:
+    """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return (
+        f"the backend raised {type(fault).__name__}{place}",
+        "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable.",
+    )

@@ -1,0 +1,105 @@
+"""Resolves every pointer of an application at once: what will be asked, and the asking."""
+
+from __future__ import annotations
+
+from framework.errors import BackendUnavailable, FrameworkError
+from framework.parallel import Runner
+from framework.pointers import parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from framework.answer import Mention
+    from framework.app import App
+    from framework.link import Reference
+
+    Name = tuple[str, str]  # section and key
+
+
+class Plan:
+    """The pointers that win, and the config secrets behind them, each once.
+
+    Attributes:
+        pointers: option -> its winning pointer.
+        references: the secrets that the whole chain may be asked for, in the order of the options.
+    """
+
+    def __init__(self, app: App, names: Iterable[Name] | None = None) -> None:
+        self._app = app
+        self.pointers: dict[Name, Mention] = {}
+        self.references: list[Reference] = []
+        for name in app.engine.entries() if names is None else names:
+            mention = next(app.engine.mentions(*name), None)
+            if mention is not None and mention.is_pointer:
+                self.pointers[name] = mention
+                reference = self._reference(mention)
+                if reference is not None and reference not in self.references:
+                    self.references.append(reference)
+
+    def _reference(self, mention: Mention) -> Reference | None:
+        """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
+        if mention.form != "secret" or self._app.reach(mention.section, mention.key) is not None:
+            return None
+        section, key = mention.name
+        try:
+            text = mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin)
+            reference = parse_reference(text)
+        except (ValueError, FrameworkError):
+            return None  # told when it is followed
+        return reference.name, reference.version
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What would be run, read and asked, without doing it."""
+        rows: list[dict[str, Any]] = []
+        for form, what in (("cmd", "run a command"), ("file", "read a file")):
+            options = [f"[{s}] {k}" for (s, k), mention in self.pointers.items() if mention.form == form]
+            rows += [{"by": "this process", "call": what, "for": option} for option in options]
+        names = [name for name, _ in self.references]
+        for place, link in enumerate(self._app.chain.visible("config") if names else ()):
+            batch = getattr(link.backend, "batch_size", None) if link.is_remote else None
+            count = len(names) if not batch else -(-len(names) // batch)
+            which = f"{len(names)} secrets" if place == 0 else f"what is still missing of {len(names)} secrets"
+            call = f"at most {count} calls" if link.is_remote else "look up"
+            rows.append({"by": link.name, "call": call, "for": which})
+        return rows
+
+
+def prefetch(
+    app: App, names: Iterable[Name] | None = None, progress: Callable[[int], None] | None = None
+) -> dict[Name, FrameworkError]:
+    """Resolve every pointer that wins, batched and in parallel; see `App.prefetch`."""
+    plan = Plan(app, names)
+    if not plan.pointers:
+        return {}
+    seconds, workers = app.conf.value("secrets", "resolve_timeout_seconds"), app.conf.value("secrets", "max_workers")
+    runner = Runner(workers, seconds, lambda: _late(seconds), progress or (lambda number: None))
+    try:
+        if len(plan.references) > 1:
+            app.chain.hold(plan.references, runner.run)
+        tasks: list[Callable[[], Any]] = [lambda name=name: app.engine.answer(*name) for name in plan.pointers]  # type: ignore[misc]
+        outcomes = runner.run(tasks) if len(tasks) > 1 else [_outcome(task) for task in tasks]
+    finally:
+        if len(plan.references) > 1:
+            app.chain.let_go()
+    failures = {}
+    for name, outcome in zip(plan.pointers, outcomes, strict=True):
+        if isinstance(outcome, FrameworkError):
+            failures[name] = outcome
+        elif isinstance(outcome, Exception):
+            raise outcome
+    return failures
+
+
+def _late(seconds: float) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"there was no answer within {seconds:g} s", hint="See [secrets] resolve_timeout_seconds."
+    )
+
+
+def _outcome(task: Callable[[], Any]) -> Any:
+    try:
+        return task()
+    except FrameworkError as fault:
+        return fault

@@ -1,0 +1,129 @@
+"""How the links of an application's chain are made from its options, and what each may lean on."""
+
+from __future__ import annotations
+
+from framework import backends
+from framework.backends.base import BaseSecretsBackend
+from framework.cache import Cache
+from framework.chain import ENVIRONMENT, METASTORE, Chain
+from framework.errors import BackendError, ConfigError
+from framework.link import Link
+from framework.pointers import parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from framework.app import App
+
+
+def build_chain(app: App) -> Chain:
+    """Custom backends -> environment -> metastore. Nothing is built before it is asked."""
+    return Chain(
+        [
+            *app.custom_links(),
+            Link("environment", ENVIRONMENT, lambda: _environment(app)),
+            Link("metastore", METASTORE, lambda: _metastore(app)),
+        ],
+        on_failure=lambda: str(app.conf.value("secrets", "on_failure")),
+        config_links=lambda: app.conf.getlist("secrets", "config_links"),
+    )
+
+
+def custom_links(app: App) -> list[Link]:
+    """The application's own backends, in order."""
+    return [
+        Link(
+            section.partition(".")[2] or app.conf.get(section, "backend").rpartition(".")[2],
+            stratum,
+            _maker(app, section),
+            custom=True,
+            cache=_cache(app),
+        )
+        for stratum, section in enumerate(backend_sections(app), 1)
+    ]
+
+
+def backend_sections(app: App) -> list[str]:
+    """The sections that describe the custom backends, in order.
+
+    Raises:
+        BackendError: `backend` and `backends` are both set, or a name is given twice.
+    """
+    names = app.conf.getlist("secrets", "backends")
+    backend = app.conf.get("secrets", "backend")
+    if names and backend:
+        raise BackendError(
+            "backend and backends are both set",
+            where=f"{app.answer('secrets', 'backend').mention.origin}: [secrets]",
+            hint="Name the one in backends as well.",
+        )
+    if len(set(names)) < len(names):
+        where = f"{app.answer('secrets', 'backends').mention.origin}: [secrets] backends"
+        raise BackendError("a name is given twice", where=where, hint="Name each once.")
+    return [f"secrets.{name.lower()}" for name in names] if names else ["secrets"] if backend else []
+
+
+def reach(app: App, section: str, key: str) -> int | None:
+    """Which strata may answer for an option that a link is built from: those below that link."""
+    if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
+        return METASTORE
+    if section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg"):
+        sections = backend_sections(app)
+        return sections.index(section) + 1 if section in sections else 1
+    return None
+
+
+def references(app: App) -> Iterator[str]:
+    """The config secrets that the configuration refers to, in any layer."""
+    for section, key in app.engine.entries():
+        for mention in app.engine.mentions(section, key):
+            if mention.form == "secret":
+                try:
+                    yield parse_reference(
+                        mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin)
+                    ).name
+                except (ValueError, ConfigError):
+                    continue  # told when it is followed
+
+
+def _cache(app: App) -> Cache:
+    """What one remote link says is kept as `[secrets]` says."""
+    if not app.conf.value("secrets", "use_cache"):
+        return Cache()
+    names = ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds")
+    return Cache(*(app.conf.value("secrets", name) for name in names))
+
+
+def _maker(app: App, section: str) -> Callable[[], Any]:
+    ours = {
+        "airflow.secrets.environment_variables.EnvironmentVariablesBackend": _environment,
+        "airflow.secrets.metastore.MetastoreBackend": _metastore,
+    }
+    made_here = ours.get(app.conf.get(section, "backend").strip())
+    return (lambda: backends.build(app, section)) if made_here is None else (lambda: made_here(app))
+
+
+def _environment(app: App) -> Any:
+    from framework.backends.env_link import EnvironmentVariablesBackend
+
+    return EnvironmentVariablesBackend(app.names, app.environment, lambda: references(app))
+
+
+def _metastore(app: App) -> Any:
+    url = app.conf.get("database", "sql_alchemy_conn")
+    if not url:
+        return BaseSecretsBackend()  # serves nothing
+    from framework.backends.metastore_link import MetastoreBackend
+    from framework.metastore import database
+    from framework.metastore.crypto import Keys
+    from framework.metastore.store import Store
+
+    option = app.schema.option("database", "sql_alchemy_conn")
+    keys = Keys(lambda: app.conf.get("core", "fernet_key", fallback=""))
+    try:
+        return MetastoreBackend(Store(database.open(url, create=option is None or option.own), keys))
+    except BackendError as fault:
+        fault.where = f"{app.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
+        raise

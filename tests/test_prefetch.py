@@ -1,0 +1,336 @@
+"""Many secrets at once: batches, parallel calls, the cache, one question at a time, and what a fork leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework import App, errors
+from framework.backends.base import StoreBackend
+from framework.cache import Cache
+from framework.link import Link
+from framework.parallel import Runner
+
+
+class Store(StoreBackend):
+    """A store in memory that counts its calls, waits a little, and may have a batch call."""
+
+    batch_size = 10
+
+    def __init__(self, values: dict[str, str], seconds: float = 0.0) -> None:
+        super().__init__(config_prefix="", variables_prefix="v", connections_prefix=None)
+        self.values, self.seconds = values, seconds
+        self.reads: list[str] = []
+        self.batches: list[list[str]] = []
+        self.failing: dict[str, errors.SecretsError] = {}
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        self.reads.append(name if version is None else f"{name}@{version}")
+        time.sleep(self.seconds)
+        if name in self.failing:
+            raise self.failing[name]
+        return self.values.get(name)
+
+
+class BatchStore(Store):
+    def read_many(self, names: list[str]) -> Mapping[str, str | errors.SecretsError]:
+        self.batches.append(names)
+        found: dict[str, str | errors.SecretsError] = {n: self.values[n] for n in names if n in self.values}
+        return {**found, **{n: fault for n, fault in self.failing.items() if n in names}}
+
+
+def app_over(tmp_path: Path, *stores: Any, cfg: str = "", count: int = 0, **options: str) -> App:
+    pointers = "".join(f"k{i}_secret = s{i}\n" for i in range(count))
+    (tmp_path / "billing.cfg").write_text(f"[s]\n{pointers}{cfg}")
+    environ = {"PATH": os.environ["PATH"], **{f"BILLING__SECRETS__{k.upper()}": v for k, v in options.items()}}
+
+    class Over(App):
+        def custom_links(self) -> list[Link]:
+            from framework.wiring import _cache
+
+            return [
+                Link(f"store{i}", i + 1, lambda store=store: store, custom=True, cache=_cache(self))
+                for i, store in enumerate(stores)
+            ]
+
+    return Over("billing", home=str(tmp_path), environ=environ)
+
+
+def values(count: int) -> dict[str, str]:
+    return {f"s{i}": f"value {i}" for i in range(count)}
+
+
+def test_one_batch_for_all_options(tmp_path: Path) -> None:
+    store = BatchStore(values(50))
+    app = app_over(tmp_path, store, count=50)
+    assert app.prefetch() == {}
+    assert [len(batch) for batch in store.batches] == [50]
+    assert app.conf.get("s", "k7") == "value 7"
+    assert store.reads == []
+
+
+def test_without_a_batch_call_reads_run_in_parallel(tmp_path: Path) -> None:
+    store = Store(values(32), seconds=0.02)
+    app = app_over(tmp_path, store, count=32)
+    assert app.prefetch() == {}
+    assert sorted(store.reads) == sorted(values(32))
+    assert {app.conf.get("s", f"k{i}") for i in range(32)} == set(values(32).values())
+    assert len(store.reads) == 32
+
+
+def test_the_next_link_is_asked_for_what_is_missing_alone(tmp_path: Path) -> None:
+    first, second = BatchStore({"s0": "first"}), BatchStore({"s0": "second", "s1": "second", "s2": "second"})
+    app = app_over(tmp_path, first, second, count=3)
+    assert app.prefetch() == {}
+    assert [app.conf.get("s", f"k{i}") for i in range(3)] == ["first", "second", "second"]
+    assert second.batches == [["s1", "s2"]]
+    assert app.answer("s", "k0").link == "store0"
+
+
+def test_each_failure_is_told_by_option_and_nobody_else_answers(tmp_path: Path) -> None:
+    first, second = BatchStore(values(3)), BatchStore(values(4))
+    first.failing["s1"] = errors.AccessDenied("not for you")
+    app = app_over(tmp_path, first, second, count=4, cfg="gone_secret = nobody\nbad_secret = a b\n")
+    failures = app.prefetch()
+    assert set(failures) == {("s", "k1"), ("s", "gone"), ("s", "bad")}
+    assert "store0: config 's1': not for you" in str(failures["s", "k1"])
+    assert "nobody has the secret 'nobody'" in str(failures["s", "gone"])
+    assert "looks like a value" in str(failures["s", "bad"])
+    assert app.conf.get("s", "k3") == "value 3"
+
+
+def test_a_batch_that_fails_as_a_whole_fails_every_name(tmp_path: Path) -> None:
+    class Down(BatchStore):
+        def read_many(self, names: list[str]) -> Mapping[str, str | errors.SecretsError]:
+            raise errors.BackendUnavailable("down")
+
+    failures = app_over(tmp_path, Down({}), BatchStore(values(3)), count=3).prefetch()
+    assert len(failures) == 3
+    assert all("down" in str(fault) for fault in failures.values())
+
+
+def test_one_fetch_serves_all_parts_of_a_secret(tmp_path: Path) -> None:
+    store = Store({"db": json.dumps({"user": "u", "password": "p-p-p"})})
+    app = app_over(tmp_path, store, cfg="user_secret = db#/user\npassword_secret = db#/password\nboth_secret = db\n")
+    assert app.prefetch() == {}
+    assert (app.conf.get("s", "user"), app.conf.get("s", "password")) == ("u", "p-p-p")
+    assert store.reads == ["db"]
+
+
+def test_versions_are_asked_one_by_one(tmp_path: Path) -> None:
+    store = BatchStore(values(3))
+    app = app_over(tmp_path, store, count=3, cfg="old_secret = s0?version=7\n")
+    assert app.prefetch() == {}
+    assert store.reads == ["s0@7"]
+
+
+def test_one_deadline_for_everything(tmp_path: Path) -> None:
+    store = Store(values(3), seconds=5)
+    app = app_over(tmp_path, store, count=3, resolve_timeout_seconds="0.2")
+    started = time.monotonic()
+    failures = app.prefetch()
+    assert time.monotonic() - started < 3
+    assert len(failures) == 3
+    assert all("no answer within 0.2 s" in str(fault) for fault in failures.values())
+
+
+def test_commands_run_side_by_side(tmp_path: Path) -> None:
+    cfg = "".join(f"c{i}_cmd = sh -c 'sleep 0.2; echo {i}'\n" for i in range(8))
+    app = app_over(tmp_path, cfg=cfg)
+    started = time.monotonic()
+    assert app.prefetch() == {}
+    assert time.monotonic() - started < 1.2
+    assert app.conf.get("s", "c5") == "5"
+
+
+def test_a_thousand_reads_by_32_threads_ask_each_secret_once(tmp_path: Path) -> None:
+    store = Store({f"v/x{i}": str(i) for i in range(50)}, seconds=0.002)
+    app = app_over(tmp_path, store)
+    wrong: list[Any] = []
+
+    def read() -> None:
+        for i in range(32):
+            if app.get_variable(f"x{i % 50}") != str(i % 50):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=read) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(store.reads) == len(set(store.reads)) == 32
+
+
+def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path) -> None:
+    store = Store({})
+    app = app_over(tmp_path, store, negative_cache_ttl_seconds="0.2")
+    for _ in range(3):
+        with pytest.raises(errors.VariableNotFound):
+            app.get_variable("x")
+    assert store.reads == ["v/x"]
+    time.sleep(0.25)
+    store.values["v/x"] = "now"
+    assert app.get_variable("x") == "now"
+    store.failing["v/y"] = errors.BackendUnavailable("down")
+    for _ in range(2):
+        with pytest.raises(errors.BackendUnavailable):
+            app.get_variable("y")
+    assert store.reads.count("v/y") == 2
+
+
+def test_an_old_value_may_stand_in_for_a_store_that_is_down(tmp_path: Path) -> None:
+    store = Store({"v/x": "good"})
+    app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
+    assert app.get_variable("x") == "good"
+    store.failing["v/x"] = errors.BackendUnavailable("down")
+    time.sleep(0.1)
+    with pytest.warns(errors.FrameworkWarning, match=r"down. Its answer of 0 s ago is used meanwhile"):
+        assert app.get_variable("x") == "good"
+    store.failing["v/x"] = errors.AccessDenied("no longer yours")
+    with pytest.raises(errors.AccessDenied):
+        app.get_variable("x")
+    assert app.stats()[0]["stale"] == 1
+
+
+def test_no_cache_asks_each_time_and_reload_forgets(tmp_path: Path) -> None:
+    store = Store({"v/x": "1"})
+    app = app_over(tmp_path, store, use_cache="false")
+    app.get_variable("x")
+    app.get_variable("x")
+    assert store.reads == ["v/x", "v/x"]
+    kept = Store({"v/x": "1"})
+    app = app_over(tmp_path, kept)
+    app.get_variable("x")
+    app.get_variable("x")
+    app.reload()
+    app.get_variable("x")
+    assert kept.reads == ["v/x", "v/x"]
+
+
+def test_expired_secrets_leave_the_memory_and_the_cache_is_bounded() -> None:
+    cache = Cache(0.05, 0.05)
+    for i in range(10):
+        cache.put(("config", str(i), None), "secret")
+    time.sleep(0.1)
+    cache.put(("config", "last", None), "secret")
+    assert len(cache) == 1
+    cache = Cache(900)
+    for i in range(10_100):
+        cache.put(("config", str(i), None), "secret")
+    assert len(cache) <= 10_000
+    assert "secret" not in repr(cache)
+
+
+def test_a_fork_in_the_middle_of_a_question_does_not_hang_the_child() -> None:
+    cache = Cache(900)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        asked.set()
+        answer.wait(5)
+        return "parent"
+
+    thread = threading.Thread(target=cache.get, args=(("config", "x", None), slow))
+    thread.start()
+    asked.wait(5)
+    child = os.fork()
+    if not child:
+        os._exit(0 if cache.get(("config", "x", None), lambda: "child") == "child" else 1)
+    answer.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_async_calls_leave_the_loop_free_and_share_the_question(tmp_path: Path) -> None:
+    store = Store({"v/x": "1", **values(3)}, seconds=0.1)
+    app = app_over(tmp_path, store, count=3)
+
+    async def main() -> tuple[list[Any], int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.01)
+                ticks += 1
+
+        ticking = asyncio.create_task(tick())
+        answers = await asyncio.gather(*(app.aget_variable("x") for _ in range(5)))
+        assert await app.aprefetch() == {}
+        ticking.cancel()
+        return answers, ticks
+
+    answers, ticks = asyncio.run(main())
+    assert answers == ["1"] * 5
+    assert store.reads.count("v/x") == 1
+    assert ticks >= 5
+
+
+def test_threads_see_the_overrides_of_their_caller(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store(values(4)), count=2)
+    with app.conf.override({("s", "k2_secret"): "s2", ("s", "k3_secret"): "s3"}):
+        assert app.prefetch() == {}
+        assert app.conf.get("s", "k3") == "value 3"
+
+
+def test_the_plan_makes_no_call(tmp_path: Path) -> None:
+    from framework.prefetch import Plan
+
+    store = BatchStore(values(25))
+    app = app_over(tmp_path, store, count=25, cfg="c_cmd = touch nothing\n")
+    rows = Plan(app).calls()
+    assert rows[0] == {"by": "this process", "call": "run a command", "for": "[s] c"}
+    assert rows[1] == {"by": "store0", "call": "at most 3 calls", "for": "25 secrets"}
+    assert (store.batches, store.reads) == ([], [])
+
+
+def test_stats_name_what_is_missed_most(tmp_path: Path) -> None:
+    store = Store({"v/x": "1"})
+    app = app_over(tmp_path, store, negative_cache_ttl_seconds="0")
+    for key in ("x", "x", "gone", "gone"):
+        app.get_variable(key, default=None)
+    [said] = app.stats()
+    assert (said["calls"], said["hits"], said["absent"]) == (3, 1, 2)
+    assert said["most missed"] == "gone (2)"
+
+
+def test_a_company_format_by_configuration_alone(tmp_path: Path) -> None:
+    secret = {"username": "app", "password": "pw", "endpoint": {"address": "db.example", "port": 5432}}
+    (tmp_path / "c.json").write_text(json.dumps({"db": json.dumps(secret)}))
+    fields = {"login": "username", "password": "password", "host": "endpoint.address", "port": "endpoint.port"}
+    environ = {
+        "BILLING__SECRETS__BACKEND": "tests_company.Stored",
+        "BILLING__SECRETS__CONNECTION_MAP": json.dumps({**fields, "conn_type": {"const": "postgres"}}),
+    }
+    import sys
+    import types
+
+    from framework import BaseSecretsBackend
+
+    class Stored(BaseSecretsBackend):
+        def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+            return json.dumps(secret)
+
+    module = types.ModuleType("tests_company")
+    module.Stored = Stored  # type: ignore[attr-defined]
+    sys.modules["tests_company"] = module
+    connection = App("billing", home=str(tmp_path), environ=environ).get_connection("db")
+    assert connection.get_uri() == "postgres://app:pw@db.example:5432"
+
+
+def test_a_runner_keeps_the_order_and_the_errors() -> None:
+    def fail() -> None:
+        raise ValueError("x")
+
+    tasks: Iterable[Any] = [lambda: 1, fail, lambda: 3]
+    one, fault, three = Runner(4, 5, lambda: TimeoutError()).run(list(tasks))
+    assert (one, three, type(fault)) == (1, 3, ValueError)
