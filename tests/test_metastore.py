@@ -632,7 +632,7 @@ def test_a_text_without_utf8(store: Store, text: str) -> None:
     "url",
     [
         "", "x", "sqlite", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?uri=true",
-        f"sqlite://{CANARY}/x.db", f"postgresql://u:{CANARY}@h/d", "sqlite:///a\0b",
+        f"sqlite://{CANARY}/x.db", f"oracle://u:{CANARY}@h/d", "sqlite:///a\0b",
     ],
 )  # fmt: skip
 def test_urls_that_name_no_file(url: str) -> None:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.fernet import MultiFernet
+    from cryptography.fernet import Fernet
 
 OPTION = "[core] fernet_key"
 MAKE_ONE = "Make one with: python -m framework fernet generate"
@@ -32,12 +32,12 @@ class Keys:
             that returns it, called when the first token is met: the key may be a pointer that costs a command.
     """
 
-    __slots__ = ("_text", "_kept", "_fernet")
+    __slots__ = ("_text", "_kept", "_fernets")
 
     def __init__(self, text: str | Callable[[], str]) -> None:
         self._text = text
         self._kept: list[str] | None = None
-        self._fernet: MultiFernet | None = None
+        self._fernets: list[Fernet] = []
 
     @property
     def _parts(self) -> list[str]:
@@ -68,7 +68,7 @@ class Keys:
             data = None
         if data is None:  # raised out here: the codec's error holds the text
             raise errors.MetastoreError("the text holds characters that UTF-8 cannot store (lone surrogates)")
-        return self._open().encrypt(data).decode()
+        return self._opened()[0].encrypt(data).decode()
 
     def decrypt(self, token: str, where: str) -> str:
         """The text of `token`.
@@ -81,23 +81,33 @@ class Keys:
             InvalidSecret: none of the keys opens it.
             BackendError: a key is malformed.
         """
-        text = None
-        if self._parts:
-            from cryptography.fernet import InvalidToken
-
-            try:
-                text = self._open().decrypt(token.encode()).decode()
-            except (InvalidToken, ValueError):
-                pass
-        if text is None:
+        found = self.find(token)
+        if found is None:
             none = f"none of the {len(self)} keys" if len(self) > 1 else "the only key" if self._parts else "no key"
             what = f"{none} in {OPTION} opens it" if len(self) != 1 else f"{none} in {OPTION} does not open it"
             raise errors.InvalidSecret(what, where=where, hint="Add the key that it was written with, after a comma.")
-        return text
+        return found[1]
 
-    def _open(self) -> MultiFernet:
-        if self._fernet is None:
-            from cryptography.fernet import Fernet, MultiFernet
+    def find(self, token: str) -> tuple[int, str] | None:
+        """Which key opens `token`, counted from 0, and its text; None if no key does.
+
+        Raises:
+            BackendError: a key is malformed.
+        """
+        if not self._parts:
+            return None
+        from cryptography.fernet import InvalidToken
+
+        for number, fernet in enumerate(self._opened()):
+            try:
+                return number, fernet.decrypt(token.encode()).decode()
+            except (InvalidToken, ValueError):
+                continue
+        return None
+
+    def _opened(self) -> list[Fernet]:
+        if not self._fernets:
+            from cryptography.fernet import Fernet
 
             opened = []
             for part in self._parts:
@@ -111,5 +121,5 @@ class Keys:
                     where=OPTION,
                     hint=MAKE_ONE,
                 )
-            self._fernet = MultiFernet(opened)
-        return self._fernet
+            self._fernets = opened
+        return self._fernets

@@ -6,9 +6,11 @@ nobody's here: never returned, never changed.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from framework import errors
-from framework.metastore import migrations
-from framework.metastore.database import quoted
+from framework.metastore import limits, migrations
+from framework.metastore.base import is_storable, persistently, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     Item = tuple[str, str, str | Connection, str | None]
 
 #: kind -> its table and the column that names a row.
-_KINDS = {
+KINDS = {
     "connection": ("connection", "conn_id"),
     "variable": ("variable", "key"),
     "config": (migrations.SECRETS_TABLE, "name"),
@@ -75,17 +77,17 @@ class Store:
             BackendError: a key is malformed.
         """
         found: dict[str, str | Connection | errors.SecretsError] = {}
-        column = _KINDS[kind][1]
+        column = KINDS[kind][1]
         for row in self._rows(self.database, kind, names):
             try:
-                found[row[column]] = self._connection(row) if kind == "connection" else self._value(kind, row)
+                found[row[column]] = self.value_of(kind, row)
             except errors.SecretsError as error:
                 found[row[column]] = error
         return found
 
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, sorted: `connection`, `variable` or `config`."""
-        table, column = _KINDS[kind]
+        table, column = KINDS[kind]
         columns = self.database.columns(table)
         if not columns:
             return []
@@ -107,13 +109,17 @@ class Store:
         token = self.keys.encrypt(text)
         if not self.database.columns("variable"):  # nothing to change is no reason to make a file
             return 0
-        with self.database.write() as transaction:
-            row = self._find(transaction, "variable", key)
-            if row is None:
-                return 0
-            changed = {"id": row["id"], "val": token, "is_encrypted": True}
-            sql = 'UPDATE "variable" SET "val" = :val, "is_encrypted" = :is_encrypted WHERE "id" = :id'
-            return transaction.execute(sql, [changed])
+
+        def update() -> int:
+            with self.database.write() as transaction:
+                row = self._find(transaction, "variable", key)
+                if row is None:
+                    return 0
+                changed = {"id": row["id"], "val": token, "is_encrypted": True}
+                sql = 'UPDATE "variable" SET "val" = :val, "is_encrypted" = :is_encrypted WHERE "id" = :id'
+                return transaction.execute(sql, [changed])
+
+        return persistently(self.database, update)
 
     def delete_variable(self, key: str) -> int:
         """Delete a variable, and say how many that were (0 or 1)."""
@@ -159,39 +165,75 @@ class Store:
             BackendError: a key is malformed.
         """
         self.keys.encrypt("")  # before a file is made or a lock is taken: is there a key, and is it one?
+        if not isinstance(items, list):
+            return self._write(items, overwrite)
+        # In one order, so that writers of the same rows wait for each other; and again where one gave way all the same.
+        ordered = sorted(items, key=_kind_and_name)
+        return persistently(self.database, lambda: self._write(ordered, overwrite))
+
+    def _write(self, items: Iterable[Item], overwrite: bool) -> int:
+        batches = _batches(items)
+        first = next(batches, None)  # what is wrong at once is told before a file is made
+        if first is None:
+            return 0
         written = 0
         with self.database.write() as transaction:
             seen: dict[str, tuple[str, ...]] = {}
-            for kind, described, batch in _batches(items):
+            for kind, batch in chain((first,), batches):
                 if kind not in seen:
-                    table = _KINDS[kind][0]
+                    table = KINDS[kind][0]
                     seen[kind] = migrations.columns_for_writing(self.database, transaction, table)
                 self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
-                self._upsert(transaction, kind, described, batch)
+                self.upsert(transaction, kind, batch, overwrite=overwrite)
                 written += len(batch)
         return written
 
     def __repr__(self) -> str:
         return f"<Store in {self.database.where}>"
 
-    def _upsert(self, transaction: Transaction, kind: str, described: bool, batch: list[Item]) -> None:
-        table, column = _KINDS[kind]
-        rows = [self._row(kind, item) for item in batch]
+    def upsert(self, transaction: Transaction, kind: str, batch: list[Item], *, overwrite: bool = True) -> None:
+        """Write rows of one kind, all with a description or all without; whether they may be is for the caller.
+
+        Without `overwrite`, a row that another process made since the caller looked is an error.
+        """
+        if not batch:
+            return
+        table, column = KINDS[kind]
+        described = batch[0][3] is not None
+        rows = [self._row(kind, item) for item in sorted(batch, key=_kind_and_name)]
         kept = {column} if described or kind != "variable" else {column, "description"}
-        sql = self.database.upsert(table, rows[0], column, [name for name in rows[0] if name not in kept])
+        if overwrite:
+            sql = self.database.upsert(table, rows[0], column, [name for name in rows[0] if name not in kept])
+        else:
+            sql = self.database.insert(table, rows[0])
         transaction.execute(sql, rows)
+        if not self.database.exact:
+            self._refuse_confusion(transaction, kind, {item[1] for item in batch})
+
+    def _refuse_confusion(self, transaction: Transaction, kind: str, names: set[str]) -> None:
+        """Undo a write that changed a row of another name: in Airflow's MySQL, `a ` is `a`."""
+        table, column = KINDS[kind]
+        for part in _chunks(sorted(names)):
+            sql, params = chosen_by_name(table, column, part, f'"{column}"')
+            missing = sorted(set(part) - {row[column] for row in transaction.read(sql, params)})
+            if missing:
+                raise errors.MetastoreError(
+                    "the database takes it for the same name as another one, and nothing was written",
+                    where=f"{kind} {missing[0]!r} in {self.database.where}",
+                    hint="Choose a name that differs by more than capitals, accents and spaces at its end.",
+                )
 
     def _check(self, transaction: Transaction, kind: str, teams: bool, batch: list[Item], overwrite: bool) -> None:
         """Refuse what may not be replaced: a team's row, and with `overwrite` false any row."""
         if not teams and overwrite:
             return
-        table, column = _KINDS[kind]
+        table, column = KINDS[kind]
         chosen = f'"{column}", "team_name"' if teams else f'"{column}"'
         filters = ' AND "team_name" IS NOT NULL' if overwrite else ""
         names = [item[1] for item in batch]
         taken = set()
         for part in _chunks(names):
-            sql, params = _chosen_by_name(table, column, part, chosen)
+            sql, params = chosen_by_name(table, column, part, chosen)
             for row in transaction.read(sql + filters, params):
                 if row[column] in names:
                     taken.add((row[column], row.get("team_name")))
@@ -200,23 +242,36 @@ class Store:
             taken.add((twice, None))
         for name, team in sorted(taken, key=str):
             if team is not None:
-                what, hint = "the name belongs to a team, and teams are not served", "Choose another name."
-            else:
-                what, hint = "it exists already", "Say that it may be overwritten, or choose another name."
-            raise errors.MetastoreError(what, where=f"{kind} {name!r} in {self.database.where}", hint=hint)
+                raise self.belongs_to_a_team(kind, name)
+            hint = "Say that it may be overwritten, or choose another name."
+            raise errors.MetastoreError(
+                "it exists already", where=f"{kind} {name!r} in {self.database.where}", hint=hint
+            )
+
+    def belongs_to_a_team(self, kind: str, name: str) -> errors.MetastoreError:
+        """The error that says why a row is not changed."""
+        return errors.MetastoreError(
+            "the name belongs to a team, and teams are not served",
+            where=f"{kind} {name!r} in {self.database.where}",
+            hint="Choose another name.",
+        )
 
     def _delete(self, kind: str, name: str) -> int:
-        table = _KINDS[kind][0]
+        table = KINDS[kind][0]
         if not self.database.columns(table):
             return 0
-        with self.database.write() as transaction:
-            row = self._find(transaction, kind, name)
-            if row is None:
-                return 0
-            return transaction.execute(f'DELETE FROM "{table}" WHERE "id" = :id', [{"id": row["id"]}])
+
+        def delete() -> int:
+            with self.database.write() as transaction:
+                row = self._find(transaction, kind, name)
+                if row is None:
+                    return 0
+                return transaction.execute(f'DELETE FROM "{table}" WHERE "id" = :id', [{"id": row["id"]}])
+
+        return persistently(self.database, delete)
 
     def _find(self, reader: Database | Transaction, kind: str, name: str) -> dict[str, Any] | None:
-        table, column = _KINDS[kind]
+        table, column = KINDS[kind]
         # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
         for row in reader.read(f'SELECT * FROM "{table}" WHERE "{column}" = :name', {"name": name}):
             if row[column] == name and row.get("team_name") is None:  # MariaDB finds "A" and "a " for "a"
@@ -224,15 +279,24 @@ class Store:
         return None
 
     def _rows(self, reader: Database, kind: str, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-        table, column = _KINDS[kind]
-        wanted = dict.fromkeys(names)
+        table, column = KINDS[kind]
+        wanted = dict.fromkeys(name for name in names if is_storable(name))
         for part in _chunks(list(wanted)):
-            for row in reader.read(*_chosen_by_name(table, column, part, "*")):
+            for row in reader.read(*chosen_by_name(table, column, part, "*")):
                 if row[column] in wanted and row.get("team_name") is None:
                     yield row
 
+    def value_of(self, kind: str, row: dict[str, Any]) -> str | Connection:
+        """What a row says, decrypted.
+
+        Raises:
+            InvalidSecret: no key opens it, or it makes no sense.
+            BackendError: a key is malformed.
+        """
+        return self._connection(row) if kind == "connection" else self._value(kind, row)
+
     def _where(self, kind: str, row: dict[str, Any]) -> str:
-        return f"{kind} {row[_KINDS[kind][1]]!r} in {self.database.where}"
+        return f"{kind} {row[KINDS[kind][1]]!r} in {self.database.where}"
 
     def _value(self, kind: str, row: dict[str, Any]) -> str:
         text = self._text(row["val" if kind == "variable" else "value"], row["is_encrypted"], self._where(kind, row))
@@ -288,7 +352,11 @@ class Store:
         return row
 
 
-def _chosen_by_name(table: str, column: str, names: list[str], chosen: str) -> tuple[str, dict[str, object]]:
+def _kind_and_name(item: Item) -> tuple[str, str]:
+    return item[:2]
+
+
+def chosen_by_name(table: str, column: str, names: list[str], chosen: str) -> tuple[str, dict[str, object]]:
     params: dict[str, object] = {f"n{i}": name for i, name in enumerate(names)}
     among = ", ".join(f":{param}" for param in params)
     return f"SELECT {chosen} FROM {quoted(table)} WHERE {quoted(column)} IN ({among})", params
@@ -299,18 +367,19 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
         yield names[start : start + _CHUNK]
 
 
-def _batches(items: Iterable[Item]) -> Iterator[tuple[str, bool, list[Item]]]:
+def _batches(items: Iterable[Item]) -> Iterator[tuple[str, list[Item]]]:
     """Neighbours of one kind, all with a description or all without, at most 500 at a time."""
     batch: list[Item] = []
     kind, described = "", False
     for item in items:
+        limits.checked(*item, nameless=True)
         if batch and ((item[0], item[3] is not None) != (kind, described) or len(batch) == _CHUNK):
-            yield kind, described, batch
+            yield kind, batch
             batch = []
         kind, described = item[0], item[3] is not None
         batch.append(item)
     if batch:
-        yield kind, described, batch
+        yield kind, batch
 
 
 def _is_json_object(text: str) -> bool:

@@ -1,0 +1,201 @@
+"""Many rows in a memory that does not grow with them: all rows of a kind, and an import as one transaction."""
+
+from __future__ import annotations
+
+from framework import errors
+from framework.metastore import migrations
+from framework.metastore.base import quoted
+from framework.metastore.store import KINDS, chosen_by_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from framework.connection import Connection
+    from framework.metastore.database import Database, Transaction
+    from framework.metastore.store import Item, Store
+
+#: Rows read, compared and written by one statement.
+BATCH = 500
+
+
+def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | errors.SecretsError, str | None]]:
+    """Every row of one kind in the database's order of names: name, value, and a variable's description.
+
+    It is read page by page, so a row that is written meanwhile is seen as it was or as it is, and nobody waits.
+    A row that makes no sense is its error.
+
+    Raises:
+        BackendUnavailable: the database does not answer.
+        BackendError: a key is malformed.
+    """
+    table, column = KINDS[kind]
+    for row in pages(store.database, table, column):
+        if row.get("team_name") is None:
+            value: str | Connection | errors.SecretsError
+            try:
+                value = store.value_of(kind, row)
+            except errors.SecretsError as error:
+                value = error
+            yield row[column], value, row.get("description") if kind == "variable" else None
+
+
+def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[str, Any]]:
+    """Every row of a table, in the order of a column whose values are all different."""
+    order = f"ORDER BY {quoted(column)} LIMIT {BATCH}"
+    rows = database.read(f"SELECT * FROM {quoted(table)} {order}", {})
+    while rows:
+        yield from rows
+        if len(rows) < BATCH:
+            return
+        after = {"after": rows[-1][column]}
+        rows = database.read(f"SELECT * FROM {quoted(table)} WHERE {quoted(column)} > :after {order}", after)
+
+
+def count(database: Database, kind: str) -> int:
+    """How many rows of one kind there are, roughly: for a progress bar."""
+    rows = database.read(f"SELECT COUNT(*) AS n FROM {quoted(KINDS[kind][0])}", {})
+    return int(rows[0]["n"]) if rows else 0
+
+
+def conn_types(store: Store) -> dict[str, str]:
+    """The type of every connection, by its id. No key is needed."""
+    rows = pages(store.database, *KINDS["connection"])
+    return {row["conn_id"]: row["conn_type"] for row in rows if row.get("team_name") is None}
+
+
+class Report:
+    """What an import did, or would do.
+
+    Attributes:
+        counts: `added`, `changed`, `unchanged`, `skipped` -> how many rows.
+        rows: name, which of the four, and the names of the fields that differ; collected in a dry run only.
+        skipped: the names that exist and were left as they are.
+    """
+
+    __slots__ = ("counts", "rows", "skipped")
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(("added", "changed", "unchanged", "skipped"), 0)
+        self.rows: list[tuple[str, str, list[str]]] = []
+        self.skipped: list[str] = []
+
+
+def put(
+    store: Store, kind: str, items: Iterable[Item], *, existing: str = "overwrite", dry_run: bool = False
+) -> Report:
+    """Write rows of one kind in one transaction: all of them, or none if anything fails.
+
+    Args:
+        store: the metastore.
+        kind: the kind of every item.
+        items: read as they are written. What it raises undoes everything.
+        existing: `overwrite`, `skip` or `fail`: what becomes of rows whose name exists.
+        dry_run: compare only; nothing is written, locked or made.
+
+    Raises:
+        NoFernetKey: there is no key.
+        MetastoreError: rows exist and may not be replaced (all of them are named), or the database refuses.
+        BackendError: a key is malformed.
+    """
+    store.keys.encrypt("")  # before a file is made or a lock is taken: is there a key, and is it one?
+    report, taken = Report(), list[str]()
+    batches = _batches(items)
+    first = next(batches, None)  # what is wrong at once is told before the database is touched
+    if dry_run or first is None:
+        for batch in _chained(first, batches):
+            taken += _compare(store, store.database, kind, batch, existing, report, details=True)[1]
+    else:
+        with store.database.write() as transaction:
+            migrations.columns_for_writing(store.database, transaction, KINDS[kind][0])
+            for batch in _chained(first, batches):
+                due, conflicts = _compare(store, transaction, kind, batch, existing, report, details=False)
+                taken += conflicts
+                if not taken:
+                    for part in (
+                        [item for item in due if item[3] is None],
+                        [item for item in due if item[3] is not None],
+                    ):
+                        store.upsert(transaction, kind, part, overwrite=existing == "overwrite")
+            _refuse(store, kind, taken)
+    _refuse(store, kind, taken)
+    return report
+
+
+def _refuse(store: Store, kind: str, taken: list[str]) -> None:
+    if taken:
+        names = ", ".join(map(repr, taken[:20])) + (f" and {len(taken) - 20} more" if len(taken) > 20 else "")
+        raise errors.MetastoreError(
+            f"nothing was imported, for {len(taken)} of the names exist already: {names}",
+            where=f"every {kind} in {store.database.where}",
+            hint="Say that they may be overwritten or skipped.",
+        )
+
+
+def _compare(
+    store: Store,
+    reader: Database | Transaction,
+    kind: str,
+    batch: list[Item],
+    existing: str,
+    report: Report,
+    *,
+    details: bool,
+) -> tuple[list[Item], list[str]]:
+    """Which items have to be written, and which names are taken."""
+    table, column = KINDS[kind]
+    sql, params = chosen_by_name(table, column, [item[1] for item in batch], "*")
+    rows = {row[column]: row for row in reader.read(sql, params)}
+    due: list[Item] = []
+    taken: list[str] = []
+    for item in batch:
+        row, fields = rows.get(item[1]), list[str]()
+        if row is None:
+            state = "added"
+        elif row.get("team_name") is not None:
+            raise store.belongs_to_a_team(kind, item[1])
+        elif existing != "overwrite":
+            state = "skipped"
+            (report.skipped if existing == "skip" else taken).append(item[1])
+        else:
+            fields = _differing(store, kind, row, item)
+            state = "changed" if fields else "unchanged"
+        report.counts[state] += 1
+        if details:
+            report.rows.append((item[1], state, fields))
+        if state in ("added", "changed"):
+            due.append(item)
+    return due, taken
+
+
+def _differing(store: Store, kind: str, row: dict[str, Any], item: Item) -> list[str]:
+    """The names of the fields in which an item differs from its row."""
+    _, _, value, description = item
+    try:
+        before = store.value_of(kind, row)
+    except errors.SecretsError:
+        return ["(unreadable before)"]
+    if isinstance(value, str) or isinstance(before, str):
+        differing = ["value"] if value != before else []
+        return differing + (["description"] if description is not None and description != row["description"] else [])
+    old, new = before.to_dict(), value.to_dict()
+    new["conn_type"] = new["conn_type"] or ""
+    return [name for name in new if new[name] != old[name]]
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _chained(first: list[Item] | None, rest: Iterator[list[Item]]) -> Iterator[list[Item]]:
+    if first is not None:
+        yield first
+    yield from rest

@@ -1,0 +1,130 @@
+"""What went wrong on a server, told by its SQLSTATE or number.
+
+A driver's words are looked at in one case and never shown: libpq gives no SQLSTATE where it could not log in.
+"""
+
+from __future__ import annotations
+
+from framework import errors
+from framework.metastore.base import MIGRATE, Overtaken
+
+TYPE_CHECKING = False
+
+_LOOK = "Check that the server runs, and the host, port, user, password and name in the URL."
+
+#: kind -> what happened, what to do.
+_SAID = {
+    "no answer": ("the database does not answer", _LOOK),
+    "no room": ("the server takes no more connections", "Close some, or raise its limit."),
+    "busy": ("all connections of the pool are in use", "Use fewer threads, or try again."),
+    "no login": ("the server refuses the user or the password", "Check both in the URL, and the server's own rules."),
+    "no right": ("the user may not do this", "Grant it, or name another user in the URL."),
+    "no database": ("the server has no database of that name", "Make it, or correct the end of the URL."),
+    "no schema": ("no schema is chosen in the database", "Make one, or set the user's search_path."),
+    "read only": ("the database is read-only", "Name the primary server in the URL."),
+    "no table": ("the table does not exist", MIGRATE),
+    "strange": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
+    "overtaken": ("another writer was in the way, and nothing was written", "Try again."),
+    "too long": ("a text or a number is too long for its column", "Shorten it."),
+    "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not know."),
+    "too big": ("the value is too large for the database", "Keep it in a file and name that."),
+    "rule": ("a row breaks a rule of the table", "Look for a row of that name."),
+    "full": ("its disk or memory is full", "Make room and try again."),
+    "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
+    "failed": ("the database failed", "Look into the server's log."),
+}
+
+#: PostgreSQL's SQLSTATE, or how it begins; the longest that fits counts.
+_STATES = {
+    "08": "no answer", "57P": "no answer", "53": "full", "53300": "no room", "28": "no login", "42501": "no right",
+    "3D000": "no database", "3F000": "no schema", "25006": "read only", "42P01": "no table", "42": "strange",
+    "55P03": "locked", "57014": "locked", "40": "overtaken", "22": "unfit", "22001": "too long", "22003": "too long",
+    "54": "too big", "23": "rule",
+}  # fmt: skip
+
+#: MySQL's and MariaDB's numbers.
+_NUMBERS = {
+    1044: "no right", 1142: "no right", 1143: "no right", 1227: "no right", 1370: "no right",
+    1045: "no login", 1698: "no login", 1251: "no login", 1130: "no login", 1820: "no login", 1862: "no login",
+    2003: "no answer", 2005: "no answer", 2006: "no answer", 2013: "no answer", 1053: "no answer", 1927: "no answer",
+    1040: "no room", 1203: "no room", 1226: "no room", 1129: "no room",
+    1049: "no database", 1046: "no database", 1146: "no table", 1054: "strange", 1136: "strange", 1364: "strange",
+    1290: "read only", 1792: "read only", 1836: "read only", 1205: "locked", 1969: "locked", 3024: "locked",
+    1213: "overtaken", 1020: "overtaken", 1406: "too long", 1264: "too long", 1366: "unfit", 1267: "unfit",
+    1153: "too big", 1062: "rule", 1048: "rule", 1452: "rule", 1114: "full", 1021: "full",
+}  # fmt: skip
+
+#: SQLAlchemy's classes, for what has neither; and Python's own.
+_CLASSES = {
+    "TimeoutError": "busy", "UnicodeEncodeError": "surrogate", "IntegrityError": "rule", "DataError": "unfit",
+    "ProgrammingError": "strange", "OperationalError": "no answer", "InterfaceError": "no answer",
+}  # fmt: skip
+
+#: How PostgreSQL and its poolers refuse a log-in, in English; of other languages we only know that it failed.
+_REFUSALS = {
+    "too many c": "no room",  # clients, connections
+    "authentication failed": "no login",
+    "no pg_hba.conf entry": "no login",
+    "no password supplied": "no login",
+    "permission denied for database": "no right",
+    'role "': "no login",
+    'database "': "no database",
+}
+
+
+class Failure:
+    """What went wrong, without a word of the driver.
+
+    Attributes:
+        kind: a word of this module's table.
+    """
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def for_reading(self, where: str) -> errors.SecretsError:
+        """The error that a read raises."""
+        classes = {
+            "no login": errors.AccessDenied,
+            "no right": errors.AccessDenied,
+            "strange": errors.InvalidSecret,
+            "unfit": errors.InvalidSecret,
+        }
+        what, hint = _SAID[self.kind]
+        return classes.get(self.kind, errors.BackendUnavailable)(what, where=where, hint=hint)
+
+    def for_writing(self, where: str, *, ending: bool = False) -> errors.MetastoreError:
+        """The error that a write raises; `ending` if it was at its very end, where a broken line tells nothing."""
+        what, hint = _SAID[self.kind]
+        if ending and self.kind == "no answer":
+            what, hint = "the connection broke as the write was ending", "Look whether it was written."
+        return (Overtaken if self.kind == "overtaken" else errors.MetastoreError)(what, where=where, hint=hint)
+
+
+def explain(error: BaseException) -> Failure:
+    """What an error of SQLAlchemy or of a driver means."""
+    said = getattr(error, "orig", None) or error
+    state = getattr(said, "sqlstate", None) or getattr(said, "pgcode", None)
+    number = said.args[0] if said.args else None
+    if isinstance(number, int):
+        return Failure(_NUMBERS.get(number, _CLASSES.get(type(error).__name__, "failed")))
+    if isinstance(state, str):
+        for length in (5, 3, 2):
+            if state[:length] in _STATES:
+                return Failure(_STATES[state[:length]])
+    elif type(error).__name__ == "OperationalError":
+        words = str(said)
+        for refusal, kind in _REFUSALS.items():
+            if refusal in words:
+                return Failure(kind)
+    return Failure(_CLASSES.get(type(error).__name__, "failed"))
+
+
+def is_about_arguments(error: BaseException) -> bool:
+    """Whether a driver did not know what to do with the URL's options: PyMySQL and psycopg, each in its way."""
+    said = getattr(error, "orig", None)
+    asked = said is not None and (getattr(said, "sqlstate", None) or any(isinstance(arg, int) for arg in said.args))
+    return isinstance(error, TypeError) or (type(error).__name__ == "ProgrammingError" and not asked)

@@ -1,0 +1,1 @@
+"""The steps, the oldest first: each makes our tables newer by one version."""

@@ -1,0 +1,336 @@
+"""SQLite through Python's own driver: neither reads nor writes of rows import SQLAlchemy."""
+
+from __future__ import annotations
+
+import os
+
+from framework import errors
+from framework.metastore.base import OPTION, Database, Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Any
+
+    import sqlalchemy
+
+    from framework.metastore.base import Row
+
+#: A thread's connection that belonged to a parent process: kept for good, because SQLite forbids a child to close it.
+_left_by_fork: list[object] = []
+
+
+class SQLite(Database):
+    """A SQLite file through Python's own driver.
+
+    Reads go through a connection that each thread keeps, opened read-only; it is left alone after a
+    fork and opened again when the file was replaced. A write opens a connection of its own. The
+    journal mode is never changed: WAL would make reads write files.
+
+    Args:
+        path: the file; need not exist.
+        timeout: seconds to wait for a lock.
+        create: the first write may make the file and our tables.
+    """
+
+    __slots__ = ("path", "_held")
+
+    def __init__(self, path: str, timeout: float = 30.0, *, create: bool = True) -> None:
+        from threading import local
+
+        self.path = os.path.abspath(path)
+        self.timeout, self.where, self.create, self.makes_tables = timeout, self.path, create, create
+        self._held = local()
+
+    def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
+        return self._read(sql, params)[1]
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        return self._read(f'SELECT * FROM "{table}" WHERE 1 = 0', {})[0]
+
+    def tables(self, reader: Database | Transaction | None = None) -> set[str]:
+        rows = (reader or self).read("SELECT name FROM sqlite_master WHERE type = 'table'", {})
+        return {row["name"] for row in rows if not row["name"].startswith("sqlite_")}
+
+    def product(self) -> str:
+        import sqlite3
+
+        self.tables()
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def url(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    def write(self) -> Transaction:
+        return _SQLiteTransaction(self)
+
+    def close(self) -> None:
+        from threading import local
+
+        self._held = local()  # each thread's connection is closed as the last one to hold it lets go
+
+    def _read(self, sql: str, params: Mapping[str, object]) -> tuple[tuple[str, ...], list[Row]]:
+        held = self._open_for_reading()
+        if held is None:
+            return (), []
+        import sqlite3
+
+        try:
+            return _fetch(held.connection, sql, params)
+        except UnicodeEncodeError:
+            return (), []  # a name with no UTF-8 form is in no database
+        except sqlite3.Error as error:
+            said = str(error)
+        if said.startswith("no such table"):
+            return (), []
+        if "readonly" not in said:
+            raise _read_error(said, self.path)
+        # A writer was killed: its journal must be rolled back before anyone can read, and only a writer may do that.
+        try:
+            recovering = _Held(self._connect("rw"))
+            return _fetch(recovering.connection, sql, params)
+        except sqlite3.Error as error:
+            said = str(error)
+        raise _read_error(said, self.path)
+
+    def _open_for_reading(self) -> _Held | None:
+        held: _Held | None = getattr(self._held, "reader", None)
+        said = ""
+        try:
+            now = os.stat(self.path)
+        except FileNotFoundError:
+            self._held.reader = None
+            return None
+        except OSError as error:
+            said = error.strerror or "it cannot be read"
+        if said:
+            raise errors.BackendUnavailable(
+                f"the database cannot be opened ({said})", where=self.path, hint="Check the path and its permissions."
+            )
+        file = now.st_dev, now.st_ino
+        if held is not None and held.pid != os.getpid():
+            _left_by_fork.append(held)
+            held = None
+        if held is None or held.file != file:
+            import sqlite3
+
+            try:
+                held = _Held(self._connect("ro"), file)
+            except sqlite3.Error as error:
+                said = str(error)
+            if said:
+                raise _read_error(said, self.path)
+            self._held.reader = held
+        return held
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        import sqlite3
+
+        path = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        if os.name == "nt":
+            path = "/" + path.replace("\\", "/")
+        return sqlite3.connect(
+            f"file://{path}?mode={mode}", uri=True, timeout=self.timeout, isolation_level=None, check_same_thread=False
+        )
+
+
+class _Held:
+    """A connection, closed with its last owner unless another process opened it."""
+
+    __slots__ = ("connection", "file", "pid")
+
+    def __init__(self, connection: sqlite3.Connection, file: tuple[int, int] = (0, 0)) -> None:
+        self.connection, self.file, self.pid = connection, file, os.getpid()
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid():
+            self.connection.close()
+        else:
+            _left_by_fork.append(self.connection)
+
+
+class _SQLiteTransaction(Transaction):
+    __slots__ = ("_database", "_connection", "_held")
+
+    def __init__(self, database: SQLite) -> None:
+        self._database = database
+
+    def __enter__(self) -> Transaction:
+        import sqlite3
+
+        path = self._database.path
+        if self._database.makes_tables:
+            _make_file(path)
+        elif not os.path.exists(path):
+            raise errors.MetastoreError(
+                "there is no database",
+                where=path,
+                hint="It is made by the application that owns it: airflow db migrate",
+            )
+        try:
+            self._held = _Held(self._database._connect("rw"))
+            self._connection = self._held.connection
+            self._connection.execute("BEGIN IMMEDIATE")
+            return self
+        except sqlite3.Error as error:
+            said = str(error)
+        raise _write_error(said, path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import sqlite3
+
+        said = ""
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as failure:
+            said = str(failure)
+        finally:
+            try:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            except sqlite3.Error:  # closing rolls back as well
+                pass
+            self._connection.close()
+        if said:
+            raise _write_error(said, self._database.path)
+
+    def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
+        import sqlite3
+
+        try:
+            return _fetch(self._connection, sql, params)[1]
+        except UnicodeEncodeError:
+            said = "surrogate"
+        except sqlite3.Error as error:
+            said = str(error)
+        raise _write_error(said, self._database.path)
+
+    def execute(self, sql: str, rows: list[dict[str, object]] | None = None) -> int:
+        import sqlite3
+
+        try:
+            if rows is None:
+                return self._connection.execute(sql).rowcount
+            return self._connection.executemany(sql, rows).rowcount
+        except UnicodeEncodeError:
+            said = "surrogate"
+        except OverflowError:
+            said = "overflow"
+        except sqlite3.Error as error:
+            said = str(error)
+        raise _write_error(said, self._database.path)
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        import sqlite3
+
+        try:
+            return _fetch(self._connection, f'SELECT * FROM "{table}" WHERE 1 = 0', {})[0]
+        except sqlite3.Error as error:
+            said = str(error)
+        if said.startswith("no such table"):
+            return ()
+        raise _write_error(said, self._database.path)
+
+    def through_sqlalchemy(self, act: Callable[[sqlalchemy.Connection], None]) -> None:
+        import sqlalchemy
+
+        lent: Any = _Lent(self._connection)
+        engine = sqlalchemy.create_engine(
+            "sqlite://", creator=lambda: lent, poolclass=sqlalchemy.pool.StaticPool, hide_parameters=True
+        )
+        try:
+            with engine.connect() as connection, connection.begin():
+                return act(connection)
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            said = str(getattr(error, "orig", ""))
+        raise _write_error(said, self._database.path)
+
+
+class _Lent:
+    """A connection lent to SQLAlchemy, which cannot end the transaction that is open on it."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def commit(self) -> None:
+        pass
+
+    rollback = close = commit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, params: Mapping[str, object]) -> tuple[tuple[str, ...], list[Row]]:
+    cursor = connection.execute(sql, params)
+    names = tuple(column[0] for column in cursor.description)
+    return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:  # another process was faster
+        pass
+
+
+def _make_file(path: str) -> None:
+    """Make the file, readable by its owner alone, before SQLite would make it with the usual rights."""
+    failed = ""
+    try:
+        if not os.path.isdir(os.path.dirname(path)):
+            _make_directory(os.path.dirname(path))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        failed = error.strerror or "no reason given"
+    if failed:
+        raise errors.MetastoreError(
+            f"the database cannot be made ({failed})",
+            where=path,
+            hint=f"Make its directory, or name another in {OPTION}.",
+        )
+
+
+#: What SQLite says (these words are the same in all its versions) -> what happened, what to do.
+_SAID = {
+    "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
+    "not a database": ("it is not a SQLite database", f"Name another file in {OPTION}."),
+    "malformed": ("it is damaged", "Restore it from a backup."),
+    "unable to open": ("it cannot be opened", "Check that it exists, and its permissions and its directory's."),
+    "disk I/O": ("it cannot be read or written", "Check that it is a file, and the disk."),
+    "readonly": ("it cannot be written", "Check its permissions and its directory's."),
+    "full": ("the disk is full", "Make room and try again."),
+    "UTF-8": ("it holds a text that is not UTF-8", "Find and correct the row; nothing else is hurt."),
+    "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
+    "overflow": ("a number is too large for the database", "Correct the value."),
+    "too big": ("the value is too large for the database", "Keep it in a file and name that."),
+    "no such column": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "constraint failed": ("a row breaks a rule of the table", "Look for a row of that name."),
+}
+
+
+def _explain(said: str) -> tuple[str, str]:
+    for words, answer in _SAID.items():
+        if words in said:
+            return answer
+    return "SQLite failed", "Check the disk, and the database with SQLite's own tools."
+
+
+def _read_error(said: str, path: str) -> errors.SecretsError:
+    what, hint = _explain(said)
+    senseless = any(words in said for words in ("not a database", "malformed", "UTF-8", "no such column"))
+    return (errors.InvalidSecret if senseless else errors.BackendUnavailable)(what, where=path, hint=hint)
+
+
+def _write_error(said: str, path: str) -> errors.MetastoreError:
+    what, hint = _explain(said)
+    return errors.MetastoreError(what, where=path, hint=hint)
