@@ -1,6 +1,6 @@
 """Measure everything, beside the peers, in one run.
 
-    python benchmarks/run.py [--quick] [--write] [startup] [dump] [get] [cfg] [masking] [metastore]
+    python benchmarks/run.py [--quick] [--write] [startup] [dump] [get] [cfg] [masking] [metastore] [commands]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
 that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/performance.md, `--quick` is for a first look.
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "cfg": "A cfg file, parsed and ready",
     "masking": "Masking",
     "metastore": "Reading the metastore",
+    "commands": "Commands on the metastore, as whole processes",
 }
 
 PAGE = os.path.join(ROOT, "docs", "performance.md")

@@ -11,7 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, process_time
 from timeit import Timer
 from typing import NamedTuple
@@ -52,8 +52,15 @@ def airflow_python() -> str | None:
     return os.environ.get("FRAMEWORK_AIRFLOW_PYTHON") or None
 
 
-def processes(programs: Mapping[str, Program], rounds: int) -> Times:
+def processes(
+    programs: Mapping[str, Program], rounds: int, before: Callable[[Program], object] = lambda program: None
+) -> Times:
     """Milliseconds from start to end of each process. All run once before, so that their `.pyc` files are there.
+
+    Args:
+        programs: by the name that each has in the table.
+        rounds: how often.
+        before: called before each start, off the clock.
 
     Raises:
         RuntimeError: one of them fails; its last words are in the message.
@@ -64,6 +71,7 @@ def processes(programs: Mapping[str, Program], rounds: int) -> Times:
     for turn in range(rounds + 1):
         for name, program in programs.items():
             environ = {**base, **program.environ}
+            before(program)
             start = perf_counter()
             done = subprocess.run(program.words, env=environ, cwd=program.folder, capture_output=True)
             taken = (perf_counter() - start) * 1000

@@ -17,8 +17,8 @@ PAGE = Path(__file__).with_name("reference.md")
 _HEAD = """\
 # Reference of the command line
 
-Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told in
-[commands](commands.md). `framework …` is the same as `python -m framework …`.
+Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told
+[for operators](operators.md). `framework …` is the same as `python -m framework …`.
 
 {contents}
 

@@ -85,7 +85,14 @@ class Link:
         def guarded() -> Any:
             return self._guarded(where, kind, look_up)
 
-        return self.cache.get((kind, key, version), guarded) if self.is_remote else guarded()
+        if not self.is_remote:
+            return guarded()
+        value = self.cache.get((kind, key, version), guarded)
+        if kind != "connection" or value is None:
+            return value
+        from copy import copy
+
+        return copy(value)  # who changes a connection must not change everybody's
 
     def ask_many(self, wanted: list[Reference], run: Callable[[Sequence[Callable[[], Any]]], list[Any]]) -> list[Any]:
         """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
@@ -96,7 +103,7 @@ class Link:
         """
         said: dict[Reference, Any] = {}
         plain = [wish for wish in wanted if wish[1] is None and not self._is_kept(wish)]
-        if len(plain) > 1 and self.is_remote and type(self.backend).get_many is not BaseSecretsBackend.get_many:
+        if len(plain) > 1 and self._has_batch():
             [answers] = run([lambda: self._many([name for name, _ in plain])])
             if answers is None:
                 pass  # the store has no such call
@@ -112,6 +119,17 @@ class Link:
         said.update(zip(rest, run(tasks) if self.is_remote else [_outcome(task) for task in tasks], strict=True))
         return [said[wish] for wish in wanted]
 
+    def calls_for(self, wanted: list[Reference]) -> int:
+        """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
+        batch = getattr(self.backend, "batch_size", None) or 1
+        plain = sum(version is None for _, version in wanted)
+        versions = len(wanted) - plain if hasattr(self.backend, "get_config_version") else 0
+        return -(-plain // batch) + versions
+
+    def _has_batch(self) -> bool:
+        own = getattr(type(self.backend), "get_many", None)
+        return self.is_remote and own not in (None, BaseSecretsBackend.get_many)
+
     def _is_kept(self, wish: Reference) -> bool:
         return self.cache.peek(("config", *wish))[0]
 
@@ -122,7 +140,7 @@ class Link:
         )
         if found is None:
             return None
-        self.cache.counts["calls"] += 1
+        self.cache.counts["calls"] += self.calls_for([(name, None) for name in names])
         answers = dict(found)
         for name, value in answers.items():
             if isinstance(value, SecretsError):

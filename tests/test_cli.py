@@ -555,7 +555,7 @@ def test_what_cannot_be_encoded(world: World) -> None:
 def test_a_working_directory_that_is_no_more(world: World) -> None:
     gone = world.home / "gone"
     gone.mkdir()
-    words = [sys.executable, "-m", "framework", "--name", "billing", "config", "get-value", "secrets", "use_cache"]
+    words = [sys.executable, "-m", "framework", "--name", "billing", "config", "get-value", "secrets", "no_such_option"]
     code = f"import os, sys; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); os.execv({sys.executable!r}, {words!r})"
     env = {**os.environ, "PYTHONPATH": str(Path(framework.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)

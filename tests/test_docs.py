@@ -72,16 +72,17 @@ class Block(NamedTuple):
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
-    fence, language, file, before, start = "", "", "", "", 0
+    fence, language, file, before, indent, start = "", "", "", "", "", 0
     lines: list[str] = []
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         if fence and line.strip() == fence:
             yield Block(language, file, "".join(f"{line}\n" for line in lines), start)
             fence, before = "", ""
         elif fence:
-            lines.append(line)
+            lines.append(line.removeprefix(indent))
         elif opening := re.fullmatch(r"(`{3,})(\w*)", line.strip()):
             fence, language = opening[1], opening[2]
+            indent = line[: len(line) - len(line.lstrip())]  # inside a list
             named = re.fullmatch(r"`([^`]+)`:", before)
             file, start, lines = named[1] if named else "", number + 1, []
         elif line.strip():

@@ -334,3 +334,26 @@ def test_a_runner_keeps_the_order_and_the_errors() -> None:
     tasks: Iterable[Any] = [lambda: 1, fail, lambda: 3]
     one, fault, three = Runner(4, 5, lambda: TimeoutError()).run(list(tasks))
     assert (one, three, type(fault)) == (1, 3, ValueError)
+
+
+def test_a_kept_connection_is_nobody_elses(tmp_path: Path) -> None:
+    class Connections(Store):
+        def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+            self.reads.append(conn_id)
+            return "http://h"
+
+    store = Connections({})
+    app = app_over(tmp_path, store)
+    app.get_connection("c").host = "changed"
+    assert app.get_connection("c").host == "h"
+    assert store.reads == ["c"]
+
+
+def test_a_class_without_a_batch_call_is_asked_one_by_one(tmp_path: Path) -> None:
+    class Duck:
+        def get_config(self, key: str) -> str | None:
+            return f"duck {key}"
+
+    app = app_over(tmp_path, Duck(), count=3)
+    assert app.prefetch() == {}
+    assert app.conf.get("s", "k2") == "duck s2"

@@ -21,8 +21,18 @@ COMMANDS = {
     "dump": ("dump", "the effective configuration, with the origin of every value"),
     "explain": ("explain", "who writes an option, connection or variable, and who wins"),
     "check": ("check", "unknown names, wrong types, pointers that lead nowhere"),
-    "config": ("config", "get-value, list"),
-    "fernet": ("fernet", "generate"),
+    "config": ("config", "get-value, list, lint, update, set, unset"),
+    "init": ("init", "write a project file, a schema and a cfg file to start from"),
+    "completion": ("completion", "what makes bash, zsh or fish complete the words of a command"),
+    "backend-test": ("backend_test", "try a secrets backend against its live store, reading only"),
+    "stats": ("stats", "resolve everything once, and tell what that cost each backend"),
+    "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
+    "connections": ("connections", "get, list, add, delete, import, export, test"),
+    "variables": ("variables", "get, list, set, delete, import, export"),
+    "secrets": ("secrets", "config secrets: get, list, set, delete"),
+    "db": ("db", "the metastore's database: check, migrate, reset"),
+    "fernet": ("fernet", "keys of the metastore: generate, check, rotate"),
+    "rotate-fernet-key": ("rotate", "Airflow's name for fernet rotate"),
 }
 
 _DESCRIPTION = """\
@@ -52,14 +62,27 @@ for example:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Nothing is raised, and no traceback is shown."""
+    import os
+
+    if argv is None and "_ARGCOMPLETE" in os.environ:
+        from framework.cli.completion import complete
+
+        return complete(COMMANDS, _app)
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except FrameworkError as fault:
         return _failed(fault)
     except BrokenPipeError:  # the reader has gone: `| head`
-        sys.stderr.close()
+        _silence_stdout()
         return OK
+    except OSError as fault:  # a full disk, a working directory that is no more
+        _silence_stdout()
+        print(f"error: {fault.strerror or type(fault).__name__}", file=sys.stderr)
+        return NO
     except KeyboardInterrupt:
         return 130
     except RecursionError:
@@ -80,15 +103,42 @@ def _run(arguments: list[str]) -> int:
         return OK if args.help else USAGE
     if args.command not in COMMANDS:
         return _unknown(args.command)
+    for option in ("project", "app", "name", "config"):
+        if getattr(args, option) == "":
+            print(f"error: --{option} is empty: give it a value, or leave it out", file=sys.stderr)
+            return USAGE
     _show_warnings()
+    from argparse import Namespace
     from importlib import import_module
 
     command = import_module(f"framework.cli.{COMMANDS[args.command][0]}")
-    words = _command_parser(command, args.command).parse_args(args.rest)
-    app = _app(args) if getattr(command, "NEEDS_APP", True) else None
+    words = _command_parser(command, args.command).parse_args(args.rest, Namespace(given=args))
+    app = _app(args) if getattr(words, "needs_app", getattr(command, "NEEDS_APP", True)) else None
     status: int = command.run(app, words)
-    sys.stdout.flush()
     return status
+
+
+def _prepare_streams() -> None:
+    """A stream that is closed swallows; a character that it cannot encode is no reason to fail."""
+    import os
+
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    if hasattr(sys.stdout, "reconfigure"):  # bytes of a variable that are no UTF-8 come out as they were
+        sys.stdout.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")
+
+
+def _silence_stdout() -> None:
+    """What is still in the buffer goes nowhere, instead of failing once more when Python ends."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a real file: a test's
+        pass
 
 
 def _parser() -> ArgumentParser:
@@ -120,7 +170,21 @@ def _command_parser(command: Any, name: str) -> ArgumentParser:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            about = {choice.dest: choice.help for choice in getattr(action, "_choices_actions", ())}
+            for below, inner in action.choices.items():
+                _describe(inner, about.get(below) or below, name, below, command.__doc__)
     return parser
+
+
+def _describe(parser: ArgumentParser, what: str, name: str, below: str, text: str) -> None:
+    """A command of a command says what it does, with those of the whole command's examples that are about it."""
+    from argparse import RawDescriptionHelpFormatter
+
+    examples = [line for line in text.split("\n") if line.startswith("  ") and f"framework {name} {below}" in line]
+    parser.description = f"{what[:1].upper()}{what[1:]}." + "".join(["\n\nfor example:", *(f"\n{e}" for e in examples)])
+    parser.formatter_class = RawDescriptionHelpFormatter
 
 
 def _app(args: Namespace) -> App:
@@ -182,3 +246,4 @@ def _show_warnings() -> None:
 
     warnings.showwarning = show
     warnings.simplefilter("always")
+    warnings.simplefilter("ignore", ResourceWarning)

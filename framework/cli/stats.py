@@ -24,8 +24,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(app: App, args: Namespace) -> int:
-    failures = app.prefetch()
-    show(app.stats(), _COLUMNS, args.output)
+    failures, found = app.prefetch(), app.stats()
+    if not found:
+        print("note: no backend of [secrets] is configured, so there is nothing to count", file=sys.stderr)
+    if found or args.output != "table":
+        show(found, _COLUMNS, args.output)
     for fault in failures.values():
         print(f"error: {short(str(fault))}", file=sys.stderr)
     return 1 if failures else 0

@@ -29,6 +29,7 @@ class Database:
         where: the path, or the URL without user, password and options, for messages.
         create: `db migrate` may make our tables where there are none at all.
         makes_tables: the first write may do so as well.
+        bounded: texts have lengths, as Airflow's tables say; SQLite takes any.
         exact: names that differ are different for it. MariaDB may take `A` or `a ` for `a`.
         timeout: seconds to wait for a lock or a server.
     """
@@ -39,6 +40,8 @@ class Database:
     create: bool
     makes_tables: bool
     timeout: float
+
+    bounded = True
 
     @property
     def exact(self) -> bool:

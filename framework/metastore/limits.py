@@ -1,4 +1,4 @@
-"""What every database can hold: SQLite takes more than the others, and is held to the same."""
+"""What a database can hold: a server has its lengths, SQLite none, and nobody takes a NUL or a lone surrogate."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _LARGEST_PORT = 2**31 - 1
 
 
 def fault_of(
-    kind: str, name: str, value: object, description: str | None = None, *, nameless: bool = False
+    kind: str, name: str, value: object, description: str | None = None, *, bounded: bool, nameless: bool = False
 ) -> str | None:
-    """Why not every database could hold this row, or None.
+    """Why a database could not hold this row, or None.
 
     Args:
+        bounded: whether it has lengths, see `Database.bounded`.
         nameless: an empty name will do, as it does in Airflow's `Variable.set`.
     """
     if not name and not nameless:
         return "the name is empty"
-    if len(name) > _NAME_LENGTH:
+    if bounded and len(name) > _NAME_LENGTH:
         return f"the name has {len(name)} characters, and {_NAME_LENGTH} is the most"
     texts: dict[str, Any] = {"the name": name, "description": description}
     if kind == "connection":
@@ -40,20 +41,22 @@ def fault_of(
             continue
         if field != "the value" and "\0" in text:
             return f"{field} holds a NUL character"
-        if kind == "connection" and len(text) > _LENGTHS.get(field, len(text)):
+        if bounded and kind == "connection" and len(text) > _LENGTHS.get(field, len(text)):
             return f"{field} has {len(text)} characters, and {_LENGTHS[field]} is the most"
         if not has_utf8(text):
             return f"{field} holds characters that UTF-8 cannot store (lone surrogates)"
     return None
 
 
-def checked(kind: str, name: str, value: object, description: str | None = None, *, nameless: bool = False) -> None:
+def checked(
+    kind: str, name: str, value: object, description: str | None = None, *, bounded: bool, nameless: bool = False
+) -> None:
     """Refuse what `fault_of` finds.
 
     Raises:
-        MetastoreError: not every database could hold this row.
+        MetastoreError: the database could not hold this row.
     """
-    fault = fault_of(kind, name, value, description, nameless=nameless)
+    fault = fault_of(kind, name, value, description, bounded=bounded, nameless=nameless)
     if fault is not None:
         shown = name if len(name) <= 50 else f"{name[:50]}…"
         raise errors.MetastoreError(fault, where=f"{kind} {shown!r}", hint="Correct it.")

@@ -37,6 +37,8 @@ class SQLite(Database):
 
     __slots__ = ("path", "_held")
 
+    bounded = False
+
     def __init__(self, path: str, timeout: float = 30.0, *, create: bool = True) -> None:
         from threading import local
 

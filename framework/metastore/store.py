@@ -172,7 +172,7 @@ class Store:
         return persistently(self.database, lambda: self._write(ordered, overwrite))
 
     def _write(self, items: Iterable[Item], overwrite: bool) -> int:
-        batches = _batches(items)
+        batches = _batches(items, self.database.bounded)
         first = next(batches, None)  # what is wrong at once is told before a file is made
         if first is None:
             return 0
@@ -367,12 +367,12 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
         yield names[start : start + _CHUNK]
 
 
-def _batches(items: Iterable[Item]) -> Iterator[tuple[str, list[Item]]]:
+def _batches(items: Iterable[Item], bounded: bool) -> Iterator[tuple[str, list[Item]]]:
     """Neighbours of one kind, all with a description or all without, at most 500 at a time."""
     batch: list[Item] = []
     kind, described = "", False
     for item in items:
-        limits.checked(*item, nameless=True)
+        limits.checked(*item, bounded=bounded, nameless=True)
         if batch and ((item[0], item[3] is not None) != (kind, described) or len(batch) == _CHUNK):
             yield kind, batch
             batch = []

@@ -1,0 +1,54 @@
+"""Arguments that several commands have in common."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+FORMATS = ("json", "yaml", "env")
+
+
+def seconds(text: str) -> float:
+    """The type of an argument that is a time: more than nothing, at most an hour.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = float(text)
+    if not 0 < number <= 3600:
+        raise ValueError
+    return number
+
+
+def add_import(parser: ArgumentParser) -> None:
+    parser.add_argument("file", help="a .json, .yaml, .yml or .env file; - reads stdin")
+    parser.add_argument("--file-format", choices=FORMATS, help="what the file is, whatever its name ends in")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+
+
+def add_export(parser: ArgumentParser) -> None:
+    parser.add_argument("file", help="the file to write, mode 0600; - writes to stdout")
+    parser.add_argument("--file-format", choices=FORMATS, type=str.lower, help="default: by the file's ending, or json")
+
+
+def add_ignored(parser: ArgumentParser) -> None:
+    """Airflow's flags that have no meaning here, so that scripts may go on giving them."""
+    from argparse import SUPPRESS
+
+    parser.add_argument("--color", choices=("on", "off", "auto"), help=SUPPRESS)
+    parser.add_argument("-v", "--verbose", action="store_true", help=SUPPRESS)
+
+
+def secret_argument(value: str | None, what: str) -> str | None:
+    """The value of an argument; `-` reads it from stdin, without its last newline, or asks for it at a terminal."""
+    if value != "-":
+        return value
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(f"{what}: ")
+    text = sys.stdin.read()
+    return text[: -2 if text.endswith("\r\n") else -1] if text.endswith("\n") else text

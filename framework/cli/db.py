@@ -1,0 +1,177 @@
+"""The metastore's database: look at it, bring its tables to their newest shape, or empty it.
+
+for example:
+  python -m framework db check
+  python -m framework db check --retry 30 --output json
+  python -m framework db migrate
+  python -m framework db migrate --add-secrets-table
+  python -m framework db reset --yes
+"""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import NO, OK, USAGE, add_output, show
+from framework.errors import BackendUnavailable, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from framework.app import App
+    from framework.metastore.base import Database
+    from framework.metastore.migrations import State
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="check|migrate|reset")
+    check = commands.add_parser("check", help="does it answer, is it migrated, how many rows, and who opens them")
+    check.add_argument("--retry", type=int, default=0, metavar="N", help="try again so many times (default: 0)")
+    check.add_argument("--retry-delay", type=float, default=1, metavar="SECONDS", help="wait in between (default: 1)")
+    add_output(check)
+    migrate = commands.add_parser("migrate", help="make our tables, or bring them to their newest shape")
+    migrate.add_argument(
+        "--add-secrets-table",
+        action="store_true",
+        help="in another application's database, make the table for config secrets and touch nothing else",
+    )
+    reset = commands.add_parser("reset", help="remove all connections, variables and config secrets")
+    reset.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def run(app: App, args: Namespace) -> int:
+    database = app.store.database
+    if args.action == "check":
+        return _check(app, args)
+    if args.action == "migrate":
+        return _add_secrets_table(database) if args.add_secrets_table else _migrate(database)
+    return _reset(database, sure=args.yes)
+
+
+def _migrate(database: Database) -> int:
+    from framework.metastore import migrations
+
+    before = migrations.migrate(database)
+    if before == migrations.VERSION:
+        _say(database, f"nothing to do, the tables have the newest version {before}")
+    else:
+        _say(database, f"migrated from {f'version {before}' if before else 'nothing'} to version {migrations.VERSION}")
+    return OK
+
+
+def _add_secrets_table(database: Database) -> int:
+    from framework.metastore import migrations
+
+    made = migrations.add_secrets_table(database)
+    _say(database, "the table for config secrets was made" if made else "nothing to do, the table is there")
+    return OK
+
+
+def _reset(database: Database, *, sure: bool) -> int:
+    from framework.metastore import migrations
+
+    if not sure:
+        if not sys.stdin.isatty():
+            print("error: db reset removes every row: say --yes where nobody can be asked", file=sys.stderr)
+            return USAGE
+        counts = ", ".join(f"{rows} in {table}" for table, rows in _rows(database, migrations.state(database)).items())
+        print(f"This removes all rows of {database.where}: {counts or 'none'}.", file=sys.stderr)
+        print("Type yes to go on: ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            _say(database, "nothing was changed")
+            return NO
+    migrations.reset(database)
+    _say(database, "all rows were removed")
+    return OK
+
+
+def _check(app: App, args: Namespace) -> int:
+    """Show what is known, also where an error stops the looking."""
+    from framework.metastore import migrations
+
+    database = app.store.database
+    rows: list[dict[str, Any]] = []
+
+    def tell(what: str, answer: object) -> None:
+        rows.append({"what": what, "answer": answer})
+
+    fine = True
+    try:
+        tell("database", database.url())
+        try:
+            tell("reachable", f"yes, {_product(database, args.retry, args.retry_delay)}")
+        except SecretsError:
+            tell("reachable", "no")
+            raise
+        found = migrations.state(database)
+        whose, fine = _whose(database, found)
+        tell("tables", whose)
+        tell("version", found.version or None)
+        for table, number in _rows(database, found).items():
+            tell(f"rows in {table}", number)
+        if found.tables:
+            fine = _tell_keys(app, tell) and fine
+    finally:
+        show(rows, ("what", "answer"), args.output)
+    return OK if fine else NO
+
+
+def _product(database: Database, retries: int, delay: float) -> str:
+    from time import sleep
+
+    for _ in range(retries):
+        try:
+            return database.product()
+        except BackendUnavailable:
+            sleep(delay)
+    return database.product()
+
+
+def _whose(database: Database, found: State) -> tuple[str, bool]:
+    """What the tables are, and whether that is fine."""
+    from framework.metastore.base import MIGRATE
+    from framework.metastore.migrations import SECRETS_TABLE
+
+    if found.anothers:
+        told = "another application's, used as they are"
+        if not found.is_current:
+            return f"{told}; {MIGRATE} --add-secrets-table", False
+        return told if SECRETS_TABLE in found.tables else f"{told}; none for config secrets", True
+    if found.is_current:
+        return "ours, migrated", True
+    if found.tables:
+        return f"ours, not migrated. {MIGRATE}", False
+    if database.makes_tables:
+        return "none yet; the first write makes them", True
+    return f"none. {MIGRATE}" if database.create else "none. Their owner makes them: airflow db migrate", False
+
+
+def _rows(database: Database, found: State) -> dict[str, int]:
+    from framework.metastore.migrations import TABLES
+
+    counts = {}
+    for table in TABLES:
+        if table in found.tables:
+            counts[table] = int(database.read(f'SELECT COUNT(*) AS n FROM "{table}"', {})[0]["n"])
+    return counts
+
+
+def _tell_keys(app: App, tell: Any) -> bool:
+    """How many rows each key opens, and whether every row is opened by one."""
+    from framework.metastore.rotation import census
+
+    found = census(app.store)
+    totals = [sum(counts) for counts in zip(*found.counts.values(), strict=True)] or [0] * (found.keys + 2)
+    for number in range(found.keys):
+        tell(f"rows opened by key {number + 1} of {found.keys}", totals[number])
+    tell("rows in clear", totals[-2])
+    tell("rows that no key opens", totals[-1])
+    if totals[-1]:
+        print("note: python -m framework fernet check names the rows that no key opens", file=sys.stderr)
+    return not totals[-1]
+
+
+def _say(database: Database, what: str) -> None:
+    print(f"{database.where}: {what}", file=sys.stderr)

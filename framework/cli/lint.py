@@ -1,0 +1,262 @@
+"""`config lint` and `config update`: what is written by an older name, in an older way, or for nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from framework.cli.edit import CfgText, edit
+from framework.cli.output import NO, OK, short, show
+from framework.errors import ConfigError, ConfigFileError
+from framework.explanation import shown
+from framework.masking import redact_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from framework.answer import Mention
+    from framework.app import App
+
+
+class Finding:
+    """One thing that is written and should not be, or not so.
+
+    Attributes:
+        kind: `renamed`, `outdated` (its value), `deprecated` or `undeclared`.
+        mention: where it is written.
+        what: what is wrong with it, a clause.
+        value: of an outdated one, today's value.
+    """
+
+    __slots__ = ("kind", "mention", "what", "value")
+
+    def __init__(self, kind: str, mention: Mention, what: str, value: str = "") -> None:
+        self.kind, self.mention, self.what, self.value = kind, mention, what, value
+
+    @property
+    def written(self) -> tuple[str, str]:
+        """Section and key as they are written, with the form of a pointer."""
+        section, key = self.mention.name
+        return section, key if self.mention.form == "plain" else f"{key}_{self.mention.form}"
+
+    @property
+    def origin(self) -> str:
+        return short(self.mention.origin)
+
+
+class _Selection:
+    """The sections and options that the flags name."""
+
+    def __init__(self, args: Namespace) -> None:
+        self.sections, self.options = _names(args.section), _names(args.option)
+        self.ignored_sections, self.ignored_options = _names(args.ignore_section), _names(args.ignore_option)
+
+    def has(self, finding: Finding) -> bool:
+        mention = finding.mention
+        sections = {mention.section, mention.name[0]}
+        options = {mention.key, mention.name[1], finding.written[1]}
+        return (
+            (not self.sections or bool(self.sections & sections))
+            and (not self.options or bool(self.options & options))
+            and not self.ignored_sections & sections
+            and not self.ignored_options & options
+        )
+
+
+def _names(said: str | None) -> set[str]:
+    return {name.strip().lower() for name in (said or "").split(",") if name.strip()}
+
+
+def lint(app: App, args: Namespace) -> int:
+    """List the findings; exit status 1 if there are any."""
+    found = _selected(app, args)
+    if args.output == "table":
+        for finding in found:
+            print(f"{finding.origin}: {finding.what}")
+    else:
+        rows = [_row(finding) for finding in found]
+        show(rows, ("origin", "section", "option", "kind", "problem"), args.output)
+    if found:
+        main = any(finding.mention.layer == "main cfg" for finding in found)
+        _say(f"{len(found)} found" + ("; `config update` shows what it would change" if main else ""))
+    else:
+        _say("nothing is renamed, outdated or removed")
+    return NO if found else OK
+
+
+def _row(finding: Finding) -> dict[str, object]:
+    section, option = finding.written
+    return {
+        "origin": finding.origin,
+        "section": section,
+        "option": option,
+        "kind": finding.kind,
+        "problem": finding.what,
+    }
+
+
+def _selected(app: App, args: Namespace) -> list[Finding]:
+    _learn(app)
+    chosen = _Selection(args)
+    every = list(findings(app))
+    found = [finding for finding in every if chosen.has(finding)]
+    if args.verbose:
+        for what in ("section", "option"):
+            names = getattr(args, f"ignore_{what}")
+            _say(f"ignored {what}s: {names or 'none'}")
+        _say(f"left out: {len(every) - len(found)} of {len(every)} findings")
+    return found
+
+
+def _learn(app: App) -> None:
+    """Know also what older versions of the application had, if a list of it is packaged; nothing else needs that."""
+    import framework.schemas
+
+    path = os.path.join(os.path.dirname(framework.schemas.__file__), f"{app.name}.older.yml")
+    if os.path.exists(path):
+        from framework.files import read_table
+
+        app.schema.supplement(read_table(path)[0], path)
+
+
+def findings(app: App) -> Iterator[Finding]:
+    """Everything of the kind, in every layer that a person writes. No value of a secret is shown, nothing is run."""
+    for section, key in app.engine.entries():
+        for mention in app.engine.mentions(section, key):
+            if mention.layer not in ("default", "override"):
+                yield from _of(app, mention)
+
+
+def _of(app: App, mention: Mention) -> Iterator[Finding]:
+    section, key = mention.section, mention.key
+    option = app.schema.option(section, key)
+    if mention.is_old_name:
+        since = next((s for *name, s in app.schema.old_names(section, key) if tuple(name) == mention.name), "")
+        old = f"[{mention.name[0]}] {mention.name[1]}"
+        yield Finding(
+            "renamed", mention, f"{old} is now called [{section}] {key}" + (f" (since {since})" if since else "")
+        )
+    if option is None:
+        if app.schema.declared and section in app.schema.sections and not key.startswith("backend_kwarg__"):
+            near = app.engine.nearest(section, key)
+            hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
+            yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")
+        return
+    if option.retired:
+        reason = f": {redact_text(option.deprecation_reason)}" if option.deprecation_reason else ""
+        yield Finding("deprecated", mention, f"[{section}] {key} is deprecated{reason}")
+    if mention.form == "plain" and isinstance(mention.raw, str):
+        text = _unexpanded(mention)
+        for pattern, replacement, since in option.deprecated_values:
+            today = pattern.sub(replacement, text)
+            if today != text:
+                hidden = app.engine.is_hidden(section, key)
+                values = "" if hidden else f": {shown(text)!r} is now {shown(today)!r}"
+                what = f"the value of [{section}] {key} is outdated since {since}{values}"
+                yield Finding("outdated", mention, what, today)
+                break
+
+
+def _unexpanded(mention: Mention) -> str:
+    """The text with its `%` read, and its `$` not."""
+    try:
+        text: str = mention.source.reference(mention.raw, *mention.name, mention.origin)
+    except ConfigError:
+        return str(mention.raw)
+    return text
+
+
+def update(app: App, args: Namespace) -> int:
+    """Bring the main cfg file up to date, or say what would be done. What is elsewhere is named."""
+    found = _selected(app, args)
+    mine = [finding for finding in found if finding.mention.layer == "main cfg"]
+    changes: list[dict[str, object]] = []
+    by_hand = [finding for finding in found if finding not in mine]
+    path = app.main_file()[0]
+
+    def change(text: CfgText) -> None:
+        _apply(app, text, mine, args.all_recommendations, changes, by_hand)
+
+    if mine and args.fix:
+        edit(path, change)
+    elif mine:
+        from framework.files import read_text
+
+        change(CfgText(read_text(path, universal=False), path))
+    if args.output == "table":
+        for row in changes:
+            print(f"{row['origin']}: {row['change']}")
+    else:
+        show(changes, ("origin", "section", "option", "change"), args.output)
+    left = [finding for finding in by_hand if finding.kind == "deprecated" and finding in mine]
+    for finding in by_hand:
+        if finding not in left or args.all_recommendations:
+            _say(f"by hand: {finding.origin}: {finding.what}")
+    if left and not args.all_recommendations:
+        _say(f"{len(left)} deprecated or removed options stay as they are; --all-recommendations comments them out")
+    if not changes:
+        _say(f"there is nothing to change in {short(path)}")
+    elif args.fix:
+        _say(f"{short(path)}: {len(changes)} changes are written")
+    else:
+        _say("this was a dry run, nothing is written; --fix writes it")
+    return OK
+
+
+def _apply(
+    app: App,
+    text: CfgText,
+    found: list[Finding],
+    everything: bool,
+    changes: list[dict[str, object]],
+    by_hand: list[Finding],
+) -> None:
+    moved: dict[int, tuple[str, str] | None] = {}  # mention -> its name by now; None: it is a comment
+    for finding in found:
+        mention = id(finding.mention)
+        name = moved[mention] if mention in moved else text.find(*finding.written)
+        if name is None and mention in moved:
+            continue
+        said = None
+        try:
+            if name is not None:
+                said, moved[mention] = _change(app, text, finding, name, everything)
+        except ConfigFileError:  # a %(name)s that would lead elsewhere
+            pass
+        if said is None:
+            by_hand.append(finding)
+        else:
+            row = _row(finding)
+            changes.append({**{key: row[key] for key in ("origin", "section", "option")}, "change": said})
+
+
+def _change(
+    app: App, text: CfgText, finding: Finding, name: tuple[str, str], everything: bool
+) -> tuple[str | None, tuple[str, str] | None]:
+    """Make one change, and say what it was (None if it is for a person to make) and what the option is called now."""
+    section, key, form = finding.mention.section, finding.mention.key, finding.mention.form
+    old = f"[{name[0]}] {name[1]}"
+    if finding.kind == "renamed":
+        if _is_taken(app, text, section, key):
+            text.comment_out(name)
+            return f"{old} is commented out: [{section}] {key} is written, too, and wins", None
+        name = text.rename(name, section, key if form == "plain" else f"{key}_{form}")
+        return f"{old} becomes [{name[0]}] {name[1]}", name
+    if finding.kind == "outdated":
+        return finding.what, text.set(name[0].lower(), name[1].lower(), finding.value.replace("%", "%%"))
+    if finding.kind == "deprecated" and everything:
+        text.comment_out(name)
+        return f"{old} is commented out", None
+    return None, name
+
+
+def _is_taken(app: App, text: CfgText, section: str, key: str) -> bool:
+    """Whether the option is written in the file by its current name, in any form that counts."""
+    forms = app.engine.forms(section, key)
+    return any(text.find(section, key if form == "plain" else f"{key}_{form}") is not None for form in forms)
+
+
+def _say(text: str) -> None:
+    print(redact_text(text), file=sys.stderr)

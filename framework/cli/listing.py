@@ -1,0 +1,79 @@
+"""The names that every link can list, and who shadows whom."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import NO, OK, short
+from framework.errors import FrameworkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from framework.app import App
+    from framework.link import Link
+
+_PLURALS = {"connection": "connections", "variable": "variables", "config": "config secrets"}
+
+
+class Listed:
+    """One name in one link.
+
+    Attributes:
+        name: as the link spells it.
+        link: whose it is.
+        shadowed_by: the name of the link that is asked first and has it too, or None.
+    """
+
+    __slots__ = ("name", "link", "shadowed_by")
+
+    def __init__(self, name: str, link: Link, shadowed_by: str | None) -> None:
+        self.name, self.link, self.shadowed_by = name, link, shadowed_by
+
+
+def listing(app: App, kind: str, prefix: str = "") -> tuple[list[Listed], int]:
+    """Every name of one kind in every link that can list, sorted, and the exit status.
+
+    What cannot be listed, and why, is told on stderr.
+    """
+    status, found = OK, list[Listed]()
+    earlier: list[tuple[str, Callable[[str], bool]]] = []
+    for link in app.chain.visible(kind):
+        names: list[str] | None = []
+        try:
+            names = names_of(app, link, kind)
+        except FrameworkError as fault:
+            print(f"error: {short(str(fault))}", file=sys.stderr)
+            status = NO
+        if names is None:
+            print(f"note: {cannot_list(link, kind)}; what it has is not shown here", file=sys.stderr)
+        for name in sorted(set(names or ())):
+            if name.startswith(prefix):
+                found.append(Listed(name, link, next((link for link, has in earlier if has(name)), None)))
+        earlier.append((link.name, holder(names or [], link)))
+    found.sort(key=lambda listed: listed.name)  # stable: the links stay in the order of the search
+    return found, status
+
+
+def names_of(app: App, link: Link, kind: str) -> list[str] | None:
+    """The names that a link lists, None if it cannot list what it serves.
+
+    Raises:
+        SecretsError: denied, unavailable or invalid.
+        BackendError: the link cannot be built.
+    """
+    with app.chain.at_work(link):
+        return link.names_if_listed(kind) if link.serves(kind) else []
+
+
+def cannot_list(link: Link, kind: str) -> str:
+    return f"the link {link.name} cannot list its {_PLURALS[kind]}"
+
+
+def holder(names: list[str], link: Link) -> Callable[[str], bool]:
+    """Whether a link that lists these names has a name: the environment knows no small letters."""
+    if link.name != "environment":
+        return set(names).__contains__
+    upper = {name.upper() for name in names}
+    return lambda name: name.upper() in upper

@@ -1,0 +1,79 @@
+"""Config secrets: what `_secret` pointers name. Reads go through the chain, writes go to the metastore.
+
+for example:
+  python -m framework secrets set ledger/token - < token.txt
+  python -m framework secrets list
+  python -m framework secrets get ledger/token
+  python -m framework secrets delete ledger/token
+"""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.arguments import add_ignored, secret_argument
+from framework.cli.output import NO, OK, add_output, short, show
+from framework.errors import NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from framework.app import App
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete")
+    commands.add_parser("get", help="print a config secret, from the link that answers").add_argument("name")
+    listing = commands.add_parser("list", help="list the names of every link that can list, and who shadows whom")
+    listing.add_argument("--prefix", default="", help="only names that start with this")
+    add_output(listing)
+    setting = commands.add_parser("set", help="write a config secret to the metastore")
+    setting.add_argument("name")
+    setting.add_argument("value", metavar="VALUE", help="- reads it from stdin")
+    commands.add_parser("delete", help="delete a config secret from the metastore").add_argument("name")
+    for command in commands.choices.values():
+        add_ignored(command)
+
+
+def run(app: App, args: Namespace) -> int:
+    status: int = globals()[f"_{args.action}"](app, args)
+    return status
+
+
+def _get(app: App, args: Namespace) -> int:
+    try:
+        value, _ = app.chain.config(args.name)
+    except NotFound as fault:
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    print(value)
+    return OK
+
+
+def _list(app: App, args: Namespace) -> int:
+    from framework.cli.listing import listing
+
+    listed, status = listing(app, "config", args.prefix)
+    rows = [{"name": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by} for entry in listed]
+    show(rows, ("name", "link", "shadowed_by"), args.output)
+    return status
+
+
+def _set(app: App, args: Namespace) -> int:
+    value = secret_argument(args.value, f"value of {args.name}") or ""
+    from framework.metastore.limits import checked
+
+    checked("config", args.name, value, bounded=app.store.database.bounded)  # the store would take an empty name
+    app.warn_if_shadowed("config", args.name)
+    app.store.set_config(args.name, value)
+    print(f"the config secret {args.name!r} is written to the metastore", file=sys.stderr)
+    return OK
+
+
+def _delete(app: App, args: Namespace) -> int:
+    if not app.store.delete_config(args.name):
+        print(f"error: the metastore has no config secret {args.name!r}", file=sys.stderr)
+        return NO
+    print(f"the config secret {args.name!r} is deleted from the metastore", file=sys.stderr)
+    return OK

@@ -1,0 +1,48 @@
+"""A TCP connection, and what can be said when there is none."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+
+class Failed(Exception):
+    """A step of a test did not work; the text is ours, without anything that a server said."""
+
+
+def connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection.
+
+    Raises:
+        Failed: nobody answers there, with the reason.
+    """
+    import socket
+
+    try:
+        return socket.create_connection((host, port), timeout)
+    except (OSError, ValueError, OverflowError) as fault:  # ValueError: a name that is none
+        failure = f"{host}:{port}: {reason(fault, timeout)}"
+    raise Failed(failure)
+
+
+def reason(fault: BaseException, timeout: float) -> str:
+    """What can be said of somebody else's error."""
+    import socket
+    import ssl
+
+    if isinstance(fault, (TimeoutError, socket.timeout)):
+        return f"no answer within {timeout:g} s"
+    if isinstance(fault, socket.gaierror):
+        return "the name of the host cannot be resolved"
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted ({fault.verify_message})"
+    if isinstance(fault, ssl.SSLError):
+        return "TLS could not be agreed on; perhaps the server speaks none here"
+    if isinstance(fault, ConnectionResetError):
+        return "the server closed the connection"
+    if isinstance(fault, OSError) and fault.errno:
+        return os.strerror(fault.errno)
+    return f"it failed with {type(fault).__name__}"

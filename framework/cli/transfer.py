@@ -1,0 +1,384 @@
+"""Import and export of connections and variables: what one writes, the other reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from framework.backends.local_filesystem import LocalFilesystemBackend
+from framework.cli.listing import cannot_list, holder, names_of
+from framework.cli.output import NO, OK, USAGE, short, show
+from framework.cli.progress import Metered, Progress
+from framework.errors import (
+    ConfigFileError,
+    FileParseError,
+    FrameworkError,
+    InvalidSecret,
+    MetastoreError,
+    SecretsError,
+    warn,
+)
+from framework.layers.secrets_stream import Twice, read_entries
+from framework.metastore import bulk, limits
+from framework.metastore.base import persistently
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+    from typing import IO, Any
+
+    from framework.app import App
+    from framework.connection import Connection
+    from framework.layers.secrets_file import Entry
+    from framework.metastore.store import Item
+
+_ENDINGS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".env": "env"}
+#: What stands before, between and after the rows, and in their place if there are none.
+_FRAMES = {"json": ("{\n", ",\n", "\n}\n", "{}\n"), "yaml": ("", "", "", "{}\n"), "env": ("", "", "", "")}
+#: Names that a message lists before it says how many more there are.
+_LISTED = 20
+
+
+def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
+    """Read a file into the metastore, all of it or nothing, and tell what changed.
+
+    Args:
+        app: whose metastore.
+        kind: `connection` or `variable`.
+        args: of `arguments.add_import`, and `output`.
+        existing: `overwrite`, `skip` or `fail`.
+    """
+    file_format = format_of(args, default="json" if args.file == "-" else None)
+    if file_format is None:
+        return USAGE
+    store, shadows = app.store, _Shadows(app, kind)
+
+    def act() -> bulk.Report:
+        shadows.forget()
+        with _opened(args.file) as file, Progress(f"importing {kind}s", _size(file)) as progress:
+            entries = read_entries(Metered.of(file, progress), _shown(args.file), file_format)
+            items = _items(kind, entries, _shown(args.file), shadows, app.store.database.bounded)
+            return bulk.put(store, kind, items, existing=existing, dry_run=args.dry_run)
+
+    try:
+        # A file can be read once more where another transaction was in the way, a pipe cannot.
+        report = act() if args.file == "-" else persistently(store.database, act)
+    except FileParseError as fault:
+        for line, what in sorted(fault.faults):
+            print(f"error: {short(fault.path)}{f':{line}' if line else ''}: {what}", file=sys.stderr)
+        print(f"error: nothing was imported, because of {counted(len(fault.faults), 'fault')}", file=sys.stderr)
+        return NO
+    shadows.tell()
+    _tell(report, kind, args)
+    return OK
+
+
+def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, Any, str | None], str]) -> int:
+    """Write every row of the metastore into a file, or to stdout.
+
+    A row that cannot be read is left out and named on stderr.
+
+    Args:
+        app: whose metastore.
+        kind: `connection` or `variable`.
+        args: of `arguments.add_export`.
+        written: name, value and description as they stand in the file; a SecretsError says that they cannot.
+    """
+    file_format = format_of(args, default="json" if args.file == "-" or kind == "variable" else None)
+    if file_format is None:
+        return USAGE
+    store, left_out, count = app.store, 0, 0
+    before, between, after, nothing = _FRAMES[file_format]
+    with Progress(f"exporting {kind}s", 0) as progress, _replaced(args.file) as file:
+        progress.total(lambda: bulk.count(store.database, kind))
+        for name, value, description in bulk.stored(store, kind):
+            try:
+                if isinstance(value, SecretsError):
+                    raise value
+                text = written(name, value, description)
+            except SecretsError as fault:
+                print(f"error: not exported: {short(str(fault))}", file=sys.stderr)
+                left_out += 1
+                continue
+            file.write((between if count else before) + text)
+            count += 1
+            progress.advance(1)
+        if left_out and not count:  # rather than an empty file in the place of a good one
+            raise MetastoreError("no row could be read, so nothing was written", where=store.database.where)
+        file.write(after if count else nothing)
+    place = "" if args.file == "-" else f" to {args.file}"
+    print(f"{counted(count, kind)} exported{place}" + (f", {left_out:,} left out" if left_out else ""), file=sys.stderr)
+    return NO if left_out else OK
+
+
+# Reading
+
+
+def format_of(args: Namespace, default: str | None) -> str | None:
+    """`json`, `yaml` or `env`, by the flag or the ending of the name; None was told as wrong usage."""
+    found: str | None = args.file_format or _ENDINGS.get(os.path.splitext(args.file)[1].lower(), default)
+    if found is None:
+        print(
+            f"error: {short(args.file)}: the name must end in .json, .yaml, .yml or .env; or say --file-format",
+            file=sys.stderr,
+        )
+    args.file_format = found
+    return found
+
+
+def yaml_lines(table: dict[str, Any]) -> str:
+    """A table of one name in YAML, in ASCII as Airflow writes it; what is inside keeps its order."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(table, Dumper=dumper, default_flow_style=False, sort_keys=False, width=1_000_000)
+    return text
+
+
+def env_line(name: str, text: str) -> str:
+    """`NAME=text`.
+
+    Raises:
+        InvalidSecret: such a line cannot hold the two, or could not be read again.
+    """
+    fault = ""
+    if not text:
+        fault = "an empty value"
+    elif "=" in name or "\n" in name or name.lstrip().startswith("#"):
+        fault = "this name"
+    elif "\n" in text or text.endswith("\r"):
+        fault = "a line break"
+    if fault:
+        raise InvalidSecret(f"a .env file cannot hold {fault}", where=repr(name), hint="Export json or yaml.")
+    return f"{name}={text}\n"
+
+
+def _shown(path: str) -> str:
+    return "<stdin>" if path == "-" else path
+
+
+def _opened(path: str) -> IO[bytes]:
+    if path == "-":
+        return open(os.dup(sys.stdin.fileno()), "rb", buffering=0) if _is_real(sys.stdin) else sys.stdin.buffer
+    try:
+        return open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        what = "the file does not exist"
+    except IsADirectoryError:
+        what = "this is a directory"
+    except PermissionError:
+        what = "this process may not read the file"
+    except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
+        what = f"the file cannot be read ({getattr(error, 'strerror', None) or 'no path can be like this'})"
+    raise ConfigFileError(what, where=short(path), hint="Correct the path.")
+
+
+def _is_real(stream: Any) -> bool:
+    try:
+        stream.fileno()
+    except (OSError, ValueError, AttributeError):  # a test's
+        return False
+    return True
+
+
+def _size(file: IO[bytes]) -> int:
+    """The bytes of a file; 0 for what has no end that is known, such as a pipe."""
+    try:
+        return os.fstat(file.fileno()).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _items(kind: str, entries: Iterator[Entry], path: str, shadows: _Shadows, bounded: bool) -> Iterator[Item]:
+    """What a file says, row by row. After the first fault nothing is handed on, and the rest is only looked through.
+
+    Raises:
+        FileParseError: every fault of the file, each with its line.
+    """
+    read = _connection_in(LocalFilesystemBackend()) if kind == "connection" else _variable_in
+    faults: list[tuple[int, str]] = []
+    twice = Twice()
+    try:
+        for entry in entries:
+            line = entry.lines[0]
+            if not entry.faults and not isinstance(entry.key, str):
+                entry.faults.append((line, "the name is no text; put it in quotes"))
+            if entry.faults:
+                faults += entry.faults
+                continue
+            twice.add(entry.key, line)
+            try:
+                value, description = read(entry)
+                fault = limits.fault_of(kind, entry.key, value, description, bounded=bounded)
+            except InvalidSecret as error:
+                fault = f"{error.what}. {error.hint}"
+            if fault is not None:
+                faults.append((line, fault))
+            elif not faults:
+                shadows.look_at(entry.key)
+                yield kind, entry.key, value, description
+    except FileParseError as error:
+        faults += error.faults
+    faults += twice.faults()
+    if faults:
+        raise FileParseError(path, faults)
+
+
+def _connection_in(backend: LocalFilesystemBackend) -> Callable[[Entry], tuple[Connection, None]]:
+    def read(entry: Entry) -> tuple[Connection, None]:
+        connection = backend.connection_in(entry)
+        if connection is None:
+            raise InvalidSecret("an empty list is no connection", hint="Write a URI or fields.")
+        return connection, None
+
+    return read
+
+
+def _variable_in(entry: Entry) -> tuple[str, str | None]:
+    """The text and the description that stand for a value of a file, as in Airflow."""
+    value, description = entry.value, None
+    if isinstance(value, dict) and "value" in value:
+        if not set(value) <= {"value", "description"}:
+            raise InvalidSecret(
+                "it has value and other names than description beside it",
+                hint='Airflow would lose them; write {"value": {…}} around it if it is all one value.',
+            )
+        value, description = value["value"], value.get("description")
+        if description is not None and not isinstance(description, str):
+            raise InvalidSecret("its description is no text", hint="Put it in quotes.")
+    if isinstance(value, str):
+        return value, description
+    import json
+
+    try:
+        return json.dumps(value, indent=2), description
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise InvalidSecret("JSON cannot hold its value", hint="Write text, numbers, lists or tables.")
+
+
+class _Shadows:
+    """Tells which of the written names a link before the metastore has as well. Nobody's values are asked for."""
+
+    __slots__ = ("_found", "_kind", "_links", "_notes")
+
+    def __init__(self, app: App, kind: str) -> None:
+        self._kind, self._notes = kind, list[str]()
+        self._links: list[tuple[str, Callable[[str], bool]]] = []
+        self._found: dict[str, list[str]] = {}
+        for link in app.chain.links[:-1]:
+            names, failure = list[str](), ""
+            try:
+                found = names_of(app, link, kind)
+                names, failure = found or [], "" if found is not None else cannot_list(link, kind)
+            except FrameworkError as fault:
+                failure = short(str(fault)).rstrip(".")
+            if failure:
+                self._notes.append(f"note: {failure}; whether it shadows what is imported is not known")
+            elif names:
+                self._links.append((link.name, holder(names, link)))
+
+    def forget(self) -> None:
+        self._found = {link: [] for link, _ in self._links}
+
+    def look_at(self, name: str) -> None:
+        for link, has in self._links:
+            if has(name):
+                self._found[link].append(name)
+
+    def tell(self) -> None:
+        for note in self._notes:
+            print(note, file=sys.stderr)
+        for link, shadowed in self._found.items():
+            if shadowed:
+                warn(
+                    f"the link {link} is asked before the metastore and has {len(shadowed)} of the imported "
+                    f"{self._kind}s too, so that reads still return its own: {_some(shadowed)}"
+                )
+
+
+def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
+    counts = ", ".join(f"{number:,} {state}" for state, number in report.counts.items() if number) or "nothing"
+    if args.dry_run:
+        rows = [
+            {kind: name, "change": state, "fields": ", ".join(fields)}
+            for name, state, fields in report.rows
+            if state != "unchanged"
+        ]
+        if rows or args.output != "table":
+            show(rows, (kind, "change", "fields"), args.output)
+    elif report.skipped:
+        print(f"skipped, for they exist: {_some(report.skipped)}", file=sys.stderr)
+    verb = "would be imported" if args.dry_run else "imported"
+    print(f"{kind}s {verb} from {_shown(args.file)}: {counts}", file=sys.stderr)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return ", ".join(map(repr, names[:_LISTED])) + more
+
+
+# Writing
+
+
+class _replaced:  # noqa: N801 - reads as a phrase: with _replaced(path) as file
+    """A file that is written beside and takes its place when it is whole; `-` and what is no file are written directly.
+
+    Raises:
+        MetastoreError: the folder or the disk refuses; what was there stays.
+    """
+
+    __slots__ = ("_path", "_beside", "_file")
+
+    def __init__(self, path: str) -> None:
+        is_file = path != "-" and (os.path.isfile(path) or not os.path.exists(path))
+        self._path = os.path.realpath(path) if is_file else path  # what a symbolic link leads to, and the link stays
+        folder, name = os.path.split(self._path)
+        self._beside = os.path.join(folder, f".{name}.{os.getpid()}.new") if is_file else ""
+
+    def __enter__(self) -> IO[str]:
+        if self._path == "-":
+            self._file: IO[str] = sys.stdout
+            return self._file
+        try:
+            if self._beside and os.path.exists(self._beside):
+                os.unlink(self._beside)  # of a process that was killed and had our number
+            flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if self._beside else 0)
+            number = os.open(self._beside or self._path, flags, 0o600)
+            self._file = open(number, "w", encoding="utf-8", newline="\n")
+            return self._file
+        except (OSError, ValueError) as error:
+            failure = self._failure(error)
+        raise failure
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if self._path == "-":
+            return
+        failure: MetastoreError | None = None
+        try:
+            if kind is None and self._beside:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None and self._beside:
+                os.replace(self._beside, self._path)
+        except OSError as fault:
+            failure = self._failure(fault)
+        if self._beside and os.path.exists(self._beside):
+            os.unlink(self._beside)
+        if isinstance(error, OSError):
+            failure = self._failure(error)
+        if failure is not None:
+            raise failure from None
+
+    def _failure(self, error: Exception) -> MetastoreError:
+        reason = getattr(error, "strerror", None) or "no path can be like this"
+        return MetastoreError(
+            f"the file cannot be written ({reason})", where=short(self._path), hint="What was there is unchanged."
+        )

