@@ -58,10 +58,10 @@ class Plan:
             rows += [{"by": "this process", "call": what, "for": option} for option in options]
         names = [name for name, _ in self.references]
         for place, link in enumerate(self._app.chain.visible("config") if names else ()):
-            batch = getattr(link.backend, "batch_size", None) if link.is_remote else None
-            count = len(names) if not batch else -(-len(names) // batch)
-            which = f"{len(names)} secrets" if place == 0 else f"what is still missing of {len(names)} secrets"
-            call = f"at most {count} calls" if link.is_remote else "look up"
+            secrets = f"{len(names)} {'secret' if len(names) == 1 else 'secrets'}"
+            which = secrets if place == 0 else f"what is still missing of {secrets}"
+            count = link.calls_for(self.references) if link.is_remote else 0
+            call = f"at most {count} {'call' if count == 1 else 'calls'}" if link.is_remote else "look up"
             rows.append({"by": link.name, "call": call, "for": which})
         return rows
 

@@ -13,11 +13,29 @@ if TYPE_CHECKING:
 
 #: Short name -> where our class is. Others join by the entry point group `framework.backends`.
 SHORT_NAMES = {
+    "akeyless": "framework.backends.akeyless.AkeylessBackend",
+    "aws_secrets_manager": "framework.backends.aws.SecretsManagerBackend",
+    "aws_ssm": "framework.backends.aws.SystemsManagerParameterStoreBackend",
+    "azure_key_vault": "framework.backends.azure.AzureKeyVaultBackend",
+    "gcp_secret_manager": "framework.backends.gcp.GcpSecretManagerBackend",
+    "keyring": "framework.backends.keyring.KeyringBackend",
+    "kubernetes": "framework.backends.kubernetes.KubernetesSecretsBackend",
     "local_filesystem": "framework.backends.local_filesystem.LocalFilesystemBackend",
+    "mounted_files": "framework.backends.mounted_files.MountedFilesBackend",
+    "vault": "framework.backends.vault.VaultBackend",
+    "yandex_lockbox": "framework.backends.yandex.LockboxSecretBackend",
 }
 
 #: Class path in Airflow -> the short name of its twin here.
 AIRFLOW_TWINS = {
+    "airflow.providers.akeyless.secrets.akeyless.AkeylessBackend": "akeyless",
+    "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend": "aws_secrets_manager",
+    "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend": "aws_ssm",
+    "airflow.providers.cncf.kubernetes.secrets.kubernetes_secrets_backend.KubernetesSecretsBackend": "kubernetes",
+    "airflow.providers.google.cloud.secrets.secret_manager.CloudSecretManagerBackend": "gcp_secret_manager",
+    "airflow.providers.hashicorp.secrets.vault.VaultBackend": "vault",
+    "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend": "azure_key_vault",
+    "airflow.providers.yandex.secrets.lockbox.LockboxSecretBackend": "yandex_lockbox",
     "airflow.secrets.local_filesystem.LocalFilesystemBackend": "local_filesystem",
 }
 
@@ -54,6 +72,7 @@ def build(app: Any, section: str) -> Any:
     if isinstance(backend, BaseSecretsBackend):
         backend.bind("airflow" if path in AIRFLOW_TWINS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
+        backend.find_connection = app.get_connection
     elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
         from framework.connection import Connection
 

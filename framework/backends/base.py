@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from _thread import RLock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from framework.connection import Connection
@@ -35,10 +38,13 @@ class BaseSecretsBackend:
         remote: whether a lookup costs a call to another machine, so that its answers are worth keeping.
         connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
+        find_connection: how the application finds a connection, for a backend that logs in with one; it sees the
+            strata below the backend. None when no application has bound it.
     """
 
     remote: bool = True
     connection_map: Mapping[str, Any] | None = None
+    find_connection: Callable[[str], Connection] | None = None
     switches: Mapping[str, str] = {}
 
     app_name: str = "airflow"
@@ -189,12 +195,102 @@ class StoreBackend(BaseSecretsBackend):
         return self._get("config", key, version)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        ids = {name: secret_id for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
-        return {ids[name]: value for name, value in self.read_many(list(ids)).items()}
+        asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
+        values = self.read_many(list(dict.fromkeys(asked.values())))  # two ids may have one name in the store
+        return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
+
+
+class OnePerProcess:
+    """A client that is made once in each process, by whoever asks first; a forked child makes its own.
+
+    Args:
+        make: makes the client; what it raises goes to the one who asked, and the next one tries again.
+    """
+
+    __slots__ = ("_make", "_made", "_pid", "_lock")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+        self._renew()
+
+    def get(self) -> Any:
+        """The client of this process."""
+        if self._pid != os.getpid():  # the lock may be held by a thread that the fork left behind
+            self._renew()
+        made = self._made
+        if made is None:
+            with self._lock:
+                made = self._made
+                if made is None:
+                    made = self._made = self._make()
+        return made
+
+    def drop(self, client: Any) -> None:
+        """Have the next one ask for a new client, unless somebody already did."""
+        with self._lock:
+            if self._made is client:
+                self._made = None
+
+    def _renew(self) -> None:
+        self._lock, self._made, self._pid = RLock(), None, os.getpid()
+
+
+def read_each(
+    read: Callable[[str], str | None], names: Iterable[str], workers: int = 16
+) -> dict[str, str | SecretsError]:
+    """Many names in threads, for a store without a batch call: absent names are left out, failed ones map to their
+    error.
+
+    When as many reads as there are threads have found the store down, and none has found it up, the others are not
+    tried: an outage costs the time of one read.
+    """
+    from collections import deque
+    from contextvars import copy_context
+    from threading import Thread
+
+    from framework.errors import BackendUnavailable, SecretsError
+
+    todo = deque(names)
+    found: dict[str, str | SecretsError] = {}
+    down: list[str] = []
+    up: list[str] = []
+    broken: list[Exception] = []
+
+    def work() -> None:
+        while not broken:
+            try:
+                name = todo.popleft()
+            except IndexError:
+                return
+            if len(down) >= workers and not up:
+                found[name] = BackendUnavailable(
+                    "it was not asked for, the store answers nobody", where=name, hint="See the errors of other names."
+                )
+                continue
+            try:
+                value: str | SecretsError | None = read(name)
+            except SecretsError as fault:
+                value = fault
+            except Exception as fault:  # nothing about this name: the link itself cannot be built
+                broken.append(fault)
+                return
+            (down if isinstance(value, BackendUnavailable) else up).append(name)
+            if value is not None:
+                found[name] = value
+
+    threads = [Thread(target=copy_context().run, args=(work,), daemon=True) for _ in range(min(workers, len(todo)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
+    return found
 
 
 def mapped(text: str, connection_map: Mapping[str, Any]) -> str:
-    """A company's JSON as a connection's: `{"login": "username", "host": "endpoint.address", "conn_type": {"const": "x"}}`.
+    """A company's JSON as a connection's, by a map such as `{"login": "username", "conn_type": {"const": "postgres"}}`.
 
     Raises:
         InvalidConnection: the text is no JSON object. It is not in the message.

@@ -63,11 +63,13 @@ def _aws(backend: Any, names: list[str]) -> None:
         if ssm
         else ("secretsmanager", ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"])
     )
-    # Secrets Manager adds six random characters to each name; BatchGetSecretValue itself cannot be narrowed down.
-    resources = [
-        f"arn:aws:ssm:*:*:parameter/{name.lstrip('/')}" if ssm else f"arn:aws:{service}:*:*:secret:{name}-??????"
-        for name in _star(names)
-    ]
+    # Secrets Manager adds six random characters to each name that is there. One that is not there goes by its bare
+    # name, and would be refused instead of absent. BatchGetSecretValue itself cannot be narrowed down.
+    if ssm:
+        resources = [f"arn:aws:ssm:*:*:parameter/{name.lstrip('/')}" for name in _star(names)]
+    else:
+        both = [full for name in names for full in ([name] if _ANY in name else [name, f"{name}-??????"])]
+        resources = [f"arn:aws:{service}:*:*:secret:{name}" for name in _star(both)]
     allowed: list[dict[str, Any]] = [{"Effect": "Allow", "Action": actions, "Resource": resources}]
     if not ssm:
         allowed[0]["Action"] = actions[:1]

@@ -1,0 +1,344 @@
+"""AWS Secrets Manager and AWS Systems Manager Parameter Store.
+
+A name is absent only if AWS says so: what an answer leaves out is asked for again, and then a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from framework.backends.aws_client import CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
+from framework.backends.base import DEFAULT, StoreBackend, read_each
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.parallel import Runner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from framework.backends.aws_client import Fault
+    from framework.connection import Connection
+
+    Said = str | SecretsError | None  # a text, a failure, or None: AWS says that there is none
+
+#: The words for the fields of a connection, as in Airflow; `dbname` is what AWS's own rotation writes for RDS.
+_WORDS = {
+    "login": ("login", "user", "username", "user_name"),
+    "password": ("password", "pass", "key"),
+    "host": ("host", "remote_host", "server"),
+    "port": ("port",),
+    "schema": ("database", "schema", "dbname"),
+    "conn_type": ("conn_type", "conn_id", "connection_type", "engine"),
+    "extra": ("extra",),
+    "description": ("description",),
+    "uri": ("uri",),
+}
+
+
+class AwsBackend(StoreBackend):
+    """What both stores share.
+
+    Args:
+        connections_prefix, variables_prefix, config_prefix, sep: as in `StoreBackend`.
+        connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern: as in `StoreBackend`.
+        extra_conn_words: more words for the fields of a connection, `{"login": ["account"]}`; `user` stands for login.
+        region_name, profile_name, aws_access_key_id, aws_secret_access_key, aws_session_token: as for any AWS client.
+        role_arn: a role to assume; its credentials are renewed before they end.
+        endpoint_url, api_version, use_ssl: as for any AWS client.
+        verify: whether to check the server's certificate, or the path of a CA bundle.
+        config: arguments of `botocore.config.Config`, over ours.
+
+    Attributes:
+        batch_size: how many names one call may ask for.
+        max_workers: how many calls are made at once.
+
+    Raises:
+        BackendError: extra_conn_words is no table of lists, or half of a key is given.
+    """
+
+    service = ""
+    store = ""
+    batch_size = 1
+    max_workers = 16
+
+    def __init__(
+        self,
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        sep: str = "/",
+        connections_lookup_pattern: str | None = None,
+        variables_lookup_pattern: str | None = None,
+        config_lookup_pattern: str | None = None,
+        extra_conn_words: dict[str, list[str]] | None = None,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        role_arn: str | None = None,
+        endpoint_url: str | None = None,
+        verify: bool | str | None = None,
+        api_version: str | None = None,
+        use_ssl: bool | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            _stripped(connections_prefix, sep),
+            _stripped(variables_prefix, sep),
+            _stripped(config_prefix, sep),
+            sep,
+            connections_lookup_pattern,
+            variables_lookup_pattern,
+            config_lookup_pattern,
+        )
+        self._words = _extended(extra_conn_words or {})
+        if bool(aws_access_key_id) != bool(aws_secret_access_key):
+            hint = "Set both, or neither."
+            raise BackendError("aws_access_key_id and aws_secret_access_key belong together", hint=hint)
+        keys = (aws_access_key_id, aws_secret_access_key, aws_session_token) if aws_access_key_id else None
+        self._settings: dict[str, Any] = {
+            "profile": profile_name,
+            "keys": keys,
+            "role": role_arn,
+            "config": config or {},
+            "region_name": region_name,
+            "endpoint_url": endpoint_url,
+            "verify": {"true": True, "false": False}.get(str(verify).lower(), verify),  # text from the environment
+            "api_version": api_version,
+            "use_ssl": use_ssl is not False,
+        }
+        self._client = Client(self.service, self.store, **self._settings)
+
+    def bind(self, app_name: str, directory: str) -> None:
+        super().bind(app_name, directory)
+        if isinstance(self._settings["verify"], str):
+            self._settings["verify"] = os.path.join(directory, os.path.expanduser(self._settings["verify"]))
+            self._client = Client(self.service, self.store, **self._settings)
+
+    @property
+    def logins(self) -> int:
+        """How many clients were made so far: one in each process that asks."""
+        return self._client.made
+
+    def deserialize_connection(self, conn_id: str, value: str) -> Connection:
+        """As the base does; a JSON object may also use the words that Airflow's Secrets Manager backend knows.
+
+        Other keys of such an object say nothing, as in Airflow.
+        """
+        if self.connection_map is None and value.lstrip().startswith("{"):
+            value = _in_our_words(value, self._words)
+        return super().deserialize_connection(conn_id, value)
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        said = self._ask(name, version)
+        if isinstance(said, SecretsError):
+            raise said
+        return said
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        names = [name for name in names if self._can_exist(name)]
+        if not names:
+            return {}
+        self._client.get()  # made here, not by the first of many threads
+        starts = range(0, len(names), self.batch_size)
+        batches = [batch for i in starts if len(batch := names[i : i + self.batch_size]) > 1]
+        down: list[Fault] = []
+        tasks = [partial(self._ask_batch, batch, down) for batch in batches]
+        if len(tasks) > 1:  # each call has its own time-outs; a deadline for all is the business of who asks
+            answers = Runner(self.max_workers, 3600, lambda: BackendUnavailable("there is no answer")).run(tasks)
+        else:
+            answers = [task() for task in tasks]
+        said: dict[str, Said] = {}
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            said.update(answer)
+        # What the batches leave open, for want of the permission for batches or an answer cut short, is asked alone.
+        rest = [name for name in names if name not in said]
+        alone = read_each(self.read, rest, self.max_workers) if rest else {}
+        return {**{name: answer for name, answer in said.items() if answer is not None}, **alone}
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind.
+
+        Raises:
+            AccessDenied: `secretsmanager:ListSecrets` or `ssm:DescribeParameters` is not allowed.
+            BackendUnavailable: AWS does not answer.
+        """
+        prefix = self.prefix(kind)
+        if prefix is None:
+            return []
+        start = self._full(f"{prefix.removesuffix(self.sep)}{self.sep}" if prefix else "")
+        ids = [name.removeprefix(start) for name in self._names(start) if name.startswith(start)]
+        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id) == start + secret_id]
+
+    def _ask_batch(self, names: list[str], down: list[Fault]) -> dict[str, Said]:
+        """As `_ask_several`; once the store is down, or refuses who we are, all is said and no more is asked."""
+        if not down:
+            answers = self._ask_several(names)
+            if isinstance(answers, dict):
+                return {name: said for name, said in answers.items() if name in names}
+            if answers[0] in OF_ONE_NAME:
+                return {}
+            down.append(answers)
+        return {name: self._client.failure(down[0], name) for name in names}
+
+    def _text(self, name: str, text: str | None, binary: bytes | None = None) -> Said:
+        """What an entry holds, be it stored as text or as bytes."""
+        if text is not None:
+            return text
+        if binary is None:
+            return self._client.failure(CUT_SHORT, name)
+        try:
+            return binary.decode("utf-8")
+        except UnicodeDecodeError:
+            pass  # an error made in there would carry the secret along
+        hint = "Store it as text, as base64 for example."
+        return InvalidSecret("the secret is binary, and no UTF-8", where=f"{self.store} {name}", hint=hint)
+
+    # -- what differs between the two stores
+
+    def _full(self, name: str) -> str:
+        """A name as the store writes it."""
+        return name
+
+    def _can_exist(self, name: str, version: str | None = None) -> bool:
+        """Whether the store could have it. Others are not asked for: AWS would refuse them, or read something else."""
+        raise NotImplementedError
+
+    def _ask(self, name: str, version: str | None = None) -> Said:
+        """What the store says to one name."""
+        raise NotImplementedError
+
+    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
+        """What the store says to each name in one call; what it leaves open is left out."""
+        raise NotImplementedError
+
+    def _names(self, start: str) -> Iterator[str]:
+        """Every name that begins so."""
+        raise NotImplementedError
+
+
+class SecretsManagerBackend(AwsBackend):
+    """AWS Secrets Manager; Airflow's class of this name, with the same kwargs and the same names of secrets.
+
+    A version is a staging label (`AWSPREVIOUS`) or, with 32 to 64 characters, the id of a version.
+    """
+
+    service = "secretsmanager"
+    store = "AWS Secrets Manager"
+    batch_size = 20
+
+    def _can_exist(self, name: str, version: str | None = None) -> bool:
+        others = "/_+=.@!-:" if name.startswith("arn:") else "/_+=.@!-"
+        return consists_of(name, others) and (version is None or 0 < len(version) <= 256)
+
+    def _ask(self, name: str, version: str | None = None) -> Said:
+        if not self._can_exist(name, version):
+            return None
+        arguments = {"SecretId": name}
+        if version is not None:
+            arguments["VersionId" if 32 <= len(version) <= 64 else "VersionStage"] = version
+        answer, fault = self._client.call("get_secret_value", **arguments)
+        if fault is not None:
+            return self._client.failure(fault, name)
+        return self._text(name, answer.get("SecretString"), answer.get("SecretBinary"))
+
+    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
+        answer, fault = self._client.call("batch_get_secret_value", SecretIdList=names)
+        if fault is not None:
+            return fault
+        said: dict[str, Said] = {}
+        for error in answer.get("Errors", ()):
+            name = error.get("SecretId", "")
+            failure = self._client.failure((shown(error.get("ErrorCode")), "GetSecretValue"), name)
+            if not isinstance(failure, BackendUnavailable):  # else it is asked alone, with the client's tries
+                said[name] = failure
+        for entry in answer.get("SecretValues", ()):
+            name = entry.get("Name", "")
+            said[name] = self._text(name, entry.get("SecretString"), entry.get("SecretBinary"))
+        return said
+
+    def _names(self, start: str) -> Iterator[str]:
+        filters = [{"Key": "name", "Values": [start]}] if start else []
+        for entry in self._client.pages("list_secrets", "SecretList", MaxResults=100, Filters=filters):
+            yield entry["Name"]
+
+
+class SystemsManagerParameterStoreBackend(AwsBackend):
+    """AWS Systems Manager Parameter Store; Airflow's class of this name, with the same kwargs and names.
+
+    Names begin with `/`, which is added where it is missing. A version is a number or a label.
+    """
+
+    service = "ssm"
+    store = "AWS SSM Parameter Store"
+    batch_size = 10
+
+    def name_of(self, kind: str, secret_id: str) -> str | None:
+        name = super().name_of(kind, secret_id)
+        return None if name is None else self._full(name)
+
+    def _full(self, name: str) -> str:
+        return name if name.startswith("/") else f"/{name}"
+
+    def _can_exist(self, name: str, version: str | None = None) -> bool:
+        # A colon would be read as the start of a version: the value of another name.
+        return consists_of(name, "/_.-") and (version is None or consists_of(version, "_.-"))
+
+    def _ask(self, name: str, version: str | None = None) -> Said:
+        if not self._can_exist(name, version):
+            return None
+        full = name if version is None else f"{name}:{version}"
+        answer, fault = self._client.call("get_parameter", Name=full, WithDecryption=True)
+        if fault is not None:
+            return self._client.failure(fault, full)
+        return self._text(full, answer.get("Parameter", {}).get("Value"))
+
+    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
+        answer, fault = self._client.call("get_parameters", Names=names, WithDecryption=True)
+        if fault is not None:
+            return fault
+        said: dict[str, Said] = dict.fromkeys(answer.get("InvalidParameters", ()))
+        for entry in answer.get("Parameters", ()):
+            name = entry.get("Name", "")
+            said[name] = self._text(name, entry.get("Value"))
+        return said
+
+    def _names(self, start: str) -> Iterator[str]:
+        filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
+        for entry in self._client.pages("describe_parameters", "Parameters", MaxResults=50, ParameterFilters=filters):
+            yield entry["Name"]
+
+
+def _stripped(prefix: str | None, sep: str) -> str | None:
+    """As in Airflow, where a prefix may end with separators; one that is nothing else is the bare id."""
+    return prefix.rstrip(sep) if isinstance(prefix, str) else prefix
+
+
+def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    words = dict(_WORDS)
+    for field, others in more.items():
+        field = "login" if field == "user" else field
+        if field not in words or not isinstance(others, list):
+            hint = f'Write {{"login": ["account"]}}; the fields are {", ".join(words)}.'
+            raise BackendError("extra_conn_words must map fields to lists of words", hint=hint)
+        words[field] += tuple(others)
+    return words
+
+
+def _in_our_words(text: str, words: Mapping[str, tuple[str, ...]]) -> str:
+    """A JSON object in the words of a connection; the text as it is if it is in them, or no object."""
+    import json
+
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # told where it is read
+    if not isinstance(said, dict) or set(said) <= set(words):
+        return text
+    found = {field: next((said[key] for key in said if key in known), None) for field, known in words.items()}
+    return json.dumps({field: value for field, value in found.items() if value is not None})

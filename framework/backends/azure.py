@@ -1,0 +1,353 @@
+"""Azure Key Vault, over Azure's own client library.
+
+A secret's name is prefix, separator and id, and every `_` of it becomes the separator. A name that Key Vault cannot
+hold (other characters than letters, digits and `-`, or more than 127 of them) is nobody's and never asked for, as in
+Airflow.
+Key Vault gives secrets that have expired, for their dates are information only; a disabled one is an error.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+
+from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_STORE = "Azure Key Vault"
+
+#: How the library tries again, unless the kwargs say otherwise; and how long a server may have it wait before that.
+_LIMITS = {
+    "connection_timeout": 5,
+    "read_timeout": 10,
+    "retry_total": 3,
+    "retry_backoff_factor": 0.25,
+    "retry_backoff_max": 4,
+    "timeout": 20,
+}
+_LONGEST_WAIT = 4.0
+
+
+class AzureKeyVaultBackend(StoreBackend):
+    """Connections, variables and config secrets of Azure Key Vault; Airflow's class of this name.
+
+    Args:
+        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: see `StoreBackend`.
+        vault_url: such as `https://NAME.vault.azure.net`.
+        tenant_id, client_id, client_secret: a service principal; unless all three are given,
+            Azure's `DefaultAzureCredential` looks for credentials.
+        managed_identity_client_id, workload_identity_tenant_id: told to `DefaultAzureCredential`, if both are given.
+        authority: where to sign in for a private cloud; it is not looked up anywhere (not in Airflow).
+        **client: goes to Azure's `SecretClient`: `connection_verify`, `connection_timeout`, `retry_total`, …
+
+    Raises:
+        BackendError: there is no `vault_url`, or a prefix that no name can begin with.
+    """
+
+    folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
+
+    def __init__(
+        self,
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        vault_url: str = "",
+        sep: str = "-",
+        *,
+        tenant_id: str = "",
+        client_id: str = "",
+        client_secret: str = "",
+        managed_identity_client_id: str = "",
+        workload_identity_tenant_id: str = "",
+        authority: str = "",
+        connections_lookup_pattern: str | None = None,
+        variables_lookup_pattern: str | None = None,
+        config_lookup_pattern: str | None = None,
+        **client: Any,
+    ) -> None:
+        prefixes = (connections_prefix, variables_prefix, config_prefix)
+        super().__init__(*prefixes, sep, connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern)
+        if not vault_url.startswith("https://"):
+            raise BackendError(
+                "vault_url is no https address",
+                where=_STORE,
+                hint='Give {"vault_url": "https://NAME.vault.azure.net"}.',
+            )
+        for kind, switch in self.switches.items():
+            prefix = self._prefixes[kind]
+            if prefix and prefix is not DEFAULT and not _is_name(self.build_path(prefix, "x", sep)):
+                raise BackendError(
+                    f"{switch} and sep hold characters that no name of a secret has",
+                    where=_STORE,
+                    hint="Use letters, digits and -.",
+                )
+        self._url, self._options = vault_url, {**_LIMITS, **client}
+        self._principal = (tenant_id, client_id, client_secret)
+        self._identity = (managed_identity_client_id, workload_identity_tenant_id)
+        self._authority = authority
+        self._sessions = OnePerProcess(self._open)
+        self.logins = 0
+
+    @staticmethod
+    def build_path(path_prefix: str, secret_id: str, sep: str = "-") -> str:
+        """A secret's name: prefix, separator, id, without a single `_`; the id alone if the prefix is empty."""
+        path = f"{path_prefix}{sep}{secret_id}" if path_prefix else secret_id
+        return path.replace("_", sep)
+
+    def name_of(self, kind: str, secret_id: str) -> str | None:
+        prefix, pattern = self.prefix(kind), self._patterns[kind]
+        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
+            return None
+        name = self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
+        return name if _is_name(name) else None
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        import re
+
+        if not _is_name(name) or (version is not None and not re.fullmatch("[0-9a-fA-F]{32}", version)):
+            return None
+        where = f"{_STORE}: {name}" if version is None else f"{_STORE}: {name}, version {version}"
+        secret = self._call(lambda client: client.get_secret(name, version), where, "get")
+        if secret is None:
+            return None
+        if not isinstance(secret.value, str):
+            raise InvalidSecret("the answer holds no value", where=where, hint="Look at the secret in the portal.")
+        return secret.value
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        return read_each(self.read, names)
+
+    def list_names(self, kind: str) -> list[str]:
+        """The ids of one kind that are enabled, as the vault spells them: with the separator for `_`."""
+        prefix = self.prefix(kind)
+        if prefix is None:
+            return []
+        head = self.build_path(prefix.rstrip(self.sep), "", self.sep).lower()  # names have no case in a vault
+
+        def pages(client: Any) -> list[str]:
+            return [secret.name for secret in client.list_properties_of_secrets() if secret.enabled is not False]
+
+        names: list[str] = self._call(pages, f"{_STORE}: the list of secrets", "list") or []
+        ids = [name[len(head) :] for name in names if name.lower().startswith(head)]
+        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
+
+    def _call(self, ask: Callable[[Any], Any], where: str, permission: str) -> Any:
+        """What Key Vault answers, None if it has no such thing; one login more if it does not know our token."""
+        for first in (True, False):
+            fault: Any = None
+            session = self._sessions.get()
+            try:
+                return session.call(ask)
+            except FrameworkError:
+                raise
+            except Exception as error:
+                fault = error
+            if not (first and _is_worth_a_login(fault)):
+                break
+            self._sessions.drop(session)
+        failure = _failure(fault, where, permission)
+        del fault  # its text and its frames stay here
+        if failure is not None:
+            raise failure
+        return None
+
+    def _open(self) -> _Session:
+        missing = False
+        try:
+            import azure.identity
+            import azure.keyvault.secrets  # noqa: F401
+        except ImportError:
+            missing = True
+        if missing:
+            raise BackendError(
+                "its client library is missing", where=_STORE, hint="Run pip install 'framework[azure]'."
+            )
+        import logging
+
+        if not logging.getLogger("azure").handlers:  # what the library would say on stderr is told by our errors
+            logging.getLogger("azure").addHandler(logging.NullHandler())
+        fault = ""
+        try:
+            return _Session(self._url, self._credential(), self._options)
+        except Exception as error:
+            fault = type(error).__name__
+        raise BackendError(f"its kwargs make no client ({fault})", where=_STORE, hint="Check backend_kwargs.")
+
+    def _credential(self) -> Any:
+        from azure import identity
+
+        options = {name: self._options[name] for name in (*_LIMITS, "connection_verify") if name in self._options}
+        if self._authority:
+            options |= {"authority": self._authority, "disable_instance_discovery": True}
+        self.logins += 1
+        if all(self._principal):
+            return identity.ClientSecretCredential(*self._principal, retry_policy_class=_retry_policy(), **options)
+        options = {name: said for name, said in options.items() if name not in _LIMITS}  # each of them has its own
+        if all(self._identity):
+            client_id, tenant_id = self._identity
+            return identity.DefaultAzureCredential(
+                managed_identity_client_id=client_id,
+                workload_identity_tenant_id=tenant_id,
+                additionally_allowed_tenants=[tenant_id],
+                **options,
+            )
+        return identity.DefaultAzureCredential(**options)
+
+
+class _Session:
+    """One client with its credentials and its connections."""
+
+    __slots__ = ("_client", "_lock", "_is_known")
+
+    def __init__(self, url: str, credential: Any, options: Mapping[str, Any]) -> None:
+        import requests
+        from azure.core.pipeline.transport import RequestsTransport
+        from azure.keyvault.secrets import SecretClient
+        from requests.adapters import HTTPAdapter
+
+        connections = requests.Session()
+        connections.mount("https://", HTTPAdapter(pool_maxsize=32, max_retries=0))
+        transport = RequestsTransport(session=connections, session_owner=False, **options)
+        retry = _retry_policy()(**options)
+        self._client = SecretClient(url, _OneLogin(credential), transport=transport, retry_policy=retry, **options)
+        self._lock, self._is_known = allocate_lock(), False
+
+    def call(self, ask: Callable[[Any], Any]) -> Any:
+        """Ask. The very first call is alone: it learns from the vault where to sign in, and signs in."""
+        if not self._is_known:
+            with self._lock:
+                if not self._is_known:
+                    try:
+                        return ask(self._client)
+                    finally:
+                        self._is_known = True
+        return ask(self._client)
+
+
+class _OneLogin:
+    """A credential that one thread at a time asks for a token; the others find the one it got."""
+
+    __slots__ = ("_credential", "_lock", "_tokens")
+
+    def __init__(self, credential: Any) -> None:
+        self._credential, self._lock = credential, allocate_lock()
+        self._tokens: dict[Any, Any] = {}
+
+    def get_token_info(self, *scopes: str, options: Any = None) -> Any:
+        from time import time
+
+        key = (scopes, tuple(sorted((options or {}).items())))
+        with self._lock:
+            token = self._tokens.get(key)
+            now = time()
+            if token is None or token.expires_on - now < 300 or (token.refresh_on or now + 1) <= now:
+                token = self._tokens[key] = self._credential.get_token_info(*scopes, options=options)
+            return token
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        with self._lock:
+            return self._credential.get_token(*scopes, **options)
+
+
+def _retry_policy() -> Any:
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class Retry(RetryPolicy):  # type: ignore[misc]
+        """Waits as long as the server says, but not for ever."""
+
+        def get_retry_after(self, response: Any) -> float | None:
+            wanted = super().get_retry_after(response)
+            return None if wanted is None else min(wanted, _LONGEST_WAIT)
+
+    return Retry
+
+
+def _is_name(name: str) -> bool:
+    import re
+
+    return re.fullmatch("[0-9a-zA-Z-]{1,127}", name) is not None
+
+
+def _is_worth_a_login(fault: Any) -> bool:
+    """Whether the vault did not know the token; or the library lost it, which one of its threads can do to another."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    if isinstance(fault, ClientAuthenticationError):
+        request = getattr(fault.response, "request", None)
+        return request is not None and "/secrets" in request.url  # and not where it signs in
+    return isinstance(fault, AttributeError)
+
+
+def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
+    """What an exception of the library means; None: absent."""
+    from azure.core import exceptions
+
+    status, code = getattr(fault, "status_code", None), _code(fault)
+    if status == 404 and code == "SecretNotFound":
+        return None
+    shown = code or status or type(fault).__name__
+    if isinstance(fault, exceptions.ClientAuthenticationError) and not _is_out_of_reach(fault):
+        return AccessDenied(
+            f"the credentials are not accepted ({shown})",
+            where=where,
+            hint="Give tenant_id, client_id and client_secret as they are now, or run where Azure finds an identity.",
+        )
+    if status == 403 and code == "SecretDisabled":
+        return InvalidSecret(f"the secret is disabled ({code})", where=where, hint="Enable it, or add a version.")
+    if status == 403:
+        return AccessDenied(
+            f"access is denied ({shown})",
+            where=where,
+            hint=f"Grant the permission {permission} on secrets (the role Key Vault Secrets User), or stop asking: "
+            '"connections_prefix", "variables_prefix" or "config_prefix": null in backend_kwargs.',
+        )
+    if status == 400:
+        return InvalidSecret(f"the request makes no sense to it ({shown})", where=where, hint="Check vault_url.")
+    if status == 429:
+        return BackendUnavailable(f"too many requests ({shown})", where=where, hint="Ask for less, or later.")
+    is_whole = (status or 200) < 300 and not isinstance(fault, exceptions.IncompleteReadError)
+    if isinstance(fault, AttributeError) or (isinstance(fault, exceptions.DecodeError) and is_whole):
+        return InvalidSecret("the answer is no secret of a vault", where=where, hint="Check vault_url.")
+    return BackendUnavailable(
+        f"the store does not answer ({shown})", where=where, hint="Check vault_url and the network."
+    )
+
+
+def _code(fault: Any) -> str:
+    """Azure's own word for what happened: the innermost code of its answer, or the number of a refused sign-in."""
+    import json
+    import re
+
+    try:
+        error = json.loads(fault.response.text())["error"]
+        inner = error.get("innererror") or error.get("innerError") or {}
+        code = str(inner.get("code") or error["code"])
+    except Exception:
+        code = ""
+    if not code:
+        numbers = re.search(r"\bAADSTS\d{1,10}\b", str(getattr(fault, "message", "")))
+        return numbers[0] if numbers else ""
+    return code if re.fullmatch("[A-Za-z]{1,40}", code) else ""
+
+
+def _is_out_of_reach(fault: Any) -> bool:
+    """Whether a login failed for want of an answer, and not by one. Some layers of the library keep only its text."""
+    import re
+
+    from azure.core import exceptions
+
+    words = (
+        r"HTTP Error: (429|5\d\d)|temporarily_unavailable|server_error|Failed to (resolve|establish a new connection)"
+    )
+    while fault is not None:
+        status = getattr(fault, "status_code", None) or 0
+        if isinstance(fault, (exceptions.ServiceRequestError, exceptions.ServiceResponseError)):
+            return True
+        if status == 429 or status >= 500 or re.search(words, str(fault)):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False

@@ -1,0 +1,398 @@
+"""Google Cloud Secret Manager, over its own client library.
+
+A secret's name is prefix, separator and id; a name that Secret Manager cannot hold (other characters than letters,
+digits, `-` and `_`, or more than 255 of them) is nobody's and never asked for, as in Airflow. Versions are Secret
+Manager's own: a number, an alias, or `latest`.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_STORE = "GCP Secret Manager"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_READ = "secretmanager.versions.access (the role Secret Manager Secret Accessor)"
+_LIST = "secretmanager.secrets.list (the role Secret Manager Viewer)"
+
+#: How long one request for a token may take, and one read together with all its retries.
+_LOGIN_SECONDS, _CALL_SECONDS = 10.0, 20.0
+
+
+class GcpSecretManagerBackend(StoreBackend):
+    """Connections, variables and config secrets of Google Cloud Secret Manager; Airflow's `CloudSecretManagerBackend`.
+
+    Args:
+        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: see `StoreBackend`; a separator at
+            the end of a prefix stays, as in Airflow.
+        gcp_keyfile_dict: a service account's key, as an object.
+        gcp_key_path: a file with such a key.
+        gcp_credential_config_file: credentials of any type, workload identity federation for example: an object, a
+            JSON text or a path. Without one of the three the Application Default Credentials are used.
+        gcp_scopes: OAuth scopes, with commas between them.
+        project_id: where the secrets are; by default the credentials' project.
+        impersonation_chain: a service account to act as, or a list that leads to it.
+        api_endpoint: another host for the API, Private Service Connect for example (not in Airflow).
+
+    Raises:
+        BackendError: two kinds of credentials are given, or a prefix that no name can begin with.
+    """
+
+    folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
+
+    def __init__(
+        self,
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        gcp_keyfile_dict: dict[str, Any] | None = None,
+        gcp_key_path: str | None = None,
+        gcp_credential_config_file: dict[str, Any] | str | None = None,
+        gcp_scopes: str | None = None,
+        project_id: str | None = None,
+        sep: str = "-",
+        impersonation_chain: str | list[str] | None = None,
+        api_endpoint: str | None = None,
+        connections_lookup_pattern: str | None = None,
+        variables_lookup_pattern: str | None = None,
+        config_lookup_pattern: str | None = None,
+    ) -> None:
+        prefixes = (connections_prefix, variables_prefix, config_prefix)
+        super().__init__(*prefixes, sep, connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern)
+        self._keys: dict[str, Any] = {
+            "gcp_keyfile_dict": gcp_keyfile_dict,
+            "gcp_key_path": gcp_key_path,
+            "gcp_credential_config_file": gcp_credential_config_file,
+        }
+        self._given = " and ".join(name for name, key in self._keys.items() if key)
+        if " and " in self._given:
+            raise BackendError(f"{self._given} exclude each other", where=_STORE, hint="Keep one of them.")
+        for kind, switch in self.switches.items():
+            prefix = self._prefixes[kind]
+            if prefix and prefix is not DEFAULT and not _is_name(f"{prefix}{sep}"):
+                raise BackendError(
+                    f"{switch} and sep hold characters that no name of a secret has",
+                    where=_STORE,
+                    hint="Use letters, digits, - and _.",
+                )
+        self._scopes = [scope.strip() for scope in gcp_scopes.split(",")] if gcp_scopes else [_SCOPE]
+        self._project, self._endpoint = project_id, api_endpoint
+        self._chain = [impersonation_chain] if isinstance(impersonation_chain, str) else list(impersonation_chain or ())
+        self._sessions = OnePerProcess(self._open)
+        self._kept: list[_Session] = []  # a forked child never closes its parent's channel: gRPC may hang there
+        self.logins = 0
+
+    def name_of(self, kind: str, secret_id: str) -> str | None:
+        prefix, pattern = self.prefix(kind), self._patterns[kind]
+        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
+            return None
+        name = self.build_path(prefix, secret_id, self.sep) if prefix else secret_id
+        return name if _is_name(name) else None
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        version = version or "latest"
+        if not _is_name(name) or not _is_name(version):
+            return None
+
+        def access(session: _Session) -> Any:
+            path = f"projects/{session.project}/secrets/{name}/versions/{version}"
+            return session.client.access_secret_version(name=path, **session.limits).payload
+
+        payload = self._call(access, name if version == "latest" else f"{name}, version {version}", _READ)
+        if payload is None:
+            return None
+        try:
+            text: str | None = payload.data.decode("utf-8")
+            return text
+        except UnicodeDecodeError:
+            pass  # raised below, without the cause: that one holds the value
+        where = f"{_STORE}: {name}"
+        raise InvalidSecret("the value is no UTF-8 text", where=where, hint="Store text; bytes need an encoding.")
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        return read_each(self.read, names)
+
+    def list_names(self, kind: str) -> list[str]:
+        """The ids of one kind, page by page. Needs the permission to list the project's secrets."""
+        prefix = self.prefix(kind)
+        if prefix is None:
+            return []
+        head = f"{prefix}{self.sep}" if prefix else ""
+
+        def pages(session: _Session) -> list[str]:
+            asked = {"parent": f"projects/{session.project}", "page_size": 1000}
+            if head:
+                asked["filter"] = f"name:{head}"
+            return [secret.name.rpartition("/")[2] for secret in session.client.list_secrets(asked, **session.limits)]
+
+        names = self._call(pages, "the list of secrets", _LIST) or []
+        ids = [name.removeprefix(head) for name in names if name.startswith(head)]
+        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
+
+    def _call(self, ask: Callable[[_Session], Any], what: str, permission: str) -> Any:
+        """What Secret Manager answers, None if it has no such thing; one login more if it does not know our token."""
+        where = f"{_STORE}: {what}"
+        for first in (True, False):
+            fault: Any = None
+            session = self._sessions.get()
+            try:
+                session.log_in()
+                return ask(session)
+            except FrameworkError:
+                raise
+            except Exception as error:
+                fault = error
+            if not (first and _status(fault) == "UNAUTHENTICATED"):
+                break
+            self._sessions.drop(session)
+            self._kept = [kept for kept in self._kept if kept is not session]
+        failure = _failure(fault, where, permission)
+        del fault  # its text and its frames stay here
+        if failure is not None:
+            raise failure
+        return None
+
+    def _open(self) -> _Session:
+        """The client with its credentials. Where our own gRPC was at work before a fork, the child speaks REST: gRPC
+        does not outlive a fork."""
+        fault: Any = None
+        try:
+            session = _Session(self, "rest" if any(kept.pid != os.getpid() for kept in self._kept) else "grpc")
+        except FrameworkError:
+            raise
+        except Exception as error:
+            fault = error
+        if fault is None:
+            self._kept.append(session)
+            return session
+        missing = isinstance(fault, ImportError)
+        unavailable = not missing and _is_out_of_reach(fault)
+        del fault
+        if missing:
+            raise BackendError("its client library is missing", where=_STORE, hint="Run pip install 'framework[gcp]'.")
+        if unavailable:
+            raise _no_sign_in(_STORE)
+        if self._given:
+            what = f"{self._given} holds no credentials of Google Cloud"
+            raise BackendError(what, where=_STORE, hint="Give a key file as Google made it.")
+        raise AccessDenied(
+            "there are no credentials of Google Cloud",
+            where=_STORE,
+            hint="Give gcp_key_path, or run where Application Default Credentials are.",
+        )
+
+    def _credentials(self, request: Any) -> tuple[Any, str | None]:
+        """The credentials and their project. What the libraries raise goes to `_open`."""
+        import google.auth
+        from google.oauth2.service_account import Credentials
+
+        self.logins += 1
+        scopes, key = self._scopes, self._key()
+        if key is None:
+            credentials, project = google.auth.default(scopes=scopes, request=request)
+        elif not self._keys["gcp_credential_config_file"]:
+            key["private_key"] = key["private_key"].replace("\\n", "\n")  # as JSON inside JSON writes them
+            credentials, project = Credentials.from_service_account_info(key, scopes=scopes), key["project_id"]
+        elif key.get("type") == "external_account" and self._project:
+            credentials, project = _federated(key, scopes), None
+        else:
+            credentials, project = google.auth.load_credentials_from_dict(key, scopes=scopes, request=request)
+        if self._chain:
+            from google.auth import impersonated_credentials
+
+            *delegates, target = self._chain
+            credentials = impersonated_credentials.Credentials(credentials, target, scopes, delegates)
+            project = target.partition("@")[2].partition(".")[0]  # NAME@PROJECT.iam.gserviceaccount.com
+        return credentials, self._project or project
+
+    def _key(self) -> dict[str, Any] | None:
+        """The credentials that the kwargs give or name, or None."""
+        import json
+
+        key = self._keys["gcp_keyfile_dict"] or self._keys["gcp_credential_config_file"] or self._keys["gcp_key_path"]
+        if isinstance(key, str) and key.lstrip().startswith("{"):
+            key = json.loads(key)
+        elif isinstance(key, str):
+            with open(os.path.join(self.directory, os.path.expanduser(key)), encoding="utf-8") as file:
+                key = json.load(file)
+        return dict(key) if key else None
+
+
+class _Session:
+    """One client with its credentials.
+
+    Attributes:
+        client: of the library.
+        project: where the secrets are.
+        limits: how long a call may take, and what of it is tried again.
+        pid: the process that made it.
+    """
+
+    __slots__ = ("client", "project", "limits", "pid", "_credentials", "_request", "_lock")
+
+    def __init__(self, backend: GcpSecretManagerBackend, transport: str) -> None:
+        from functools import partial
+
+        from google.api_core import exceptions
+        from google.api_core.retry import Retry, if_exception_type
+        from google.auth.transport.requests import Request
+        from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+        from requests.exceptions import ConnectionError as Cut
+
+        _keep_values_out_of_logs()
+        self.pid, self._lock = os.getpid(), allocate_lock()
+        self._request = partial(Request(), timeout=_LOGIN_SECONDS)
+        self._credentials, project = backend._credentials(self._request)
+        if not project:
+            raise BackendError("nobody says which project", where=_STORE, hint='Give {"project_id": "…"}.')
+        self.project = project
+        options = {"api_endpoint": backend._endpoint} if backend._endpoint else None
+        made: Any = "rest" if transport == "rest" else partial(_grpc_transport(), channel=_channel)
+        self.client = SecretManagerServiceClient(credentials=self._credentials, transport=made, client_options=options)
+        if transport == "rest":
+            from requests.adapters import HTTPAdapter
+
+            self.client.transport._session.mount("https://", HTTPAdapter(pool_maxsize=32))
+        again = if_exception_type(exceptions.TooManyRequests, exceptions.ServiceUnavailable, Cut)
+        retry = Retry(predicate=again, initial=0.25, maximum=4.0, multiplier=2.0, timeout=_CALL_SECONDS)
+        self.limits = {"retry": retry, "timeout": _CALL_SECONDS}
+
+    def log_in(self) -> None:
+        """Fetch a token if there is none, or it ends soon; one thread does. It is not left to gRPC, which calls a
+        refused login an outage. A service account signs its tokens itself."""
+        from google.oauth2 import service_account
+
+        if isinstance(self._credentials, service_account.Credentials) or self._credentials.valid:
+            return
+        with self._lock:
+            if not self._credentials.valid:
+                self._credentials.refresh(self._request)
+
+
+def _federated(key: dict[str, Any], scopes: list[str]) -> Any:
+    """Credentials of another platform, without the calls by which the library would find out their project."""
+    from google.auth import aws, identity_pool, pluggable
+
+    made: Any = pluggable if "executable" in key.get("credential_source", {}) else identity_pool
+    if key.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request":
+        made = aws
+    return made.Credentials.from_info(key, scopes=scopes)
+
+
+def _grpc_transport() -> Any:
+    from google.cloud.secretmanager_v1.services.secret_manager_service import transports
+
+    return transports.SecretManagerServiceGrpcTransport
+
+
+def _channel(host: str, **more: Any) -> Any:
+    """A channel that looks for a store that was away every few seconds, instead of every two minutes."""
+    more["options"] = [
+        *more["options"],
+        ("grpc.max_reconnect_backoff_ms", 4000),
+        ("grpc.initial_reconnect_backoff_ms", 250),
+    ]
+    return _grpc_transport().create_channel(host, **more)
+
+
+def _is_name(name: str) -> bool:
+    import re
+
+    return re.fullmatch(r"[a-zA-Z0-9_-]{1,255}", name) is not None
+
+
+def _status(fault: Any) -> str:
+    """Google's word for what happened, such as NOT_FOUND; empty if the fault is none of the API's answers."""
+    code = getattr(fault, "grpc_status_code", None)
+    if code is not None:
+        return str(code.name)
+    response = getattr(fault, "response", None)  # REST
+    try:
+        said = response.json()["error"]["status"]  # type: ignore[union-attr]
+    except Exception:
+        return ""
+    return said if isinstance(said, str) and said.isascii() and said.replace("_", "").isalpha() else ""
+
+
+def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
+    """What an exception of the libraries means; None: absent."""
+    from google.api_core import exceptions
+    from google.auth import exceptions as auth
+
+    if isinstance(fault, exceptions.RetryError):
+        fault = fault.cause
+    status = _status(fault)
+    if status == "NOT_FOUND":
+        return None
+    if status == "PERMISSION_DENIED":
+        return AccessDenied(
+            f"access is denied ({status})",
+            where=where,
+            hint=f'Grant {permission}, or stop asking: "connections_prefix", "variables_prefix" or '
+            '"config_prefix": null in backend_kwargs.',
+        )
+    if status == "UNAUTHENTICATED":
+        return AccessDenied(
+            f"the credentials are not accepted ({status})", where=where, hint="Renew the key, or sign in again."
+        )
+    if status == "FAILED_PRECONDITION":
+        return InvalidSecret(
+            f"this version is disabled or destroyed ({status})", where=where, hint="Enable it, or add a version."
+        )
+    if status in ("INVALID_ARGUMENT", "OUT_OF_RANGE"):
+        return InvalidSecret(f"the request makes no sense to it ({status})", where=where, hint="Check project_id.")
+    if isinstance(fault, auth.GoogleAuthError) and not _is_out_of_reach(fault):
+        return AccessDenied(
+            "Google's sign-in refuses the credentials",
+            where=where,
+            hint="Renew the key, sign in again, or correct impersonation_chain.",
+        )
+    if status in ("RESOURCE_EXHAUSTED", "ABORTED"):
+        return BackendUnavailable(f"too many requests ({status})", where=where, hint="Raise the quota, or ask later.")
+    if isinstance(fault, auth.GoogleAuthError):
+        return _no_sign_in(where)
+    what = status or type(fault).__name__
+    return BackendUnavailable(f"the store does not answer ({what})", where=where, hint="Try again when it is well.")
+
+
+def _no_sign_in(where: str) -> SecretsError:
+    return BackendUnavailable(
+        "Google's sign-in does not answer", where=where, hint="Check the network of this process."
+    )
+
+
+def _is_out_of_reach(fault: Any) -> bool:
+    """Whether a login failed for want of an answer, and not by one."""
+    from google.auth import exceptions as auth
+
+    if isinstance(fault, auth.GoogleAuthError) and fault.retryable:
+        return True
+    while fault is not None:
+        if isinstance(fault, auth.TransportError):
+            return True
+        fault = fault.__cause__ or next((part for part in fault.args if isinstance(part, auth.TransportError)), None)
+    return False
+
+
+def _keep_values_out_of_logs() -> None:
+    """At the level DEBUG the library logs whole answers, secrets and tokens included. Its errors are told by ours."""
+    import logging
+
+    base = "google.cloud.secretmanager_v1.services.secret_manager_service.transports"
+    for name in (f"{base}.grpc", f"{base}.rest", "google.auth.transport.requests"):
+        logging.getLogger(name).addFilter(_is_no_answer)
+    for name in ("google", "grpc"):
+        if not logging.getLogger(name).handlers:
+            logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def _is_no_answer(record: Any) -> bool:
+    return bool(record.levelno > 10)  # DEBUG

@@ -1,0 +1,109 @@
+"""The keyring of the desktop or the operating system, through the keyring package.
+
+In a keyring a secret has a service and a user name: the service is the prefix, the user name the id. So
+`keyring set billing/variables vat` writes the variable `vat` of the application `billing`.
+"""
+
+from __future__ import annotations
+
+from framework.backends.base import DEFAULT, BaseSecretsBackend, OnePerProcess
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+_STORE = "keyring"
+_FOLDERS = {"connection": "connections", "variable": "variables", "config": "config"}
+
+
+class KeyringBackend(BaseSecretsBackend):
+    """Connections, variables and config secrets from a keyring; ours, Airflow has no such class. It lists no names.
+
+    Args:
+        connections_prefix, variables_prefix, config_prefix: the service under which the secrets of a kind are; by
+            default `{app}/connections`, `{app}/variables`, `{app}/config`; None: never asked for that kind.
+        keyring: the class path of a keyring, `keyring.backends.SecretService.Keyring` for example; by default the one
+            that the keyring package chooses on this machine.
+    """
+
+    remote = False
+    switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
+
+    def __init__(
+        self,
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        keyring: str | None = None,
+    ) -> None:
+        self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
+        self._keyring = keyring
+        self._opened = OnePerProcess(self._open)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        return self._get("connection", conn_id)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._get("variable", key)
+
+    def get_config(self, key: str) -> str | None:
+        return self._get("config", key)
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        found: dict[str, str | SecretsError] = {}
+        for name in names:
+            try:
+                value: str | SecretsError | None = self._get(kind, name)
+            except SecretsError as fault:
+                value = fault
+            if value is not None:
+                found[name] = value
+        return found
+
+    def _get(self, kind: str, secret_id: str) -> str | None:
+        service = self._prefixes[kind]
+        if service is None:
+            return None
+        if service is DEFAULT:
+            service = f"{self.app_name}/{_FOLDERS[kind]}"
+        where = f"{_STORE}: {service}, {secret_id}"
+        opened = self._opened.get()
+        what = ""
+        try:
+            value = opened.get_password(service, secret_id)
+            if value is None or isinstance(value, str):
+                return value
+        except UnicodeDecodeError:
+            pass  # raised below, without the cause: that one holds the value
+        except Exception as error:
+            what = type(error).__name__
+        if not what:
+            raise InvalidSecret("the value is no UTF-8 text", where=where, hint="Store text.")
+        if what == "KeyringLocked":
+            raise BackendUnavailable(f"the keyring is locked ({what})", where=where, hint="Unlock it, then try again.")
+        raise BackendUnavailable(
+            f"the keyring does not answer ({what})", where=where, hint="Run keyring diagnose, or name another keyring."
+        )
+
+    def _open(self) -> Any:
+        what = ""
+        missing = False
+        try:
+            import keyring
+
+            return keyring.get_keyring() if self._keyring is None else keyring.core.load_keyring(self._keyring)
+        except ImportError as error:
+            missing = (error.name or "").partition(".")[0] == "keyring"
+        except Exception as error:
+            what = type(error).__name__
+        if missing:
+            raise BackendError(
+                "the package keyring is missing", where=_STORE, hint="Run pip install 'framework[keyring]'."
+            )
+        if self._keyring is None:
+            raise BackendUnavailable(f"no keyring answers ({what})", where=_STORE, hint="Run keyring diagnose.")
+        raise BackendError(
+            "the class named by the kwarg keyring cannot be used", where=_STORE, hint="See keyring --list-backends."
+        )

@@ -1,0 +1,301 @@
+"""Kubernetes Secrets, found by a label, whatever they are called: `airflow.apache.org/connection-id: warehouse`.
+
+The names of the labels are the contract with whoever makes the secrets, so they are Airflow's for every application.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.backends.base import BaseSecretsBackend, OnePerProcess
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+#: Where a pod finds the namespace that it runs in.
+NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+#: (connect, read) in seconds.
+_TIMEOUTS = (5, 10)
+#: Waits 0, 2 and 4 times as many seconds between four tries.
+_BACKOFF = 0.3
+_POOL = 16
+#: How many names one label selector asks for: it travels in the URL.
+_BATCH = 100
+_PUNCTUATION = "-_."
+
+
+class KubernetesSecretsBackend(BaseSecretsBackend):
+    """Secrets of one namespace. In a pod it logs in with the service account, elsewhere with a kubeconfig.
+
+    Args:
+        namespace: where the secrets are; by default the pod's own namespace, or that of the kubeconfig's context.
+        connections_label, variables_label, config_label: the label whose value is the id; None: never asked for that
+            kind.
+        team_label: secrets with this label belong to a team and are left out, as in Airflow; None: there are no teams.
+        connections_data_key, variables_data_key, config_data_key: the key of the secret's data that holds the value.
+        kubeconfig: the file to log in with, even in a pod.
+        context: the context of the kubeconfig; by default its current one.
+    """
+
+    switches = {"connection": "connections_label", "variable": "variables_label", "config": "config_label"}
+
+    def __init__(
+        self,
+        namespace: str | None = None,
+        connections_label: str | None = "airflow.apache.org/connection-id",
+        variables_label: str | None = "airflow.apache.org/variable-key",
+        config_label: str | None = "airflow.apache.org/config-key",
+        team_label: str | None = "airflow.apache.org/team",
+        connections_data_key: str = "value",
+        variables_data_key: str = "value",
+        config_data_key: str = "value",
+        kubeconfig: str | None = None,
+        context: str | None = None,
+    ) -> None:
+        self._namespace, self._kubeconfig, self._context = namespace, kubeconfig, context
+        self._labels = {"connection": connections_label, "variable": variables_label, "config": config_label}
+        self._data_keys = {
+            "connection": connections_data_key,
+            "variable": variables_data_key,
+            "config": config_data_key,
+        }
+        self._team_label = team_label
+        self._client = OnePerProcess(self._log_in)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        return self._get("connection", conn_id)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._get("variable", key)
+
+    def get_config(self, key: str) -> str | None:
+        return self._get("config", key)
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        """Several values of one kind by one list call for each hundred names."""
+        label, found = self._labels[kind], dict[str, "str | SecretsError"]()
+        wanted = [name for name in dict.fromkeys(names) if label is not None and _can_be_a_label(name)]
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            try:
+                secrets = self._list(f"{label} in ({','.join(batch)})")
+            except SecretsError as fault:
+                found |= {name: type(fault)(fault.what, where=fault.where, hint=fault.hint) for name in batch}
+                continue
+            for name, same in _by_label(secrets, label or "").items():
+                if name not in batch:
+                    continue
+                try:
+                    found[name] = self._value(kind, name, same)
+                except SecretsError as fault:
+                    found[name] = fault
+        return found
+
+    def list_names(self, kind: str) -> list[str]:
+        """The values of the kind's label in the namespace."""
+        label = self._labels[kind]
+        return sorted(_by_label(self._list(label), label)) if label is not None else []
+
+    def _get(self, kind: str, name: str) -> str | None:
+        label = self._labels[kind]
+        if label is None or not _can_be_a_label(name):  # what no label can say, no secret has
+            return None
+        secrets = _by_label(self._list(f"{label}={name}"), label).get(name)
+        return self._value(kind, name, secrets) if secrets else None
+
+    def _value(self, kind: str, name: str, secrets: list[Any]) -> str:
+        """The text in the one secret that has the label."""
+        names = [str(secret["metadata"].get("name")) for secret in secrets]
+        if len(secrets) > 1:
+            raise InvalidSecret(
+                f"{len(secrets)} secrets have the label {self._labels[kind]}={name}: {', '.join(sorted(names))}",
+                where=self._where(),
+                hint="Remove the label from all but one.",
+            )
+        where, key = f"{self._where()}, secret {names[0]}", self._data_keys[kind]
+        data = secrets[0].get("data") or {}
+        if key not in data:
+            raise InvalidSecret(
+                f"it has the label {self._labels[kind]}={name}, but no data under the key {key!r}",
+                where=where,
+                hint=f"Add the key, or set {kind if kind == 'config' else kind + 's'}_data_key.",
+            )
+        from base64 import b64decode
+
+        try:
+            return b64decode(data[key], validate=True).decode()
+        except (ValueError, TypeError):
+            pass  # raised below, without the cause: that one holds the value
+        raise InvalidSecret(f"the data under the key {key!r} is no text", where=where, hint="Store UTF-8 text.")
+
+    def _list(self, selector: str) -> list[Any]:
+        """Every secret that the selector finds.
+
+        Raises:
+            AccessDenied, BackendUnavailable: as the server says.
+            BackendError: there are no credentials, or no namespace is known.
+        """
+        if self._team_label is not None:
+            selector = f"{selector},!{self._team_label}"
+        found: list[Any] = []
+        # From the server's memory, as Airflow asks: it need not be the last write. Further pages may not say so.
+        more: dict[str, str] = {"resource_version": "0"}
+        while more:
+            page = self._page(label_selector=selector, **more)
+            token = (page.get("metadata") or {}).get("continue")
+            found += page["items"] or []
+            more = {"_continue": token} if token else {}
+        return found
+
+    def _page(self, **query: str) -> dict[str, Any]:
+        """One answer of the server; a refused login is renewed once, an answer cut short asked for again."""
+        for _ in range(2):
+            client, namespace = login = self._client.get()
+            status, page, what = _ask(client, namespace, query)
+            if page is not None:
+                return page
+            if status == 401:
+                self._client.drop(login)
+            elif status != 200:
+                break
+        raise _failure(status, what, namespace)
+
+    def _where(self) -> str:
+        _, namespace = self._client.get()
+        return f"Kubernetes namespace {namespace}"
+
+    def _log_in(self) -> tuple[Any, str]:
+        """The client and the namespace."""
+        client, config = _sdk()
+        settings = client.Configuration()
+        inside = self._kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+        path = os.path.join(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None
+        place, what = "the service account" if inside else path or "the kubeconfig", ""
+        namespace = self._namespace
+        try:
+            if inside:
+                config.load_incluster_config(client_configuration=settings)
+                namespace = namespace or _pods_namespace()
+            else:
+                config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
+                namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
+        except Exception as fault:  # the texts may quote the file, or what a program of it printed
+            what = type(fault).__name__
+        if what:
+            raise BackendError(
+                f"there is no login by {place} ({what})",
+                where="Kubernetes",
+                hint="Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs.",
+            )
+        if not namespace:
+            raise BackendError(
+                "the namespace is not known", where=f"Kubernetes, {place}", hint="Set namespace in backend_kwargs."
+            )
+        from urllib3 import Retry
+
+        settings.connection_pool_maxsize = _POOL
+        # A Retry-After is not waited for: it has no bound.
+        settings.retries = Retry(
+            total=3,
+            connect=2,
+            read=1,
+            redirect=False,
+            backoff_factor=_BACKOFF,
+            status_forcelist=(429, 500, 502, 503, 504),
+            respect_retry_after_header=False,
+            raise_on_status=False,
+        )
+        return client.CoreV1Api(client.ApiClient(settings)), namespace
+
+
+def _failure(status: int, what: str, namespace: str) -> SecretsError:
+    where = f"Kubernetes namespace {namespace}"
+    if status == 401:
+        return AccessDenied(
+            "the credentials were refused (401)", where=where, hint="Renew the service account or the kubeconfig."
+        )
+    if status == 403:
+        return AccessDenied(
+            "listing secrets is forbidden (403)",
+            where=where,
+            hint='Allow the verb "list" on "secrets" there by a Role, or set the label of this kind to null in '
+            "backend_kwargs.",
+        )
+    said = f"the server answered {status}" if status and status != 200 else f"the server cannot be read ({what})"
+    return BackendUnavailable(said, where=where, hint=_HINTS.get(status, "Check the API server and the network."))
+
+
+_HINTS = {
+    404: "Its address is no Kubernetes API server's: check the kubeconfig.",
+    429: "It is asked too often: try again later.",
+}
+
+
+def _sdk() -> tuple[Any, Any]:
+    try:
+        from kubernetes import client, config
+    except ImportError:
+        pass
+    else:
+        return client, config
+    raise BackendError(
+        "the package kubernetes is not installed", where="Kubernetes", hint="pip install 'framework[kubernetes]'"
+    )
+
+
+def _ask(client: Any, namespace: str, query: dict[str, str]) -> tuple[int, dict[str, Any] | None, str]:
+    """The status of the answer (0: there is none), the list if it holds one, and else what is wrong."""
+    import json
+
+    status = 0
+    try:
+        answer = client.list_namespaced_secret(namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query)
+        status = answer.status
+        page = json.loads(answer.data)
+    except Exception as fault:  # their texts may quote the answer
+        # An ApiException has a status, and a text for its reason; urllib3's errors have an exception for it, or none.
+        reason = getattr(fault, "reason", None)
+        what = type(reason if isinstance(reason, BaseException) else fault).__name__
+        return getattr(fault, "status", None) or status, None, what
+    return (status, page, "") if isinstance(page, dict) and "items" in page else (status, None, "it is no list")
+
+
+def _can_be_a_label(name: str) -> bool:
+    """Whether a label's value can be this: so what goes into a selector can mean nothing else there."""
+    return (
+        0 < len(name) <= 63
+        and name.isascii()
+        and name[0].isalnum()
+        and name[-1].isalnum()
+        and all(letter.isalnum() or letter in _PUNCTUATION for letter in name)
+    )
+
+
+def _by_label(secrets: list[Any], label: str) -> dict[str, list[Any]]:
+    """The secrets for each value of the label."""
+    found: dict[str, list[Any]] = {}
+    for secret in secrets:
+        value = (secret["metadata"].get("labels") or {}).get(label)
+        if value:
+            found.setdefault(value, []).append(secret)
+    return found
+
+
+def _pods_namespace() -> str | None:
+    try:
+        with open(NAMESPACE_FILE, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def _namespace_of(contexts: tuple[list[Any], Any], name: str | None) -> str | None:
+    """The namespace that a kubeconfig's context names."""
+    every, current = contexts
+    chosen = next((context for context in every if context["name"] == name), None) if name else current
+    said: str | None = (chosen or {}).get("context", {}).get("namespace")
+    return said

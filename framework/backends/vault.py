@@ -1,0 +1,329 @@
+"""Secrets of HashiCorp Vault and OpenBao: the kv engine, versions 1 and 2."""
+
+from __future__ import annotations
+
+import os
+
+from framework.backends.base import BaseSecretsBackend, OnePerProcess, read_each
+from framework.backends.vault_auth import check
+from framework.backends.vault_session import Session, again
+from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+
+class VaultBackend(BaseSecretsBackend):
+    """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
+
+    A connection's secret holds `conn_uri`, or the fields of a connection; that of a variable or an option `value`.
+    A relative path of a file starts at the folder of the file that names it.
+
+    Args:
+        connections_path, variables_path, config_path: where the secrets of a kind are, a path or several that are
+            tried in order; None: never asked for that kind; empty: the bare id.
+        global_secrets_path: one more path to try for every kind (deprecated in Airflow).
+        use_team_secrets_path: Airflow's, without a meaning here.
+        mount_point: where the engine is mounted; None: the first segment of an id names it.
+        kv_engine_version: 1 or 2.
+        url: the server; by default `VAULT_ADDR`.
+        namespace: of Vault Enterprise and OpenBao.
+        verify: the file of the authority that signed the server's certificate, or False to trust anybody.
+        cert: the file of a client's certificate and key, or the two files.
+        timeout: seconds to connect and, once more, to wait for an answer; by default 5 and 10.
+        proxies, allow_redirects, strict_http, request_header: as hvac's client takes them.
+        auth_type: approle, aws_iam, azure, github, gcp, jwt, kubernetes, ldap, radius, token or userpass.
+        auth_mount_point: where that method is mounted, if not under its own name.
+        token, token_path: of token and github; by default `VAULT_TOKEN` for token.
+        username, password: of userpass, ldap and radius.
+        role_id, secret_id: of approle; role_id is the role of aws_iam, gcp and azure, too.
+        key_id, secret_id, region, assume_role_kwargs: of aws_iam; without keys what boto3 finds.
+        kubernetes_role, kubernetes_jwt_path: of kubernetes.
+        jwt_role, jwt_token, jwt_token_path: of jwt.
+        gcp_key_path, gcp_keyfile_dict, gcp_scopes: of gcp; without a key Google's default credentials.
+        azure_tenant_id, azure_resource, key_id, secret_id: of azure; without keys Azure's default credentials.
+        radius_host, radius_secret, radius_port: Airflow's; they are the server's affair, and not used.
+
+    Attributes:
+        logins: how often this process has logged in.
+        max_workers: how many secrets `get_many` reads at once.
+
+    Raises:
+        BackendError: an argument is missing or cannot be.
+    """
+
+    switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
+    max_workers = 16
+
+    def __init__(
+        self,
+        connections_path: str | Sequence[str] | None = "connections",
+        variables_path: str | Sequence[str] | None = "variables",
+        config_path: str | Sequence[str] | None = "config",
+        use_team_secrets_path: bool = True,
+        global_secrets_path: str | None = None,
+        url: str | None = None,
+        auth_type: str = "token",
+        auth_mount_point: str | None = None,
+        mount_point: str | None = "secret",
+        kv_engine_version: int | None = 2,
+        token: str | None = None,
+        token_path: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        key_id: str | None = None,
+        secret_id: str | None = None,
+        role_id: str | None = None,
+        assume_role_kwargs: dict[str, Any] | None = None,
+        region: str | None = None,
+        kubernetes_role: str | None = None,
+        kubernetes_jwt_path: str = "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        gcp_key_path: str | None = None,
+        gcp_keyfile_dict: dict[str, Any] | None = None,
+        gcp_scopes: str | None = None,
+        azure_tenant_id: str | None = None,
+        azure_resource: str | None = None,
+        radius_host: str | None = None,
+        radius_secret: str | None = None,
+        radius_port: int | None = None,
+        jwt_role: str | None = None,
+        jwt_token: str | None = None,
+        jwt_token_path: str | None = None,
+        *,
+        namespace: str | None = None,
+        verify: bool | str | None = None,
+        cert: str | Sequence[str] | None = None,
+        timeout: float | None = None,
+        proxies: dict[str, str] | None = None,
+        allow_redirects: bool = True,
+        strict_http: bool = False,
+        request_header: bool = True,
+    ) -> None:
+        self._kwargs = {name: said for name, said in locals().items() if name not in ("self", *self.switches.values())}
+        check(self._kwargs)
+        if kv_engine_version not in (1, 2, None):
+            raise BackendError("kv_engine_version is neither 1 nor 2", hint="Correct it in backend_kwargs.")
+        self._engine = kv_engine_version or 2
+        self._mount = (mount_point or "").strip("/")
+        said = {"connection": connections_path, "variable": variables_path, "config": config_path}
+        more = [] if global_secrets_path is None else [global_secrets_path]
+        self._paths = {kind: _paths(self.switches[kind], paths, more) for kind, paths in said.items()}
+        self.logins = 0
+        self._sessions = OnePerProcess(self._new_session)
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        """`conn_uri`, or the fields as JSON; as `get_config` otherwise."""
+        found = self._find("connection", conn_id)
+        if found is None:
+            return None
+        fields, where = found
+        if fields.get("conn_uri"):
+            return _text(fields["conn_uri"], "conn_uri", where)
+        import json
+
+        return json.dumps(fields)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        """The field `value`; as `get_config` otherwise."""
+        return self._value("variable", key)
+
+    def get_config(self, key: str) -> str | None:
+        """The field `value`, of the first path that has the secret.
+
+        Raises:
+            AccessDenied: the policy, or the login, refuses.
+            BackendUnavailable: sealed, throttled, unreachable, failing, or nothing is mounted where it should be.
+            InvalidSecret: the secret has no such field.
+        """
+        return self._value("config", key)
+
+    def get_config_version(self, key: str, version: str) -> str | None:
+        """The field `value` in one version, a number; None for one that was deleted. Raises: as `get_config`."""
+        if self._engine == 1:
+            raise NotImplementedError
+        # The server takes 0 for the newest.
+        is_number = version.isascii() and version.isdecimal() and 0 < int(version[:20]) < 2**31
+        return self._value("config", key, int(version)) if is_number else None
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        """Several secrets, each by a request of its own, `max_workers` at once."""
+        names = list(dict.fromkeys(names))
+        if not names or not self._paths[kind]:
+            return {}
+        try:
+            self._sessions.get().log_in()
+        except SecretsError as fault:  # tried once, and not for each name: servers lock out who fails again and again
+            return {name: again(fault) for name in names}
+        getters: dict[str, Callable[[str], str | None]] = {
+            "connection": self.get_conn_value,
+            "variable": self.get_variable,
+            "config": self.get_config,
+        }
+        return read_each(getters[kind], names, self.max_workers)
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names under the paths of a kind, and in the folders below; also of secrets whose versions are deleted.
+
+        Raises:
+            NotImplementedError: `mount_point` is None, so that nobody knows where to look.
+            AccessDenied, BackendUnavailable, InvalidSecret: as `get_config`.
+        """
+        if not self._mount:
+            raise NotImplementedError
+        names: dict[str, None] = {}
+        for base in self._paths[kind] or ():
+            names.update(dict.fromkeys(self._names_below(kind, base, "")))
+        return list(names)
+
+    def policy_paths(self, kind: str, secret_id: str) -> list[str]:
+        """Where a secret may be, as policies have it; `+` where an id without a mount could be in any."""
+        mount, name = self._mount, secret_id
+        if not mount:
+            mount, _, name = secret_id.partition("/") if "/" in secret_id else ("", "", secret_id)
+        paths = [self.build_path(base, name) if base else name for base in self._paths[kind] or ()]
+        return [self._where("read", mount or "+", path) for path in paths]
+
+    def _names_below(self, kind: str, base: str, folder: str) -> Iterator[str]:
+        path = "/".join(filter(None, (base, folder.rstrip("/"))))
+        said = self._ask(kind, "list", self._mount, path)
+        for name in said.get("keys") or () if said else ():
+            if name.endswith("/"):
+                yield from self._names_below(kind, base, folder + name)
+            else:
+                yield folder + name
+
+    def _value(self, kind: str, key: str, version: int | None = None) -> str | None:
+        found = self._find(kind, key, version)
+        if found is None:
+            return None
+        fields, where = found
+        if "value" not in fields:
+            raise InvalidSecret("the secret has no field `value`", where=where, hint="Store the text under `value`.")
+        return _text(fields["value"], "value", where)
+
+    def _find(self, kind: str, secret_id: str, version: int | None = None) -> tuple[dict[str, Any], str] | None:
+        """The secret's fields and its path, from the first place that has it."""
+        mount, name = self._mount, secret_id
+        if not mount:
+            mount, _, name = secret_id.partition("/")
+        if not _can_be(mount) or not _can_be(name):
+            return None
+        for base in self._paths[kind] or ():
+            path = self.build_path(base, name) if base else name
+            fields = self._ask(kind, "read", mount, path, version)
+            if fields is not None:
+                return fields, self._where("read", mount, path)
+        return None
+
+    def _ask(self, kind: str, act: str, mount: str, path: str, version: int | None = None) -> dict[str, Any] | None:
+        """The server's answer to a read or a list; None if there is nothing."""
+        session: Session = self._sessions.get()
+        from hvac.exceptions import InvalidPath
+
+        def request(client: Any) -> Any:
+            if self._engine == 1:
+                engine = client.secrets.kv.v1
+                read = engine.read_secret if act == "read" else engine.list_secrets
+                return read(path, mount_point=mount)["data"]
+            engine = client.secrets.kv.v2
+            if act == "list":
+                return engine.list_secrets(path, mount_point=mount)["data"]
+            said = engine.read_secret_version(path, version, mount, raise_on_deleted_version=True)
+            return said["data"]["data"]
+
+        where = self._where(act, mount, path)
+        failure: SecretsError
+        try:
+            said = session.call(request)
+            if isinstance(said, dict):
+                return said
+            failure = _no_answer(session.server, where)
+        except FrameworkError:
+            raise
+        except (KeyError, TypeError):
+            failure = _no_answer(session.server, where)
+        except InvalidPath as fault:
+            wrong = self._wrong(fault)
+            if not wrong:
+                return None
+            failure = BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
+        except Exception as fault:
+            hint = (
+                f'Check the token, grant its policy "{act}" on {where}, or set "{self.switches[kind]}": null in '
+                "backend_kwargs to stop the asking."
+            )
+            failure = session.failed(fault, where=where, hint=hint)
+        raise failure
+
+    def _where(self, act: str, mount: str, path: str) -> str:
+        """The path as policies have it."""
+        between = ("",) if self._engine == 1 else ("data",) if act == "read" else ("metadata",)
+        return "/".join(filter(None, (mount, *between, path)))
+
+    def _wrong(self, fault: Any) -> tuple[str, str] | None:
+        """What is wrong if a 404 does not just say that the secret is absent."""
+        import json
+
+        try:
+            said = fault.json or json.loads(fault.text or "")
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            return "something that is not Vault's", "Check url."
+        errors = " ".join(map(str, said.get("errors") or ()))
+        if "no handler for route" in errors:
+            # If the id names the mount, no such mount means no such secret.
+            return ("nothing is mounted there", "Correct mount_point.") if self._mount else None
+        if errors:
+            return "that there is no such place", "Correct namespace and mount_point."
+        if any("versioned" in str(warning) for warning in said.get("warnings") or ()):
+            return "that the engine keeps versions", "Set kv_engine_version to 2."
+        return None
+
+    def _new_session(self) -> Session:
+        self.logins = 0
+        return Session(self._kwargs, self._path_of, self._logged_in)
+
+    def _logged_in(self) -> None:
+        self.logins += 1
+
+    def _path_of(self, path: str) -> str:
+        return os.path.join(self.directory, os.path.expanduser(path))
+
+
+def _paths(kwarg: str, said: Any, more: list[str]) -> list[str] | None:
+    """The paths of one kind, without a slash at their ends; None: never asked."""
+    if said is None and not more:
+        return None
+    paths = [said] if isinstance(said, str) else [] if said is None else said
+    if not isinstance(paths, (list, tuple)) or not all(isinstance(path, str) for path in paths):
+        raise BackendError(f"{kwarg} is neither a path nor a list of paths", hint="Correct it in backend_kwargs.")
+    return [path.rstrip("/") for path in (*paths, *more)]
+
+
+def _can_be(name: str) -> bool:
+    """Whether a secret can have this name: `..` would lead elsewhere, and hvac makes one slash of two."""
+    return name.isprintable() and not {"", ".", ".."}.intersection(name.split("/"))
+
+
+def _text(value: Any, field: str, where: str) -> str:
+    """A field as text: what is none is given as JSON."""
+    if value is None or (field == "conn_uri" and not isinstance(value, str)):
+        raise InvalidSecret(f"the field `{field}` is no text", where=where, hint="Store it as text.")
+    if not isinstance(value, str):
+        import json
+
+        return json.dumps(value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        fault = InvalidSecret(f"the field `{field}` is not valid Unicode", where=where, hint="Store it as UTF-8.")
+    else:
+        return value
+    raise fault
+
+
+def _no_answer(server: str, where: str) -> InvalidSecret:
+    return InvalidSecret(f"{server} answers, but not as Vault does", where=where, hint="Check url and the version.")

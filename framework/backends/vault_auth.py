@@ -1,0 +1,188 @@
+"""The ways to log in to a Vault server: what each needs, and what it shows."""
+
+from __future__ import annotations
+
+import os
+
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+#: Way to log in -> what it needs: one argument of each group.
+LOGINS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "approle": (("role_id",),),
+    "aws_iam": (),
+    "azure": (("azure_resource",),),
+    "gcp": (("role_id",),),
+    "github": (("token", "token_path"),),
+    "jwt": (("jwt_role",), ("jwt_token", "jwt_token_path")),
+    "kubernetes": (("kubernetes_role",), ("kubernetes_jwt_path",)),
+    "ldap": (("username",), ("password",)),
+    "radius": (("username",), ("password",)),
+    "token": (("token", "token_path"),),
+    "userpass": (("username",), ("password",)),
+}
+
+_SIGN_JWT = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{}:signJwt"
+_CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+def check(kwargs: Mapping[str, Any]) -> None:
+    """Whether there is all that the login needs.
+
+    Raises:
+        BackendError: names what is missing.
+    """
+    kind = kwargs["auth_type"]
+    if kind not in LOGINS:
+        raise BackendError("auth_type names no way to log in", hint=f"Use one of {', '.join(LOGINS)}.")
+    for group in LOGINS[kind]:
+        if not any(kwargs[name] for name in group) and not (kind == "token" and os.environ.get("VAULT_TOKEN")):
+            also = " Or set VAULT_TOKEN." if kind == "token" else ""
+            raise BackendError(
+                f"the login by {kind} needs {' or '.join(group)}", hint=f"Add it to backend_kwargs.{also}"
+            )
+
+
+def prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callable[[Any], Any]:
+    """The login with all that it shows, ready to be sent through hvac's `auth`.
+
+    Azure and radius log in, as their names say; in Airflow these two configure the method on the server.
+
+    Raises:
+        AccessDenied, BackendUnavailable: a cloud or a file did not give what the login shows.
+        BackendError: a package is missing.
+    """
+    failure: SecretsError
+    try:
+        return _prepared(kwargs, text_of)
+    except (BackendError, SecretsError):
+        raise
+    except Exception as fault:  # whatever the clouds' SDKs raise
+        failure = _no_credentials(fault, kwargs["auth_type"])
+    raise failure
+
+
+def _prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callable[[Any], Any]:
+    kind, role, mount = kwargs["auth_type"], kwargs["role_id"], kwargs["auth_mount_point"]
+    at = {"use_token": False, **({"mount_point": mount} if mount else {})}
+    if kind == "approle":
+        return lambda auth: auth.approle.login(role, kwargs["secret_id"], **at)
+    if kind == "userpass":  # the one whose name hvac does not quote
+        from urllib.parse import quote
+
+        return lambda auth: auth.userpass.login(quote(kwargs["username"]), kwargs["password"], **at)
+    if kind in ("ldap", "radius"):
+        return lambda auth: getattr(auth, kind).login(kwargs["username"], kwargs["password"], **at)
+    if kind == "github":
+        token = text_of(kwargs["token_path"]) if kwargs["token_path"] else kwargs["token"]
+        return lambda auth: auth.github.login(token, **at)
+    if kind == "jwt":
+        jwt = (kwargs["jwt_token"] or text_of(kwargs["jwt_token_path"])).strip()
+        return lambda auth: auth.jwt.jwt_login(kwargs["jwt_role"], jwt, use_token=False, path=mount or None)
+    if kind == "kubernetes":
+        jwt = text_of(kwargs["kubernetes_jwt_path"])
+        return lambda auth: auth.kubernetes.login(kwargs["kubernetes_role"], jwt, **at)
+    if kind == "aws_iam":
+        keys = _aws_keys(kwargs)
+        return lambda auth: auth.aws.iam_login(role=role, **keys, **at)
+    jwt = _gcp_jwt(kwargs, text_of) if kind == "gcp" else _azure_jwt(kwargs)
+    return lambda auth: getattr(auth, kind).login(role, jwt, **at)
+
+
+def _aws_keys(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that sign the request: those given, or what AWS's SDK finds, or those of a role that it assumes."""
+    region = kwargs["region"]
+    if kwargs["key_id"] and kwargs["secret_id"]:
+        keys = {"access_key": kwargs["key_id"], "secret_key": kwargs["secret_id"]}
+        return {**keys, "region": region or "us-east-1"}
+    session = package("botocore.session", "aws").get_session()
+    region = region or session.get_config_variable("region") or "us-east-1"
+    if kwargs["assume_role_kwargs"]:
+        said = session.create_client("sts", region_name=region).assume_role(**kwargs["assume_role_kwargs"])[
+            "Credentials"
+        ]
+        found = said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"]
+    else:
+        said = session.get_credentials()
+        if said is None:
+            raise BackendError("there are no AWS credentials for the login", hint="Give key_id and secret_id.")
+        found = tuple(said.get_frozen_credentials())[:3]
+    return {**dict(zip(("access_key", "secret_key", "session_token"), found, strict=True)), "region": region}
+
+
+def _gcp_jwt(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
+    """A JWT of the service account: signed here if its key is at hand, else by Google."""
+    import json
+    from time import time
+
+    account = package("google.oauth2.service_account", "gcp").Credentials
+    scopes = [scope.strip() for scope in (kwargs["gcp_scopes"] or _CLOUD_PLATFORM).split(",")]
+    key: Any = kwargs["gcp_keyfile_dict"] or (kwargs["gcp_key_path"] and text_of(kwargs["gcp_key_path"]))
+    if key:
+        credentials = account.from_service_account_info(json.loads(key) if isinstance(key, str) else key, scopes=scopes)
+    else:
+        credentials, _ = package("google.auth", "gcp").default(scopes=scopes)
+    http = package("google.auth.transport.requests", "gcp")
+    if not key and getattr(credentials, "service_account_email", None) == "default":  # of the machine: ask its name
+        credentials.refresh(http.Request())
+    email = getattr(credentials, "service_account_email", None)
+    if not email or email == "default":
+        raise BackendError("the Google credentials are no service account's", hint="Give gcp_key_path.")
+    now = int(time())
+    # Vault takes no token that is good for more than 15 minutes.
+    claims = {"iat": now, "exp": now + 600, "sub": email, "aud": f"vault/{kwargs['role_id']}"}
+    if isinstance(credentials, account):
+        signed: bytes = package("google.auth.jwt", "gcp").encode(credentials.signer, claims)
+        return signed.decode()
+    answer = http.AuthorizedSession(credentials).post(
+        _SIGN_JWT.format(email), json={"payload": json.dumps(claims)}, timeout=10
+    )
+    answer.raise_for_status()
+    jwt: str = answer.json()["signedJwt"]
+    return jwt
+
+
+def _azure_jwt(kwargs: Mapping[str, Any]) -> str:
+    identity = package("azure.identity", "azure")
+    credential = (
+        identity.ClientSecretCredential(kwargs["azure_tenant_id"], kwargs["key_id"], kwargs["secret_id"])
+        if kwargs["key_id"] and kwargs["secret_id"]
+        else identity.DefaultAzureCredential()
+    )
+    jwt: str = credential.get_token(f"{kwargs['azure_resource']}/.default").token
+    return jwt
+
+
+def package(name: str, extra: str) -> Any:
+    """A module of a package that is installed by one of our extras.
+
+    Raises:
+        BackendError: it is not installed; says how it is.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError:
+        missing = BackendError(
+            f"the package of {name} is not installed", hint=f"Run: pip install 'framework[{extra}]'."
+        )
+    raise missing
+
+
+def _no_credentials(fault: Exception, kind: str) -> SecretsError:
+    """Why a cloud gave nothing to show. What its SDK says may hold a secret and is left out."""
+    said = getattr(fault, "response", None)  # of botocore a dictionary, of requests an object
+    status = said.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(said, dict) else None
+    status = status or getattr(said, "status_code", None)
+    refused = status in (400, 401, 403) or type(fault).__name__ in ("ClientAuthenticationError", "RefreshError")
+    failure = AccessDenied if refused else BackendUnavailable
+    return failure(
+        f"there are no credentials to show ({type(fault).__name__})",
+        where=f"login by {kind}",
+        hint="Check the arguments of the login, and what this machine may do.",
+    )

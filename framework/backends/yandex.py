@@ -1,0 +1,400 @@
+"""Yandex Lockbox: the secrets of one folder, found by their names.
+
+Of the SDK the messages and stubs are used, not its class `SDK`: that one fetches a token for each channel every 20
+seconds, and its calls for endpoints and tokens have no deadline.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+
+from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+ENDPOINT = "api.cloud.yandex.net"
+METADATA = "169.254.169.254"
+#: The connection that Airflow logs in with when nothing else is said.
+DEFAULT_CONNECTION = "yandexcloud_default"
+
+#: The deadline of one call, and the waits before it is tried again, in seconds.
+_TIMEOUT = 10.0
+_WAITS = (0.1, 0.4)
+#: How long the list of the folder serves: for a name that is in it, and for one that is not. In seconds.
+_KNOWN_FOR, _MISSING_FOR = 900.0, 60.0
+#: A token is fetched again so long before it ends.
+_EARLY = 300.0
+_PAGE = 1000
+#: The authorities that are trusted, as PEM; None: gRPC's own.
+_ROOTS: bytes | None = None
+
+
+class LockboxSecretBackend(StoreBackend):
+    """Secrets of Yandex Lockbox. The folder is listed once for the ids, then payloads are read by id.
+
+    One entry in a payload is the value; of several, the value is a JSON object with their keys.
+
+    Args:
+        yc_oauth_token, yc_sa_key_json_path, yc_sa_key_json, yc_connection_id: how to log in; the first one that is
+            given counts: an OAuth token, a service account's key as a file or as JSON, a connection of type
+            `yandexcloud`. Without any, the connection `yandexcloud_default` if there is one, else the service account
+            of the machine.
+        folder_id: the folder with the secrets; by default the connection's.
+        endpoint: of the API; by default the connection's, else that of Yandex Cloud.
+        connections_prefix, variables_prefix, config_prefix, sep, connections_lookup_pattern, variables_lookup_pattern,
+            config_lookup_pattern: see `StoreBackend`.
+    """
+
+    def __init__(
+        self,
+        yc_oauth_token: str | None = None,
+        yc_sa_key_json: dict[str, Any] | str | None = None,
+        yc_sa_key_json_path: str | None = None,
+        yc_connection_id: str | None = None,
+        folder_id: str | None = "",
+        connections_prefix: str | None = DEFAULT,
+        variables_prefix: str | None = DEFAULT,
+        config_prefix: str | None = DEFAULT,
+        sep: str = "/",
+        endpoint: str | None = None,
+        connections_lookup_pattern: str | None = None,
+        variables_lookup_pattern: str | None = None,
+        config_lookup_pattern: str | None = None,
+    ) -> None:
+        patterns = connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
+        super().__init__(connections_prefix, variables_prefix, config_prefix, sep, *patterns)
+        self._credentials: dict[str, Any] = {
+            "oauth": yc_oauth_token,
+            "service_account_json_path": yc_sa_key_json_path,
+            "service_account_json": yc_sa_key_json,
+        }
+        given = any(self._credentials.values())
+        if given and yc_connection_id is not None:
+            raise BackendError(
+                "yc_connection_id is beside other credentials", where="Lockbox", hint="Keep one of them."
+            )
+        self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
+        self._is_default = yc_connection_id is None
+        self._folder_id, self._endpoint = folder_id, endpoint
+        self._folder = OnePerProcess(self._open)
+        self._kept: list[_Folder] = []  # gRPC may hang in a forked child that closes its parent's channels
+
+    def name_of(self, kind: str, secret_id: str) -> str | None:
+        if kind == "connection" and secret_id == self._connection_id:
+            return None  # it is what opens the folder, so it cannot be inside
+        return super().name_of(kind, secret_id)
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        """The text of a secret, by its name in the folder.
+
+        Raises:
+            AccessDenied, BackendUnavailable, InvalidSecret: as Lockbox says.
+            BackendError: there are no credentials, or the folder is not known.
+        """
+        folder: _Folder = self._folder.get()
+        return folder.read(name, version)
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        return read_each(self.read, names)
+
+    def list_names(self, kind: str) -> list[str]:
+        prefix = self.prefix(kind)
+        if prefix is None:
+            return []
+        folder: _Folder = self._folder.get()
+        start = self.build_path(prefix.removesuffix(self.sep), "", self.sep) if prefix else ""
+        return sorted(name[len(start) :] for name in folder.list_all() if name.startswith(start) and name != start)
+
+    def _open(self) -> _Folder:
+        _sdk()
+        said = self._of_the_connection() if self._connection_id is not None else self._credentials
+        folder_id = self._folder_id or said.get("folder_id")
+        if not folder_id:
+            raise BackendError("the folder is not known", where="Lockbox", hint="Set folder_id in backend_kwargs.")
+        endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
+        self._kept.append(_Folder(folder_id, endpoint, _Login(endpoint, said.get("oauth"), self._key(said))))
+        return self._kept[-1]
+
+    def _of_the_connection(self) -> dict[str, Any]:
+        """The credentials in the extra of the connection; nothing if it is the default one and is not there."""
+        found: Any = None
+        find: Any = self.find_connection
+        if find is None:  # inside Airflow, whose class finds connections itself
+            connection_class: Any = self._get_connection_class()
+            find = getattr(connection_class, "get_connection_from_secrets", None) or connection_class.get
+        try:
+            found = find(self._connection_id)
+        except Exception as fault:
+            if type(fault).__name__ not in ("ConnectionNotFound", "AirflowNotFoundException"):
+                raise
+        if found is None:
+            if self._is_default:
+                return {}
+            hint = "Set it in the environment, or give other credentials in backend_kwargs."
+            raise BackendError(f"nobody has the connection {self._connection_id!r}", where="Lockbox", hint=hint)
+        extra = found.extra_dejson
+        fields = (*self._credentials, "folder_id", "endpoint")
+        return {field: extra.get(field, extra.get(f"extra__yandexcloud__{field}")) for field in fields}
+
+    def _key(self, said: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The service account's key: from the file before the JSON text, as in Airflow."""
+        import json
+
+        path: Any = said.get("service_account_json_path")
+        key: Any = said.get("service_account_json")
+        if said.get("oauth") or not (path or key):
+            return None
+        where = "yc_sa_key_json"
+        try:
+            if path:
+                where = os.path.join(self.directory, os.path.expanduser(path))
+                with open(where, encoding="utf-8") as file:
+                    key = file.read()
+            if isinstance(key, str):
+                key = json.loads(key)
+            if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):
+                return dict(key)
+        except (OSError, ValueError, TypeError, KeyError):
+            pass  # raised below, without the cause: that one may hold the key
+        hint = "It must be a JSON object with id, service_account_id and private_key."
+        raise BackendError("this is no key of a service account", where=where, hint=hint)
+
+
+class _Login:
+    """Fetches tokens. One is used until shortly before its end, or until the API refuses it."""
+
+    def __init__(self, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> None:
+        self._endpoint, self._oauth, self._key = endpoint, oauth, key
+        self._token, self._until = "", 0.0
+        self._lock = RLock()
+        self.stub: Any = None
+
+    def token(self, refused: str = "") -> str:
+        """A token that is valid, and is not the one that was refused."""
+        import time
+
+        with self._lock:
+            if not self._token or self._token == refused or time.monotonic() > self._until:
+                self._token, lasts = self._fetch() if self._oauth or self._key else _of_this_machine()
+                self._until = time.monotonic() + max(lasts - _EARLY, 1.0)
+            return self._token
+
+    def _fetch(self) -> tuple[str, float]:
+        """A token for the OAuth token or the key, and for how many seconds it lasts."""
+        import time
+
+        from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
+
+        proof = {"yandex_passport_oauth_token": self._oauth} if self._oauth else {"jwt": self._signed()}
+        request = CreateIamTokenRequest(**proof)
+        made, code = _call(self.stub.Create, request)
+        if not code:
+            lasts = made.expires_at.seconds - time.time() if made.HasField("expires_at") else 3600.0
+            return made.iam_token, lasts
+        what = "the OAuth token" if self._oauth else "the key of the service account"
+        if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
+            raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Make a new one, and write it.")
+        raise _unavailable(code, "Yandex IAM")
+
+    def _signed(self) -> str:
+        """What proves that we have the key: a JWT for one hour."""
+        import time
+
+        import jwt
+
+        assert self._key is not None
+        now = int(time.time())
+        audience = f"https://iam.{self._endpoint.removesuffix(':443')}/iam/v1/tokens"
+        said = {"iss": self._key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
+        private = self._key["private_key"]
+        private = private[max(private.find("-----BEGIN"), 0) :]  # a line of warning to people stands before it
+        try:
+            return str(jwt.encode(said, private, algorithm="PS256", headers={"kid": self._key["id"]}))
+        except Exception:
+            pass  # raised below, without the cause: that one may hold the key
+        raise BackendError("the service account's private key cannot be read", where="Lockbox", hint="Make a new key.")
+
+
+class _Folder:
+    """One folder: its stubs, and the ids of its secrets by name."""
+
+    def __init__(self, folder_id: str, endpoint: str, login: _Login) -> None:
+        import grpc
+        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+        from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
+        from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
+        from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
+        from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
+
+        self._id, self._login = folder_id, login
+        self._ids: dict[str, list[str]] = {}
+        self._listed: float | None = None
+        self._lock = RLock()
+        trusted, options = grpc.ssl_channel_credentials(_ROOTS), (("grpc.max_receive_message_length", 32 << 20),)
+        open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
+        answer, code = _call(open_to_all.List, ListApiEndpointsRequest())
+        if code:
+            raise _unavailable(code, f"Yandex Cloud at {endpoint}")
+        addresses = {each.id: each.address for each in answer.endpoints}
+        stubs = {"iam": IamTokenServiceStub, "lockbox": SecretServiceStub, "lockbox-payload": PayloadServiceStub}
+        if not set(stubs) <= set(addresses):
+            raise BackendError("it has no Lockbox", where=f"Yandex Cloud at {endpoint}", hint="Correct the endpoint.")
+        made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
+        login.stub, self._secrets, self._payloads = made
+
+    def read(self, name: str, version: str | None) -> str | None:
+        from yandex.cloud.lockbox.v1.payload_service_pb2 import GetPayloadRequest
+
+        where = f"Lockbox folder {self._id}, secret {name}"
+        gone = ""
+        while secret_id := self._id_of(name, where, gone):
+            request = GetPayloadRequest(secret_id=secret_id, version_id=version or "")
+            payload, code = _call(self._payloads.Get, request, self._login)
+            if not code:
+                return _text(payload.entries, where)
+            if code != "NOT_FOUND":
+                raise _failure(code, where, "reading it", "lockbox.payloadViewer")
+            if version is not None or gone:
+                return None
+            gone = secret_id  # the list is old: the secret may have been made anew
+        return None
+
+    def list_all(self) -> dict[str, list[str]]:
+        """The ids by name, asked for now."""
+        import time
+
+        from yandex.cloud.lockbox.v1.secret_service_pb2 import ListSecretsRequest
+
+        ids: dict[str, list[str]] = {}
+        token, where = "", f"Lockbox folder {self._id}"
+        while True:
+            request = ListSecretsRequest(folder_id=self._id, page_size=_PAGE, page_token=token)
+            answer, code = _call(self._secrets.List, request, self._login)
+            if code in ("NOT_FOUND", "INVALID_ARGUMENT"):
+                raise BackendError(f"there is no such folder ({code})", where=where, hint="Correct folder_id.")
+            if code:
+                raise _failure(code, where, "listing its secrets", "lockbox.viewer")
+            for secret in answer.secrets:
+                ids.setdefault(secret.name, []).append(secret.id)
+            token = answer.next_page_token
+            if not token:
+                break
+        with self._lock:
+            self._ids, self._listed = ids, time.monotonic()
+        return ids
+
+    def _id_of(self, name: str, where: str, gone: str = "") -> str | None:
+        """The id for a name, from a list that is not too old and does not give the id that is gone."""
+        import time
+
+        with self._lock:  # so that as many threads as ask make one list
+            ids = self._ids.get(name, [])
+            serves_for = _KNOWN_FOR if ids else _MISSING_FOR
+            if self._listed is None or time.monotonic() - self._listed > serves_for or (gone and gone in ids):
+                ids = self.list_all().get(name, [])
+        if len(ids) > 1:
+            raise InvalidSecret(f"{len(ids)} secrets have this name", where=where, hint="Rename all but one.")
+        return ids[0] if ids and ids[0] != gone else None
+
+
+def _sdk() -> None:
+    try:
+        import grpc  # noqa: F401
+        import yandex.cloud.lockbox.v1.secret_service_pb2  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        return
+    hint = "pip install 'framework[yandex]'"
+    raise BackendError("the package yandexcloud is not installed", where="Lockbox", hint=hint)
+
+
+def _call(method: Any, request: Any, login: _Login | None = None) -> tuple[Any, str]:
+    """The answer and no code, or None and the code of the failure. A login that is refused is renewed once."""
+    import time
+
+    import grpc
+
+    refused, waits = "", list(_WAITS)
+    while True:
+        token = login.token(refused) if login is not None else ""
+        metadata = (("authorization", f"Bearer {token}"),) if token else None
+        try:
+            return method(request, timeout=_TIMEOUT, metadata=metadata), ""
+        except grpc.RpcError as fault:
+            code = str(fault.code().name)
+        if code == "UNAUTHENTICATED" and token and not refused:
+            refused = token
+        elif code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") and waits:
+            time.sleep(waits.pop(0))
+        else:
+            return None, code
+
+
+def _failure(code: str, where: str, doing: str, role: str) -> SecretsError:
+    if code == "PERMISSION_DENIED":
+        hint = f"Give the service account the role {role}, or set the prefix of this kind to null in backend_kwargs."
+        return AccessDenied(f"{doing} is denied ({code})", where=where, hint=hint)
+    if code == "UNAUTHENTICATED":
+        return AccessDenied(f"the login was refused ({code})", where=where, hint="Check the credentials.")
+    if code in ("FAILED_PRECONDITION", "INVALID_ARGUMENT", "OUT_OF_RANGE"):
+        return InvalidSecret(
+            f"{doing} is refused as it is now ({code})", where=where, hint="Activate the secret, correct the version."
+        )
+    return _unavailable(code, where)
+
+
+def _unavailable(code: str, where: str) -> BackendUnavailable:
+    hint = "It is asked too often: try again later." if code == "RESOURCE_EXHAUSTED" else "Check the network."
+    return BackendUnavailable(f"the API does not answer ({code})", where=where, hint=hint)
+
+
+def _of_this_machine() -> tuple[str, float]:
+    """The token of the service account that the virtual machine has, and for how many seconds it lasts."""
+    import json
+    from http.client import HTTPConnection, HTTPException
+
+    place, path = (
+        os.environ.get("YC_METADATA_ADDR", METADATA),
+        "/computeMetadata/v1/instance/service-accounts/default/token",
+    )
+    what = ""
+    try:
+        connection = HTTPConnection(place, timeout=2)
+        connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status == 200:
+            token = json.loads(said)
+            return str(token["access_token"]), float(token.get("expires_in", 3600))
+        what = f"the metadata service answered {answer.status}"
+    except (OSError, HTTPException, ValueError, TypeError, KeyError) as fault:
+        what = f"the metadata service cannot be read: {type(fault).__name__}"
+    finally:
+        connection.close()
+    hint = "Set yc_sa_key_json_path or another login in backend_kwargs."
+    raise BackendUnavailable(f"nobody gives credentials, nor has this machine any ({what})", where="Lockbox", hint=hint)
+
+
+def _text(entries: Any, where: str) -> str:
+    """What a payload says: its one text, a JSON object of several, or else one binary that is text.
+
+    Airflow takes of several texts the one that sorts first, which depends on the secret itself.
+    """
+    import json
+
+    texts = {entry.key: entry.text_value for entry in entries if entry.WhichOneof("value") == "text_value"}
+    if texts:
+        return json.dumps(texts) if len(texts) > 1 else str(next(iter(texts.values())))
+    what = "it has no entry" if not entries else "it has several binary entries and no text"
+    if len(entries) == 1:
+        try:
+            return bytes(entries[0].binary_value).decode()
+        except UnicodeDecodeError:
+            what = "its binary entry is no text"
+    raise InvalidSecret(what, where=where, hint="Store one entry of UTF-8 text.")

@@ -1,0 +1,156 @@
+"""AWS on 127.0.0.1: moto's server for what the stores do, ministack for what IAM refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+pytest.importorskip("boto3", reason="boto3 is not installed")
+pytest.importorskip("moto", reason="moto is not installed")
+
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
+from moto.server import ThreadedMotoServer  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+REGION = "eu-west-1"
+SECRET_KEY = "cAnArY-of-the-secret-key"
+KEYS = {"aws_access_key_id": "AKIAMADEUPMADEUPMADE", "aws_secret_access_key": SECRET_KEY}
+
+
+def client(service: str, port: int, **more: Any) -> Any:
+    """boto3's own client: what an administrator uses to fill a store."""
+    config = Config(connect_timeout=5, read_timeout=30, max_pool_connections=32, retries={"total_max_attempts": 2})
+    said = {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{port}", "config": config, **KEYS, **more}
+    return boto3.client(service, **said)
+
+
+class Aws:
+    """A server and a proxy before it.
+
+    Attributes:
+        port: the server itself.
+        proxy: the way that the backends under test take.
+    """
+
+    def __init__(self, port: int, proxy: Proxy) -> None:
+        self.port, self.proxy = port, proxy
+        self.secrets, self.parameters = client("secretsmanager", port), client("ssm", port)
+
+    def kwargs(self, **more: Any) -> dict[str, Any]:
+        """What a backend is given to get here."""
+        return {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{self.proxy.port}", **KEYS, **more}
+
+    def put_secret(self, name: str, value: str | bytes) -> None:
+        said = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
+        try:
+            self.secrets.create_secret(Name=name, **said)
+        except self.secrets.exceptions.ResourceExistsException:
+            self.secrets.put_secret_value(SecretId=name, **said)
+
+    def put_parameter(self, name: str, value: str) -> None:
+        self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
+@pytest.fixture(autouse=True)
+def no_aws_around(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No credentials, settings or proxies of this machine; and tries follow each other at once."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    folder = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(scope="session")
+def moto_port() -> Iterator[int]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto_port: int) -> Iterator[Aws]:
+    """An empty AWS."""
+    import urllib.request
+
+    request = urllib.request.Request(f"http://127.0.0.1:{moto_port}/moto-api/reset", method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+    with Proxy(moto_port) as proxy:
+        yield Aws(moto_port, proxy)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Guarded:
+    """ministack with IAM: an administrator, and users with a policy each."""
+
+    ADMIN = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._iam = client("iam", port, **self.ADMIN)
+        self.secrets = client("secretsmanager", port, **self.ADMIN)
+        self.parameters = client("ssm", port, **self.ADMIN)
+
+    def user(self, *statements: dict[str, Any]) -> dict[str, Any]:
+        """A new user's way in: kwargs of a backend."""
+        name = f"user-{uuid4()}"
+        self._iam.create_user(UserName=name)
+        if statements:
+            policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+            self._iam.put_user_policy(UserName=name, PolicyName="made", PolicyDocument=policy)
+        key = self._iam.create_access_key(UserName=name)["AccessKey"]
+        return {
+            "region_name": REGION,
+            "endpoint_url": f"http://127.0.0.1:{self.port}",
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+
+
+@pytest.fixture(scope="session")
+def ministack_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    pytest.importorskip("ministack", reason="ministack is not installed")
+    port, folder = free_port(), tmp_path_factory.mktemp("ministack")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "AUTH": "true", "GATEWAY_PORT": str(port)}
+    command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
+                assert time.monotonic() < end, "ministack does not start"
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def guarded(ministack_port: int) -> Guarded:
+    """An AWS whose IAM refuses."""
+    return Guarded(ministack_port)

@@ -1,0 +1,505 @@
+"""Azure Key Vault through Azure's own client, over TLS, against a vault and a sign-in on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("azure.keyvault.secrets", reason="azure-keyvault-secrets is not installed")
+pytest.importorskip("azure.identity", reason="azure-identity is not installed")
+
+from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
+from servers_tls import Authority  # noqa: E402
+from store_checks import by_threads, in_a_child, refused  # noqa: E402
+
+from framework import App, errors  # noqa: E402
+from framework.backends import AIRFLOW_TWINS, azure, build, find_class  # noqa: E402
+from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
+from framework.testing import BackendContract  # noqa: E402
+
+FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
+CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")
+#: Tried again quickly, so that a test does not wait.
+QUICK = {"retry_backoff_factor": 0.01}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("azure"))
+
+
+@pytest.fixture
+def vault(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    for name in list(os.environ):
+        if name.startswith(("AZURE_", "MSI_", "IDENTITY_")) or name.lower() == "https_proxy":
+            monkeypatch.delenv(name)
+    made = Vault(authority)
+    yield made
+    made.server.stop()
+
+
+def backend_of(vault: Vault, **kwargs: Any) -> AzureKeyVaultBackend:
+    return AzureKeyVaultBackend(**{**vault.kwargs, **QUICK, **kwargs})
+
+
+def always(status: int, code: str, inner: str = "") -> Any:
+    def fail(handler: Any, name: str) -> bool:
+        raise Refused(status, code, inner)
+
+    return fail
+
+
+class TestContract(BackendContract):
+    @pytest.fixture(autouse=True)
+    def _vault(self, vault: Vault) -> None:
+        self.vault = vault
+
+    def backend(self) -> Any:
+        return backend_of(self.vault)
+
+    def put(self, kind: str, name: str, text: str) -> None:
+        self.vault.put(f"{FOLDERS[kind]}-{name}".replace("_", "-"), text)
+
+    def failing(self) -> Any:
+        yield backend_of(self.vault, client_secret="wrong"), errors.AccessDenied
+        self.vault.fail = always(403, "Forbidden", "AccessDenied")
+        yield backend_of(self.vault), errors.AccessDenied
+        self.vault.fail = always(403, "Forbidden", "SecretDisabled")
+        yield backend_of(self.vault), errors.InvalidSecret
+        self.vault.fail = always(500, "InternalServerError")
+        yield backend_of(self.vault), errors.BackendUnavailable
+        yield backend_of(self.vault, vault_url="https://localhost:9"), errors.BackendUnavailable
+
+    def test_lists_what_is_stored(self) -> None:
+        """A vault spells the ids with the separator; so spelled they are found as well."""
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            assert self.backend().list_names(kind) == ["stored-name"]
+            assert self.ask(self.backend(), kind, "stored-name") is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "inner", "error", "tries"),
+    [
+        (403, "Forbidden", "AccessDenied", errors.AccessDenied, 1),
+        (403, "Forbidden", "ForbiddenByRbac", errors.AccessDenied, 1),
+        (403, "Forbidden", "ForbiddenByFirewall", errors.AccessDenied, 1),
+        (403, "Forbidden", "SecretDisabled", errors.InvalidSecret, 1),
+        (400, "BadParameter", "", errors.InvalidSecret, 1),
+        (404, "VaultNotFound", "", errors.BackendUnavailable, 1),
+        (429, "Throttled", "", errors.BackendUnavailable, 4),
+        (500, "InternalServerError", "", errors.BackendUnavailable, 4),
+        (503, "ServiceUnavailable", "", errors.BackendUnavailable, 4),
+        (409, "Conflict", "", errors.BackendUnavailable, 1),
+    ],
+)
+def test_each_answer_is_what_it_is(vault: Vault, status: int, code: str, inner: str, error: Any, tries: int) -> None:
+    vault.put("airflow-variables-x", "value-canary")
+    vault.fail = always(status, code, inner)
+    fault = refused(error, lambda: backend_of(vault).get_variable("x"), *CANARIES)
+    assert (inner or code) in str(fault)
+    assert "airflow-variables-x" in str(fault)
+    assert len(vault.calls) == tries
+
+
+def test_a_refusal_names_the_permission_and_the_kwarg(vault: Vault) -> None:
+    vault.fail = always(403, "Forbidden", "AccessDenied")
+    said = str(refused(errors.AccessDenied, lambda: backend_of(vault).get_connection("x")))
+    assert "the permission get" in said
+    assert '"connections_prefix"' in said
+    assert "the permission list" in str(refused(errors.AccessDenied, lambda: backend_of(vault).list_names("config")))
+
+
+def test_a_store_that_comes_back_is_waited_for(vault: Vault) -> None:
+    vault.put("airflow-variables-x", "here")
+    for status in (429, 500, 503):
+        failures = [status, status]
+
+        def fail(handler: Any, name: str, failures: list[int] = failures) -> bool:
+            if failures:
+                raise Refused(failures.pop(), "Busy", headers={"Retry-After": "0"})
+            return False
+
+        vault.fail = fail
+        assert backend_of(vault).get_variable("x") == "here"
+
+
+def test_a_server_that_asks_for_an_hour_is_not_waited_for(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(azure, "_LONGEST_WAIT", 0.2)
+
+    def fail(handler: Any, name: str) -> bool:
+        raise Refused(429, "Throttled", headers={"Retry-After": "3600"})
+
+    vault.fail = fail
+    started = time.monotonic()
+    refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"))
+    assert time.monotonic() - started < 3
+    assert len(vault.calls) == 4
+
+
+@pytest.mark.parametrize("body", [b"", b'{"value": "value-can'])
+def test_a_cut_answer(vault: Vault, body: bytes) -> None:
+    vault.put("airflow-variables-x", "here")
+    backend = backend_of(vault)
+    assert backend.get_variable("x") == "here"
+    vault.fail = lambda handler, name: handler.cut(body) or True
+    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), *CANARIES)
+    cuts = [1]
+    vault.fail = lambda handler, name: bool(cuts and cuts.pop() and (handler.cut(body) or True))
+    assert backend.get_variable("x") == "here", "the next try is whole"
+
+
+def test_a_slow_store_is_left(vault: Vault) -> None:
+    vault.fail = wait(2)
+    started = time.monotonic()
+    backend = backend_of(vault, read_timeout=0.2, retry_total=1)
+    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("body", [b"<html>please sign in, value-canary</html>", b'["value-canary"]', b"null"])
+def test_answers_that_make_no_sense(vault: Vault, body: bytes) -> None:
+    vault.fail = lambda handler, name: handler.reply(200, body) or True
+    refused(errors.InvalidSecret, lambda: backend_of(vault).get_variable("x"), *CANARIES)
+
+
+def test_an_answer_without_a_value(vault: Vault) -> None:
+    vault.put("airflow-variables-x", None)
+    refused(errors.InvalidSecret, lambda: backend_of(vault).get_variable("x"))
+
+
+def test_a_page_of_somebody_else_is_no_absence(vault: Vault) -> None:
+    vault.fail = lambda handler, name: handler.reply(404, b"<html>nothing here</html>") or True
+    refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"))
+
+
+def test_nobody_listens_or_is_trusted(vault: Vault, tmp_path: Path) -> None:
+    other = Vault(Authority(tmp_path))
+    try:
+        backend = backend_of(vault, vault_url=other.url, authority=other.url)
+        refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), *CANARIES)
+        assert other.logins == 0, "no client secret goes to a server that is not trusted"
+    finally:
+        other.server.stop()
+
+
+@pytest.mark.parametrize("url", ["", "http://localhost", "vault.example"])
+def test_a_vault_without_tls_is_refused(url: str) -> None:
+    with pytest.raises(errors.BackendError, match="vault_url"):
+        AzureKeyVaultBackend(vault_url=url)
+
+
+# -- values, names, versions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "a", "ü🔑\n", " ", "x" * 65536, "a\0b", "%s {x} $HOME"])
+def test_texts_come_as_they_are(vault: Vault, text: str) -> None:
+    vault.put("airflow-config-x", text)
+    assert backend_of(vault).get_config("x") == text
+
+
+@pytest.mark.parametrize(
+    "name", ["a.b", "a b", "ü", "a/b", "a\n", "../x", "", "n" * 120, "a%2Fb", "x?api-version=1", "x/"]
+)
+def test_names_that_a_vault_cannot_hold_are_never_asked_for(vault: Vault, name: str) -> None:
+    backend = backend_of(vault, variables_prefix="" if not name else "airflow-variables")
+    assert backend.get_variable(name) is None
+    assert backend.get_many("variable", [name, name]) == {}
+    assert vault.calls == []
+
+
+def test_underlines_become_the_separator(vault: Vault) -> None:
+    vault.put("airflow-variables-big-vat-rate", "19")
+    backend = backend_of(vault)
+    assert backend.get_variable("big_vat_rate") == backend.get_variable("big-vat-rate") == "19"
+    assert backend.get_many("variable", ["big_vat_rate", "big-vat-rate"]) == {
+        "big_vat_rate": "19",
+        "big-vat-rate": "19",
+    }
+    assert backend_of(vault, variables_prefix="airflow_variables--").get_variable("big_vat-rate") == "19"
+    assert backend_of(vault, variables_prefix="Airflow-Variables").list_names("variable") == ["big-vat-rate"]
+
+
+def test_prefixes(vault: Vault) -> None:
+    vault.put("vat-rate", "bare")
+    vault.put("billing-variables-vat", "billing")
+    assert backend_of(vault, variables_prefix="").get_variable("vat_rate") == "bare"
+    backend = backend_of(vault)
+    backend.bind("billing", "")
+    assert backend.get_variable("vat") == "billing"
+    vault.calls.clear()
+    none = backend_of(vault, connections_prefix=None, variables_prefix=None, config_prefix=None)
+    assert (none.get_connection("x"), none.get_variable("x"), none.get_config("x")) == (None, None, None)
+    assert none.list_names("variable") == []
+    assert vault.calls == []
+    with pytest.raises(errors.BackendError, match="config_prefix"):
+        backend_of(vault, config_prefix="airflow/config")
+
+
+def test_lookup_patterns(vault: Vault) -> None:
+    vault.put("airflow-variables-vat", "19")
+    vault.put("airflow-variables-other", "1")
+    backend = backend_of(vault, variables_lookup_pattern="VAT")
+    assert backend.get_variable("vat") == "19"
+    assert backend.get_variable("other") is None
+    assert backend.list_names("variable") == ["vat"]
+    assert vault.calls == ["airflow-variables-vat"]
+
+
+def test_versions(vault: Vault) -> None:
+    first, second = vault.put("airflow-config-x", "one"), vault.put("airflow-config-x", "two")
+    backend = backend_of(vault)
+    assert backend.get_config("x") == "two"
+    assert backend.get_config_version("x", first) == "one"
+    assert backend.get_config_version("x", second) == "two"
+    assert backend.get_config_version("x", "f" * 32) is None
+    calls = len(vault.calls)
+    assert backend.get_config_version("x", "1") is None
+    assert backend.get_config_version("x", f"../{first}") is None
+    assert len(vault.calls) == calls
+
+
+def test_dates_are_information_and_a_switch_is_not(vault: Vault) -> None:
+    vault.put("airflow-variables-old", "still", exp=1, nbf=1)
+    vault.put("airflow-variables-new", "already", nbf=4102444800)
+    vault.put("airflow-variables-off", "value-canary", enabled=False)
+    backend = backend_of(vault)
+    assert backend.get_variable("old") == "still"
+    assert backend.get_variable("new") == "already"
+    assert "disabled" in str(refused(errors.InvalidSecret, lambda: backend.get_variable("off"), *CANARIES))
+    assert backend.list_names("variable") == ["new", "old"]
+
+
+def test_connections_in_every_form(vault: Vault) -> None:
+    vault.put("airflow-connections-uri", "postgres://me:pw@host:5/db")
+    vault.put("airflow-connections-json", '{"conn_type": "postgres", "host": "host", "password": "pw"}')
+    vault.put("airflow-connections-own", '{"username": "me", "endpoint": {"address": "host"}}')
+    backend = backend_of(vault)
+    assert backend.get_connection("uri").port == 5  # type: ignore[union-attr]
+    assert backend.get_connection("json").password == "pw"  # type: ignore[union-attr]
+    assert backend.get_connection("gone") is None
+    backend.connection_map = {"login": "username", "host": "endpoint.address", "conn_type": {"const": "postgres"}}
+    assert backend.get_connection("own").host == "host"  # type: ignore[union-attr]
+
+
+# -- many --------------------------------------------------------------------------------------------
+
+
+def test_many_at_once(vault: Vault) -> None:
+    names = [f"n{number}" for number in range(100)]
+    for name in names:
+        vault.put(f"airflow-config-{name}", name)
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def fail(handler: Any, name: str) -> bool:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        with lock:
+            at_once[0] -= 1
+        if name.endswith("denied"):
+            raise Refused(403, "Forbidden", "AccessDenied")
+        return False
+
+    vault.fail = fail
+    backend = backend_of(vault)
+    found = backend.get_many("config", [*names, "gone", "denied", "no name"])
+    assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
+    assert isinstance(found["denied"], errors.AccessDenied)
+    assert set(found) == {*names, "denied"}
+    assert (len(vault.calls), vault.challenges, vault.logins) == (102, 1, 1), "one request a name, one login"
+    assert 8 <= most[0] <= 16
+    assert vault.server.connections <= 18, "connections are kept"
+    backend.get_many("config", names)
+    assert (vault.challenges, vault.logins) == (1, 1)
+    assert vault.server.connections <= 18
+
+
+def test_many_of_a_store_that_is_down_cost_the_time_of_one(vault: Vault) -> None:
+    backend = backend_of(vault, vault_url="https://localhost:9", retry_backoff_factor=0.1)
+    started = time.monotonic()
+    found = backend.get_many("config", [f"n{number}" for number in range(100)])
+    assert time.monotonic() - started < 4
+    assert len(found) == 100
+    assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
+
+
+def test_lists_page_by_page(vault: Vault) -> None:
+    for number in range(7):
+        vault.put(f"airflow-variables-n{number}", "x")
+    vault.put("airflow-connections-c", "x")
+    backend = backend_of(vault)
+    assert backend.list_names("variable") == [f"n{number}" for number in range(7)]
+    assert vault.lists == 4
+    assert backend.list_names("connection") == ["c"]
+    assert len(backend_of(vault, config_prefix="").list_names("config")) == 8
+
+
+# -- login -------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_client_secret_is_denied_by_its_number(vault: Vault) -> None:
+    backend = backend_of(vault, client_secret="wrong-client-secret-canary")
+    fault = refused(errors.AccessDenied, lambda: backend.get_variable("x"), *CANARIES)
+    assert "AADSTS7000215" in str(fault)
+    assert vault.calls == []
+    assert vault.logins == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_sign_in_that_is_not_well_is_unavailable(vault: Vault, status: int) -> None:
+    vault.sign_in = lambda handler: handler.reply(status, {"error": "temporarily_unavailable"}) or True
+    refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)
+
+
+def test_a_sign_in_that_is_not_there_is_unavailable(vault: Vault) -> None:
+    refused(errors.BackendUnavailable, lambda: backend_of(vault, authority="https://localhost:9").get_variable("x"))
+    vault.sign_in = lambda handler: handler.cut() or True
+    refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)
+
+
+def test_a_token_that_the_vault_no_longer_knows_is_fetched_anew_once(vault: Vault) -> None:
+    vault.put("airflow-variables-x", "here")
+    backend = backend_of(vault)
+    for number in range(1, 5):
+        assert by_threads(lambda: backend.get_variable("x")) == ["here"] * 32
+        assert backend.logins == vault.logins == number
+        vault.tokens = {f"token-canary-{number}"}
+    vault.tokens = set()
+    refused(errors.AccessDenied, lambda: backend.get_variable("x"), *CANARIES)
+
+
+def test_a_token_is_renewed_before_it_ends_by_one_thread(vault: Vault) -> None:
+    vault.put("airflow-variables-x", "here")
+    vault.seconds = 301  # a second more than the margin
+    backend = backend_of(vault)
+    assert backend.get_variable("x") == "here"
+    vault.seconds = 3600
+    time.sleep(1.5)
+    assert by_threads(lambda: backend.get_variable("x")) == ["here"] * 32
+    assert (vault.logins, backend.logins) == (2, 1)
+
+
+def test_the_default_credential_finds_a_service_principal(
+    vault: Vault, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.put("airflow-variables-x", "here")
+    monkeypatch.setenv("AZURE_TENANT_ID", TENANT)
+    monkeypatch.setenv("AZURE_CLIENT_ID", "reader")
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", vault.client_secret)
+    backend = backend_of(vault, tenant_id="", client_id="", client_secret="")
+    assert backend.get_variable("x") == "here"
+
+
+def test_no_identity_at_all(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    backend = backend_of(vault, tenant_id="", client_id="", client_secret="")
+    fault = refused(errors.AccessDenied, lambda: backend.get_variable("x"), *CANARIES)
+    assert "tenant_id" in fault.hint
+
+
+def test_identities_are_told_to_the_default_credential(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    from azure import identity
+
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(identity, "DefaultAzureCredential", lambda **kwargs: told.append(kwargs))
+    mine = {"managed_identity_client_id": "m", "workload_identity_tenant_id": "w"}
+    backend_of(vault, client_secret="", authority="", **mine)._credential()
+    backend_of(vault, client_secret="", authority="", managed_identity_client_id="m")._credential()
+    verify = {"connection_verify": vault.kwargs["connection_verify"]}
+    assert told == [{**mine, "additionally_allowed_tenants": ["w"], **verify}, verify]
+
+
+# -- one client, threads, forks ----------------------------------------------------------------------
+
+
+def test_one_client_and_one_login_for_all_threads(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    real = azure._Session
+    monkeypatch.setattr(azure, "_Session", lambda *words: made.append(1) or real(*words))
+    vault.put("airflow-variables-x", "here")
+    vault.sign_in = lambda handler: bool(time.sleep(0.1))
+    backend = backend_of(vault)
+    assert by_threads(lambda: backend.get_variable("x")) == ["here"] * 32
+    assert (len(made), backend.logins, vault.logins, vault.challenges) == (1, 1, 1, 1)
+
+
+def test_a_forked_child_makes_its_own_client(vault: Vault) -> None:
+    vault.put("airflow-variables-x", "here")
+    backend = backend_of(vault)
+    assert backend.get_variable("x") == "here"
+    before = vault.server.connections
+    assert in_a_child(lambda: [backend.get_variable("x"), backend.get_variable("gone"), backend.logins]) == [
+        *("here", None, 2)
+    ]
+    assert vault.server.connections > before, "the parent's connection is not the child's"
+    assert backend.get_variable("x") == "here"
+    assert backend.logins == 1
+
+
+# -- what is shown -----------------------------------------------------------------------------------
+
+
+def test_nothing_secret_in_logs_and_reprs(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    vault.put("airflow-variables-x", "value-canary")
+    backend = backend_of(vault)
+    assert backend.get_variable("x") == "value-canary"
+    vault.fail = always(403, "Forbidden", "AccessDenied")
+    refused(errors.AccessDenied, lambda: backend.get_variable("x"), *CANARIES)
+    refused(errors.AccessDenied, lambda: backend_of(vault, client_secret="wrong").get_variable("x"), *CANARIES)
+    shown = repr(backend) + "".join(f"{record.__dict__} {record.getMessage()}" for record in caplog.records)
+    for canary in CANARIES[1:]:
+        assert canary not in shown
+
+
+def test_nothing_is_printed(vault: Vault) -> None:
+    code = (
+        "import json, sys\n"
+        "from framework.backends.azure import AzureKeyVaultBackend\n"
+        "backend = AzureKeyVaultBackend(**json.loads(sys.argv[1]))\n"
+        "try:\n    backend.get_variable('x')\nexcept Exception as fault:\n    print(type(fault).__name__)\n"
+    )
+    kwargs = {**vault.kwargs, "client_secret": "wrong"}
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(kwargs)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("AccessDenied\n", "")
+
+
+def test_without_the_package_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['azure.identity'] = None\n"
+        "from framework.backends.azure import AzureKeyVaultBackend\n"
+        "AzureKeyVaultBackend(vault_url='https://x').get_variable('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "framework[azure]" in done.stderr.splitlines()[-1]
+    assert "During handling" not in done.stderr
+
+
+# -- in an application -------------------------------------------------------------------------------
+
+
+def test_an_airflow_cfg_moves_over_unchanged(vault: Vault, tmp_path: Path) -> None:
+    path = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
+    assert AIRFLOW_TWINS[path] == "azure_key_vault"
+    assert find_class("azure_key_vault", "here") is AzureKeyVaultBackend
+    (tmp_path / "billing.cfg").write_text(
+        f"[secrets]\nbackend = {path}\nbackend_kwargs = {json.dumps({**vault.kwargs, **QUICK})}\n"
+    )
+    app = App("billing", home=str(tmp_path), environ={})
+    vault.put("airflow-variables-vat", "19")
+    assert build(app, "secrets").get_variable("vat") == "19"
+    vault.fail = always(403, "Forbidden", "AccessDenied")
+    with pytest.raises(errors.AccessDenied, match="connections_prefix"):
+        app.get_connection("x")
