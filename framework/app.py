@@ -78,7 +78,7 @@ class App:
         self.environment = Environment(environ, self._dotenv)
         self.home = self._home(home)
         self.schema = of_application(name, schema)
-        self._chain: Chain | None = None
+        self._chains: list[Chain] = []
         self._pointers = Pointers(self.environment, lambda: self.chain, self._command_timeout)
         self.engine = Engine(
             self.names,
@@ -173,9 +173,10 @@ class App:
     @property
     def chain(self) -> Chain:
         """Custom backends -> environment -> metastore, built when it is first needed."""
-        if self._chain is None:
-            self._chain = wiring.build_chain(self)
-        return self._chain
+        chains = self._chains
+        if not chains:
+            chains.append(wiring.build_chain(self))
+        return chains[0]  # threads that start together share the first one, and with it its clients and what it keeps
 
     def custom_links(self) -> list[Link]:
         """The application's own backends, in order."""
@@ -293,7 +294,7 @@ class App:
         """Read the files again, and forget every pointer, link and cached value."""
         self.environment.dotenv = [DotEnv(path) for path in reversed(self._dotenv)]
         self.engine.load(self._layers())
-        self._chain = None
+        self._chains = []
 
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""

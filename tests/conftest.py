@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import place, served  # noqa: F401 - fixtures: databases on real servers
 
 from framework import App, current, masking, project
 from framework.cli.main import main

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.layers.cfg import DEFAULT, interpolate, parse
 from framework.files import read_text
+from framework.layers.cfg import DEFAULT, interpolate, parse
 
 
 class Oracle(configparser.ConfigParser):
@@ -153,7 +153,7 @@ percents = st.lists(st.sampled_from(PERCENTS), max_size=4).map("".join)
 @given(st.dictionaries(names, percents, min_size=1), st.dictionaries(names, percents))
 def test_interpolates_as_configparser_does(options: dict[str, str], defaults: dict[str, str]) -> None:
     parser = Oracle(interpolation=configparser.BasicInterpolation())
-    parser.read_dict({DEFAULT: {key: "" for key in defaults}, "s": {key: "" for key in options}})
+    parser.read_dict({DEFAULT: dict.fromkeys(defaults, ""), "s": dict.fromkeys(options, "")})
     parser._defaults.update(defaults)  # type: ignore[attr-defined]
     parser._sections["s"].update(options)  # type: ignore[attr-defined]
     for key, text in options.items():

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -35,6 +35,7 @@ import pytest
 
 import framework
 from framework import errors, project
+from framework.backends import AIRFLOW_TWINS, SHORT_NAMES
 from framework.cli.main import COMMANDS, _command_parser, _parser
 from framework.masking import SENSITIVE_NAMES
 from framework.names import Names
@@ -272,7 +273,8 @@ def parsers() -> Iterator[tuple[str, ArgumentParser]]:
 
 
 def flags_of(parser: ArgumentParser) -> set[str]:
-    return {flag for action in parser._actions for flag in action.option_strings} - {"-h", "--help"}
+    shown = [action for action in parser._actions if action.help != SUPPRESS]
+    return {flag for action in shown for flag in action.option_strings} - {"-h", "--help"}
 
 
 def flags_in(text: str) -> set[str]:
@@ -281,16 +283,33 @@ def flags_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", " ".join(cells)))
 
 
-def test_every_command_and_flag_is_in_the_docs() -> None:
-    sections = sections_of(text_of("docs/commands.md"))
+def test_every_command_and_flag_is_in_the_reference() -> None:
+    sections = sections_of(text_of("docs/reference.md"))
     for command, parser in parsers():
-        assert command in sections, f"docs/commands.md says nothing of {command!r}"
+        assert command in sections, f"docs/reference.md says nothing of {command!r}"
         assert flags_in(sections[command]) == flags_of(parser), command
         for action in parser._actions:
-            for choice in action.choices or () if not isinstance(action.choices, dict) else ():
+            for choice in action.choices or () if action.help != SUPPRESS else ():
                 assert f"`{choice}`" in sections[command], f"{command}: {choice}"
-    of_all = flags_in(sections["For every command"])
-    assert of_all == flags_of(_parser()) | {"-h", "--help"}
+    of_all = set(re.findall(r"^  (?:-h, )?(--[a-z]+)", sections["framework"], re.MULTILINE))
+    # The flags before the command have no help texts of their own: their page is written by hand.
+    assert of_all == {flag for action in _parser()._actions for flag in action.option_strings} - {"-h"}
+
+
+def test_every_command_is_told_of() -> None:
+    told = "\n".join(text_of(page) for page in ("docs/operators.md", "docs/remote-stores.md"))
+    for command in COMMANDS:
+        assert re.search(rf"[ `]{command}\b", told), f"neither for operators nor for stores: {command}"
+
+
+def test_every_store_is_in_the_docs() -> None:
+    text = text_of("docs/backends/index.md")
+    rows = re.findall(r"^\| .+ \| `(\w+)` \| (?:`(\w+)`|none) \|", text, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(SHORT_NAMES)
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    assert {extra for _, extra in rows if extra} <= set(extras)
+    twins = re.findall(r"^\| `(airflow\.[\w.]+)` \| `(\w+)` \|", text, re.MULTILINE)
+    assert dict(twins) == AIRFLOW_TWINS
 
 
 def test_every_error_is_in_the_docs() -> None:

@@ -16,18 +16,34 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 FLOORS = """
 current names spellings masking errors files answer convert environment uri connection options schema schemas
 layers.base layers.cfg layers.data layers.settings layers.defaults layers.secrets_file layers.secrets_stream layers
-metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers metastore.database
+metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
+metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
 metastore.store metastore.bulk metastore.rotation metastore
-parallel backends.base backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
+parallel backends.base backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
+backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
+backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
 cache link chain pointers overrides engine slots explanation config variable project wiring prefetch app
-cli.output cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint cli.config cli.db cli.init cli.completion
+cli.output cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint cli.config cli.db
+cli.init cli.completion
 cli.arguments cli.listing cli.transfer cli.tcp cli.protocols cli.probe
 cli.connections cli.variables cli.secrets cli.rotate cli.fernet cli.main cli
 cli.stats cli.backend_test cli.policy testing pytest_plugin __init__ __main__
 """.split()
 
-HEAVY = ("sqlalchemy", "dynaconf", "cryptography", "yaml", "rich", "boto3", "botocore", "hvac", "dotenv", "tomli", "sqlite3")
+HEAVY = (
+    "sqlalchemy",
+    "dynaconf",
+    "cryptography",
+    "yaml",
+    "rich",
+    "boto3",
+    "botocore",
+    "hvac",
+    "dotenv",
+    "tomli",
+    "sqlite3",
+)
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -67,7 +83,9 @@ def test_a_file_imports_only_files_above_it(path: Path) -> None:
     for room in imports_of(path):
         assert FLOORS.index(room) < FLOORS.index(name), f"framework/{name} imports {room}, which is below it"
         if name.startswith("backends.") and room.startswith("backends"):
-            assert room == "backends.base" or room.startswith(name.partition("_")[0] + "_")  # a large backend has more files
+            assert room == "backends.base" or room.startswith(
+                name.partition("_")[0] + "_"
+            )  # a large backend has more files
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

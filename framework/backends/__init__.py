@@ -190,9 +190,10 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
     start = app.names.backend_kwarg(section)
     for name, (text, origin) in app.environment.starting(start).items():
         if name:
-            from framework.masking import add_mask
+            if not name.lower().endswith("path"):  # a place, which messages must name
+                from framework.masking import add_mask
 
-            add_mask(text)
+                add_mask(text)
             kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
     return kwargs, directory
 

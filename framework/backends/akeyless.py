@@ -9,6 +9,7 @@ from _thread import RLock
 
 from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.parallel import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _WAITS, _LONGEST = (0.2, 0.8), 5.0
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
 #: How many names one call asks for, and how many calls are made at once.
 _BATCH, _POOL = 50, 16
+
+#: Seconds that a whole batch may take, however many calls it is.
+_PATIENCE = 120.0
 
 
 class AkeylessBackend(StoreBackend):
@@ -45,6 +49,8 @@ class AkeylessBackend(StoreBackend):
         token_ttl: after how many seconds a login is made anew.
         use_team_secrets_path, global_secrets_path: are for Airflow's teams and mean nothing here.
     """
+
+    batch_size = _BATCH
 
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
 
@@ -107,17 +113,18 @@ class AkeylessBackend(StoreBackend):
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
         """By calls for fifty names each. A call that fails for one of its names is made again in halves."""
-        from concurrent.futures import ThreadPoolExecutor
-
         found: dict[str, str | SecretsError] = {}
         todo = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
-        with ThreadPoolExecutor(_POOL) as pool:
-            while todo:
-                answers = list(pool.map(self._read_some, todo))
-                todo = []
-                for values, instead in answers:
-                    found |= values
-                    todo += instead
+        runner = Runner(_POOL, _PATIENCE, lambda: BackendUnavailable("a call was not answered in time"))
+        while todo:
+            answers = runner.run([lambda names=names: self._read_some(names) for names in todo])  # type: ignore[misc]
+            todo = []
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+                values, instead = answer
+                found |= values
+                todo += instead
         return found
 
     def _read_some(self, names: list[str]) -> tuple[dict[str, str | SecretsError], list[list[str]]]:

@@ -207,33 +207,42 @@ class OnePerProcess:
         make: makes the client; what it raises goes to the one who asked, and the next one tries again.
     """
 
-    __slots__ = ("_make", "_made", "_pid", "_lock")
+    __slots__ = ("_make", "_made")
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._made: Any = None
-        self._renew()
+        self._made: dict[int, _Made] = {}
 
     def get(self) -> Any:
         """The client of this process."""
-        if self._pid != os.getpid():  # the lock may be held by a thread that the fork left behind
-            self._renew()
-        made = self._made
-        if made is None:
-            with self._lock:
-                made = self._made
-                if made is None:
-                    made = self._made = self._make()
-        return made
+        mine = self._mine()
+        if mine.client is None:
+            with mine.lock:
+                if mine.client is None:
+                    mine.client = self._make()
+        return mine.client
 
     def drop(self, client: Any) -> None:
         """Have the next one ask for a new client, unless somebody already did."""
-        with self._lock:
-            if self._made is client:
-                self._made = None
+        mine = self._mine()
+        with mine.lock:
+            if mine.client is client:
+                mine.client = None
 
-    def _renew(self) -> None:
-        self._lock, self._made, self._pid = RLock(), None, os.getpid()
+    def _mine(self) -> _Made:
+        """What this process has. A lock from before a fork may be held by a thread that the fork left behind."""
+        mine = self._made.get(os.getpid())
+        return self._made.setdefault(os.getpid(), _Made()) if mine is None else mine
+
+
+class _Made:
+    """The client of one process, and the lock under which it is made."""
+
+    __slots__ = ("client", "lock")
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.lock = RLock()
 
 
 def read_each(

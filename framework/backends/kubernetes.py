@@ -41,6 +41,8 @@ class KubernetesSecretsBackend(BaseSecretsBackend):
         context: the context of the kubeconfig; by default its current one.
     """
 
+    batch_size = _BATCH
+
     switches = {"connection": "connections_label", "variable": "variables_label", "config": "config_label"}
 
     def __init__(

@@ -169,7 +169,7 @@ def test_short_names_and_twins() -> None:
     for name, made in (("aws_secrets_manager", SECRETS), ("aws_ssm", PARAMETERS)):
         assert find_class(name, "here") is made
         assert SHORT_NAMES[name].endswith(made.__name__)
-        assert [path for path, twin in AIRFLOW_TWINS.items() if twin == name][0].endswith(f".{made.__name__}")
+        assert next(path for path, twin in AIRFLOW_TWINS.items() if twin == name).endswith(f".{made.__name__}")
 
 
 @pytest.mark.parametrize(
