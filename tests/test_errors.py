@@ -772,7 +772,8 @@ CASES = {
     "short_name_unknown": Case(
         """
         HOME/billing.cfg:2: [secrets] backend: there is no backend called 'valt'. Use one of
-        local_filesystem, or a class path.
+        akeyless, aws_secrets_manager, aws_ssm, azure_key_vault, gcp_secret_manager, keyring, kubernetes,
+        local_filesystem, mounted_files, vault, yandex_lockbox, or a class path.
         """,
         backend("valt"),
         kind="BackendError",

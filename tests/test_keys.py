@@ -302,7 +302,7 @@ def test_import_and_export_on_every_database(place: Place, world: Any) -> None: 
     assert world.run("variables", "export", "out.json")[0] == 0
     assert Path("out.json").read_bytes() == Path("v.json").read_bytes()
     assert world.run("variables", "import", "v.json")[2] == "variables imported from v.json: 1,201 unchanged\n"
-    world.write("bad.json", json.dumps({**table, "x" * 300: "1"}))
+    world.write("bad.json", json.dumps({**table, "x\0": "1"}))
     assert world.run("variables", "import", "bad.json")[0] == 1
     world.write("c.json", json.dumps({f"c{n}": f"x://u:p{n}@h/s" for n in range(600)}))
     assert world.run("connections", "import", "c.json")[0] == 0
