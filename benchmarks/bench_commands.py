@@ -102,9 +102,9 @@ def _prepare(folder: str) -> dict[str, str]:
 
 
 def _connection(n: int) -> dict[str, object]:
-    extra = json.dumps({"sslmode": "require", "application_name": f"job {n}"})
+    extra = json.dumps({"sslmode": "require", "n": str(n)})
     fields = {"conn_type": "postgres", "host": f"db{n}.example", "schema": "shop", "login": "ada", "port": 5432}
-    return {**fields, "password": f"password of {n}", "extra": extra}
+    return {**fields, "password": f"pass{n}", "extra": extra}
 
 
 def _write(folder: str, name: str, table: dict[str, object]) -> None:

@@ -1,6 +1,7 @@
 """Measure everything, beside the peers, in one run.
 
     python benchmarks/run.py [--quick] [--write] [startup] [dump] [get] [cfg] [masking] [metastore] [commands]
+                             [remote]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
 that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/performance.md, `--quick` is for a first look.
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "masking": "Masking",
     "metastore": "Reading the metastore",
     "commands": "Commands on the metastore, as whole processes",
+    "remote": "Options out of remote stores, cold",
 }
 
 PAGE = os.path.join(ROOT, "docs", "performance.md")

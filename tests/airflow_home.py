@@ -113,6 +113,41 @@ def airflow_rows() -> dict[str, Any]:
     }
 
 
+def airflow_searches(site: str, connections: list[str], variables: list[str], options: list[list[str]]) -> Any:
+    """What Airflow's own search says, with the SDKs of our packages where Airflow has none.
+
+    A worker's search is one of its own, with a connection class of its own.
+    """
+    sys.path.append(site)
+    from airflow.configuration import conf, ensure_secrets_loaded
+    from airflow.models import Connection, Variable
+    from airflow.sdk.configuration import initialize_secrets_backends
+    from airflow.sdk.execution_time.secrets import DEFAULT_SECRETS_SEARCH_PATH_WORKERS
+
+    backends = ensure_secrets_loaded(), initialize_secrets_backends(DEFAULT_SECRETS_SEARCH_PATH_WORKERS)
+    at_work = backends[1][0]
+    return {
+        "backends": [class_of(search[0]) for search in backends],
+        "connections": {
+            name: attempt(lambda name: fields_of(Connection.get_connection_from_secrets(name)), name)
+            for name in connections
+        },
+        "of workers": {
+            name: attempt(lambda name: fields_of(at_work.get_connection(conn_id=name)), name) for name in connections
+        },
+        "classes": [
+            class_of(Connection.get_connection_from_secrets(connections[0])),
+            class_of(at_work.get_connection(conn_id=connections[0])),
+        ],
+        "variables": {name: attempt(Variable.get, name) for name in variables},
+        "options": {f"{section}.{key}": attempt(conf.get, section, key) for section, key in options},
+    }
+
+
+def class_of(thing: Any) -> str:
+    return f"{type(thing).__module__}.{type(thing).__name__}"
+
+
 def fields_of(connection: Any) -> dict[str, Any]:
     """The fields of either side's connection."""
     return {**{name: getattr(connection, name) for name in FIELDS}, "uri": connection.get_uri()}
@@ -134,6 +169,37 @@ def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[
     os.environ.clear()
     told["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
+    return told
+
+
+def framework_searches(
+    name: str, site: str, connections: list[str], variables: list[str], options: list[list[str]]
+) -> Any:
+    """What our search says for an application of this name, and of what it warns.
+
+    Airflow's Python runs this as well, for backends of Airflow's.
+    """
+    import warnings
+
+    from framework import App
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        sys.path.append(site)
+        app = App(name)
+        told = {
+            "connections": {
+                name: attempt(lambda name: fields_of(app.get_connection(name)), name) for name in connections
+            },
+            "classes": [class_of(app.get_connection(connections[0]))],
+            "variables": {name: attempt(app.get_variable, name) for name in variables},
+            "options": {f"{section}.{key}": attempt(app.conf.get, section, key) for section, key in options},
+            "prefetch": [f"{section}.{key}" for section, key in app.prefetch()],
+        }
+    told["backends"] = [class_of(app.chain.links[0].backend)]
+    told["links"] = {name: attempt(lambda name: app.chain.connection(name)[1], name) for name in connections}
+    told["warnings"] = [str(one.message) for one in warned if issubclass(one.category, UserWarning)]
+    told["loaded"] = "airflow" in sys.modules
     return told
 
 
