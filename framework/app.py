@@ -72,9 +72,9 @@ class App:
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
         self.name = name
-        self._dotenv = [dotenv] if isinstance(dotenv, str) else list(dotenv or ())
-        self._config, self._config_files = config, list(config_files or ())
-        self._settings_files, self._settings = list(settings_files or ()), settings
+        self._dotenv = _paths(dotenv)
+        self._config, self._config_files = config, _paths(config_files)
+        self._settings_files, self._settings = _paths(settings_files), settings
         self.environment = Environment(environ, self._dotenv)
         self.home = self._home(home)
         self.schema = of_application(name, schema)
@@ -331,10 +331,17 @@ def named_by(path: str, where: str) -> App:
     module, _, attribute = path.partition(":")
     try:
         made = getattr(importlib.import_module(module), attribute, None)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         what = f"{type(fault).__name__} while it was imported"
     else:
         if isinstance(made, App):
             return made
         what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
     raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
+
+
+def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> list[str]:
+    """One path or several, as a list of texts."""
+    if given is None:
+        return []
+    return [os.fspath(given)] if isinstance(given, (str, os.PathLike)) else [os.fspath(path) for path in given]

@@ -155,7 +155,7 @@ class Chain:
     def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
         word = "secret" if kind == "config" else kind
         what = f"nobody has the {word} {key!r}" + (f" in version {version}" if version is not None else "")
-        names = ", ".join(link.name for link in links) or "no link"
+        names = ", ".join(link.name for link in links if link.serves(kind)) or "no link"
         reasons = self._reasons(kind, version, links, self._ceiling(reach))
         return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=" ".join(reasons) or "Check its name, or create it.")
 
@@ -190,9 +190,10 @@ class Chain:
         rows, found = [], False
         for link in self.visible(kind):
             try:
+                value = link.ask(kind, key) if link.serves(kind) else None
                 if not link.serves(kind):
                     said = "does not serve this kind"
-                elif link.ask(kind, key) is None:
+                elif value is None:
                     said = "absent"
                 else:
                     said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True

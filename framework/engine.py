@@ -146,6 +146,9 @@ class Engine:
 
     def _as_declared(self, section: str, key: str) -> tuple[str, str]:
         """A variable's section and key as the schema spells them: `a_b` may be `a.b`, or hold a `__`."""
+        named = section.replace("secrets_", "secrets.", 1)  # [secrets.corp], which no schema can list
+        if named.startswith("secrets.") and any(self.schema.option(named, name) for name in (key, *_without_form(key))):
+            return named, key
         whole = self.names.option(section, key)
         for declared in self.schema.sections:
             start = self.names.option(declared, "")
@@ -260,7 +263,9 @@ class Engine:
         section, key = section.lower(), key.lower()
         near = self.nearest(section, key)
         option = self.schema.option(section, key)
-        if option is not None:
+        if option is not None and not self.schema.declared and not option.own:
+            hint = f"The schema of {self.names.app} was not found here: install it beside, or pass schema=."
+        elif option is not None:
             hint = f"It is declared without a default: set {self.names.option(section, key)} or write it in a file."
         elif near is not None:
             hint = f"Did you mean [{near[0]}] {near[1]}?"

@@ -32,6 +32,10 @@ from __future__ import annotations
 
 from framework.masking import redact_text
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class FrameworkError(Exception):
     """Root of the tree.
@@ -156,8 +160,15 @@ class FrameworkWarning(UserWarning):
     """Something works, but not as it is written: a shadowed write, an ignored pointer, a link passed over."""
 
 
+#: Told of our warnings instead of Python's `warnings`: the command line prints them itself.
+listener: Callable[[str], None] | None = None
+
+
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     """Warn, redacted, at the line of the caller outside of this package."""
+    if listener is not None:
+        listener(redact_text(message))
+        return
     import sys
     import warnings
 

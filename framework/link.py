@@ -29,15 +29,17 @@ class Link:
         custom: whether it is one of the application's own backends.
         chain: the id of the chain that it is a link of.
         cache: what a remote backend said, and how often it was asked.
+        unserved: the kinds of which the backend, when it was asked, said that it does not serve them.
     """
 
-    __slots__ = ("name", "stratum", "custom", "chain", "cache", "_make", "_backend", "_lock")
+    __slots__ = ("name", "stratum", "custom", "chain", "cache", "unserved", "_make", "_backend", "_lock")
 
     def __init__(
         self, name: str, stratum: int, make: Callable[[], Any], *, custom: bool = False, cache: Cache | None = None
     ) -> None:
         self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
         self.cache = Cache() if cache is None else cache
+        self.unserved: set[str] = set()
         self._make: Callable[[], Any] = make
         self._backend: Any = None
         self._lock = RLock()
@@ -56,13 +58,12 @@ class Link:
         return self._backend
 
     def serves(self, kind: str) -> bool:
-        """Whether the backend has a method of its own for this kind."""
+        """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
         backend_class = type(self.backend)
         methods = (_METHODS[kind], "get_conn_value") if kind == "connection" else (_METHODS[kind],)
-        return any(
-            getattr(backend_class, method, None) not in (None, getattr(BaseSecretsBackend, method))
-            for method in methods
-        )
+        own = [getattr(backend_class, method, None) for method in methods]
+        inherited = [None, *(getattr(BaseSecretsBackend, method) for method in methods)]
+        return kind not in self.unserved and any(method not in inherited for method in own)
 
     def ask(self, kind: str, key: str, version: str | None = None) -> Any:
         """The backend's value, or None: absent, or a kind that it does not serve. Remote ones are asked once a while.
@@ -73,10 +74,12 @@ class Link:
 
         def look_up() -> Any:
             method = getattr(self.backend, _METHODS[kind], None)
+            if method is None and kind == "connection":  # a class of nobody's that has the text alone
+                method = getattr(self.backend, "get_conn_value", None)
             if method is None:
-                return None
+                raise NotImplementedError
             value = method(key) if version is None else self.backend.get_config_version(key, version)
-            return value if value is None or kind != "connection" else _connection(value, key)
+            return _checked(kind, key, value)
 
         where = f"{self.name}: {kind} {key!r}"
         if self._backend is None:
@@ -196,6 +199,7 @@ class Link:
             with AtWork(self.chain, self.stratum):
                 return look_up()
         except NotImplementedError:
+            self.unserved.add(kind)
             return None
         except SecretsError as fault:
             failure = fault
@@ -207,7 +211,7 @@ class Link:
                 failure.hint = self._how_to_stop_asking(kind)
         except FrameworkError:
             raise
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:  # a backend must not end the process, nor have its words printed
             what, hint = _foreign(fault)
             failure = BackendUnavailable(what, where=where, hint=hint)
         # Raised out here, without its causes: foreign texts may hold a secret.
@@ -254,12 +258,25 @@ def _outcome(task: Callable[[], Any]) -> Any:
         return fault
 
 
+def _checked(kind: str, key: str, value: Any) -> Any:
+    """A backend's value as what its kind wants: our Connection, or something that text or JSON can be made of."""
+    if value is None:
+        return None
+    if kind == "connection":
+        return _connection(value, key)
+    if isinstance(value, (str, bool, int, float, list, dict)) or hasattr(value, "isoformat"):
+        return value
+    raise InvalidSecret(f"the backend answered with {type(value).__name__}", hint="It must be text, or None.")
+
+
 def _connection(value: Any, conn_id: str) -> Any:
     """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
     from framework.connection import FIELDS, Connection
 
     if isinstance(value, Connection):
         return value
+    if isinstance(value, str):
+        return Connection.from_text(value, conn_id=conn_id) if value else None
     try:
         fields = {name: getattr(value, name) for name in FIELDS}
     except AttributeError:
@@ -269,7 +286,7 @@ def _connection(value: Any, conn_id: str) -> Any:
     return Connection(**{**fields, "conn_id": conn_id})
 
 
-def _foreign(fault: Exception) -> tuple[str, str]:
+def _foreign(fault: BaseException) -> tuple[str, str]:
     """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -23,20 +23,22 @@ class Plan:
 
     Attributes:
         pointers: option -> its winning pointer.
-        references: the secrets that the whole chain may be asked for, in the order of the options.
+        secrets: option -> the secret that the whole chain may be asked for.
+        references: these secrets, each once, in the order of the options.
     """
 
     def __init__(self, app: App, names: Iterable[Name] | None = None) -> None:
         self._app = app
         self.pointers: dict[Name, Mention] = {}
-        self.references: list[Reference] = []
+        self.secrets: dict[Name, Reference] = {}
         for name in app.engine.entries() if names is None else names:
             mention = next(app.engine.mentions(*name), None)
             if mention is not None and mention.is_pointer:
                 self.pointers[name] = mention
                 reference = self._reference(mention)
-                if reference is not None and reference not in self.references:
-                    self.references.append(reference)
+                if reference is not None:
+                    self.secrets[name] = reference
+        self.references = list(dict.fromkeys(self.secrets.values()))
 
     def _reference(self, mention: Mention) -> Reference | None:
         """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
@@ -75,16 +77,21 @@ def prefetch(
         return {}
     seconds, workers = app.conf.value("secrets", "resolve_timeout_seconds"), app.conf.value("secrets", "max_workers")
     runner = Runner(workers, seconds, lambda: _late(seconds), progress or (lambda number: None))
+    held = plan.secrets if len(plan.references) > 1 else {}
+    alone = [name for name in plan.pointers if name not in held]
+    tasks: list[Callable[[], Any]] = [lambda name=name: app.engine.answer(*name) for name in alone]  # type: ignore[misc]
     try:
-        if len(plan.references) > 1:
+        if held:
             app.chain.hold(plan.references, runner.run)
-        tasks: list[Callable[[], Any]] = [lambda name=name: app.engine.answer(*name) for name in plan.pointers]  # type: ignore[misc]
-        outcomes = runner.run(tasks) if len(tasks) > 1 else [_outcome(task) for task in tasks]
+        outcomes = dict(zip(alone, runner.run(tasks) if len(tasks) > 1 else map(_outcome, tasks), strict=True))
+        for name in held:  # nothing is left to wait for: threads would only be in each other's way
+            outcomes[name] = _outcome(lambda name=name: app.engine.answer(*name))  # type: ignore[misc]
     finally:
-        if len(plan.references) > 1:
+        if held:
             app.chain.let_go()
     failures = {}
-    for name, outcome in zip(plan.pointers, outcomes, strict=True):
+    for name in plan.pointers:
+        outcome = outcomes[name]
         if isinstance(outcome, FrameworkError):
             failures[name] = outcome
         elif isinstance(outcome, Exception):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def build_chain(app: App) -> Chain:
     """Custom backends -> environment -> metastore. Nothing is built before it is asked."""
+    app.conf.value("secrets", "on_failure")  # a wrong word is told now, and not in the place of a failure
     return Chain(
         [
             *app.custom_links(),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from servers import place, served  # noqa: F401 - fixtures: databases on real servers
 
-from framework import App, current, masking, project
+from framework import App, current, errors, masking, project
 from framework.cli.main import main
 
 
@@ -53,6 +53,8 @@ class World:
                 status = main(words)
             except SystemExit as stop:  # argparse
                 status = stop.code if isinstance(stop.code, int) else 1
+            finally:
+                errors.listener = None
         out, err = self._capsys.readouterr()
         return status, self.shown(out), self.shown(err)
 

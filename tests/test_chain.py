@@ -475,3 +475,69 @@ def test_a_backend_that_asks_while_it_is_built_sees_the_links_below_it(
     with pytest.raises(errors.ConnectionNotFound, match="This is for the link Leaning itself"):
         app.get_variable("x")
     sys.modules.pop("leaning")
+
+
+@pytest.mark.parametrize("fault", [SystemExit("hunter2-canary"), SystemExit(3)])
+def test_a_backend_does_not_end_the_process(fault: BaseException) -> None:
+    class Ending(BaseSecretsBackend):
+        def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+            raise fault
+
+    with pytest.raises(BackendUnavailable) as caught:
+        chain_of(Ending()).variable("x")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_class_that_has_the_text_of_a_connection_alone() -> None:
+    class Duck:
+        def get_conn_value(self, conn_id: str) -> str | None:
+            return "http://h" if conn_id == "c" else None
+
+    chain = chain_of(Duck())
+    assert chain.connection("c")[0].host == "h"
+    with pytest.raises(errors.ConnectionNotFound):
+        chain.connection("x")
+
+
+def test_a_backend_may_say_when_it_is_asked_that_it_does_not_serve_a_kind() -> None:
+    class Half(BaseSecretsBackend):
+        def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+            raise NotImplementedError
+
+    chain = chain_of(Half(), MemoryBackend())
+    assert chain.explain("variable", "x")[0] == ("a", "does not serve this kind")
+    with pytest.raises(errors.VariableNotFound, match=r"asked: b"):
+        chain.variable("x")
+
+
+@pytest.mark.parametrize("value", [b"bytes", object()])
+def test_a_value_that_is_no_text_is_invalid(value: Any) -> None:
+    class Odd(BaseSecretsBackend):
+        def get_variable(self, key: str, team_name: str | None = None) -> Any:
+            return value
+
+        def get_conn_value(self, conn_id: str, team_name: str | None = None) -> Any:
+            return value
+
+    with pytest.raises(InvalidSecret, match="answered with"):
+        chain_of(Odd()).variable("x")
+    with pytest.raises(InvalidSecret, match="get_conn_value returned"):
+        chain_of(Odd()).connection("x")
+
+
+def test_a_named_backend_may_be_declared_in_the_environment_alone(tmp_path: Path) -> None:
+    environ = {"BILLING__SECRETS__BACKENDS": "corp", "BILLING__SECRETS_CORP__BACKEND": "local_filesystem"}
+    app = App("billing", home=str(tmp_path), environ=environ)
+    assert ("secrets.corp", "backend") in list(app.engine.entries())
+    assert app.conf.as_dict()["secrets.corp"]["backend"] == "local_filesystem"
+
+
+def test_a_wrong_word_for_on_failure_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    app = App("billing", home=str(tmp_path), environ={"BILLING__SECRETS__ON_FAILURE": "nxt"})
+    with pytest.raises(errors.InvalidValue, match="one of 'stop', 'next' is expected"):
+        app.get_variable("x")
+
+
+def test_one_path_instead_of_a_list(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[s]\nk = 1\n")
+    assert App("billing", home=str(tmp_path), config_files=tmp_path / "a.toml", environ={}).conf.get("s", "k") == "1"

@@ -273,6 +273,18 @@ def test_airflow_may_set_its_own_class_of_connections(write: Any) -> None:
     assert type(backend.get_connection("t")) is type(backend.get_connection("u")) is Other
 
 
+def test_the_class_of_airflows_workers_takes_an_extra_of_text_alone(write: Any) -> None:
+    class Worker:
+        def __init__(self, *, conn_id: str, **fields: Any) -> None:
+            self.conn_id, self.fields = conn_id, fields
+
+    said = {"conn_type": "http", "port": "80", "extra": {"deep": [1]}}
+    backend = LocalFilesystemBackend(connections_file_path=write("c.json", json.dumps({"t": said})))
+    backend._set_connection_class(Worker)
+    made: Any = backend.get_connection("t")
+    assert (made.conn_id, made.fields["port"], json.loads(made.fields["extra"])) == ("t", 80, {"deep": [1]})
+
+
 # -- several at once -----------------------------------------------------------------------------
 
 

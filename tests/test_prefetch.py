@@ -77,6 +77,13 @@ def test_one_batch_for_all_options(tmp_path: Path) -> None:
     assert store.reads == []
 
 
+def test_threads_are_for_what_is_waited_for_alone(tmp_path: Path) -> None:
+    done: list[int] = []
+    app = app_over(tmp_path, BatchStore(values(50)), count=50, cfg="a_cmd = echo 1\nb_cmd = echo 2\n")
+    assert app.prefetch(progress=done.append) == {}
+    assert done == [1, 1, 1], "one batch and two commands"
+
+
 def test_without_a_batch_call_reads_run_in_parallel(tmp_path: Path) -> None:
     store = Store(values(32), seconds=0.02)
     app = app_over(tmp_path, store, count=32)

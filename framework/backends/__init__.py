@@ -53,7 +53,7 @@ def build(app: Any, section: str) -> Any:
     path = str(answer.value).strip()
     backend_class = find_class(path, where)
     kwargs, directory = _kwargs(app, section, backend_class)
-    fault: Exception | None = None
+    fault: BaseException | None = None
     what = ""
     try:
         backend = backend_class(**kwargs)
@@ -61,7 +61,7 @@ def build(app: Any, section: str) -> Any:
         raise
     except TypeError as error:
         fault, what = error, f"TypeError: {error}" if _is_of_the_call(error) else "TypeError"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault, what = error, type(error).__name__
     if fault is not None:
         raise BackendError(

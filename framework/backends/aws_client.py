@@ -172,7 +172,8 @@ class Client:
         from botocore.config import Config
         from botocore.session import Session
 
-        for name in ("auth", "endpoint", "parsers"):  # at level DEBUG they write out tokens and whole answers
+        # At level DEBUG they write out tokens, whole answers, and an endpoint_url with its password.
+        for name in ("auth", "endpoint", "parsers", "regions"):
             logging.getLogger(f"botocore.{name}").addFilter(_is_not_ours)
         said = {**_CONFIG, **self._config}
         said["max_pool_connections"] = max(said["max_pool_connections"], 16)

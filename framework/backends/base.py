@@ -62,6 +62,10 @@ class BaseSecretsBackend:
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         """The connection called `conn_id`; None also for empty text, as in Airflow."""
         value = self.get_conn_value(conn_id)
+        if value is not None and not isinstance(value, str):
+            from framework.errors import InvalidSecret
+
+            raise InvalidSecret(f"get_conn_value returned {type(value).__name__}", hint="Return text or None.")
         return self.deserialize_connection(conn_id, value) if value else None
 
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:

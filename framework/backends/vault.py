@@ -33,7 +33,8 @@ class VaultBackend(BaseSecretsBackend):
         verify: the file of the authority that signed the server's certificate, or False to trust anybody.
         cert: the file of a client's certificate and key, or the two files.
         timeout: seconds to connect and, once more, to wait for an answer; by default 5 and 10.
-        proxies, allow_redirects, strict_http, request_header: as hvac's client takes them.
+        proxies, strict_http, request_header: as hvac's client takes them.
+        allow_redirects: whether a redirect is followed: True: to any server; None: to the same one; False: never.
         auth_type: approle, aws_iam, azure, github, gcp, jwt, kubernetes, ldap, radius, token or userpass.
         auth_mount_point: where that method is mounted, if not under its own name.
         token, token_path: of token and github; by default `VAULT_TOKEN` for token.
@@ -97,7 +98,7 @@ class VaultBackend(BaseSecretsBackend):
         cert: str | Sequence[str] | None = None,
         timeout: float | None = None,
         proxies: dict[str, str] | None = None,
-        allow_redirects: bool = True,
+        allow_redirects: bool | None = None,
         strict_http: bool = False,
         request_header: bool = True,
     ) -> None:

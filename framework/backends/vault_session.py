@@ -228,6 +228,8 @@ class Session:
         from hvac import exceptions as said
         from requests import exceptions as broken
 
+        if isinstance(fault, _SentOn):
+            return BackendUnavailable(str(fault), where=where, hint=fault.hint)
         if isinstance(fault, (said.Forbidden, said.Unauthorized)):
             code = 403 if isinstance(fault, said.Forbidden) else 401
             return AccessDenied(f"{self.server} refuses ({code})", where=where, hint=hint)
@@ -263,6 +265,14 @@ def again(failure: SecretsError) -> SecretsError:
     return type(failure)(failure.what, where=failure.where, hint=failure.hint)
 
 
+class _SentOn(Exception):
+    """A server sends a request on to where the token must not go along."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
 def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str]) -> Any:
     """A client without a token, over one pool of connections."""
     hvac = package("hvac", "vault")
@@ -284,6 +294,7 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str]) -> Any:
     pool = Pool()
     for scheme in ("http://", "https://"):
         pool.mount(scheme, HTTPAdapter(pool_maxsize=_POOL, max_retries=retry))
+    _keep_in_place(pool, kwargs["allow_redirects"])
     url = kwargs["url"] or os.environ.get("VAULT_ADDR") or "http://localhost:8200"
     # What the environment says of proxies and authorities is read once, not at each request; ~/.netrc never.
     pool.trust_env, pool.verify = False, None
@@ -302,8 +313,34 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str]) -> Any:
         verify=verify,
         cert=cert or None,
         proxies=kwargs["proxies"] or get_environ_proxies(url),
-        **{name: kwargs[name] for name in ("namespace", "allow_redirects", "strict_http", "request_header")},
+        **{name: kwargs[name] for name in ("namespace", "strict_http", "request_header")},
     )
+
+
+def _keep_in_place(pool: Any, allowed: bool | None) -> None:
+    """Refuse to be sent on to another server: requests takes the token, and what a login shows, along to any.
+
+    Args:
+        pool: requests' session. It asks its `rebuild_auth` before it follows; the redirect's URL is then whole.
+        allowed: True: to any server. None: only to the same one. False: nowhere. Never from https to http.
+    """
+    from urllib.parse import urlsplit
+
+    follow = pool.rebuild_auth
+
+    def sent_on(request: Any, answer: Any) -> None:
+        old, new = urlsplit(answer.request.url), urlsplit(request.url)
+        what = "Vault at {} sends on to {}".format(
+            *(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in (old, new))
+        )
+        if old.scheme == "https" != new.scheme:
+            raise _SentOn(f"{what}, without encryption", "Correct api_addr on the server.")
+        if allowed is False or (allowed is not True and pool.should_strip_auth(answer.request.url, request.url)):
+            to_do = 'Set url to the second, or "allow_redirects": true in backend_kwargs if both may see the token.'
+            raise _SentOn(f"{what}, which is not followed", to_do)
+        follow(request, answer)
+
+    pool.rebuild_auth = sent_on
 
 
 def _patiently(request: Callable[[], Any]) -> Any:

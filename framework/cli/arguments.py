@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from framework.errors import FrameworkError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -51,4 +53,6 @@ def secret_argument(value: str | None, what: str) -> str | None:
 
         return getpass(f"{what}: ")
     text = sys.stdin.read()
+    if not text.strip("\r\n"):
+        raise FrameworkError(f"{what}: nothing came on standard input", hint="An empty text is written as ''.")
     return text[: -2 if text.endswith("\r\n") else -1] if text.endswith("\n") else text

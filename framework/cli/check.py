@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 
+from framework import errors
 from framework.cli.output import add_output, short, show
 from framework.errors import FrameworkError
 from framework.masking import redact_text
@@ -35,11 +36,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(app: App, args: Namespace) -> int:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what would be warned about is listed below, with its place
+    told, errors.listener = errors.listener, lambda message: None  # what it would say is listed below, with its place
+    try:
         found = list(problems_of(app, offline=args.offline))
+    finally:
+        errors.listener = told
     # Redacted now: an option that was looked at later may have told what is a secret.
     problems = [(level, redact_text(where), redact_text(what)) for level, where, what in found]
     if args.output == "table":
@@ -51,9 +52,9 @@ def run(app: App, args: Namespace) -> int:
             ("level", "where", "what"),
             args.output,
         )
-    errors = sum(level == "error" for level, _, _ in problems)
-    print(f"{errors} errors, {len(problems) - errors} warnings", file=sys.stderr)
-    return 1 if errors or (args.strict and problems) else 0
+    wrong = sum(level == "error" for level, _, _ in problems)
+    print(f"{wrong} errors, {len(problems) - wrong} warnings", file=sys.stderr)
+    return 1 if wrong or (args.strict and problems) else 0
 
 
 def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
@@ -132,7 +133,8 @@ def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
         answer = app.engine.resolve(mention)
         app.conf.typed(answer)
     except FrameworkError as fault:
-        yield _told(fault, mention.origin)
+        level, where, what = _told(fault, mention.origin)
+        yield level, app.schema.origin if where == "default" else where, what
         return
     yield from _answered_below(app, answer)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from framework import errors
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, link_failed, short
 from framework.errors import ConfigError, FrameworkError
-from framework.masking import redact_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except RecursionError:
         print("error: something is nested too deep", file=sys.stderr)
+        return NO
+    except SystemExit as stop:  # argparse's has a number; the words of anybody else may hold a secret
+        if stop.code is None or isinstance(stop.code, int):
+            raise
+        print("error: some code ended the process with a message, which is not shown", file=sys.stderr)
         return NO
 
 
@@ -241,9 +246,13 @@ def _show_warnings() -> None:
     """Warnings go to stderr, each once, redacted, without the line of our own code that gives them."""
     import warnings
 
-    def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
-        print(f"warning: {short(redact_text(str(message)))}", file=sys.stderr)
+    def ours(message: str) -> None:
+        print(f"warning: {short(message)}", file=sys.stderr)
 
-    warnings.showwarning = show
-    warnings.simplefilter("always")
+    def foreign(message: Any, category: Any, filename: str, lineno: int, *_: Any, **__: Any) -> None:
+        print(f"warning: {category.__name__} at {filename}:{lineno}", file=sys.stderr)  # its text may hold a secret
+
+    errors.listener = ours
+    warnings.showwarning = foreign
+    warnings.simplefilter("default")
     warnings.simplefilter("ignore", ResourceWarning)

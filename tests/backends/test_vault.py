@@ -497,7 +497,58 @@ def test_tls_without_a_check(speaker: Any, tmp_path: Path, verify: Any) -> None:
 def test_a_standby_sends_on(speaker: Any) -> None:  # noqa: F811
     active = speaker(vault_of(x="1"))
     standby = speaker(lambda method, path, body, headers: (307, active.url + path))
-    assert VaultBackend(url=standby.url, auth_type="github", token="x").get_variable("x") == "1"
+    login = {"url": standby.url, "auth_type": "github", "token": CANARY}
+    for allowed in (None, False):
+        backend = VaultBackend(**login, allow_redirects=allowed)
+        fault = refused(errors.BackendUnavailable, lambda backend=backend: backend.get_variable("x"), CANARY)
+        assert f"{standby.url} sends on to {active.url}, which is not followed" in fault.what
+        assert '"allow_redirects": true' in fault.hint
+        assert fault.where == "login by github"
+    assert active.asked == []  # neither the login nor a token went there
+    assert VaultBackend(**login, allow_redirects=True).get_variable("x") == "1"
+
+
+@pytest.mark.parametrize("allowed", [None, False, True])
+def test_a_token_stays_with_its_server(speaker: Any, allowed: bool | None) -> None:  # noqa: F811
+    other = speaker(vault_of(x="1"))
+
+    def answer(method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, Any]:
+        if path.endswith("/x"):
+            return 307, f"http://user:{CANARY}@127.0.0.1:{other.port}{path}"
+        return vault_of()(method, path, body, headers)
+
+    backend = VaultBackend(url=speaker(answer).url, auth_type="github", token="x", allow_redirects=allowed)
+    if allowed:
+        assert backend.get_variable("x") == "1"
+        return
+    fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), CANARY)
+    assert fault.where == "secret/data/variables/x"
+    assert f"sends on to {other.url}" in fault.what
+    assert other.asked == []
+
+
+def test_a_redirect_within_a_server(speaker: Any) -> None:  # noqa: F811
+    vault = vault_of(x="1")
+
+    def answer(method: str, path: str, *rest: Any) -> tuple[int, Any]:
+        name, moved, _ = path.partition("?moved")
+        return vault(method, name, *rest) if moved or "/auth/" in name else (307, f"{name}?moved")
+
+    server = speaker(answer)
+    assert VaultBackend(url=server.url, auth_type="github", token="x").get_variable("x") == "1"
+    backend = VaultBackend(url=server.url, auth_type="github", token="x", allow_redirects=False)
+    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
+
+
+def test_no_redirect_gives_up_encryption(speaker: Any, tmp_path: Path) -> None:  # noqa: F811
+    authority, plain = Authority(tmp_path), speaker(vault_of(x="1"))
+    server = speaker(lambda method, path, *_: (307, plain.url + path), authority.context())
+    backend = VaultBackend(
+        url=server.url, auth_type="github", token=CANARY, verify=str(authority.pem), allow_redirects=True
+    )
+    fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), CANARY)
+    assert f"{server.url} sends on to {plain.url}, without encryption" in fault.what
+    assert plain.asked == []
 
 
 # -- many ----------------------------------------------------------------------------------------------

@@ -315,6 +315,10 @@ def test_gcp_on_a_machine_of_google_s(speaker: Any, monkeypatch: pytest.MonkeyPa
     )
     monkeypatch.setenv("GCE_METADATA_HOST", google.url[7:])
     monkeypatch.setenv("GCE_METADATA_IP", google.url[7:])
+    # Whoever imported this before has made it read the environment as it was then.
+    metadata_of = pytest.importorskip("google.auth.compute_engine._metadata", reason="google-auth is not installed")
+    monkeypatch.setattr(metadata_of, "_GCE_METADATA_HOST", google.url[7:])
+    monkeypatch.setattr(metadata_of, "_NO_GCE_CHECK", False)
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setattr(vault_auth, "_SIGN_JWT", google.url + "/v1/projects/-/serviceAccounts/{}:signJwt")
     _, body = shown(speaker, auth_type="gcp", role_id="reader")
