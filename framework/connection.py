@@ -202,8 +202,15 @@ class Connection:
     def __repr__(self) -> str:
         from framework.masking import redact_text
 
-        host = None if self.host is None else redact_text(self.host)  # it may be a URL with a password
+        host = None if self.host is None else redact_text(shown_host(self.host))  # it may be a URL with a password
         return f"<Connection {self.conn_id!r}: type={self.conn_type!r} host={host!r}>"
+
+
+def shown_host(host: str) -> str:
+    """A host without the login and password that people paste before it."""
+    import re
+
+    return re.sub(r"^[^/:]*:(?!//).*@", "***@", host)
 
 
 def _checked_id(conn_id: object) -> str | None:

@@ -30,7 +30,11 @@ Texts are redacted when they are shown, so a secret registered later is hidden a
 
 from __future__ import annotations
 
-from framework.masking import redact_text
+from framework.masking import redact, redact_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +60,16 @@ class FrameworkError(Exception):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Fields and all, whatever the constructor takes; redacted, for another process knows none of the secrets."""
+        return _unpickled, (type(self), redact(self.args), redact(self.__dict__))
+
+
+def _unpickled(kind: type[FrameworkError], args: tuple[Any, ...], fields: dict[str, Any]) -> FrameworkError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class ConfigError(FrameworkError):

@@ -197,7 +197,7 @@ def _yaml(text: str, path: str, error: type[ConfigFileError]) -> tuple[Any, dict
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line, what = (mark.line + 1 if mark else 1), getattr(fault, "problem", None) or "it cannot be read"
-    except (ValueError, TypeError, RecursionError):  # a date that is none, a list as a name
+    except (ValueError, TypeError, AttributeError, RecursionError):  # a date that is none, a list as a name
         line, what = 1, "a value is none of its kind"
     finally:
         loader.dispose()

@@ -105,15 +105,16 @@ class Masker:
                 self.add_mask(item, name)
         elif counts and secret is not None and not isinstance(secret, bool):
             data = secret if isinstance(secret, bytes) else encode(str(secret))
-            forms = list(parts(data))
+            forms = list(parts(data, self.should_hide_value_for_name))
             with self._lock:
                 for form in forms:
                     self._file(form, self._index)
 
     def _file(self, form: bytes, index: Index) -> None:
         length = len(form) if form.isascii() else len(form.decode("utf-8", "replace"))
-        # What is part of the replacement cannot be hidden by it.
-        if length >= index.gram and form.lower() != self._ordinary and form not in REPLACEMENT.encode():
+        # What is part of the replacement cannot be hidden by it; `sqlite://` is how any URL begins.
+        is_ordinary = form.lower() == self._ordinary or form in REPLACEMENT.encode() or form.endswith(b"://")
+        if length >= index.gram and not is_ordinary:
             index.add(form)
 
     def redact_text(self, text: str, replacement: str = REPLACEMENT) -> str:
@@ -140,7 +141,7 @@ class Masker:
         """Every place to hide. `seen` holds the readings of one text so far, for several ways lead to the same."""
         seen.add(data)
         index = self._index
-        spans = passwords_in_urls(data)
+        spans = passwords_in_urls(data, self.should_hide_value_for_name)
         if index.forms:
             spans += index.find(data) + self._spans_in_base64(data, nesting, index)
         if nesting:
@@ -271,13 +272,26 @@ class RedactingFilter:
     def filter(self, record: logging.LogRecord) -> bool:
         import logging
 
-        message = redact_text(_message(record))
-        record.msg = _masker._redact_shown(record.msg)
+        said = record.msg
+        fits = _message(record) is not None
+        record.msg = _masker._redact_shown(said)
         if isinstance(record.args, dict):
             record.args = {key: _masker._redact_shown(value) for key, value in record.args.items()}
         elif record.args:
             record.args = tuple(map(_masker._redact_shown, record.args))
-        if _message(record) != message:  # the secret came about by putting the two together
+        redacted = record.msg
+        if fits:  # else logging itself will report that they do not, from what is redacted
+            # The arguments are redacted first: `%.9s` would cut a secret so that nobody recognises it.
+            record.msg = said
+            message = _message(record)
+            if message is None:  # a number is `***` now
+                record.msg = _as_texts(_shown(said))
+                message = _message(record)
+            message = redact_text(_shown((said, record.args)) if message is None else message)
+            record.msg = redacted
+            if _message(record) != message:  # the secret came about by putting the two together
+                record.msg, record.args = message, None
+        elif (shown := _shown((redacted, record.args))) != (message := redact_text(shown)):
             record.msg, record.args = message, None
         trace = record.exc_text or ""
         if not trace and isinstance(record.exc_info, tuple):
@@ -293,11 +307,22 @@ class RedactingFilter:
         return True
 
 
-def _message(record: logging.LogRecord) -> str:
+def _message(record: logging.LogRecord) -> str | None:
     try:
         return record.getMessage()
-    except Exception:  # the arguments do not fit the message: logging itself will report that
-        return _shown((record.msg, record.args))
+    except Exception:  # the arguments do not fit the message
+        return None
+
+
+def _as_texts(layout: str) -> str:
+    """The same message with `%s` for `%5.2f`."""
+    import re
+
+    return re.sub(
+        r"%%|%(\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]",
+        lambda found: "%%" if found[0] == "%%" else f"%{found[1] or ''}s",
+        layout,
+    )
 
 
 def install(logger: logging.Logger | None = None) -> None:

@@ -149,7 +149,9 @@ class Pointers:
         try:
             content = read_text(path, universal=False)
         except FrameworkError as fault:
-            raise _lost(mention, f"{fault.where}: {fault.what}", fault.hint) from None
+            # What is spelt like no path may be the secret itself.
+            place = fault.where if "/" in text or "." in text else "the file that it names"
+            raise _lost(mention, f"{place}: {fault.what}", fault.hint) from None
         return content.removesuffix("\n").removesuffix("\r"), None
 
     def _cmd(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
@@ -164,7 +166,7 @@ class Pointers:
         if not words:
             raise _lost(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
-        program = _shown_program(words[0])
+        program = _shown_program(words[0], text)
         try:
             process = subprocess.Popen(
                 words,
@@ -219,10 +221,14 @@ class Pointers:
             )
 
 
-def _shown_program(path: str) -> str:
-    """The name of a program that is spelt like one; anything else may be a pasted secret."""
+def _shown_program(path: str, text: str) -> str:
+    """The name of a program that is spelt like one; anything else, a single word above all, may be a pasted secret."""
     name = os.path.basename(path)
-    spelt = 0 < len(name) <= 40 and all(letter.isalnum() or letter in "_-.+" for letter in name)
+    spelt = (
+        ("/" in text or any(map(str.isspace, text.strip())))
+        and 0 < len(name) <= 40
+        and all(letter.isalnum() or letter in "_-.+" for letter in name)
+    )
     return name if spelt else "the program"
 
 

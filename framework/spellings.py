@@ -14,6 +14,11 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #: The URL-safe alphabet's `-` and `_` become the standard one's `+` and `/`, what is in neither a blank.
 TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(256))
 
+#: Where a user's name has no `/`, and what begins with a port and a `/` is a place.
+_WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp", b"ftps", b"s3", b"gs", b"docker", b"grpc"))
+#: What a message tells people to write.
+_EXAMPLE = b"LOGIN:PASSWORD@HOST"
+
 
 class Index:
     """The registered forms, each filed under its last few bytes together with its length.
@@ -62,35 +67,37 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def parts(secret: bytes) -> Iterator[bytes]:
-    """A secret and what may be shown of it alone: a line, the password of a URL, a text inside JSON."""
+def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
+    """A secret and what may be shown of it alone: a line, a password in a URL, a text inside JSON."""
     yield secret
     if b"\n" in secret or b"\r" in secret:
         yield from map(bytes.strip, secret.splitlines())
-    for start, end in passwords_in_urls(secret):
-        yield secret[start:end]
-        yield _undo(secret[start:end], b"%", _read_percent)[0]
+    for start, end in passwords_in_urls(secret, is_sensitive):
+        password = secret[start:end]
+        if password.lower() not in (b"false", b"none"):
+            yield password
+            yield _undo(password, b"%", _read_percent)[0]
     if secret.lstrip()[:1] in (b"{", b"["):
         import json
 
         try:
-            yield from _leaves(json.loads(secret))
+            yield from _leaves(json.loads(secret), is_sensitive)
         except (ValueError, RecursionError):
             return
 
 
-def _leaves(value: Any) -> Iterator[bytes]:
+def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
     """The texts inside JSON. What stands under a name like `variables_file_path` is a place that messages must name."""
     if isinstance(value, str):
         if value.lower() != "false":
-            yield from parts(encode(value))
+            yield from parts(encode(value), is_sensitive)
     elif isinstance(value, dict):
         for name, item in value.items():
             if not name.endswith("path"):
-                yield from _leaves(item)
+                yield from _leaves(item, is_sensitive)
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item)
+            yield from _leaves(item, is_sensitive)
 
 
 def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> bytes:
@@ -103,25 +110,62 @@ def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> by
     return b"".join([*shown, data[hidden:]])
 
 
-def passwords_in_urls(data: bytes) -> list[tuple[int, int]]:
-    """From the first `:` after `://` to the last `@` of the word, for people paste passwords that should be quoted."""
+def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:
+    """Where URLs hold passwords: before the last `@` of the word, and as values of sensitive names in what follows.
+
+    People paste passwords that should be quoted, so nearly every character may be a part of one.
+
+    Args:
+        data: any text.
+        is_sensitive: whether what goes by a name is hidden.
+    """
     spans = []
     at = data.find(b"://")
     while at >= 0:
-        start, at = at + 3, data.find(b"://", at + 3)
+        start, scheme, at = at + 3, _scheme(data, at), data.find(b"://", at + 3)
         url = data[start : at if at >= 0 else len(data)]
         word = url.split(None, 1)[0] if url[:1].strip() else b""
+        spans += _values_in_query(word, start, is_sensitive)
+        if at >= 0 and len(word) == len(url) and b":" in word and b"@" not in word.partition(b":")[2]:
+            if not any(c in word for c in b"\"',;&"):  # the password may hold `://`
+                after = data.find(b"://", at + 3)
+                word = data[start : after if after >= 0 else len(data)].split(None, 1)[0]
         user, colon, rest = word.partition(b":")
-        if not colon or any(c in user for c in b"/?#@["):
+        is_web = scheme in _WEB
+        if not colon or b"[" in user or any(c in user for c in (b"/?#" if is_web else b"")) or user[:1] == b"/":
             continue
         quoted = rest.split(b'"', 1)[0]  # the URL may be inside JSON; else the quote is a part of the password
         password = (quoted if b"@" in quoted else rest).rpartition(b"@")[0]
         after_digits = password.lstrip(b"0123456789")
-        is_port = after_digits != password and after_digits[:1] in (b"/", b"?", b"#")
-        if password and not is_port:
+        is_port = 0 < len(password) - len(after_digits) <= 5 and after_digits[:1] in (b"/", b"?", b"#")
+        is_whole = b"@" not in quoted and quoted != rest  # `"postgres://h:5432/db","mail":"a@b"`
+        if password and not (is_port and (is_web or is_whole)) and not word.startswith(_EXAMPLE):
             start += len(user) + 1
             spans.append((start, start + len(password)))
     return spans
+
+
+def _scheme(data: bytes, end: int) -> bytes:
+    start = end
+    while start > max(0, end - 20) and data[start - 1 : start].isalnum():
+        start -= 1
+    return data[start:end].lower()
+
+
+def _values_in_query(word: bytes, start: int, is_sensitive: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Values of sensitive names: `?token=…`, `;password=…`."""
+    if b"=" not in word:
+        return
+    import re
+
+    at = 0
+    while named := re.compile(rb"[?&;]([^?&;=#"']*)=").search(word, at):
+        at = named.end()
+        if is_sensitive(named[1].decode("utf-8", "replace")):
+            value = re.compile(rb"[^&;#"']*").match(word, at)[0]
+            if hidden := value.rstrip(b"\\"):  # of a quote that is escaped
+                yield start + at, start + at + len(hidden)
+            at += len(value)
 
 
 def readings(data: bytes, spaced: bool) -> Iterator[tuple[bytes, Sequence[int]]]:

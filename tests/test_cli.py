@@ -572,3 +572,19 @@ def test_a_terminal_gets_a_drawn_table(world: World, monkeypatch: pytest.MonkeyP
     assert status == 0
     assert "[bold]x" in out
     assert "\x1b[31m" not in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("connections", "add", "x", "--conn-type", "a", "--conn-passwd", "Zq7Canary"),
+        ("connections", "add", "x", "--conn-type", "a", "--conn-port", "Zq7Canary"),
+        ("variables", "set", "x", "a", "Zq7Canary"),
+        ("variables", "Zq7Canary"),
+        ("Zq7Canary",),
+        ("dump", "--Zq=Zq7Canary"),
+    ],
+)
+def test_a_word_in_the_wrong_place_is_not_repeated(world: World, words: tuple[str, ...]) -> None:
+    status, out, said = world.run(*words)
+    assert (status, out, "Zq7Canary" in said) == (2, "", False)

@@ -24,7 +24,8 @@ parallel backends.base backends.akeyless backends.azure backends.gcp backends.ke
 backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
 cache link chain pointers overrides engine slots explanation config variable project wiring prefetch app
-cli.output cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint cli.config cli.db
+cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
+cli.config cli.db
 cli.init cli.completion
 cli.arguments cli.listing cli.transfer cli.tcp cli.protocols cli.probe
 cli.connections cli.variables cli.secrets cli.rotate cli.fernet cli.main cli

@@ -278,7 +278,7 @@ def test_the_class_of_airflows_workers_takes_an_extra_of_text_alone(write: Any) 
         def __init__(self, *, conn_id: str, **fields: Any) -> None:
             self.conn_id, self.fields = conn_id, fields
 
-    said = {"conn_type": "http", "port": "80", "extra": {"deep": [1]}}
+    said = {"conn_type": "http", "port": 80, "extra": {"deep": [1]}}
     backend = LocalFilesystemBackend(connections_file_path=write("c.json", json.dumps({"t": said})))
     backend._set_connection_class(Worker)
     made: Any = backend.get_connection("t")

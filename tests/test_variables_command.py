@@ -58,11 +58,15 @@ def test_set_get_delete(stocked: Any, command: str, value: str) -> None:
 def test_a_value_on_stdin_stays_out_of_the_shells_history(
     stocked: Any, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for text, value in {"canary\n": "canary", "a\nb\n\n": "a\nb\n", "": "", "ž": "ž", "x\r\n": "x"}.items():
+    for text, value in {"canary\n": "canary", "a\nb\n\n": "a\nb\n", "ž": "ž", "x\r\n": "x"}.items():
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline=""))
         status, out, said = stocked.run(command, "set", "k", "-")
         assert (status, out, "canary" in said) == (0, "", False)
         assert stocked.run(command, "get", "k")[1] == f"{value}\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))  # what came before the pipe has failed
+    status, _, said = stocked.run(command, "set", "k", "-")
+    assert (status, "nothing came on standard input" in said) == (1, True)
+    assert stocked.run(command, "get", "k")[1] == "x\n"
 
 
 @pytest.mark.parametrize("command", ["variables", "secrets"])

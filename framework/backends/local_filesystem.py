@@ -205,11 +205,12 @@ class LocalFilesystemBackend(BaseSecretsBackend):
                 value = dict.fromkeys(("conn_type", "host", "schema"), "") if value else {}
             if isinstance(value, str):
                 return self.deserialize_connection(entry.key, value)
-            from framework.connection import FIELDS, Connection
+            fields, connection_class = _fields(entry.key, value), self._get_connection_class()
+            if self._connection_class is not None and isinstance(fields.get("extra"), dict):
+                from framework.connection import Connection
 
-            made, wanted = Connection(**_fields(entry.key, value)), self._get_connection_class()
-            if wanted is not Connection:  # inside Airflow, whose workers have a class that takes an extra of text alone
-                made = wanted(conn_id=entry.key, **{name: getattr(made, name) for name in FIELDS})
+                fields["extra"] = Connection(extra=fields["extra"]).extra  # Airflow's workers take text alone
+            made: Connection = connection_class(**fields)
             return made
         except InvalidConnection as error:
             fault = InvalidConnection(

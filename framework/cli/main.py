@@ -147,11 +147,13 @@ def _silence_stdout() -> None:
 
 
 def _parser() -> ArgumentParser:
-    from argparse import REMAINDER, ArgumentParser
+    from argparse import REMAINDER
+
+    from framework.cli import parsers
 
     commands = "\n".join(f"  {name:<24} {what}" for name, (_, what) in COMMANDS.items())
 
-    class Parser(ArgumentParser):
+    class Parser(parsers.Parser):
         def format_help(self) -> str:
             return f"usage: python -m framework [options] command …\n\n{_DESCRIPTION.format(commands=commands)}"
 
@@ -166,9 +168,11 @@ def _parser() -> ArgumentParser:
 
 
 def _command_parser(command: Any, name: str) -> ArgumentParser:
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from argparse import RawDescriptionHelpFormatter
 
-    parser = ArgumentParser(
+    from framework.cli.parsers import Parser
+
+    parser = Parser(
         prog=f"python -m framework {name}",
         description=command.__doc__,
         formatter_class=RawDescriptionHelpFormatter,
@@ -232,8 +236,10 @@ def _unknown(command: str) -> int:
     from difflib import get_close_matches
 
     near = get_close_matches(command, COMMANDS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
-    print(f"error: there is no command {command!r}; {hint}", file=sys.stderr)
+    if near:
+        print(f"error: there is no command {command!r}; did you mean {near[0]}?", file=sys.stderr)
+    else:  # not repeated: it may be a secret that slipped to this place
+        print(f"error: there is no such command; use one of {', '.join(COMMANDS)}", file=sys.stderr)
     return USAGE
 
 

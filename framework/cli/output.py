@@ -49,10 +49,23 @@ def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
         from rich.text import Text
     except ImportError:
         return False
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    console, table = Console(), Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in columns))
-    Console().print(table)
+    if rows and table.__rich_measure__(console, console.options.update(max_width=100_000)).maximum > console.width:
+        return _stack(rows, columns)
+    console.print(table)
+    return True
+
+
+def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
+    """A table that is wider than the terminal, one row below the other, so that every name can be read and copied."""
+    width = max(map(len, columns))
+    for row in rows:
+        for name in columns:
+            if _cell(row.get(name)):
+                print(f"{name.ljust(width)}  {_cell(row.get(name))}")
+        print()
     return True
 
 

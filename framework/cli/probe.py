@@ -9,6 +9,7 @@ from time import perf_counter
 
 from framework.cli import protocols
 from framework.cli.tcp import Failed, connect, reason
+from framework.connection import shown_host
 from framework.masking import redact_text
 
 TYPE_CHECKING = False
@@ -112,6 +113,8 @@ def _place(connection: Connection) -> tuple[str, int, bool]:
             scheme, host, port = url.scheme, url.hostname or "", port or url.port
         except ValueError:
             host = ""
+    else:
+        host = shown_host(host)  # with a password in it it is no host's name, and messages would show it
     scheme = scheme or (connection.schema or "" if kind == "http" else "") or kind
     port = port or _PORTS.get(scheme) or _PORTS.get(kind) or 0
     secure = scheme in ("https", "ldaps", "rediss") or port in _TLS_PORTS

@@ -179,10 +179,14 @@ class _Reading:
 
 
 def shown_name(name: Any) -> str:
-    """A name that is spelt like one; anything else may be a misplaced secret."""
-    text = str(name)
-    spelt = 0 < len(text) <= 50 and all(letter.isalnum() or letter in "_-./#!() " for letter in text)
-    return repr(name) if spelt else "(a name not shown)"
+    """A name that is spelt like one; anything else may be a misplaced secret.
+
+    A name is made of words of at most twenty letters, which a few digits may follow: `warehouse_2`.
+    """
+    import re
+
+    spelt = len(str(name)) <= 50 and re.fullmatch(r"(?:[^\W\d_]{0,20}\d{0,4}[-_./#!() ])*[^\W\d_]{0,20}\d{0,4}", str(name))
+    return repr(name) if name and spelt else "(a name not shown)"
 
 
 def _listed(lines: list[int]) -> str:

@@ -46,6 +46,13 @@ _SESSIONS = {
 }
 
 
+#: What may be shown of what follows the `?` of a URL; everything else may be a password, also a misspelt one.
+_HARMLESS = frozenset(
+    ("application_name", "charset", "connect_timeout", "keepalives", "keepalives_idle", "read_timeout", "ssl")
+    + ("ssl_ca", "ssl_mode", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "write_timeout")
+)
+
+
 class Server(Database):
     """A database on a server, behind a pool of connections for each process.
 
@@ -58,9 +65,7 @@ class Server(Database):
     __slots__ = ("_url", "_engines")
 
     def __init__(self, url: str, timeout: float = 30.0, *, create: bool = True) -> None:
-        scheme, _, rest = url.partition("://")
-        # What is behind the last "@" holds no password, however badly that is quoted.
-        self.where = f"{scheme.partition('+')[0]}://{rest.rpartition('@')[2].partition('?')[0]}"
+        self.where = _without_secrets(url)
         self._url, self.timeout, self.create, self.makes_tables = url, timeout, create, False
         self._engines: dict[tuple[int, bool], sqlalchemy.Engine] = {}
 
@@ -87,10 +92,10 @@ class Server(Database):
         return f"MariaDB {said.partition('-')[0]}" if "mariadb" in said.lower() else f"MySQL {said.partition('-')[0]}"
 
     def url(self) -> str:
-        from framework.masking import REPLACEMENT, should_hide_value_for_name
+        from framework.masking import REPLACEMENT
 
         url = self._engine(True).url
-        hidden = {name: REPLACEMENT for name in url.query if should_hide_value_for_name(name)}
+        hidden = {name: REPLACEMENT for name in url.query if name not in _HARMLESS}
         return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
     def write(self) -> Transaction:
@@ -282,6 +287,18 @@ class _ServerTransaction(Transaction):
             self._connection.close()  # rolls back what is not committed
         except Exception:  # it broke, which rolls back as well
             self._connection.invalidate()
+
+
+def _without_secrets(url: str) -> str:
+    """Scheme, host, port and name of the database; the scheme alone where a password cannot be told from them."""
+    import re
+
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.partition("+")[0]
+    place, _, query = rest.partition("?")
+    place = place.rpartition("@")[2]
+    is_place = re.fullmatch(r"([\w.-]*|\[[\w.:%-]*\])(:[0-9]{0,5})?(/[^#;&=@:]*)?", place)
+    return f"{scheme}://{place if is_place and '@' not in query else '…'}"
 
 
 def _fetch(connection: sqlalchemy.Connection, sql: str, params: Mapping[str, object]) -> list[Row]:

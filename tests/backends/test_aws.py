@@ -808,6 +808,17 @@ def test_the_log_shows_no_secret(
     assert "botocore.parsers" in caplog.text, "the log of other clients is theirs"
 
 
+def test_the_log_shows_no_password_of_the_endpoint(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "botocore")
+    keys = {"aws_access_key_id": "AKIAX", "aws_secret_access_key": SECRET_KEY, "region_name": "eu-west-1"}
+    once = {"retries": {"total_max_attempts": 1}}
+    for make in (SECRETS, PARAMETERS):
+        backend = make(endpoint_url="http://me:cAnArY-pass@127.0.0.1:9", config_kwargs=once, **keys)
+        with pytest.raises(errors.BackendUnavailable) as caught:
+            backend.get_config("x")
+        assert "cAnArY" not in caplog.text + str(caught.value)
+
+
 @pytest.mark.parametrize("given", KEYS)
 def test_half_a_key_is_told(given: str) -> None:
     with pytest.raises(errors.BackendError, match="belong together") as caught:
