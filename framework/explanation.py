@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import to_text
-from framework.masking import redact
+from framework.masking import REPLACEMENT, redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,20 +14,34 @@ if TYPE_CHECKING:
 
 #: What stands where a value is not shown.
 HIDDEN = "< hidden >"
+#: A structure deeper than this is hidden: nothing that a person wrote is.
+_DEEPEST = 100
 
 
 def shown(value: Any, name: str | None = None) -> Any:
     """A value as a list may show it: in a table or JSON, what sensitive names hold is hidden; texts are searched."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        import json
+    return redact(_searched(value, name, ()), name)
 
-        try:
-            said = json.loads(value)
-        except (ValueError, RecursionError):
-            said = None
-        if (hidden := redact(said, name)) != said:
-            value = json.dumps(hidden, ensure_ascii=False)
-    return redact(value, name)
+
+def _searched(value: Any, name: str | None, path: tuple[int, ...]) -> Any:
+    """The same with the JSON texts inside redacted as the structures that they are."""
+    if isinstance(value, (dict, list)):
+        if id(value) in path or len(path) > _DEEPEST:
+            return REPLACEMENT
+        path = (*path, id(value))
+        if isinstance(value, dict):
+            return {key: _searched(item, None, path) for key, item in value.items()}
+        return [_searched(item, None, path) for item in value]
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+        return value
+    import json
+
+    try:
+        said = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    hidden = redact(_searched(said, name, path), name)
+    return value if hidden == said else json.dumps(hidden, ensure_ascii=False)
 
 
 class Explanation:

@@ -166,7 +166,7 @@ class Pointers:
         if not words:
             raise _lost(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
-        program = _shown_program(words[0], text)
+        program = _shown_program(words[0])
         try:
             process = subprocess.Popen(
                 words,
@@ -181,6 +181,8 @@ class Pointers:
             hint = "Install it or correct the path."
             if "=" in words[0]:
                 hint = "No shell runs it: write env NAME=value program."
+            if len(words) == 1 and "/" not in text:  # perhaps it is the secret itself
+                program = "the program"
             raise _lost(mention, f"{program} cannot be started ({reason})", hint) from None
         with process:
             try:
@@ -221,14 +223,10 @@ class Pointers:
             )
 
 
-def _shown_program(path: str, text: str) -> str:
-    """The name of a program that is spelt like one; anything else, a single word above all, may be a pasted secret."""
+def _shown_program(path: str) -> str:
+    """The name of a program that is spelt like one; anything else may be a pasted secret."""
     name = os.path.basename(path)
-    spelt = (
-        ("/" in text or any(map(str.isspace, text.strip())))
-        and 0 < len(name) <= 40
-        and all(letter.isalnum() or letter in "_-.+" for letter in name)
-    )
+    spelt = 0 < len(name) <= 40 and all(letter.isalnum() or letter in "_-.+" for letter in name)
     return name if spelt else "the program"
 
 

@@ -119,17 +119,17 @@ def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[
         data: any text.
         is_sensitive: whether what goes by a name is hidden.
     """
-    spans = []
+    spans: list[tuple[int, int]] = []
     at = data.find(b"://")
     while at >= 0:
         start, scheme, at = at + 3, _scheme(data, at), data.find(b"://", at + 3)
         url = data[start : at if at >= 0 else len(data)]
         word = url.split(None, 1)[0] if url[:1].strip() else b""
         spans += _values_in_query(word, start, is_sensitive)
-        if at >= 0 and len(word) == len(url) and b":" in word and b"@" not in word.partition(b":")[2]:
-            if not any(c in word for c in b"\"',;&"):  # the password may hold `://`
-                after = data.find(b"://", at + 3)
-                word = data[start : after if after >= 0 else len(data)].split(None, 1)[0]
+        is_cut = at >= 0 and len(word) == len(url) and b":" in word and b"@" not in word.partition(b":")[2]
+        if is_cut and not any(c in word for c in b"\"',;&"):  # the password may hold `://`
+            after = data.find(b"://", at + 3)
+            word = data[start : after if after >= 0 else len(data)].split(None, 1)[0]
         user, colon, rest = word.partition(b":")
         is_web = scheme in _WEB
         if not colon or b"[" in user or any(c in user for c in (b"/?#" if is_web else b"")) or user[:1] == b"/":
@@ -159,13 +159,14 @@ def _values_in_query(word: bytes, start: int, is_sensitive: Callable[[str], bool
     import re
 
     at = 0
-    while named := re.compile(rb"[?&;]([^?&;=#"']*)=").search(word, at):
+    while named := re.compile(rb"[?&;]([^?&;=#\"']*)=").search(word, at):
         at = named.end()
         if is_sensitive(named[1].decode("utf-8", "replace")):
-            value = re.compile(rb"[^&;#"']*").match(word, at)[0]
-            if hidden := value.rstrip(b"\\"):  # of a quote that is escaped
-                yield start + at, start + at + len(hidden)
-            at += len(value)
+            ending = re.compile(rb"[&;#\"']").search(word, at)
+            end = ending.start() if ending else len(word)
+            if value := word[at:end].rstrip(b"\\"):  # of a quote that is escaped
+                yield start + at, start + at + len(value)
+            at = end
 
 
 def readings(data: bytes, spaced: bool) -> Iterator[tuple[bytes, Sequence[int]]]:

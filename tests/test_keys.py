@@ -136,7 +136,9 @@ def test_a_connection_whose_two_tokens_have_two_keys(stocked: Any) -> None:
 # --- bad keys and bad places
 
 
-@pytest.mark.parametrize("key", ["canary", "canary,", f"{OLD},canary", f",{OLD}"])
+@pytest.mark.parametrize(
+    "key", ["canary", "canary,", f"{OLD},canary", f",{OLD}"], ids=["alone", "comma", "second", "empty first"]
+)
 def test_a_malformed_key_is_told_and_not_shown(stocked: Any, key: str) -> None:
     fill(stocked.app().store)
     before = (stocked.home / "billing.db").read_bytes()

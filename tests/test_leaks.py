@@ -526,3 +526,114 @@ def test_app_of_another_kind_of_settings(world: World) -> None:
     assert_clean(app.conf.explain("core", "password"))
     assert_clean([repr(thing) for thing in objects_under(app)])
     FORBIDDEN.clear()
+
+
+C = "Zq7Hunter2Canary"
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        (f"postgresql://h/db?user=me@t&password={C}", "postgresql://…"),
+        (f"postgresql+psycopg://me:{C}", "postgresql://…"),
+        (f"postgresql://u:1?{C}@h/db", "postgresql://…"),
+        (f"postgresql://h/db&password={C}", "postgresql://…"),
+        (f"mysql://me:{C}/x@h:3306/db?charset=utf8", "mysql://h:3306/db"),
+        ("postgresql://u:p@[::1]:5432/db", "postgresql://[::1]:5432/db"),
+        ("postgresql://h:5432/db?sslmode=require", "postgresql://h:5432/db"),
+        ("postgresql:///db?host=/run", "postgresql:///db"),
+    ],
+)
+def test_where_of_a_server(url: str, where: str) -> None:
+    from framework.metastore.servers import Server
+
+    assert Server(url).where == where
+
+
+def test_only_harmless_parameters_of_a_database_are_shown() -> None:
+    pytest.importorskip("psycopg")
+    from framework.metastore.servers import Server
+
+    shown = Server(f"postgresql://u:{C}@h/db?sslmode=require&passwrd={C}&options=-c%20x={C}").url()
+    assert C not in shown
+    assert "sslmode=require" in shown
+
+
+def test_lists_with_values_learn_first_and_show_then(world: World) -> None:
+    world.set(
+        BILLING_CONN_A=f"http://{C}@h",
+        BILLING_CONN_N=json.dumps({"login": "a", "password": C, "host": "h"}),
+        BILLING_CONN_J=json.dumps({"conn_type": "x", "extra": {"said": json.dumps([json.dumps({"token": C + "2"})])}}),
+        BILLING_CONN_H=json.dumps({"conn_type": "x", "extra": {"header": f"Bearer {C}3"}}),
+        BILLING_CONN_B=json.dumps({"conn_type": "x", "host": "bob:Zq8Hunter2@nohost"}),
+        BILLING_VAR_A=f"is {C}4",
+        BILLING_VAR_B_PASSWORD=f"{C}4",
+        BILLING_VAR_J=json.dumps({"a": [json.dumps({"password": "Zq9Hunter2"})]}),
+    )
+    for words in (
+        ("connections", "list", "--show-values", "-o", "json"),
+        ("connections", "list", "--show-values", "--hide-sensitive"),
+        ("variables", "list", "--show-values"),
+        ("dump", "--variables", "--connections"),
+    ):
+        masking.reset()
+        status, out, err = world.run(*words)
+        assert (status, err) == (0, "")
+        assert not [secret for secret in (C, "Zq8Hunter2", "Zq9Hunter2") if secret in out], out
+    masking.reset()
+    out = world.run("connections", "list", "--show-values", "-o", "json")[1]
+    rows = {row["conn_id"]: row for row in json.loads(out)}
+    assert rows["n"]["get_uri"] == "//a:***@h"
+    assert rows["h"]["extra_dejson"] == {"header": "Bearer ***"}
+    assert rows["h"]["get_uri"] == "x:///?header=Bearer+***"
+    assert rows["b"]["host"] == "***@nohost"
+
+
+def test_host_with_a_password() -> None:
+    from framework.cli.probe import probe
+
+    connection = Connection("a", "postgres", host=f"bob:{C}@nohost.invalid")
+    assert C not in repr(connection)
+    assert C not in str([step.row() for step in probe(connection, 1)])
+
+
+@pytest.mark.parametrize("suffix", ["cmd", "file"])
+def test_a_secret_in_the_place_of_a_pointer(suffix: str, world: World) -> None:
+    world.write("billing.cfg", f"[core]\npassword_{suffix} = {C}\n")
+    with pytest.raises(errors.PointerError) as caught:
+        world.app().conf.get("core", "password")
+    assert C not in str(caught.value)
+
+
+def test_a_secret_in_the_place_of_a_name(world: World) -> None:
+    world.set(BILLING__CORE__FERNET_KEY=FERNET_KEY)
+    world.write("c.json", json.dumps({"a": {"conn_type": "x", C: "b"}}))
+    _, out, err = world.run("connections", "import", "c.json")
+    assert "no field is called" in err
+    assert C not in out + err
+
+
+def test_errors_survive_pickling() -> None:
+    import pickle
+
+    fault = errors.FileParseError("a.json", [(3, "no JSON")])
+    again = pickle.loads(pickle.dumps(fault))
+    assert (type(again), str(again), again.faults) == (errors.FileParseError, str(fault), fault.faults)
+    masking.add_mask(C)
+    kinds = [errors.FrameworkError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        if not issubclass(kind, errors.FileParseError):
+            data = pickle.dumps(kind(f"a {C}", where="b", hint="c."))
+            assert C.encode() not in data
+            again = pickle.loads(data)
+            assert (type(again), again.where, again.what) == (kind, "b", "a ***")
+
+
+def test_yaml_of_a_wrong_kind(world: World) -> None:
+    world.project(config_files=["a.yaml"])
+    world.write("a.yaml", f"core:\n  password: !!timestamp {C}\n")
+    status, out, err = world.run("config", "get-value", "core", "password")
+    assert status != 0
+    assert C not in out + err
+    assert "Traceback" not in out + err

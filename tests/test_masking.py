@@ -166,7 +166,8 @@ def test_overlaps(secrets: list[str], text: str, redacted: str) -> None:
         ("x://u:1234@h", "x://u:***@h"),
         ("x://u:***@h", "x://u:***@h"),
         *[(same, same) for same in (
-            "x://u@h", "x://u:@h", "x://h:80/a@b", "x://h:80?a@b", "x://h/p:q@r", "x://u@h:80/a@b", "x://[::1]:80/a@b",
+            "x://u@h", "x://u:@h", "http://h:80/a@b", "ws://h:80?a@b", "https://h/p:q@r", "http://u@h:80/a@b",
+            "x://[::1]:80/a@b",
             "x://", "://", "x:// u:p@h", "a:b@c", "", "100% \\ plain",
         )],
     ],
@@ -498,3 +499,56 @@ def test_registering_while_redacting() -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+C = "Zq7Hunter2Canary"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://me@server:C@h/db", "postgres://u:12/C@h/db", "postgres://u:9#C@h", "postgres://u:ab://C@h/db",
+        "postgres://u/x:C@h", "postgresql://h/db?password=C", "https://h/?token=C", "sqlserver://h;password=C",
+        "https://h/?a=b&api_key=C#x", "https://me@corp:C@h", '{"u": "https://h/?token=C"}', "http://u:123456/C@h",
+    ],
+)  # fmt: skip
+def test_more_passwords_in_urls(text: str) -> None:
+    masker = Masker()
+    assert C not in masker.redact_text(text.replace("C", C))
+    masker.add_mask(text.replace("C", C))
+    if not any(before in text for before in ("2/C", "9#C", "/C@", "6/C")):  # else it is only a part of the password
+        assert C not in masker.redact_text(f"it is {C}")
+
+
+def test_what_is_no_password_in_a_url() -> None:
+    masker = masker_of("sqlite://")
+    for text in (
+        "sqlite:///a.db", "TYPE://LOGIN:PASSWORD@HOST:PORT", '{"a":"postgres://h:5432/db","mail":"a@b"}',
+        "https://h/?page=2&sort=up", "postgres://h:5432/db?sslmode=require", "file:///a:b@c",
+    ):  # fmt: skip
+        assert masker.redact_text(text) == text
+
+
+def test_urls_take_a_time_that_grows_with_their_length_alone() -> None:
+    import time
+
+    for piece in ("a://b:", "&token=C", "?token=", "="):
+        start = time.perf_counter()
+        Masker().redact_text("x://" + piece * 20_000)
+        assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "line"),
+    [
+        ("token %.5s", (CANARY,), "token ***"),
+        ("%(a).5s", ({"a": CANARY},), "***"),
+        ("%d%% of x://u:%s@h", (1234567, "pw"), "***% of x://u:***@h"),
+    ],
+)
+def test_log_never_restores_what_it_hid(logger: logging.Logger, message: str, args: Any, line: str) -> None:
+    masking.add_mask(1234567)
+    sink = Sink()
+    logger.addHandler(sink)
+    logger.error(message, *args)
+    assert sink.lines == [line]

@@ -508,7 +508,9 @@ def test_no_key_no_write(path: Path) -> None:
     assert not path.parent.exists()
 
 
-@pytest.mark.parametrize("bad", [CANARY, f"{KEY},{CANARY}", f"{KEY},", "é" * 44])
+@pytest.mark.parametrize(
+    "bad", [CANARY, f"{KEY},{CANARY}", f"{KEY},", "é" * 44], ids=["alone", "second", "empty", "letters"]
+)
 def test_a_bad_key_is_named_and_not_shown(path: Path, bad: str) -> None:
     with pytest.raises(errors.BackendError, match=r"\[core\] fernet_key") as caught:
         open_store(path, bad).set_variable("k", "v")
@@ -517,7 +519,7 @@ def test_a_bad_key_is_named_and_not_shown(path: Path, bad: str) -> None:
     assert CANARY not in repr(Keys(bad))
 
 
-@pytest.mark.parametrize("keys", [OTHER_KEY, f"{OTHER_KEY},{generate()}", ""])
+@pytest.mark.parametrize("keys", [OTHER_KEY, f"{OTHER_KEY},{generate()}", ""], ids=["other", "two others", "none"])
 def test_a_row_that_no_key_opens(path: Path, keys: str) -> None:
     open_store(path).set_variable("k", CANARY)
     token = query(path, "SELECT val FROM variable")[0][0]

@@ -530,3 +530,20 @@ def test_a_progress_bar_is_for_a_terminal_alone(stocked: Any, monkeypatch: pytes
     assert "importing variables" in said
     assert "canary" not in said
     assert "exporting variables" in stocked.run("variables", "export", "out.json")[2]
+
+
+def test_nothing_is_left_of_an_export_that_is_ended(stocked: Any) -> None:
+    stocked.run("variables", "set", "a", "1")
+    code = (
+        "import os, signal, sys; from framework.metastore import bulk; from framework.cli.main import main; "
+        "stored = bulk.stored\n"
+        "def end(*given):\n    yield from stored(*given)\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "bulk.stored = end; main(sys.argv[1:])"
+    )
+    Path(".out.json.4194399.new").write_text("of a process that was killed")
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", code, "variables", "export", "out.json"], env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    assert done.returncode == -15
+    assert not [name for name in os.listdir() if "out.json" in name]

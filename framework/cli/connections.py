@@ -117,6 +117,7 @@ def _row(conn_id: str, connection: Connection) -> dict[str, Any]:
 
 def _list(app: App, args: Namespace) -> int:
     from framework.cli.listing import listing
+    from framework.masking import add_mask
 
     if args.hide_sensitive and not args.show_values:
         print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
@@ -127,17 +128,23 @@ def _list(app: App, args: Namespace) -> int:
         from framework.metastore.bulk import conn_types
 
         types = conn_types(app.store)
+    connections: list[Connection | None] = []
+    for entry in listed if args.show_values else ():
+        connection = None
+        try:
+            with app.chain.at_work(entry.link):
+                connection = entry.link.ask("connection", entry.name)
+        except SecretsError as fault:
+            print(f"error: {short(str(fault))}", file=sys.stderr)
+            status = NO
+        connections.append(connection)
+        for secret in connection.secrets() if connection else ():
+            add_mask(secret)  # before anything is shown: another connection may hold it as well
     rows = []
-    for entry in listed:
+    for number, entry in enumerate(listed):
         row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
-        if args.show_values:
-            try:
-                with app.chain.at_work(entry.link):
-                    connection = entry.link.ask("connection", entry.name)
-                row.update({} if connection is None else _masked(_row(entry.name, connection), args.hide_sensitive))
-            except SecretsError as fault:
-                print(f"error: {short(str(fault))}", file=sys.stderr)
-                status = NO
+        if args.show_values and (connection := connections[number]) is not None:
+            row.update(_masked(entry.name, connection, args.hide_sensitive))
         elif entry.link.name == "metastore":
             row["conn_type"] = types.get(entry.name)
         rows.append(row)
@@ -148,14 +155,32 @@ def _list(app: App, args: Namespace) -> int:
     return status
 
 
-def _masked(row: dict[str, Any], wholly: bool) -> dict[str, Any]:
-    from framework.masking import redact, redact_text
+def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any]:
+    """The row of the connection with its secrets replaced, so that its URI is made of what the other fields show."""
+    from framework.connection import shown_host
+    from framework.explanation import shown
+    from framework.masking import redact_text
 
-    row["password"] = row["password"] and _HIDDEN
-    row["extra_dejson"] = (row["extra_dejson"] and _HIDDEN) if wholly else redact(row["extra_dejson"], max_depth=100)
-    uri, query, _ = (row["get_uri"] or "").partition("?")
-    row["get_uri"] = redact_text(uri) + (f"?{_HIDDEN}" if query else "") if uri else None  # extra, once more
+    fields = connection.to_dict()
+    fields["password"] = connection.password and _HIDDEN
+    fields["host"] = connection.host and shown_host(connection.host)
+    fields["extra"] = {} if wholly else _without_credentials(shown(connection.extra_dejson))
+    row = _row(conn_id, Connection(**fields))
+    row["get_uri"] = row["get_uri"] and row["get_uri"].replace("%2A%2A%2A", _HIDDEN)
+    if wholly and connection.extra_dejson:
+        row["extra_dejson"] = _HIDDEN
+        row["get_uri"] = row["get_uri"] and f"{row['get_uri']}?{_HIDDEN}"
     return {name: redact_text(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _without_credentials(value: Any) -> Any:
+    """What a header says after `Bearer` or `Basic` is a secret, whatever the header is called."""
+    if isinstance(value, dict):
+        return {name: _without_credentials(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(_without_credentials, value))
+    kind, blank, _ = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    return f"{kind} {_HIDDEN}" if blank and kind.lower() in ("bearer", "basic", "token") else value
 
 
 def _add(app: App, args: Namespace) -> int:

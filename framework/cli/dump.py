@@ -17,7 +17,7 @@ from framework.cli.rows import Row, rows
 from framework.convert import expand, to_text
 from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
-from framework.masking import should_hide_value_for_name
+from framework.masking import add_mask, should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ def run(app: App, args: Namespace) -> int:
     if args.section is not None and not found and args.section.lower() not in app.conf.sections():
         raise FrameworkError(f"there is no section [{args.section}]", hint="See `config list`.")
     kinds = [kind for kind in ("connection", "variable") if getattr(args, f"{kind}s")]
-    listed = {f"{kind}s": list(_listed(app, kind, args.show_secrets)) for kind in kinds}
+    listed = {kind: list(_listed(app, kind)) for kind in kinds}
+    for kind, entries in listed.items():
+        for entry in entries:
+            if "value" in entry:
+                entry["value"] = _value(kind, entry["name"], entry["value"], args.show_secrets)
+    listed = {f"{kind}s": entries for kind, entries in listed.items()}
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
     for row in failed:
@@ -73,8 +78,8 @@ def run(app: App, args: Namespace) -> int:
     return 1 if failed or unlisted else 0
 
 
-def _listed(app: App, kind: str, show_secrets: bool) -> Any:
-    """The names of one kind with the link that has each, values masked."""
+def _listed(app: App, kind: str) -> Any:
+    """The names of one kind with the link that has each, values as they are; their secrets are known from then on."""
     names: set[str] = set()
     for link in app.chain.links:
         try:
@@ -88,7 +93,11 @@ def _listed(app: App, kind: str, show_secrets: bool) -> Any:
         except FrameworkError as fault:
             entry["error"] = str(fault)
         else:
-            entry["value"] = _value(kind, name, value, show_secrets)
+            for secret in value.secrets() if kind == "connection" else ():
+                add_mask(secret)
+            if kind == "variable":
+                app.hide_variable(name, value)
+            entry["value"] = value
         yield entry
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.files import read_text
+from framework.files import Beside, read_text
 from framework.layers.cfg import DEFAULT, interpolate, parse
 
 TYPE_CHECKING = False
@@ -255,9 +255,8 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
     Raises:
         ConfigFileError: the folder or the disk refuses.
     """
-    beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.new")
     try:
-        try:
+        with Beside(path) as beside:
             file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(file, "wb") as stream:
                 _like(path, file, mode)
@@ -265,10 +264,6 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
                 stream.flush()
                 os.fsync(file)
             os.replace(beside, path)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
         _sync(os.path.dirname(path))
         return
     except OSError as fault:

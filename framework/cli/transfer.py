@@ -18,6 +18,7 @@ from framework.errors import (
     SecretsError,
     warn,
 )
+from framework.files import Beside
 from framework.layers.secrets_stream import Twice, read_entries
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
@@ -334,27 +335,29 @@ class _replaced:  # noqa: N801 - reads as a phrase: with _replaced(path) as file
         MetastoreError: the folder or the disk refuses; what was there stays.
     """
 
-    __slots__ = ("_path", "_beside", "_file")
+    __slots__ = ("_path", "_place", "_beside", "_file")
 
     def __init__(self, path: str) -> None:
         is_file = path != "-" and (os.path.isfile(path) or not os.path.exists(path))
         self._path = os.path.realpath(path) if is_file else path  # what a symbolic link leads to, and the link stays
-        folder, name = os.path.split(self._path)
-        self._beside = os.path.join(folder, f".{name}.{os.getpid()}.new") if is_file else ""
+        self._place = Beside(self._path) if is_file else None
+        self._beside = ""
 
     def __enter__(self) -> IO[str]:
         if self._path == "-":
             self._file: IO[str] = sys.stdout
             return self._file
+        if self._place is not None:
+            self._beside = self._place.__enter__()
         try:
-            if self._beside and os.path.exists(self._beside):
-                os.unlink(self._beside)  # of a process that was killed and had our number
             flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if self._beside else 0)
             number = os.open(self._beside or self._path, flags, 0o600)
             self._file = open(number, "w", encoding="utf-8", newline="\n")
             return self._file
         except (OSError, ValueError) as error:
             failure = self._failure(error)
+        if self._place is not None:
+            self._place.__exit__()
         raise failure
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
@@ -370,8 +373,8 @@ class _replaced:  # noqa: N801 - reads as a phrase: with _replaced(path) as file
                 os.replace(self._beside, self._path)
         except OSError as fault:
             failure = self._failure(fault)
-        if self._beside and os.path.exists(self._beside):
-            os.unlink(self._beside)
+        if self._place is not None:
+            self._place.__exit__()
         if isinstance(error, OSError):
             failure = self._failure(error)
         if failure is not None:

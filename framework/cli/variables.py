@@ -97,11 +97,14 @@ def _list(app: App, args: Namespace) -> int:
         if args.show_values:
             try:
                 with app.chain.at_work(entry.link):
-                    row["val"] = _shown(entry.name, entry.link.ask("variable", entry.name), args.hide_sensitive)
+                    row["val"] = entry.link.ask("variable", entry.name)
+                app.hide_variable(entry.name, row["val"])
             except SecretsError as fault:
                 print(f"error: {short(str(fault))}", file=sys.stderr)
                 status = NO
         rows.append(row)
+    for row in rows:  # now that the secrets of all are known
+        row["val"] = _shown(row["key"], row.get("val"), args.hide_sensitive)
     show(rows, ("key", *(("val",) if args.show_values else ()), "link", "shadowed_by"), args.output)
     return status
 

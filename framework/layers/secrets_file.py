@@ -185,7 +185,9 @@ def shown_name(name: Any) -> str:
     """
     import re
 
-    spelt = len(str(name)) <= 50 and re.fullmatch(r"(?:[^\W\d_]{0,20}\d{0,4}[-_./#!() ])*[^\W\d_]{0,20}\d{0,4}", str(name))
+    spelt = len(str(name)) <= 50 and re.fullmatch(
+        r"(?:[^\W\d_]{0,20}\d{0,4}[-_./#!() ])*[^\W\d_]{0,20}\d{0,4}", str(name)
+    )
     return repr(name) if name and spelt else "(a name not shown)"
 
 

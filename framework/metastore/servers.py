@@ -48,8 +48,10 @@ _SESSIONS = {
 
 #: What may be shown of what follows the `?` of a URL; everything else may be a password, also a misspelt one.
 _HARMLESS = frozenset(
-    ("application_name", "charset", "connect_timeout", "keepalives", "keepalives_idle", "read_timeout", "ssl")
-    + ("ssl_ca", "ssl_mode", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "write_timeout")
+    (
+        *("application_name", "charset", "connect_timeout", "keepalives", "keepalives_idle", "read_timeout", "ssl"),
+        *("ssl_ca", "ssl_mode", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "write_timeout"),
+    )
 )
 
 

@@ -813,7 +813,7 @@ def test_the_log_shows_no_password_of_the_endpoint(caplog: pytest.LogCaptureFixt
     keys = {"aws_access_key_id": "AKIAX", "aws_secret_access_key": SECRET_KEY, "region_name": "eu-west-1"}
     once = {"retries": {"total_max_attempts": 1}}
     for make in (SECRETS, PARAMETERS):
-        backend = make(endpoint_url="http://me:cAnArY-pass@127.0.0.1:9", config_kwargs=once, **keys)
+        backend = make(endpoint_url="http://me:cAnArY-pass@127.0.0.1:9", config=once, **keys)
         with pytest.raises(errors.BackendUnavailable) as caught:
             backend.get_config("x")
         assert "cAnArY" not in caplog.text + str(caught.value)
