@@ -121,7 +121,36 @@ class BaseSecretsBackend:
         return f"<{type(self).__name__}>"  # never the attributes: a kwarg may be a credential
 
 
-class StoreBackend(BaseSecretsBackend):
+class KindsBackend(BaseSecretsBackend):
+    """A backend that reads connections, variables and config secrets alike; a subclass says how, in `_get`."""
+
+    def _get(self, kind: str, secret_id: str) -> str | None:
+        raise NotImplementedError
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        return self._get("connection", conn_id)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return self._get("variable", key)
+
+    def get_config(self, key: str) -> str | None:
+        return self._get("config", key)
+
+    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
+        from framework.errors import SecretsError
+
+        found: dict[str, str | SecretsError] = {}
+        for name in names:
+            try:
+                value: str | SecretsError | None = self._get(kind, name)
+            except SecretsError as fault:
+                value = fault
+            if value is not None:
+                found[name] = value
+        return found
+
+
+class StoreBackend(KindsBackend):
     """A backend over a store of named texts: a secret's name is a prefix, a separator and the id.
 
     A subclass says how one name is read (`read`), and where the store can, how many are (`read_many`).
@@ -184,15 +213,6 @@ class StoreBackend(BaseSecretsBackend):
     def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
         name = self.name_of(kind, secret_id)
         return None if name is None else self.read(name, version)
-
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._get("connection", conn_id)
-
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._get("variable", key)
-
-    def get_config(self, key: str) -> str | None:
-        return self._get("config", key)
 
     def get_config_version(self, key: str, version: str) -> str | None:
         """One version of a config secret, by the store's own name for it."""

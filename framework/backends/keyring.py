@@ -6,19 +6,18 @@ In a keyring a secret has a service and a user name: the service is the prefix, 
 
 from __future__ import annotations
 
-from framework.backends.base import DEFAULT, BaseSecretsBackend, OnePerProcess
-from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.backends.base import DEFAULT, KindsBackend, OnePerProcess
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from typing import Any
 
 _STORE = "keyring"
 _FOLDERS = {"connection": "connections", "variable": "variables", "config": "config"}
 
 
-class KeyringBackend(BaseSecretsBackend):
+class KeyringBackend(KindsBackend):
     """Connections, variables and config secrets from a keyring; ours, Airflow has no such class. It lists no names.
 
     Args:
@@ -41,26 +40,6 @@ class KeyringBackend(BaseSecretsBackend):
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._keyring = keyring
         self._opened = OnePerProcess(self._open)
-
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._get("connection", conn_id)
-
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._get("variable", key)
-
-    def get_config(self, key: str) -> str | None:
-        return self._get("config", key)
-
-    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        found: dict[str, str | SecretsError] = {}
-        for name in names:
-            try:
-                value: str | SecretsError | None = self._get(kind, name)
-            except SecretsError as fault:
-                value = fault
-            if value is not None:
-                found[name] = value
-        return found
 
     def _get(self, kind: str, secret_id: str) -> str | None:
         service = self._prefixes[kind]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import BaseSecretsBackend, OnePerProcess
+from framework.backends.base import KindsBackend, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ _BATCH = 100
 _PUNCTUATION = "-_."
 
 
-class KubernetesSecretsBackend(BaseSecretsBackend):
+class KubernetesSecretsBackend(KindsBackend):
     """Secrets of one namespace. In a pod it logs in with the service account, elsewhere with a kubeconfig.
 
     Args:
@@ -67,15 +67,6 @@ class KubernetesSecretsBackend(BaseSecretsBackend):
         }
         self._team_label = team_label
         self._client = OnePerProcess(self._log_in)
-
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._get("connection", conn_id)
-
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._get("variable", key)
-
-    def get_config(self, key: str) -> str | None:
-        return self._get("config", key)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         """Several values of one kind by one list call for each hundred names."""

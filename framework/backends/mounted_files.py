@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import stat
 
-from framework.backends.base import BaseSecretsBackend
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.backends.base import KindsBackend
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
 _STORE = "mounted files"
@@ -25,7 +25,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError)
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 
 
-class MountedFilesBackend(BaseSecretsBackend):
+class MountedFilesBackend(KindsBackend):
     """Connections, variables and config secrets from the files of a directory; ours, Airflow has no such class.
 
     A file's path is `path`, the kind's prefix, `sep` and the id: `/run/secrets/variables/vat`. With `sep` = `_` it is
@@ -60,26 +60,6 @@ class MountedFilesBackend(BaseSecretsBackend):
         self._path = os.path.expanduser(os.fspath(path))
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._sep = sep
-
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._get("connection", conn_id)
-
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._get("variable", key)
-
-    def get_config(self, key: str) -> str | None:
-        return self._get("config", key)
-
-    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        found: dict[str, str | SecretsError] = {}
-        for name in names:
-            try:
-                value: str | SecretsError | None = self._get(kind, name)
-            except SecretsError as fault:
-                value = fault
-            if value is not None:
-                found[name] = value
-        return found
 
     def list_names(self, kind: str) -> list[str]:
         """The ids of one kind: files, but none of the folders in which Kubernetes keeps its own copies."""
