@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.syspath_prepend(str(tmp_path))
     made = World(tmp_path, monkeypatch, capsys)
     made.project()
-    before = current.use(None)
+    before, known = current.use(None), set(sys.modules)
     yield made
     current.use(before)
+    for name in set(sys.modules) - known:  # another test may write another module of this name
+        if str(vars(sys.modules[name]).get("__file__")).startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]

@@ -144,17 +144,17 @@ def test_one_deadline_for_everything(tmp_path: Path) -> None:
     app = app_over(tmp_path, store, count=3, resolve_timeout_seconds="0.2")
     started = time.monotonic()
     failures = app.prefetch()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5  # the store needs five
     assert len(failures) == 3
     assert all("no answer within 0.2 s" in str(fault) for fault in failures.values())
 
 
 def test_commands_run_side_by_side(tmp_path: Path) -> None:
-    cfg = "".join(f"c{i}_cmd = sh -c 'sleep 0.2; echo {i}'\n" for i in range(8))
+    log = tmp_path / "log"
+    cfg = "".join(f"c{i}_cmd = sh -c 'echo in >> {log}; sleep 0.3; echo out >> {log}; echo {i}'\n" for i in range(8))
     app = app_over(tmp_path, cfg=cfg)
-    started = time.monotonic()
     assert app.prefetch() == {}
-    assert time.monotonic() - started < 1.2
+    assert log.read_text().split("out")[0].count("in") > 1
     assert app.conf.get("s", "c5") == "5"
 
 

@@ -689,7 +689,7 @@ def test_a_store_that_is_down_costs_the_time_of_one_call(store: Store) -> None:
     many = backend.get_many("config", [f"s{number}" for number in range(1000)])
     assert len(many) == 1000
     assert store.proxy.requests <= 4, "two calls at once, two tries each"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
 
 
 def test_nobody_there(store: Store) -> None:
