@@ -19,7 +19,7 @@ from framework.errors import (
     VariableNotFound,
     warn,
 )
-from framework.link import AtWork, Link, at_work, is_restricted
+from framework.link import Link, at_work, is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,9 +126,6 @@ class Chain:
     def _ceiling(self, reach: int | None) -> int:
         ceiling = at_work.get({}).get(id(self), METASTORE + 1)
         return ceiling if reach is None else min(ceiling, reach)
-
-    def at_work(self, link: Link) -> AtWork:
-        return AtWork(id(self), link.stratum)
 
     def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
         links = self.visible(kind, reach)

@@ -119,7 +119,7 @@ class Link:
                         self.cache.put(("config", name, version), value)
         rest = [wish for wish in wanted if wish not in said]
         tasks = [lambda wish=wish: self.ask("config", *wish) for wish in rest]
-        said.update(zip(rest, run(tasks) if self.is_remote else [_outcome(task) for task in tasks], strict=True))
+        said.update(zip(rest, run(tasks) if self.is_remote else [outcome_of(task) for task in tasks], strict=True))
         return [said[wish] for wish in wanted]
 
     def calls_for(self, wanted: list[Reference]) -> int:
@@ -156,7 +156,7 @@ class Link:
         def failed() -> Any:
             raise fault
 
-        return _outcome(lambda: self._guarded(f"{self.name}: config {name!r}", "config", failed))
+        return outcome_of(lambda: self._guarded(f"{self.name}: config {name!r}", "config", failed))
 
     def stats(self) -> dict[str, Any]:
         """What this link was asked so far, for people who wonder why a start is slow."""
@@ -250,7 +250,7 @@ def is_restricted() -> bool:
     return bool(at_work.get({}))
 
 
-def _outcome(task: Callable[[], Any]) -> Any:
+def outcome_of(task: Callable[[], Any]) -> Any:
     """What a task returned, or the exception that it raised."""
     try:
         return task()

@@ -56,6 +56,15 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, version, part if hash_ else None)
 
 
+def reference_of(mention: Mention) -> Reference | None:
+    """What a `_secret` mention refers to; None if it cannot be read, which is told when it is followed."""
+    section, key = mention.name
+    try:
+        return parse_reference(mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin))
+    except (ValueError, FrameworkError):
+        return None
+
+
 def part_of(text: str, pointer: str) -> str:
     """The part of a JSON text that a JSON pointer (RFC 6901) names, as text.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from framework.errors import BackendUnavailable, FrameworkError
+from framework.link import outcome_of
 from framework.parallel import Runner
-from framework.pointers import parse_reference
+from framework.pointers import reference_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,13 +45,8 @@ class Plan:
         """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
         if mention.form != "secret" or self._app.reach(mention.section, mention.key) is not None:
             return None
-        section, key = mention.name
-        try:
-            text = mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin)
-            reference = parse_reference(text)
-        except (ValueError, FrameworkError):
-            return None  # told when it is followed
-        return reference.name, reference.version
+        reference = reference_of(mention)
+        return None if reference is None else (reference.name, reference.version)
 
     def calls(self) -> list[dict[str, Any]]:
         """What would be run, read and asked, without doing it."""
@@ -83,9 +79,9 @@ def prefetch(
     try:
         if held:
             app.chain.hold(plan.references, runner.run)
-        outcomes = dict(zip(alone, runner.run(tasks) if len(tasks) > 1 else map(_outcome, tasks), strict=True))
+        outcomes = dict(zip(alone, runner.run(tasks) if len(tasks) > 1 else map(outcome_of, tasks), strict=True))
         for name in held:  # nothing is left to wait for: threads would only be in each other's way
-            outcomes[name] = _outcome(lambda name=name: app.engine.answer(*name))  # type: ignore[misc]
+            outcomes[name] = outcome_of(lambda name=name: app.engine.answer(*name))  # type: ignore[misc]
     finally:
         if held:
             app.chain.let_go()
@@ -103,10 +99,3 @@ def _late(seconds: float) -> BackendUnavailable:
     return BackendUnavailable(
         f"there was no answer within {seconds:g} s", hint="See [secrets] resolve_timeout_seconds."
     )
-
-
-def _outcome(task: Callable[[], Any]) -> Any:
-    try:
-        return task()
-    except FrameworkError as fault:
-        return fault

@@ -6,9 +6,9 @@ from framework import backends
 from framework.backends.base import BaseSecretsBackend
 from framework.cache import Cache
 from framework.chain import ENVIRONMENT, METASTORE, Chain
-from framework.errors import BackendError, ConfigError
+from framework.errors import BackendError
 from framework.link import Link
-from framework.pointers import parse_reference
+from framework.pointers import reference_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,13 +80,8 @@ def references(app: App) -> Iterator[str]:
     """The config secrets that the configuration refers to, in any layer."""
     for section, key in app.engine.entries():
         for mention in app.engine.mentions(section, key):
-            if mention.form == "secret":
-                try:
-                    yield parse_reference(
-                        mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin)
-                    ).name
-                except (ValueError, ConfigError):
-                    continue  # told when it is followed
+            if mention.form == "secret" and (reference := reference_of(mention)) is not None:
+                yield reference.name
 
 
 def _cache(app: App) -> Cache:

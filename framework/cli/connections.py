@@ -132,8 +132,7 @@ def _list(app: App, args: Namespace) -> int:
     for entry in listed if args.show_values else ():
         connection = None
         try:
-            with app.chain.at_work(entry.link):
-                connection = entry.link.ask("connection", entry.name)
+            connection = entry.link.ask("connection", entry.name)
         except SecretsError as fault:
             print(f"error: {short(str(fault))}", file=sys.stderr)
             status = NO

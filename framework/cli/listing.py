@@ -63,8 +63,7 @@ def names_of(app: App, link: Link, kind: str) -> list[str] | None:
         SecretsError: denied, unavailable or invalid.
         BackendError: the link cannot be built.
     """
-    with app.chain.at_work(link):
-        return link.names_if_listed(kind) if link.serves(kind) else []
+    return link.names_if_listed(kind) if link.serves(kind) else []
 
 
 def cannot_list(link: Link, kind: str) -> str:

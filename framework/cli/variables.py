@@ -96,8 +96,7 @@ def _list(app: App, args: Namespace) -> int:
         row: dict[str, Any] = {"key": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
         if args.show_values:
             try:
-                with app.chain.at_work(entry.link):
-                    row["val"] = entry.link.ask("variable", entry.name)
+                row["val"] = entry.link.ask("variable", entry.name)
                 app.hide_variable(entry.name, row["val"])
             except SecretsError as fault:
                 print(f"error: {short(str(fault))}", file=sys.stderr)
