@@ -15,6 +15,7 @@ from framework.layers.base import Layer
 from framework.link import Link
 from framework.masking import add_mask, configure, should_hide_value_for_name
 from framework.names import Names
+from framework.parallel import awaited
 from framework.pointers import Pointers
 from framework.schema import of_application
 from framework.variable import UNSET, read
@@ -270,25 +271,19 @@ class App:
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
-        from asyncio import to_thread
-
-        return await to_thread(self.get_connection, conn_id)
+        return await awaited(lambda: self.get_connection(conn_id))
 
     async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """`get_variable`, without blocking the event loop."""
-        from asyncio import to_thread
-
-        return await to_thread(self.get_variable, key, default, deserialize_json)
+        return await awaited(lambda: self.get_variable(key, default, deserialize_json))
 
     async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
         """`prefetch`, without blocking the event loop."""
-        from asyncio import to_thread
-
-        return await to_thread(self.prefetch, names)
+        return await awaited(lambda: self.prefetch(names))
 
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
-        return [link.stats() for link in self.chain.links if link.custom]
+        return self.chain.stats()
 
     def reload(self) -> None:
         """Read the files again, and forget every pointer, link and cached value."""

@@ -7,10 +7,12 @@ from _thread import allocate_lock
 from time import monotonic
 
 from framework.errors import BackendUnavailable, warn
+from framework.parallel import outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from _thread import LockType
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     Key = tuple[str, str, str | None]  # kind, name, version
@@ -49,53 +51,83 @@ class Cache:
         self._lock = allocate_lock()
         self._pid = os.getpid()
 
+    def _alone(self) -> LockType:
+        """The lock of this process."""
+        if self._pid != os.getpid():
+            self._start()
+        return self._lock
+
     def get(self, key: Key, fetch: Callable[[], Any]) -> Any:
         """The kept value, or what `fetch` says; of threads that ask together one fetches.
 
         Raises:
             SecretsError: what `fetch` raised, in every thread that waited for it.
         """
-        if self._pid != os.getpid():
-            self._start()
-        found, value = self.peek(key)
-        if found:
-            self.counts["hits"] += 1
-            return value
-        with self._lock:
-            flight = self._flights.get(key)
-            mine = flight is None
-            if flight is None:
-                flight = self._flights[key] = _Flight()
-        if not mine:
-            return flight.result()
-        try:
-            flight.value = self._fetch(key, fetch)
-        except BaseException as fault:
-            flight.fault = fault
-            raise
-        finally:
-            with self._lock:
-                self._flights.pop(key, None)
-            flight.landed.release()
-        return flight.value
+        said: dict[Key, Any] = {}
+        while key not in said:  # another thread's question may come to nothing, then this one asks
+            said = self.get_many([key], lambda keys: [outcome_of(fetch)])
+        if isinstance(said[key], Exception):
+            raise said[key]
+        return said[key]
 
-    def _fetch(self, key: Key, fetch: Callable[[], Any]) -> Any:
+    def get_many(self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[Any] | None]) -> dict[Key, Any]:
+        """What is kept, and what `fetch` says of the others in one call: values, None for absence, exceptions.
+
+        Args:
+            keys: each once.
+            fetch: asks for those that are neither kept nor being asked for; None: it cannot say. Then they, and those
+                of other threads' questions that came to nothing, are left out.
+        """
+        said: dict[Key, Any] = {}
+        mine: dict[Key, _Flight] = {}
+        others: dict[Key, _Flight] = {}
+        with self._alone():
+            self._drop_expired()
+            for key in keys:
+                is_kept, value = self.peek(key)
+                if is_kept:
+                    said[key] = value
+                elif key in self._flights:
+                    others[key] = self._flights[key]
+                else:
+                    mine[key] = self._flights[key] = _Flight()
+            self.counts["hits"] += len(said)
+        if mine:
+            said.update(self._fetched(mine, fetch))
+        for key, flight in others.items():
+            said.update((key, outcome) for outcome in flight.outcome())
+        return said
+
+    def _fetched(self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[Any] | None]) -> dict[Key, Any]:
+        """Ask, keep what is said, and let every waiting thread know, whatever happens."""
         self.counts["calls"] += 1
+        said: dict[Key, Any] = {}
         try:
-            value = fetch()
-        except BackendUnavailable as fault:
-            self.counts["failures"] += 1
-            stale, age = self._stand_in(key)
-            if stale is None:
-                raise
-            self.counts["stale"] += 1
-            warn(f"{str(fault).rstrip('.')}. Its answer of {age:.0f} s ago is used meanwhile.")
-            return stale
-        except BaseException:
-            self.counts["failures"] += 1
-            raise
-        self.put(key, value)
-        return value
+            outcomes = fetch(list(flights))
+            for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
+                said[key] = self._settled(key, outcome)
+        finally:
+            with self._alone():
+                for key in flights:
+                    self._flights.pop(key, None)
+            for key, flight in flights.items():
+                flight.land([said[key]] if key in said else [])
+        return said
+
+    def _settled(self, key: Key, outcome: Any) -> Any:
+        """What an outcome is for those who asked: an old answer may stand in for a store that is down."""
+        if not isinstance(outcome, Exception):
+            self._keep(key, outcome)
+            return outcome
+        self.counts["failures"] += 1
+        if isinstance(outcome, BackendUnavailable):
+            value, fetched = self._kept.get(key, (None, 0.0))
+            age = monotonic() - fetched
+            if value is not None and age < self._ttl + self._stale:
+                self.counts["stale"] += 1
+                warn(f"{str(outcome).rstrip('.')}. Its answer of {age:.0f} s ago is used meanwhile.")
+                return value
+        return outcome
 
     def peek(self, key: Key) -> tuple[bool, Any]:
         """Whether there is an answer that is still good, and which."""
@@ -104,32 +136,24 @@ class Cache:
             return False, None
         return True, value
 
-    def put(self, key: Key, value: Any) -> None:
+    def _keep(self, key: Key, value: Any) -> None:
         """Keep an answer, None for absence."""
         if value is None:
             self.counts["absent"] += 1
             self.missed[key[1]] = self.missed.get(key[1], 0) + 1
-        if self._ttl <= 0:
-            return
-        if self._pid != os.getpid():
-            self._start()
-        with self._lock:
-            self._kept.pop(key, None)
-            self._kept[key] = (value, monotonic())
-            self._drop_expired()
+        if self._ttl > 0:
+            with self._alone():
+                self._kept.pop(key, None)
+                self._kept[key] = (value, monotonic())
+                self._drop_expired()
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the answer that is kept was fetched, or None."""
         fetched = self._kept.get(key, (None, None))[1]
         return None if fetched is None else monotonic() - fetched
 
-    def _stand_in(self, key: Key) -> tuple[Any, float]:
-        value, fetched = self._kept.get(key, (None, 0.0))
-        age = monotonic() - fetched
-        return (value, age) if age < self._ttl + self._stale else (None, age)
-
     def _drop_expired(self) -> None:
-        """Secrets leave the memory when they expire, at the latest when the next one is kept."""
+        """Secrets leave the memory when they expire, at the latest when the link is next asked for anything."""
         last = monotonic() - self._ttl - self._stale
         while self._kept:
             oldest = next(iter(self._kept))
@@ -138,7 +162,9 @@ class Cache:
             del self._kept[oldest]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        with self._alone():
+            self._drop_expired()
+            return len(self._kept)
 
     def __repr__(self) -> str:
         return f"<Cache of {len(self)} answers>"
@@ -147,17 +173,19 @@ class Cache:
 class _Flight:
     """A question under way, and those who wait for its answer."""
 
-    __slots__ = ("landed", "value", "fault")
+    __slots__ = ("_landed", "_outcome")
 
     def __init__(self) -> None:
-        self.landed = allocate_lock()
-        self.landed.acquire()
-        self.value: Any = None
-        self.fault: BaseException | None = None
+        self._landed = allocate_lock()
+        self._landed.acquire()
+        self._outcome: list[Any] = []
 
-    def result(self) -> Any:
-        with self.landed:  # released by whom it landed, passed on by each who waited
-            pass
-        if self.fault is not None:
-            raise self.fault
-        return self.value
+    def land(self, outcome: list[Any]) -> None:
+        """Say what came of it: a value or an exception, or nothing."""
+        self._outcome = outcome
+        self._landed.release()
+
+    def outcome(self) -> list[Any]:
+        """What came of it, once it is known."""
+        with self._landed:  # released by whom it landed, passed on by each who waited
+            return self._outcome

@@ -23,11 +23,12 @@ from framework.link import Link, at_work, is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from framework.connection import Connection
     from framework.link import Reference
+    from framework.parallel import Runner
 
 ENVIRONMENT, METASTORE = 0, 1_000_000
 
@@ -91,17 +92,17 @@ class Chain:
             raise InvalidSecret("the value is no text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def hold(self, wanted: list[Reference], run: Callable[[Sequence[Callable[[], Any]]], list[Any]]) -> None:
+    def hold(self, wanted: list[Reference], runner: Runner) -> None:
         """Ask for many config secrets at once, link by link, and hold the answers until `let_go`.
 
         Args:
             wanted: names and versions, each once.
-            run: runs tasks at once and returns what each returned or raised.
+            runner: makes the calls side by side.
         """
         left, links = wanted, self.visible("config")
         for link in links:
             able = [wish for wish in left if wish[1] is None or hasattr(link.backend, "get_config_version")]
-            for wish, said in zip(able, link.ask_many(able, run), strict=True):
+            for wish, said in zip(able, link.ask_many(able, runner), strict=True):
                 if isinstance(said, Exception):
                     self._held[wish] = said
                 elif said is not None:
@@ -198,6 +199,10 @@ class Chain:
                 said = f"{_STATES.get(type(fault), 'invalid')}: {fault}"
             rows.append((link.name, said))
         return rows
+
+    def stats(self) -> list[dict[str, Any]]:
+        """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
+        return [link.stats() for link in self.links if link.custom]
 
     def shadowing(self, kind: str, key: str) -> str | None:
         """The name of a link before the metastore that has the key, or None."""

@@ -34,11 +34,10 @@ from framework.masking import redact, redact_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    Kind = TypeVar("Kind", bound="FrameworkError")
 
 
 class FrameworkError(Exception):
@@ -66,7 +65,7 @@ class FrameworkError(Exception):
         return _unpickled, (type(self), redact(self.args), redact(self.__dict__))
 
 
-def _unpickled(kind: type[FrameworkError], args: tuple[Any, ...], fields: dict[str, Any]) -> FrameworkError:
+def _unpickled(kind: type[Kind], args: tuple[Any, ...], fields: dict[str, Any]) -> Kind:
     error = kind.__new__(kind, *args)
     error.__dict__.update(fields)
     return error
@@ -114,6 +113,10 @@ class VariableNotFound(NotFound, KeyError):
 
 class SecretsError(FrameworkError):
     """A link failed. The search stops, for a failure is not an absence."""
+
+    def again(self: Kind) -> Kind:
+        """The same failure as an object of its own, for one more who is told."""
+        return _unpickled(type(self), self.args, self.__dict__)
 
 
 class AccessDenied(SecretsError):

@@ -8,11 +8,14 @@ from contextvars import ContextVar
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.cache import Cache
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.parallel import outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
+
+    from framework.parallel import Runner
 
     Reference = tuple[str, str | None]  # a config secret's name and version
 
@@ -97,66 +100,86 @@ class Link:
 
         return copy(value)  # who changes a connection must not change everybody's
 
-    def ask_many(self, wanted: list[Reference], run: Callable[[Sequence[Callable[[], Any]]], list[Any]]) -> list[Any]:
+    def ask_many(self, wanted: list[Reference], runner: Runner) -> list[Any]:
         """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
 
         Args:
-            wanted: names and versions.
-            run: runs tasks at once and returns what each returned or raised.
+            wanted: names and versions, each once.
+            runner: makes the calls side by side.
         """
+        if not self.is_remote:
+            return [outcome_of(self._asking(wish)) for wish in wanted]
+        outage = _Outage(self.name, runner.workers)
+        batches = self._batches(wanted)
         said: dict[Reference, Any] = {}
-        plain = [wish for wish in wanted if wish[1] is None and not self._is_kept(wish)]
-        if len(plain) > 1 and self._has_batch():
-            [answers] = run([lambda: self._many([name for name, _ in plain])])
-            if answers is None:
-                pass  # the store has no such call
-            elif isinstance(answers, Exception):
-                said = dict.fromkeys(plain, answers)
-            else:
-                said = {wish: answers.get(wish[0]) for wish in plain}
-                for (name, version), value in said.items():
-                    if not isinstance(value, Exception):
-                        self.cache.put(("config", name, version), value)
+        answers = runner.run([outage.watched(batch, self._asking_for(batch)) for batch in batches])
+        for batch, answer in zip(batches, answers, strict=True):
+            said.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
         rest = [wish for wish in wanted if wish not in said]
-        tasks = [lambda wish=wish: self.ask("config", *wish) for wish in rest]
-        said.update(zip(rest, run(tasks) if self.is_remote else [outcome_of(task) for task in tasks], strict=True))
+        said.update(zip(rest, runner.run([outage.watched([wish], self._asking(wish)) for wish in rest]), strict=True))
         return [said[wish] for wish in wanted]
 
     def calls_for(self, wanted: list[Reference]) -> int:
         """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
-        batch = getattr(self.backend, "batch_size", None) or 1
         plain = sum(version is None for _, version in wanted)
         versions = len(wanted) - plain if hasattr(self.backend, "get_config_version") else 0
-        return -(-plain // batch) + versions
+        return -(-plain // self._batch_size(plain)) + versions
 
-    def _has_batch(self) -> bool:
-        own = getattr(type(self.backend), "get_many", None)
-        return self.is_remote and own not in (None, BaseSecretsBackend.get_many)
+    def _batches(self, wanted: list[Reference]) -> list[list[Reference]]:
+        """What can be asked for together: a version is asked for alone, and so is what needs no call."""
+        plain = [wish for wish in wanted if wish[1] is None and not self.cache.peek(("config", *wish))[0]]
+        size = self._batch_size(len(plain))
+        starts = range(0, len(plain) if size > 1 else 0, size)
+        return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
 
-    def _is_kept(self, wish: Reference) -> bool:
-        return self.cache.peek(("config", *wish))[0]
+    def _batch_size(self, number: int) -> int:
+        """How many of so many names one call takes: all of them unless the backend says how many, or has no batch."""
+        if getattr(type(self.backend), "get_many", None) in (None, BaseSecretsBackend.get_many):
+            return 1
+        size = getattr(self.backend, "batch_size", None)
+        return max(1, number if size is None else int(size))
 
-    def _many(self, names: list[str]) -> dict[str, Any] | None:
-        """The backend's batch, each failure with its name and place; None if it has none."""
-        found = self._guarded(
-            f"{self.name}: {len(names)} configs", "config", lambda: self.backend.get_many("config", names)
-        )
-        if found is None:
+    def _asking(self, wish: Reference) -> Callable[[], Any]:
+        """The question for one config secret."""
+        return lambda: self.ask("config", *wish)
+
+    def _asking_for(self, batch: list[Reference]) -> Callable[[], dict[Reference, Any]]:
+        """The question for several: one call of the store's batch. Left out are those of which it can say nothing."""
+
+        def fetch(keys: list[tuple[str, str, str | None]]) -> list[Any] | None:
+            names = [name for _, name, _ in keys]
+            said = self._many(names)
+            if said is None:
+                return None
+            return [self._located(name, said.get(name) if isinstance(said, dict) else said) for name in names]
+
+        def ask() -> dict[Reference, Any]:
+            said = self.cache.get_many([("config", *wish) for wish in batch], fetch)
+            return {(name, version): outcome for (_, name, version), outcome in said.items()}
+
+        return ask
+
+    def _many(self, names: list[str]) -> dict[str, Any] | BaseException | None:
+        """The backend's batch, or how it failed; None if it has none."""
+        try:
+            with AtWork(self.chain, self.stratum):
+                return dict(self.backend.get_many("config", names))
+        except NotImplementedError:
             return None
-        self.cache.counts["calls"] += self.calls_for([(name, None) for name in names])
-        answers = dict(found)
-        for name, value in answers.items():
-            if isinstance(value, SecretsError):
-                answers[name] = self._located(name, value)
-        return answers
+        except (Exception, SystemExit) as fault:
+            return fault
 
-    def _located(self, name: str, fault: SecretsError) -> Any:
-        """The failure of one name among many, as if it had been asked for alone."""
+    def _located(self, name: str, outcome: Any) -> Any:
+        """What a batch says of one name, a failure as if that name had been asked for alone."""
 
-        def failed() -> Any:
-            raise fault
+        def said() -> Any:
+            if isinstance(outcome, SecretsError):
+                raise outcome.again()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return _checked("config", name, outcome)
 
-        return outcome_of(lambda: self._guarded(f"{self.name}: config {name!r}", "config", failed))
+        return outcome_of(lambda: self._guarded(f"{self.name}: config {name!r}", "config", said))
 
     def stats(self) -> dict[str, Any]:
         """What this link was asked so far, for people who wonder why a start is slow."""
@@ -250,12 +273,37 @@ def is_restricted() -> bool:
     return bool(at_work.get({}))
 
 
-def outcome_of(task: Callable[[], Any]) -> Any:
-    """What a task returned, or the exception that it raised."""
-    try:
-        return task()
-    except Exception as fault:
-        return fault
+class _Outage:
+    """Whether a store answers nobody: then the questions that are left are not put to it, and an outage costs the time
+    of one call.
+
+    Args:
+        link: whose store it is.
+        enough: of how many questions in vain it is certain: of as many as are asked at once.
+    """
+
+    __slots__ = ("_link", "_enough", "_down", "_up")
+
+    def __init__(self, link: str, enough: int) -> None:
+        self._link, self._enough, self._down, self._up = link, enough, 0, 0
+
+    def watched(self, wishes: list[Reference], ask: Callable[[], Any]) -> Callable[[], Any]:
+        """The same question, unless the store is known to be down by then."""
+
+        def ask_unless_down() -> Any:
+            if self._down >= self._enough and not self._up:
+                where = f"{self._link}: config {wishes[0][0]!r}"
+                what, hint = "it was not asked for, the store answers nobody", "See the errors of other names."
+                raise BackendUnavailable(what, where=where, hint=hint)
+            outcome = outcome_of(ask)
+            said = list(outcome.values()) if isinstance(outcome, dict) else [outcome]
+            if said and all(isinstance(one, BackendUnavailable) for one in said):
+                self._down += 1
+            else:
+                self._up += 1
+            return outcome
+
+        return ask_unless_down
 
 
 def _checked(kind: str, key: str, value: Any) -> Any:

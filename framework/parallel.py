@@ -1,4 +1,8 @@
-"""Runs many small tasks at once, under one deadline."""
+"""Runs small tasks beside each other: many under one deadline, or one for an event loop.
+
+Threads are daemons: a store that never answers does not hold up the end of the process. Each task sees the context of
+its caller (overrides, links at work).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,13 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Answer = TypeVar("Answer")
 
 
 class Runner:
     """Runs lists of tasks in threads until the deadline.
-
-    Threads are daemons: a store that never answers does not hold up the end of the process. Each task sees the
-    context of its caller (overrides, links at work).
 
     Args:
         workers: how many at once.
@@ -30,13 +33,12 @@ class Runner:
         late: Callable[[], Exception],
         done: Callable[[int], None] = lambda number: None,
     ) -> None:
-        self._workers, self._ends, self._late, self._done = max(1, workers), monotonic() + seconds, late, done
+        self.workers = max(1, workers)
+        self._ends, self._late, self._done = monotonic() + seconds, late, done
 
     def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         """What each task returned, or the exception that it raised, in order."""
-        from contextvars import copy_context
         from queue import Empty, SimpleQueue
-        from threading import Thread
 
         todo: SimpleQueue[int] = SimpleQueue()
         done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
@@ -49,14 +51,10 @@ class Runner:
                     number = todo.get_nowait()
                 except Empty:
                     return
-                try:
-                    outcome = tasks[number]()
-                except Exception as fault:
-                    outcome = fault
-                done.put((number, outcome))
+                done.put((number, outcome_of(tasks[number])))
 
-        for _ in range(min(self._workers, len(tasks))):
-            Thread(target=copy_context().run, args=(work,), daemon=True).start()
+        for _ in range(min(self.workers, len(tasks))):
+            _start(work)
         outcomes: dict[int, Any] = {}
         while len(outcomes) < len(tasks):
             try:
@@ -66,3 +64,52 @@ class Runner:
             outcomes[number] = outcome
             self._done(1)
         return [outcomes[number] if number in outcomes else self._late() for number in range(len(tasks))]
+
+
+async def awaited(call: Callable[[], Answer]) -> Answer:
+    """What a call returns or raises, made beside the event loop.
+
+    A thread of its own, for a store that hangs must hold up neither the loop's other threads nor its end.
+    """
+    from asyncio import get_running_loop
+
+    loop = get_running_loop()
+    answer: Any = loop.create_future()
+
+    def settle(said: Any, fault: Exception | None) -> None:
+        if answer.done():  # whoever waited for it has gone away
+            return
+        if fault is None:
+            answer.set_result(said)
+        else:
+            answer.set_exception(fault)
+
+    def work() -> None:
+        said = fault = None
+        try:
+            said = call()
+        except Exception as error:
+            fault = error
+        try:
+            loop.call_soon_threadsafe(settle, said, fault)
+        except RuntimeError:
+            pass  # the loop has ended, and nobody waits any more
+
+    _start(work)
+    said: Answer = await answer
+    return said
+
+
+def _start(work: Callable[[], None]) -> None:
+    from contextvars import copy_context
+    from threading import Thread
+
+    Thread(target=copy_context().run, args=(work,), daemon=True).start()
+
+
+def outcome_of(task: Callable[[], Any]) -> Any:
+    """What a task returned, or the exception that it raised."""
+    try:
+        return task()
+    except Exception as fault:
+        return fault

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from framework.errors import BackendUnavailable, FrameworkError
-from framework.link import outcome_of
-from framework.parallel import Runner
+from framework.parallel import Runner, outcome_of
 from framework.pointers import reference_of
 
 TYPE_CHECKING = False
@@ -78,7 +77,7 @@ def prefetch(
     tasks: list[Callable[[], Any]] = [lambda name=name: app.engine.answer(*name) for name in alone]  # type: ignore[misc]
     try:
         if held:
-            app.chain.hold(plan.references, runner.run)
+            app.chain.hold(plan.references, runner)
         outcomes = dict(zip(alone, runner.run(tasks) if len(tasks) > 1 else map(outcome_of, tasks), strict=True))
         for name in held:  # nothing is left to wait for: threads would only be in each other's way
             outcomes[name] = outcome_of(lambda name=name: app.engine.answer(*name))  # type: ignore[misc]

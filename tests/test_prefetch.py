@@ -68,11 +68,11 @@ def values(count: int) -> dict[str, str]:
     return {f"s{i}": f"value {i}" for i in range(count)}
 
 
-def test_one_batch_for_all_options(tmp_path: Path) -> None:
+def test_batches_for_all_options(tmp_path: Path) -> None:
     store = BatchStore(values(50))
     app = app_over(tmp_path, store, count=50)
     assert app.prefetch() == {}
-    assert [len(batch) for batch in store.batches] == [50]
+    assert [len(batch) for batch in store.batches] == [10] * 5
     assert app.conf.get("s", "k7") == "value 7"
     assert store.reads == []
 
@@ -81,7 +81,7 @@ def test_threads_are_for_what_is_waited_for_alone(tmp_path: Path) -> None:
     done: list[int] = []
     app = app_over(tmp_path, BatchStore(values(50)), count=50, cfg="a_cmd = echo 1\nb_cmd = echo 2\n")
     assert app.prefetch(progress=done.append) == {}
-    assert done == [1, 1, 1], "one batch and two commands"
+    assert done == [1] * 7, "five batches and two commands"
 
 
 def test_without_a_batch_call_reads_run_in_parallel(tmp_path: Path) -> None:
@@ -226,13 +226,15 @@ def test_no_cache_asks_each_time_and_reload_forgets(tmp_path: Path) -> None:
 def test_expired_secrets_leave_the_memory_and_the_cache_is_bounded() -> None:
     cache = Cache(0.05, 0.05)
     for i in range(10):
-        cache.put(("config", str(i), None), "secret")
+        cache.get(("config", str(i), None), lambda: "secret")
     time.sleep(0.1)
-    cache.put(("config", "last", None), "secret")
+    assert "secret" in str(cache._kept), "nobody has looked yet"
+    cache.get(("config", "last", None), lambda: None)
+    assert "secret" not in str(cache._kept), "the next question, whatever it is, drops them"
     assert len(cache) == 1
     cache = Cache(900)
     for i in range(10_100):
-        cache.put(("config", str(i), None), "secret")
+        cache.get(("config", str(i), None), lambda: "secret")
     assert len(cache) <= 10_000
     assert "secret" not in repr(cache)
 

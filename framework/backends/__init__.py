@@ -70,6 +70,7 @@ def build(app: Any, section: str) -> Any:
             hint=f"Check [{section}] backend_kwargs.",
         )
     if isinstance(backend, BaseSecretsBackend):
+        backend.max_workers = app.conf.value("secrets", "max_workers")
         backend.bind("airflow" if path in AIRFLOW_TWINS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
         backend.find_connection = app.get_connection

@@ -5,9 +5,8 @@ Three calls of the API are all it takes, so they are made with urllib3: the vend
 
 from __future__ import annotations
 
-from _thread import RLock
-
-from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend
+from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.parallel import Runner
 
@@ -25,9 +24,8 @@ _CONNECT, _READ = 5.0, 10.0
 #: The waits before a call is tried again; one that the API asks for counts up to the longest.
 _WAITS, _LONGEST = (0.2, 0.8), 5.0
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
-#: How many names one call asks for, and how many calls are made at once.
-_BATCH, _POOL = 50, 16
-
+#: How many names one call asks for.
+_BATCH = 50
 #: Seconds that a whole batch may take, however many calls it is.
 _PATIENCE = 120.0
 
@@ -87,7 +85,7 @@ class AkeylessBackend(StoreBackend):
         self._url, self._ttl = api_url.rstrip("/"), token_ttl
         self._type, self._id, self._key, self._uid = access_type, access_id, access_key, uid_token
         self._audience, self._object = gcp_audience, azure_object_id
-        self._session = OnePerProcess(lambda: _Session(self._url, self._ttl, self._proof))
+        self._session = OnePerProcess(lambda: _Session(self._url, self._ttl, self._proof, 2 * self.max_workers))
 
     def prefix(self, kind: str) -> str | None:
         prefix = super().prefix(kind)
@@ -115,7 +113,7 @@ class AkeylessBackend(StoreBackend):
         """By calls for fifty names each. A call that fails for one of its names is made again in halves."""
         found: dict[str, str | SecretsError] = {}
         todo = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
-        runner = Runner(_POOL, _PATIENCE, lambda: BackendUnavailable("a call was not answered in time"))
+        runner = Runner(self.max_workers, _PATIENCE, lambda: BackendUnavailable("a call was not answered in time"))
         while todo:
             answers = runner.run([lambda names=names: self._read_some(names) for names in todo])  # type: ignore[misc]
             todo = []
@@ -136,7 +134,7 @@ class AkeylessBackend(StoreBackend):
                 return ({} if text is None else {names[0]: text}), []
             status, said, what = self._session.get().call("get-secret-value", {"names": names})
         except SecretsError as fault:
-            return {name: type(fault)(fault.what, where=fault.where, hint=fault.hint) for name in names}, []
+            return {name: fault.again() for name in names}, []
         if status in (400, 403, 404):  # it does not say for which of the names
             half = len(names) // 2
             return {}, [names[:half], names[half:]]
@@ -151,22 +149,19 @@ class AkeylessBackend(StoreBackend):
         # Whether one that is left out is absent or refused, only the answer for it alone says.
         return found, [[name] for name in names if name not in found]
 
-    def list_names(self, kind: str) -> list[str]:
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
-        start = self.build_path(prefix.removesuffix(self.sep), "", self.sep) if prefix else ""
-        asked: dict[str, Any] = {"path": prefix or "/", "type": ["static-secret"], "minimal-view": True}
+    def names_below(self, start: str) -> list[str]:
+        path = start.removesuffix(self.sep) or "/"
+        asked: dict[str, Any] = {"path": path, "type": ["static-secret"], "minimal-view": True}
         names: list[str] = []
         while True:
             status, said, what = self._session.get().call("list-items", asked)
             if status == 404:  # nothing was ever stored there
                 return names
             if status != 200:
-                raise _failure(status, what, f"Akeyless, {prefix}", "listing what is there")
+                raise _failure(status, what, f"Akeyless, {path}", "listing what is there")
             names += [str(item.get("item_name")) for item in said.get("items") or ()]
             if not said.get("next_page"):
-                return sorted(name[len(start) :] for name in names if name.startswith(start) and name != start)
+                return sorted(names)
             asked["pagination-token"] = said["next_page"]
 
     def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
@@ -221,10 +216,10 @@ class AkeylessBackend(StoreBackend):
 class _Session:
     """The connections, and one login for all threads."""
 
-    def __init__(self, url: str, ttl: int, proof: Any) -> None:
+    def __init__(self, url: str, ttl: int, proof: Any, connections: int) -> None:
         self._url, self._ttl, self._proof = url, ttl, proof
-        self._token, self._until, self._lock = "", 0.0, RLock()
-        self._pool = _pool(url)
+        self._login = Login(self._log_in)
+        self._pool = _pool(url, connections)
 
     def call(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
         """What a call answers. A token that is refused is fetched anew once.
@@ -232,27 +227,23 @@ class _Session:
         Returns:
             The status (0: no answer), the JSON object of a good answer, and what is wrong with one that is not.
         """
-        token = self._valid()
+        token = self._login.token()
         status, said, what = self._post(name, {**body, **_signed(token)})
-        if status == 401 and (fresh := self._valid(refused=token)) != token:
+        if status == 401 and (fresh := self._login.token(refused=token)) != token:
             status, said, what = self._post(name, {**body, **_signed(fresh)})
         return status, said, what
 
-    def _valid(self, refused: str = "") -> str:
-        import time
-
-        with self._lock:
-            if not self._token or self._token == refused or time.monotonic() > self._until:
-                token, proof = self._proof()
-                if not token:
-                    status, said, what = self._post("auth", proof)
-                    if status in (400, 401, 403):
-                        raise _refused(status, "Akeyless, login")
-                    if status != 200:
-                        raise _failure(status, what, "Akeyless, login", "it")
-                    token = str(said.get("token") or "")
-                self._token, self._until = token, time.monotonic() + self._ttl
-            return self._token
+    def _log_in(self) -> tuple[str, float]:
+        """A token, and for how many seconds it is good."""
+        token, proof = self._proof()
+        if token:
+            return token, self._ttl
+        status, said, what = self._post("auth", proof)
+        if status in (400, 401, 403):
+            raise _refused(status, "Akeyless, login")
+        if status != 200:
+            raise _failure(status, what, "Akeyless, login", "it")
+        return str(said.get("token") or ""), self._ttl
 
     def _post(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
         import json
@@ -283,7 +274,7 @@ class _Session:
             time.sleep(max(waits.pop(0), min(float(wait), _LONGEST) if wait.isdigit() else 0.0))
 
 
-def _pool(url: str) -> Any:
+def _pool(url: str, connections: int) -> Any:
     """Connections, through the proxy that the environment names for this address."""
     try:
         import urllib3
@@ -295,7 +286,7 @@ def _pool(url: str) -> Any:
         at = urllib3.util.parse_url(url)
         proxy = None if proxy_bypass(at.host or "") else getproxies().get(at.scheme or "")
         timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
-        said: dict[str, Any] = {"maxsize": _POOL, "block": True, "retries": False, "timeout": timeout}
+        said: dict[str, Any] = {"maxsize": connections, "block": True, "retries": False, "timeout": timeout}
         return urllib3.ProxyManager(proxy, **said) if proxy else urllib3.PoolManager(**said)
     raise _misconfigured("the package urllib3 is not installed", "pip install 'framework[akeyless]'")
 

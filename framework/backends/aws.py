@@ -6,12 +6,10 @@ A name is absent only if AWS says so: what an answer leaves out is asked for aga
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from framework.backends.aws_client import CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
 from framework.backends.base import DEFAULT, StoreBackend, read_each
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
-from framework.parallel import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +50,6 @@ class AwsBackend(StoreBackend):
 
     Attributes:
         batch_size: how many names one call may ask for.
-        max_workers: how many calls are made at once.
 
     Raises:
         BackendError: extra_conn_words is no table of lists, or half of a key is given.
@@ -60,8 +57,6 @@ class AwsBackend(StoreBackend):
 
     service = ""
     store = ""
-    batch_size = 1
-    max_workers = 16
 
     def __init__(
         self,
@@ -110,13 +105,16 @@ class AwsBackend(StoreBackend):
             "api_version": api_version,
             "use_ssl": use_ssl is not False,
         }
-        self._client = Client(self.service, self.store, **self._settings)
+        self._client = self._new_client()
 
     def bind(self, app_name: str, directory: str) -> None:
         super().bind(app_name, directory)
         if isinstance(self._settings["verify"], str):
             self._settings["verify"] = os.path.join(directory, os.path.expanduser(self._settings["verify"]))
-            self._client = Client(self.service, self.store, **self._settings)
+        self._client = self._new_client()
+
+    def _new_client(self) -> Client:
+        return Client(self.service, self.store, workers=self.max_workers, **self._settings)
 
     @property
     def logins(self) -> int:
@@ -140,51 +138,23 @@ class AwsBackend(StoreBackend):
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
         names = [name for name in names if self._can_exist(name)]
-        if not names:
-            return {}
-        self._client.get()  # made here, not by the first of many threads
-        starts = range(0, len(names), self.batch_size)
-        batches = [batch for i in starts if len(batch := names[i : i + self.batch_size]) > 1]
-        down: list[Fault] = []
-        tasks = [partial(self._ask_batch, batch, down) for batch in batches]
-        if len(tasks) > 1:  # each call has its own time-outs; a deadline for all is the business of who asks
-            answers = Runner(self.max_workers, 3600, lambda: BackendUnavailable("there is no answer")).run(tasks)
-        else:
-            answers = [task() for task in tasks]
         said: dict[str, Said] = {}
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-            said.update(answer)
-        # What the batches leave open, for want of the permission for batches or an answer cut short, is asked alone.
-        rest = [name for name in names if name not in said]
-        alone = read_each(self.read, rest, self.max_workers) if rest else {}
+        starts = range(0, len(names), self.batch_size)
+        for batch in [names[start : start + self.batch_size] for start in starts]:
+            said.update(self._ask_batch(batch) if len(batch) > 1 else {})
+        # What the batches leave open, be it by a refusal or by an answer cut short, is asked for alone.
+        alone = read_each(self.read, [name for name in names if name not in said])
         return {**{name: answer for name, answer in said.items() if answer is not None}, **alone}
 
-    def list_names(self, kind: str) -> list[str]:
-        """The names of one kind.
+    def _ask_batch(self, names: list[str]) -> dict[str, Said]:
+        """What the store says to each name in one call; what it leaves open is left out.
 
-        Raises:
-            AccessDenied: `secretsmanager:ListSecrets` or `ssm:DescribeParameters` is not allowed.
-            BackendUnavailable: AWS does not answer.
+        It is all left open if the call is refused, be it for want of its permission or for one of these names.
         """
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
-        start = self._full(f"{prefix.removesuffix(self.sep)}{self.sep}" if prefix else "")
-        ids = [name.removeprefix(start) for name in self._names(start) if name.startswith(start)]
-        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id) == start + secret_id]
-
-    def _ask_batch(self, names: list[str], down: list[Fault]) -> dict[str, Said]:
-        """As `_ask_several`; once the store is down, or refuses who we are, all is said and no more is asked."""
-        if not down:
-            answers = self._ask_several(names)
-            if isinstance(answers, dict):
-                return {name: said for name, said in answers.items() if name in names}
-            if answers[0] in OF_ONE_NAME:
-                return {}
-            down.append(answers)
-        return {name: self._client.failure(down[0], name) for name in names}
+        answers = self._ask_several(names)
+        if isinstance(answers, dict):
+            return {name: said for name, said in answers.items() if name in names}
+        return {} if answers[0] in OF_ONE_NAME else {name: self._client.failure(answers, name) for name in names}
 
     def _text(self, name: str, text: str | None, binary: bytes | None = None) -> Said:
         """What an entry holds, be it stored as text or as bytes."""
@@ -201,10 +171,6 @@ class AwsBackend(StoreBackend):
 
     # -- what differs between the two stores
 
-    def _full(self, name: str) -> str:
-        """A name as the store writes it."""
-        return name
-
     def _can_exist(self, name: str, version: str | None = None) -> bool:
         """Whether the store could have it. Others are not asked for: AWS would refuse them, or read something else."""
         raise NotImplementedError
@@ -215,10 +181,6 @@ class AwsBackend(StoreBackend):
 
     def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
         """What the store says to each name in one call; what it leaves open is left out."""
-        raise NotImplementedError
-
-    def _names(self, start: str) -> Iterator[str]:
-        """Every name that begins so."""
         raise NotImplementedError
 
 
@@ -262,7 +224,8 @@ class SecretsManagerBackend(AwsBackend):
             said[name] = self._text(name, entry.get("SecretString"), entry.get("SecretBinary"))
         return said
 
-    def _names(self, start: str) -> Iterator[str]:
+    def names_below(self, start: str) -> Iterator[str]:
+        """Page by page. Needs `secretsmanager:ListSecrets`."""
         filters = [{"Key": "name", "Values": [start]}] if start else []
         for entry in self._client.pages("list_secrets", "SecretList", MaxResults=100, Filters=filters):
             yield entry["Name"]
@@ -278,11 +241,8 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
     store = "AWS SSM Parameter Store"
     batch_size = 10
 
-    def name_of(self, kind: str, secret_id: str) -> str | None:
-        name = super().name_of(kind, secret_id)
-        return None if name is None else self._full(name)
-
-    def _full(self, name: str) -> str:
+    def joined(self, prefix: str, secret_id: str) -> str:
+        name = super().joined(prefix, secret_id)
         return name if name.startswith("/") else f"/{name}"
 
     def _can_exist(self, name: str, version: str | None = None) -> bool:
@@ -308,7 +268,8 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
             said[name] = self._text(name, entry.get("Value"))
         return said
 
-    def _names(self, start: str) -> Iterator[str]:
+    def names_below(self, start: str) -> Iterator[str]:
+        """Page by page. Needs `ssm:DescribeParameters`."""
         filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
         for entry in self._client.pages("describe_parameters", "Parameters", MaxResults=50, ParameterFilters=filters):
             yield entry["Name"]

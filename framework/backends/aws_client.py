@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from framework.backends.base import OnePerProcess
+from framework.backends.session import OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -41,7 +41,6 @@ _CONFIG: dict[str, Any] = {
     "connect_timeout": 3,
     "read_timeout": 7,
     "retries": {"mode": "standard", "total_max_attempts": 4},
-    "max_pool_connections": 64,  # no less than [secrets] max_workers is likely to be
     "user_agent_extra": "framework",
 }
 
@@ -57,19 +56,29 @@ class Client:
         store: our name of it, for messages.
         profile, keys, role: who we are: a profile's name; key id, key and token; a role to assume.
         config: arguments of `botocore.config.Config`, over ours.
+        workers: how many calls are made at once: there are no fewer connections.
         **more: further arguments of `create_client`.
 
     Attributes:
         made: how many clients were made so far.
     """
 
-    __slots__ = ("service", "store", "made", "_profile", "_keys", "_role", "_config", "_more", "_one")
+    __slots__ = ("service", "store", "made", "_profile", "_keys", "_role", "_config", "_workers", "_more", "_one")
 
     def __init__(
-        self, service: str, store: str, profile: str | None, keys: Any, role: str | None, config: Any, **more: Any
+        self,
+        service: str,
+        store: str,
+        profile: str | None,
+        keys: Any,
+        role: str | None,
+        config: Any,
+        workers: int,
+        **more: Any,
     ) -> None:
         self.service, self.store, self.made = service, store, 0
         self._profile, self._keys, self._role, self._config, self._more = profile, keys, role, config, more
+        self._workers = workers
         self._one = OnePerProcess(self._make)
 
     def get(self) -> Any:
@@ -87,19 +96,19 @@ class Client:
 
         A token that has expired is looked for again, once: whoever wrote it may have written a new one.
         """
-        for last in (False, True):
-            client = self.get()
+
+        def ask(client: Any) -> Any:
             before = _calling.set(True)
             try:
-                return getattr(client, operation)(**arguments), None
-            except Exception as error:
-                fault = _fault_of(error, operation)
+                return getattr(client, operation)(**arguments)
             finally:
                 _calling.reset(before)
-            if last or fault[0] not in _EXPIRED or self._keys is not None:
-                break
-            self._one.drop(client)
-        return {}, fault
+
+        def is_expired(error: Exception) -> bool:
+            return self._keys is None and _fault_of(error, operation)[0] in _EXPIRED
+
+        answer, error = self._one.ask(ask, is_expired)
+        return (answer, None) if error is None else ({}, _fault_of(error, operation))
 
     def pages(self, operation: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """The entries of a list that comes in pages.
@@ -175,8 +184,8 @@ class Client:
         # At level DEBUG they write out tokens, whole answers, and an endpoint_url with its password.
         for name in ("auth", "endpoint", "parsers", "regions"):
             logging.getLogger(f"botocore.{name}").addFilter(_is_not_ours)
-        said = {**_CONFIG, **self._config}
-        said["max_pool_connections"] = max(said["max_pool_connections"], 16)
+        said = {"max_pool_connections": 2 * self._workers, **_CONFIG, **self._config}
+        said["max_pool_connections"] = max(said["max_pool_connections"], self._workers)
         config = Config(**said)
         session = Session(profile=self._profile)
         if self._keys is not None:

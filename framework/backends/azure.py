@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.session import Login, OnePerProcess
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,14 +78,7 @@ class AzureKeyVaultBackend(StoreBackend):
                 where=_STORE,
                 hint='Give {"vault_url": "https://NAME.vault.azure.net"}.',
             )
-        for kind, switch in self.switches.items():
-            prefix = self._prefixes[kind]
-            if prefix and prefix is not DEFAULT and not _is_name(self.build_path(prefix, "x", sep)):
-                raise BackendError(
-                    f"{switch} and sep hold characters that no name of a secret has",
-                    where=_STORE,
-                    hint="Use letters, digits and -.",
-                )
+        self._check_prefixes(_STORE, _is_name, "letters, digits and -")
         self._url, self._options = vault_url, {**_LIMITS, **client}
         self._principal = (tenant_id, client_id, client_secret)
         self._identity = (managed_identity_client_id, workload_identity_tenant_id)
@@ -99,11 +93,11 @@ class AzureKeyVaultBackend(StoreBackend):
         return path.replace("_", sep)
 
     def name_of(self, kind: str, secret_id: str) -> str | None:
-        prefix, pattern = self.prefix(kind), self._patterns[kind]
-        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
-            return None
-        name = self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
-        return name if _is_name(name) else None
+        name = super().name_of(kind, secret_id)
+        return name if name and _is_name(name) else None
+
+    def joined(self, prefix: str, secret_id: str) -> str:
+        return self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
 
     def read(self, name: str, version: str | None = None) -> str | None:
         import re
@@ -118,42 +112,26 @@ class AzureKeyVaultBackend(StoreBackend):
             raise InvalidSecret("the answer holds no value", where=where, hint="Look at the secret in the portal.")
         return secret.value
 
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        return read_each(self.read, names)
-
-    def list_names(self, kind: str) -> list[str]:
-        """The ids of one kind that are enabled, as the vault spells them: with the separator for `_`."""
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
-        head = self.build_path(prefix.rstrip(self.sep), "", self.sep).lower()  # names have no case in a vault
+    def names_below(self, start: str) -> list[str]:
+        """Those that are enabled, as the vault spells them: with the separator for `_`."""
 
         def pages(client: Any) -> list[str]:
             return [secret.name for secret in client.list_properties_of_secrets() if secret.enabled is not False]
 
         names: list[str] = self._call(pages, f"{_STORE}: the list of secrets", "list") or []
-        ids = [name[len(head) :] for name in names if name.lower().startswith(head)]
-        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
+        return names
 
-    def _call(self, ask: Callable[[Any], Any], where: str, permission: str) -> Any:
+    def id_in(self, name: str, start: str) -> str:
+        return name[len(start) :] if name.lower().startswith(start.lower()) else ""  # names have no case in a vault
+
+    def _call(self, question: Callable[[Any], Any], where: str, permission: str) -> Any:
         """What Key Vault answers, None if it has no such thing; one login more if it does not know our token."""
-        for first in (True, False):
-            fault: Any = None
-            session = self._sessions.get()
-            try:
-                return session.call(ask)
-            except FrameworkError:
-                raise
-            except Exception as error:
-                fault = error
-            if not (first and _is_worth_a_login(fault)):
-                break
-            self._sessions.drop(session)
-        failure = _failure(fault, where, permission)
+        answer, fault = self._sessions.ask(lambda session: session.call(question), _is_worth_a_login)
+        failure = None if fault is None else _failure(fault, where, permission)
         del fault  # its text and its frames stay here
         if failure is not None:
             raise failure
-        return None
+        return answer
 
     def _open(self) -> _Session:
         missing = False
@@ -172,7 +150,7 @@ class AzureKeyVaultBackend(StoreBackend):
             logging.getLogger("azure").addHandler(logging.NullHandler())
         fault = ""
         try:
-            return _Session(self._url, self._credential(), self._options)
+            return _Session(self._url, self._credential(), self._options, 2 * self.max_workers)
         except Exception as error:
             fault = type(error).__name__
         raise BackendError(f"its kwargs make no client ({fault})", where=_STORE, hint="Check backend_kwargs.")
@@ -203,14 +181,14 @@ class _Session:
 
     __slots__ = ("_client", "_lock", "_is_known")
 
-    def __init__(self, url: str, credential: Any, options: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, credential: Any, options: Mapping[str, Any], pool: int) -> None:
         import requests
         from azure.core.pipeline.transport import RequestsTransport
         from azure.keyvault.secrets import SecretClient
         from requests.adapters import HTTPAdapter
 
         connections = requests.Session()
-        connections.mount("https://", HTTPAdapter(pool_maxsize=32, max_retries=0))
+        connections.mount("https://", HTTPAdapter(pool_maxsize=pool, max_retries=0))
         transport = RequestsTransport(session=connections, session_owner=False, **options)
         retry = _retry_policy()(**options)
         self._client = SecretClient(url, _OneLogin(credential), transport=transport, retry_policy=retry, **options)
@@ -229,28 +207,37 @@ class _Session:
 
 
 class _OneLogin:
-    """A credential that one thread at a time asks for a token; the others find the one it got."""
+    """A credential that one thread at a time asks for a token; the others find what it got, or that it was refused."""
 
-    __slots__ = ("_credential", "_lock", "_tokens")
+    __slots__ = ("_credential", "_logins")
 
     def __init__(self, credential: Any) -> None:
-        self._credential, self._lock = credential, allocate_lock()
-        self._tokens: dict[Any, Any] = {}
+        self._credential = credential
+        self._logins: dict[Any, Login] = {}
 
     def get_token_info(self, *scopes: str, options: Any = None) -> Any:
+        """Azure's method. It keeps the token itself, and asks again shortly before its end."""
+        key = (scopes, tuple(sorted((options or {}).items())))
+        login = self._logins.setdefault(key, Login(lambda: self._fetch(*scopes, options=options)))
+        return login.token()
+
+    def _fetch(self, *scopes: str, options: Any) -> tuple[Any, float]:
         from time import time
 
-        key = (scopes, tuple(sorted((options or {}).items())))
-        with self._lock:
-            token = self._tokens.get(key)
-            now = time()
-            if token is None or token.expires_on - now < 300 or (token.refresh_on or now + 1) <= now:
-                token = self._tokens[key] = self._credential.get_token_info(*scopes, options=options)
-            return token
+        from azure.core.exceptions import ClientAuthenticationError
+
+        failure: SecretsError | None
+        try:
+            token, now = self._credential.get_token_info(*scopes, options=options), time()
+            return token, min(token.expires_on - 300, token.refresh_on or token.expires_on) - now
+        except ClientAuthenticationError as fault:
+            failure = _failure(fault, f"{_STORE}: sign-in", "")
+        assert failure is not None, "it is no answer of a vault"
+        raise failure
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
-        with self._lock:
-            return self._credential.get_token(*scopes, **options)
+        """The method that older versions of the library call."""
+        return self._credential.get_token(*scopes, **options)
 
 
 def _retry_policy() -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from _thread import RLock
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
@@ -36,6 +33,9 @@ class BaseSecretsBackend:
         app_name: the application that the backend was bound to.
         directory: where relative paths among its kwargs start: the folder of the file that names them.
         remote: whether a lookup costs a call to another machine, so that its answers are worth keeping.
+        batch_size: how many names one call of `get_many` takes; 1: the store has no such call, so that names are asked
+            for one by one, side by side; None: any number.
+        max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are worth keeping.
         connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
         find_connection: how the application finds a connection, for a backend that logs in with one; it sees the
@@ -43,6 +43,8 @@ class BaseSecretsBackend:
     """
 
     remote: bool = True
+    batch_size: int | None = None
+    max_workers: int = 16
     connection_map: Mapping[str, Any] | None = None
     find_connection: Callable[[str], Connection] | None = None
     switches: Mapping[str, str] = {}
@@ -137,17 +139,7 @@ class KindsBackend(BaseSecretsBackend):
         return self._get("config", key)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        from framework.errors import SecretsError
-
-        found: dict[str, str | SecretsError] = {}
-        for name in names:
-            try:
-                value: str | SecretsError | None = self._get(kind, name)
-            except SecretsError as fault:
-                value = fault
-            if value is not None:
-                found[name] = value
-        return found
+        return read_each(lambda name: self._get(kind, name), names)
 
 
 class StoreBackend(KindsBackend):
@@ -163,6 +155,7 @@ class StoreBackend(KindsBackend):
             the start in any case of letters; an id that does not match is never asked for.
     """
 
+    batch_size = 1
     switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
 
     #: What follows the application's name in a default prefix.
@@ -196,6 +189,10 @@ class StoreBackend(KindsBackend):
         prefix, pattern = self.prefix(kind), self._patterns[kind]
         if prefix is None or (pattern is not None and not pattern.match(secret_id)):
             return None
+        return self.joined(prefix, secret_id)
+
+    def joined(self, prefix: str, secret_id: str) -> str:
+        """Prefix and id as the store writes them; the id alone if the prefix is empty."""
         return self.build_path(prefix.removesuffix(self.sep), secret_id, self.sep) if prefix else secret_id
 
     def read(self, name: str, version: str | None = None) -> str | None:
@@ -207,8 +204,39 @@ class StoreBackend(KindsBackend):
         raise NotImplementedError
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        """Several texts at once; absent names are left out, failed ones map to their error."""
+        """Several texts; absent names are left out, failed ones map to their error. For a store with a batch call."""
+        return read_each(self.read, names)
+
+    def names_below(self, start: str) -> Iterable[str]:
+        """The names in the store that begin so; others among them do not matter. For a store that can list.
+
+        Raises:
+            AccessDenied, BackendUnavailable: what the store says.
+        """
         raise NotImplementedError
+
+    def list_names(self, kind: str) -> list[str]:
+        """The ids of one kind, as far as they would be asked for. Raises: as `names_below`."""
+        prefix = self.prefix(kind)
+        if prefix is None:
+            return []
+        start = self.joined(prefix, "")
+        ids = [self.id_in(name, start) for name in self.names_below(start)]
+        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
+
+    def id_in(self, name: str, start: str) -> str:
+        """What follows in a name after the start; empty if it does not begin so."""
+        return name[len(start) :] if name.startswith(start) else ""
+
+    def _check_prefixes(self, store: str, is_name: Callable[[str], bool], letters: str) -> None:
+        """Raises BackendError for a prefix that no name in the store can begin with."""
+        from framework.errors import BackendError
+
+        for kind, switch in self.switches.items():
+            prefix = self._prefixes[kind]
+            if prefix and prefix is not DEFAULT and not is_name(self.joined(prefix, "x")):
+                what = f"{switch} and sep hold characters that no name of a secret has"
+                raise BackendError(what, where=store, hint=f"Use {letters}.")
 
     def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
         name = self.name_of(kind, secret_id)
@@ -224,101 +252,18 @@ class StoreBackend(KindsBackend):
         return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
 
 
-class OnePerProcess:
-    """A client that is made once in each process, by whoever asks first; a forked child makes its own.
+def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[str, str | SecretsError]:
+    """One name after the other: absent names are left out, failed ones map to their error."""
+    from framework.errors import SecretsError
 
-    Args:
-        make: makes the client; what it raises goes to the one who asked, and the next one tries again.
-    """
-
-    __slots__ = ("_make", "_made")
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._made: dict[int, _Made] = {}
-
-    def get(self) -> Any:
-        """The client of this process."""
-        mine = self._mine()
-        if mine.client is None:
-            with mine.lock:
-                if mine.client is None:
-                    mine.client = self._make()
-        return mine.client
-
-    def drop(self, client: Any) -> None:
-        """Have the next one ask for a new client, unless somebody already did."""
-        mine = self._mine()
-        with mine.lock:
-            if mine.client is client:
-                mine.client = None
-
-    def _mine(self) -> _Made:
-        """What this process has. A lock from before a fork may be held by a thread that the fork left behind."""
-        mine = self._made.get(os.getpid())
-        return self._made.setdefault(os.getpid(), _Made()) if mine is None else mine
-
-
-class _Made:
-    """The client of one process, and the lock under which it is made."""
-
-    __slots__ = ("client", "lock")
-
-    def __init__(self) -> None:
-        self.client: Any = None
-        self.lock = RLock()
-
-
-def read_each(
-    read: Callable[[str], str | None], names: Iterable[str], workers: int = 16
-) -> dict[str, str | SecretsError]:
-    """Many names in threads, for a store without a batch call: absent names are left out, failed ones map to their
-    error.
-
-    When as many reads as there are threads have found the store down, and none has found it up, the others are not
-    tried: an outage costs the time of one read.
-    """
-    from collections import deque
-    from contextvars import copy_context
-    from threading import Thread
-
-    from framework.errors import BackendUnavailable, SecretsError
-
-    todo = deque(names)
     found: dict[str, str | SecretsError] = {}
-    down: list[str] = []
-    up: list[str] = []
-    broken: list[Exception] = []
-
-    def work() -> None:
-        while not broken:
-            try:
-                name = todo.popleft()
-            except IndexError:
-                return
-            if len(down) >= workers and not up:
-                found[name] = BackendUnavailable(
-                    "it was not asked for, the store answers nobody", where=name, hint="See the errors of other names."
-                )
-                continue
-            try:
-                value: str | SecretsError | None = read(name)
-            except SecretsError as fault:
-                value = fault
-            except Exception as fault:  # nothing about this name: the link itself cannot be built
-                broken.append(fault)
-                return
-            (down if isinstance(value, BackendUnavailable) else up).append(name)
-            if value is not None:
-                found[name] = value
-
-    threads = [Thread(target=copy_context().run, args=(work,), daemon=True) for _ in range(min(workers, len(todo)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if broken:
-        raise broken[0]
+    for name in names:
+        try:
+            value: str | SecretsError | None = read(name)
+        except SecretsError as fault:
+            value = fault
+        if value is not None:
+            found[name] = value
     return found
 
 

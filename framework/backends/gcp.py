@@ -8,14 +8,14 @@ Manager's own: a number, an alias, or `latest`.
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 
-from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
+from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
 _STORE = "GCP Secret Manager"
@@ -75,14 +75,7 @@ class GcpSecretManagerBackend(StoreBackend):
         self._given = " and ".join(name for name, key in self._keys.items() if key)
         if " and " in self._given:
             raise BackendError(f"{self._given} exclude each other", where=_STORE, hint="Keep one of them.")
-        for kind, switch in self.switches.items():
-            prefix = self._prefixes[kind]
-            if prefix and prefix is not DEFAULT and not _is_name(f"{prefix}{sep}"):
-                raise BackendError(
-                    f"{switch} and sep hold characters that no name of a secret has",
-                    where=_STORE,
-                    hint="Use letters, digits, - and _.",
-                )
+        self._check_prefixes(_STORE, _is_name, "letters, digits, - and _")
         self._scopes = [scope.strip() for scope in gcp_scopes.split(",")] if gcp_scopes else [_SCOPE]
         self._project, self._endpoint = project_id, api_endpoint
         self._chain = [impersonation_chain] if isinstance(impersonation_chain, str) else list(impersonation_chain or ())
@@ -91,11 +84,11 @@ class GcpSecretManagerBackend(StoreBackend):
         self.logins = 0
 
     def name_of(self, kind: str, secret_id: str) -> str | None:
-        prefix, pattern = self.prefix(kind), self._patterns[kind]
-        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
-            return None
-        name = self.build_path(prefix, secret_id, self.sep) if prefix else secret_id
-        return name if _is_name(name) else None
+        name = super().name_of(kind, secret_id)
+        return name if name and _is_name(name) else None
+
+    def joined(self, prefix: str, secret_id: str) -> str:
+        return self.build_path(prefix, secret_id, self.sep) if prefix else secret_id
 
     def read(self, name: str, version: str | None = None) -> str | None:
         version = version or "latest"
@@ -117,48 +110,31 @@ class GcpSecretManagerBackend(StoreBackend):
         where = f"{_STORE}: {name}"
         raise InvalidSecret("the value is no UTF-8 text", where=where, hint="Store text; bytes need an encoding.")
 
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        return read_each(self.read, names)
-
-    def list_names(self, kind: str) -> list[str]:
-        """The ids of one kind, page by page. Needs the permission to list the project's secrets."""
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
-        head = f"{prefix}{self.sep}" if prefix else ""
+    def names_below(self, start: str) -> list[str]:
+        """Page by page. Needs the permission to list the project's secrets."""
 
         def pages(session: _Session) -> list[str]:
             asked = {"parent": f"projects/{session.project}", "page_size": 1000}
-            if head:
-                asked["filter"] = f"name:{head}"
+            if start:
+                asked["filter"] = f"name:{start}"
             return [secret.name.rpartition("/")[2] for secret in session.client.list_secrets(asked, **session.limits)]
 
-        names = self._call(pages, "the list of secrets", _LIST) or []
-        ids = [name.removeprefix(head) for name in names if name.startswith(head)]
-        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
+        names: list[str] = self._call(pages, "the list of secrets", _LIST) or []
+        return names
 
-    def _call(self, ask: Callable[[_Session], Any], what: str, permission: str) -> Any:
+    def _call(self, question: Callable[[_Session], Any], what: str, permission: str) -> Any:
         """What Secret Manager answers, None if it has no such thing; one login more if it does not know our token."""
-        where = f"{_STORE}: {what}"
-        for first in (True, False):
-            fault: Any = None
-            session = self._sessions.get()
-            try:
-                session.log_in()
-                return ask(session)
-            except FrameworkError:
-                raise
-            except Exception as error:
-                fault = error
-            if not (first and _status(fault) == "UNAUTHENTICATED"):
-                break
-            self._sessions.drop(session)
-            self._kept = [kept for kept in self._kept if kept is not session]
-        failure = _failure(fault, where, permission)
+
+        def ask(session: _Session) -> Any:
+            session.log_in()
+            return question(session)
+
+        answer, fault = self._sessions.ask(ask, lambda fault: _status(fault) == "UNAUTHENTICATED")
+        failure = None if fault is None else _failure(fault, f"{_STORE}: {what}", permission)
         del fault  # its text and its frames stay here
         if failure is not None:
             raise failure
-        return None
+        return answer
 
     def _open(self) -> _Session:
         """The client with its credentials. Where our own gRPC was at work before a fork, the child speaks REST: gRPC
@@ -171,7 +147,8 @@ class GcpSecretManagerBackend(StoreBackend):
         except Exception as error:
             fault = error
         if fault is None:
-            self._kept.append(session)
+            others = [kept for kept in self._kept if kept.pid != session.pid]  # one of ours was given up
+            self._kept = [*others, session]
             return session
         missing = isinstance(fault, ImportError)
         unavailable = not missing and _is_out_of_reach(fault)
@@ -236,7 +213,7 @@ class _Session:
         pid: the process that made it.
     """
 
-    __slots__ = ("client", "project", "limits", "pid", "_credentials", "_request", "_lock")
+    __slots__ = ("client", "project", "limits", "pid", "_credentials", "_request", "_login")
 
     def __init__(self, backend: GcpSecretManagerBackend, transport: str) -> None:
         from functools import partial
@@ -248,7 +225,7 @@ class _Session:
         from requests.exceptions import ConnectionError as Cut
 
         _keep_values_out_of_logs()
-        self.pid, self._lock = os.getpid(), allocate_lock()
+        self.pid, self._login = os.getpid(), Login(self._refreshed)
         self._request = partial(Request(), timeout=_LOGIN_SECONDS)
         self._credentials, project = backend._credentials(self._request)
         if not project:
@@ -260,7 +237,7 @@ class _Session:
         if transport == "rest":
             from requests.adapters import HTTPAdapter
 
-            self.client.transport._session.mount("https://", HTTPAdapter(pool_maxsize=32))
+            self.client.transport._session.mount("https://", HTTPAdapter(pool_maxsize=2 * backend.max_workers))
         again = if_exception_type(exceptions.TooManyRequests, exceptions.ServiceUnavailable, Cut)
         retry = Retry(predicate=again, initial=0.25, maximum=4.0, multiplier=2.0, timeout=_CALL_SECONDS)
         self.limits = {"retry": retry, "timeout": _CALL_SECONDS}
@@ -270,11 +247,19 @@ class _Session:
         refused login an outage. A service account signs its tokens itself."""
         from google.oauth2 import service_account
 
-        if isinstance(self._credentials, service_account.Credentials) or self._credentials.valid:
-            return
-        with self._lock:
-            if not self._credentials.valid:
-                self._credentials.refresh(self._request)
+        if not (isinstance(self._credentials, service_account.Credentials) or self._credentials.valid):
+            self._login.token()
+
+    def _refreshed(self) -> tuple[bool, float]:
+        """Whether there is a token now, which the credentials keep."""
+        failure: SecretsError | None = None
+        try:
+            self._credentials.refresh(self._request)
+        except Exception as fault:
+            failure = _failure(fault, f"{_STORE}: sign-in", "")
+        if failure is not None:
+            raise failure
+        return True, 0.0
 
 
 def _federated(key: dict[str, Any], scopes: list[str]) -> Any:

@@ -6,7 +6,8 @@ In a keyring a secret has a service and a user name: the service is the prefix, 
 
 from __future__ import annotations
 
-from framework.backends.base import DEFAULT, KindsBackend, OnePerProcess
+from framework.backends.base import DEFAULT, KindsBackend
+from framework.backends.session import OnePerProcess
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
 TYPE_CHECKING = False

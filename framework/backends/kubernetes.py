@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import KindsBackend, OnePerProcess
+from framework.backends.base import KindsBackend
+from framework.backends.session import OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 _TIMEOUTS = (5, 10)
 #: Waits 0, 2 and 4 times as many seconds between four tries.
 _BACKOFF = 0.3
-_POOL = 16
 #: How many names one label selector asks for: it travels in the URL.
 _BATCH = 100
 _PUNCTUATION = "-_."
@@ -77,7 +77,7 @@ class KubernetesSecretsBackend(KindsBackend):
             try:
                 secrets = self._list(f"{label} in ({','.join(batch)})")
             except SecretsError as fault:
-                found |= {name: type(fault)(fault.what, where=fault.where, hint=fault.hint) for name in batch}
+                found |= {name: fault.again() for name in batch}
                 continue
             for name, same in _by_label(secrets, label or "").items():
                 if name not in batch:
@@ -190,7 +190,7 @@ class KubernetesSecretsBackend(KindsBackend):
             )
         from urllib3 import Retry
 
-        settings.connection_pool_maxsize = _POOL
+        settings.connection_pool_maxsize = 2 * self.max_workers
         # A Retry-After is not waited for: it has no bound.
         settings.retries = Retry(
             total=3,

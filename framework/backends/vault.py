@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import BaseSecretsBackend, OnePerProcess, read_each
+from framework.backends.base import KindsBackend
+from framework.backends.session import OnePerProcess
 from framework.backends.vault_auth import check
-from framework.backends.vault_session import Session, again
+from framework.backends.vault_session import Session
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 
-class VaultBackend(BaseSecretsBackend):
+class VaultBackend(KindsBackend):
     """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
 
     A connection's secret holds `conn_uri`, or the fields of a connection; that of a variable or an option `value`.
@@ -49,14 +50,13 @@ class VaultBackend(BaseSecretsBackend):
 
     Attributes:
         logins: how often this process has logged in.
-        max_workers: how many secrets `get_many` reads at once.
 
     Raises:
         BackendError: an argument is missing or cannot be.
     """
 
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
-    max_workers = 16
+    batch_size = 1
 
     def __init__(
         self,
@@ -114,9 +114,17 @@ class VaultBackend(BaseSecretsBackend):
         self.logins = 0
         self._sessions = OnePerProcess(self._new_session)
 
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        """`conn_uri`, or the fields as JSON; as `get_config` otherwise."""
-        found = self._find("connection", conn_id)
+    def _get(self, kind: str, secret_id: str) -> str | None:
+        """A connection's `conn_uri`, or its fields as JSON; else the field `value`. The first path that has it counts.
+
+        Raises:
+            AccessDenied: the policy, or the login, refuses.
+            BackendUnavailable: sealed, throttled, unreachable, failing, or nothing is mounted where it should be.
+            InvalidSecret: the secret has no such field.
+        """
+        if kind != "connection":
+            return self._value(kind, secret_id)
+        found = self._find(kind, secret_id)
         if found is None:
             return None
         fields, where = found
@@ -126,50 +134,20 @@ class VaultBackend(BaseSecretsBackend):
 
         return json.dumps(fields)
 
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        """The field `value`; as `get_config` otherwise."""
-        return self._value("variable", key)
-
-    def get_config(self, key: str) -> str | None:
-        """The field `value`, of the first path that has the secret.
-
-        Raises:
-            AccessDenied: the policy, or the login, refuses.
-            BackendUnavailable: sealed, throttled, unreachable, failing, or nothing is mounted where it should be.
-            InvalidSecret: the secret has no such field.
-        """
-        return self._value("config", key)
-
     def get_config_version(self, key: str, version: str) -> str | None:
-        """The field `value` in one version, a number; None for one that was deleted. Raises: as `get_config`."""
+        """The field `value` in one version, a number; None for one that was deleted. Raises: as `_get`."""
         if self._engine == 1:
             raise NotImplementedError
         # The server takes 0 for the newest.
         is_number = version.isascii() and version.isdecimal() and 0 < int(version[:20]) < 2**31
         return self._value("config", key, int(version)) if is_number else None
 
-    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        """Several secrets, each by a request of its own, `max_workers` at once."""
-        names = list(dict.fromkeys(names))
-        if not names or not self._paths[kind]:
-            return {}
-        try:
-            self._sessions.get().log_in()
-        except SecretsError as fault:  # tried once, and not for each name: servers lock out who fails again and again
-            return {name: again(fault) for name in names}
-        getters: dict[str, Callable[[str], str | None]] = {
-            "connection": self.get_conn_value,
-            "variable": self.get_variable,
-            "config": self.get_config,
-        }
-        return read_each(getters[kind], names, self.max_workers)
-
     def list_names(self, kind: str) -> list[str]:
         """The names under the paths of a kind, and in the folders below; also of secrets whose versions are deleted.
 
         Raises:
             NotImplementedError: `mount_point` is None, so that nobody knows where to look.
-            AccessDenied, BackendUnavailable, InvalidSecret: as `get_config`.
+            AccessDenied, BackendUnavailable, InvalidSecret: as `_get`.
         """
         if not self._mount:
             raise NotImplementedError
@@ -240,11 +218,11 @@ class VaultBackend(BaseSecretsBackend):
             said = session.call(request)
             if isinstance(said, dict):
                 return said
-            failure = _no_answer(session.server, where)
+            failure = session.no_answer(where)
         except FrameworkError:
             raise
         except (KeyError, TypeError):
-            failure = _no_answer(session.server, where)
+            failure = session.no_answer(where)
         except InvalidPath as fault:
             wrong = self._wrong(fault)
             if not wrong:
@@ -285,7 +263,7 @@ class VaultBackend(BaseSecretsBackend):
 
     def _new_session(self) -> Session:
         self.logins = 0
-        return Session(self._kwargs, self._path_of, self._logged_in)
+        return Session(self._kwargs, self._path_of, self._logged_in, 2 * self.max_workers)
 
     def _logged_in(self) -> None:
         self.logins += 1
@@ -324,7 +302,3 @@ def _text(value: Any, field: str, where: str) -> str:
     else:
         return value
     raise fault
-
-
-def _no_answer(server: str, where: str) -> InvalidSecret:
-    return InvalidSecret(f"{server} answers, but not as Vault does", where=where, hint="Check url and the version.")

@@ -7,6 +7,7 @@ from _thread import RLock
 from math import inf
 from time import monotonic, sleep
 
+from framework.backends.session import REFUSED_FOR
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Seconds to connect, and to wait for an answer.
 _TIMEOUTS = (5.0, 10.0)
-#: Idle connections that are kept: more than the threads that a process asks with.
-_POOL = 32
 #: Pauses before a login that a busy or sealed server turned away is sent again; reads are repeated by the adapter.
 _PAUSES = (0.3, 0.9)
 #: Variables that name the authorities to trust, where `verify` does not.
@@ -34,14 +33,21 @@ class Session:
         kwargs: the arguments of the backend.
         path_of: where a file is that an argument names.
         logged_in: told of each login.
+        connections: how many idle ones are kept.
 
     Attributes:
         client: hvac's.
     """
 
-    def __init__(self, kwargs: Mapping[str, Any], path_of: Callable[[str], str], logged_in: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kwargs: Mapping[str, Any],
+        path_of: Callable[[str], str],
+        logged_in: Callable[[], None],
+        connections: int,
+    ) -> None:
         self._kwargs, self._path_of, self._logged_in = kwargs, path_of, logged_in
-        self.client = _client(kwargs, path_of)
+        self.client = _client(kwargs, path_of, connections)
         self._lock = RLock()
         self._token = ""
         self._renewable = False
@@ -68,7 +74,8 @@ class Session:
         return request(self.client)
 
     def log_in(self) -> str:
-        """The token, with some of its time left. Threads that wait for one login share what comes of it.
+        """The token, with some of its time left. Threads that wait for one login share what comes of it, and one that
+        is refused is not tried again within a second: servers lock out who fails again and again.
 
         Raises:
             AccessDenied, BackendUnavailable, InvalidSecret: the login failed.
@@ -80,13 +87,14 @@ class Session:
         with self._lock:
             if monotonic() < self._renew_at:
                 return self._token
-            if self._failed_at >= asked:
-                raise again(self._failure)
+            is_refused = isinstance(self._failure, AccessDenied) and asked - self._failed_at < REFUSED_FOR
+            if is_refused or self._failed_at >= asked:
+                raise self._failure.again()
             try:
                 if not self._renew():
                     self._begin()
             except SecretsError as fault:
-                self._failed_at, self._failure = monotonic(), again(fault)
+                self._failed_at, self._failure = monotonic(), fault.again()
                 raise
             return self._token
 
@@ -138,9 +146,12 @@ class Session:
             return
         login = prepared(self._kwargs, self._text_of)
         try:
-            auth = _patiently(lambda: login(self.client.auth))["auth"]
-            self._keep(auth["client_token"], auth["lease_duration"], auth["renewable"], asked)
-            return
+            said = _patiently(lambda: login(self.client.auth))
+            if isinstance(said, dict):
+                auth = said["auth"]
+                self._keep(auth["client_token"], auth["lease_duration"], auth["renewable"], asked)
+                return
+            failure: SecretsError = self.no_answer(f"login by {self._kwargs['auth_type']}")
         except Exception as fault:
             failure = self._no_login(fault)
         raise failure
@@ -218,6 +229,11 @@ class Session:
         url: str = self.client.url
         return f"Vault at {url.partition('://')[2].partition('/')[0].rpartition('@')[2]}"
 
+    def no_answer(self, where: str) -> InvalidSecret:
+        """An answer of somebody else."""
+        what = f"{self.server} answers, but not as Vault does"
+        return InvalidSecret(what, where=where, hint="Check url and the version.")
+
     def failed(self, fault: Exception, *, where: str = "", hint: str = "") -> SecretsError:
         """What a request that failed means. The texts of server and SDK may hold secrets and are left out.
 
@@ -260,11 +276,6 @@ class Session:
         return "<Session>"
 
 
-def again(failure: SecretsError) -> SecretsError:
-    """The same failure as an object of its own, for one more who is told."""
-    return type(failure)(failure.what, where=failure.where, hint=failure.hint)
-
-
 class _SentOn(Exception):
     """A server sends a request on to where the token must not go along."""
 
@@ -273,7 +284,7 @@ class _SentOn(Exception):
         self.hint = hint
 
 
-def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str]) -> Any:
+def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str], connections: int) -> Any:
     """A client without a token, over one pool of connections."""
     hvac = package("hvac", "vault")
     from requests import Session as Pool
@@ -293,7 +304,7 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str]) -> Any:
     )
     pool = Pool()
     for scheme in ("http://", "https://"):
-        pool.mount(scheme, HTTPAdapter(pool_maxsize=_POOL, max_retries=retry))
+        pool.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retry))
     _keep_in_place(pool, kwargs["allow_redirects"])
     url = kwargs["url"] or os.environ.get("VAULT_ADDR") or "http://localhost:8200"
     # What the environment says of proxies and authorities is read once, not at each request; ~/.netrc never.

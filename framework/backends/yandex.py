@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
-from framework.backends.base import DEFAULT, OnePerProcess, StoreBackend, read_each
+from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -99,16 +100,9 @@ class LockboxSecretBackend(StoreBackend):
         folder: _Folder = self._folder.get()
         return folder.read(name, version)
 
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        return read_each(self.read, names)
-
-    def list_names(self, kind: str) -> list[str]:
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
+    def names_below(self, start: str) -> list[str]:
         folder: _Folder = self._folder.get()
-        start = self.build_path(prefix.removesuffix(self.sep), "", self.sep) if prefix else ""
-        return sorted(name[len(start) :] for name in folder.list_all() if name.startswith(start) and name != start)
+        return sorted(folder.list_all())
 
     def _open(self) -> _Folder:
         _sdk()
@@ -117,7 +111,7 @@ class LockboxSecretBackend(StoreBackend):
         if not folder_id:
             raise BackendError("the folder is not known", where="Lockbox", hint="Set folder_id in backend_kwargs.")
         endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        self._kept.append(_Folder(folder_id, endpoint, _Login(endpoint, said.get("oauth"), self._key(said))))
+        self._kept.append(_Folder(folder_id, endpoint, _Proof(endpoint, said.get("oauth"), self._key(said))))
         return self._kept[-1]
 
     def _of_the_connection(self) -> dict[str, Any]:
@@ -165,27 +159,18 @@ class LockboxSecretBackend(StoreBackend):
         raise BackendError("this is no key of a service account", where=where, hint=hint)
 
 
-class _Login:
-    """Fetches tokens. One is used until shortly before its end, or until the API refuses it."""
+class _Proof:
+    """What a token is made for: an OAuth token, the key of a service account, or that this is a machine with one."""
 
     def __init__(self, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> None:
         self._endpoint, self._oauth, self._key = endpoint, oauth, key
-        self._token, self._until = "", 0.0
-        self._lock = RLock()
         self.stub: Any = None
 
-    def token(self, refused: str = "") -> str:
-        """A token that is valid, and is not the one that was refused."""
-        import time
-
-        with self._lock:
-            if not self._token or self._token == refused or time.monotonic() > self._until:
-                self._token, lasts = self._fetch() if self._oauth or self._key else _of_this_machine()
-                self._until = time.monotonic() + max(lasts - _EARLY, 1.0)
-            return self._token
+    def exchanged(self) -> tuple[str, float]:
+        """A token, and for how many seconds it lasts."""
+        return self._fetch() if self._oauth or self._key else _of_this_machine()
 
     def _fetch(self) -> tuple[str, float]:
-        """A token for the OAuth token or the key, and for how many seconds it lasts."""
         import time
 
         from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
@@ -223,7 +208,7 @@ class _Login:
 class _Folder:
     """One folder: its stubs, and the ids of its secrets by name."""
 
-    def __init__(self, folder_id: str, endpoint: str, login: _Login) -> None:
+    def __init__(self, folder_id: str, endpoint: str, proof: _Proof) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -231,7 +216,7 @@ class _Folder:
         from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
         from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
 
-        self._id, self._login = folder_id, login
+        self._id, self._login = folder_id, Login(proof.exchanged, _EARLY)
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
         self._lock = RLock()
@@ -245,7 +230,7 @@ class _Folder:
         if not set(stubs) <= set(addresses):
             raise BackendError("it has no Lockbox", where=f"Yandex Cloud at {endpoint}", hint="Correct the endpoint.")
         made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
-        login.stub, self._secrets, self._payloads = made
+        proof.stub, self._secrets, self._payloads = made
 
     def read(self, name: str, version: str | None) -> str | None:
         from yandex.cloud.lockbox.v1.payload_service_pb2 import GetPayloadRequest
@@ -314,7 +299,7 @@ def _sdk() -> None:
     raise BackendError("the package yandexcloud is not installed", where="Lockbox", hint=hint)
 
 
-def _call(method: Any, request: Any, login: _Login | None = None) -> tuple[Any, str]:
+def _call(method: Any, request: Any, login: Login | None = None) -> tuple[Any, str]:
     """The answer and no code, or None and the code of the failure. A login that is refused is renewed once."""
     import time
 

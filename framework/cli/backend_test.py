@@ -101,7 +101,11 @@ def _listed(link: Link, kind: str) -> str:
 
 
 def _batch(link: Link) -> str:
-    [answer] = link.ask_many([(ABSENT, None), (f"{ABSENT}-2", None)], lambda tasks: [task() for task in tasks])[:1]
+    from framework.errors import BackendUnavailable
+    from framework.parallel import Runner
+
+    runner = Runner(1, 60, lambda: BackendUnavailable("there was no answer"))
+    [answer] = link.ask_many([(ABSENT, None), (f"{ABSENT}-2", None)], runner)[:1]
     if isinstance(answer, Exception):
         raise answer
     size = getattr(link.backend, "batch_size", None)

@@ -218,7 +218,8 @@ class CfgText:
             self._take(before)
             raise ConfigFileError(
                 "the change cannot be written so that the file means what it should: blanks or comment signs where a "
-                "cfg file drops them, or a %(name)s that would lead elsewhere",
+                "cfg file drops them, an indented line that would become a part of it, or a %(name)s that would lead "
+                "elsewhere",
                 where=self.path,
                 hint="Write it by hand, or in another kind of file.",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from io import RawIOBase
-from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,17 +17,19 @@ _PATIENCE = 0.7
 class Progress:
     """`with Progress("importing", total) as progress: progress.advance(1)`. Shows nothing but at a terminal.
 
+    A thread of its own draws the bar when the moment is over: one slow call, too, is a wait.
+
     Args:
         what: the words beside the bar.
         total: how much there is to do; 0 if it is not known.
     """
 
-    __slots__ = ("what", "_total", "_done", "_start", "_bar", "_task", "_shows")
+    __slots__ = ("what", "_total", "_done", "_bar", "_task", "_shows", "_timer", "_drawing")
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self._total, self._done = what, total, 0
-        self._start, self._task = monotonic(), 0
         self._bar: Any = None
+        self._task: Any = 0
         self._shows = sys.stderr.isatty()
 
     def total(self, ask: Callable[[], int]) -> None:
@@ -38,33 +39,43 @@ class Progress:
 
     def advance(self, number: int) -> None:
         """So much more is done."""
-        if not self._shows:
-            return
         self._done += number
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done)
-        elif monotonic() - self._start > _PATIENCE:
-            self._draw()
+            self._bar.update(self._task, completed=self._done, total=self._total or None)
 
     def _draw(self) -> None:
-        try:
-            from rich.console import Console
-            from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-        except ImportError:
-            self._shows = False
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-        self._bar.start()
-        self._task = self._bar.add_task(self.what, total=self._total or None, completed=self._done)
+        with self._drawing:
+            if not self._shows:
+                return
+            try:
+                from rich.console import Console
+                from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+                from rich.progress import Progress as Bar
+            except ImportError:
+                return
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            bar.start()
+            self._task = bar.add_task(self.what, total=self._total or None, completed=self._done)
+            self._bar = bar
 
     def __enter__(self) -> Progress:
+        if self._shows:
+            from threading import Lock, Timer
+
+            self._drawing, self._timer = Lock(), Timer(_PATIENCE, self._draw)
+            self._timer.daemon = True
+            self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if not self._shows:
+            return
+        self._timer.cancel()
+        with self._drawing:  # it may be at it right now
+            self._shows = False
+            if self._bar is not None:
+                self._bar.stop()
 
 
 class Metered(RawIOBase):

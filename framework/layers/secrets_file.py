@@ -353,15 +353,17 @@ def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
 
 def yaml_fault(error: Exception, text: str, line: int) -> Fault:
     """What PyYAML complains of, in its words as far as they quote nothing of the file."""
+    if isinstance(error, RecursionError):
+        return line, "the YAML is nested too deep"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         problem = getattr(error, "problem", None) or "it cannot be read"
         quoted = problem.split("'")[1::2]
         if '"' in problem or any(len(piece) > 1 for piece in quoted):
             problem = problem.partition('"')[0].partition("'")[0].strip()
+        if "nesting depth" in problem:  # PyYAML bounds it since 6.0.4
+            return mark.line + 1, "the YAML is nested too deep"
         return mark.line + 1, f"this is no plain YAML ({problem})"
-    if isinstance(error, RecursionError):
-        return line, "the YAML is nested too deep"
     if (character := getattr(error, "character", None)) is not None:
         at = text.find(character if isinstance(character, str) else chr(character))
         return text.count("\n", 0, max(at, 0)) + 1, "a character stands here that YAML does not allow"

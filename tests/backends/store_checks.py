@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from framework.errors import SecretsError
+from framework.link import Link
+from framework.parallel import Runner
 
 
 def refused(error: type[SecretsError], ask: Callable[[], Any], *canaries: str) -> SecretsError:
@@ -47,6 +49,13 @@ def by_threads(ask: Callable[[], Any], count: int = 32) -> list[Any]:
     for thread in threads:
         thread.join(60)
     return found
+
+
+def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
+    """What the chain gets when it asks for config secrets at once: values and errors; absent ones are left out."""
+    runner = Runner(workers, 60, lambda: TimeoutError("a call was late"))
+    said = Link("store", 1, lambda: backend, custom=True).ask_many([(name, None) for name in names], runner)
+    return {name: outcome for name, outcome in zip(names, said, strict=True) if outcome is not None}
 
 
 def in_a_child(ask: Callable[[], Any]) -> Any:

@@ -32,7 +32,7 @@ from servers_aws import (  # noqa: E402, F401
     moto_port,
     no_aws_around,
 )
-from store_checks import by_threads, in_a_child, refused  # noqa: E402
+from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, SHORT_NAMES, find_class  # noqa: E402
@@ -684,10 +684,10 @@ def test_a_slow_store_is_waited_for(store: Store) -> None:
 def test_a_store_that_is_down_costs_the_time_of_one_call(store: Store) -> None:
     backend = store.backend(config=FAST)
     store.proxy.always = "hole"
-    backend.max_workers = 2
     started = time.monotonic()
-    many = backend.get_many("config", [f"s{number}" for number in range(1000)])
-    assert len(many) == 1000
+    found = many(backend, [f"s{number}" for number in range(1000)], workers=2)
+    assert {type(said) for said in found.values()} == {errors.BackendUnavailable}
+    assert len(found) == 1000
     assert store.proxy.requests <= 4, "two calls at once, two tries each"
     assert time.monotonic() - started < 25
 

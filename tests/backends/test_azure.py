@@ -20,7 +20,7 @@ pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 
 from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import by_threads, in_a_child, refused  # noqa: E402
+from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, azure, build, find_class  # noqa: E402
@@ -314,14 +314,14 @@ def test_many_at_once(vault: Vault) -> None:
 
     vault.fail = fail
     backend = backend_of(vault)
-    found = backend.get_many("config", [*names, "gone", "denied", "no name"])
+    found = many(backend, [*names, "gone", "denied", "no name"])
     assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
     assert isinstance(found["denied"], errors.AccessDenied)
     assert set(found) == {*names, "denied"}
     assert (len(vault.calls), vault.challenges, vault.logins) == (102, 1, 1), "one request a name, one login"
     assert 8 <= most[0] <= 16
     assert vault.server.connections <= 18, "connections are kept"
-    backend.get_many("config", names)
+    many(backend, names)
     assert (vault.challenges, vault.logins) == (1, 1)
     assert vault.server.connections <= 18
 
@@ -329,7 +329,7 @@ def test_many_at_once(vault: Vault) -> None:
 def test_many_of_a_store_that_is_down_cost_the_time_of_one(vault: Vault) -> None:
     backend = backend_of(vault, vault_url="https://localhost:9", retry_backoff_factor=0.1)
     started = time.monotonic()
-    found = backend.get_many("config", [f"n{number}" for number in range(100)])
+    found = many(backend, [f"n{number}" for number in range(100)])
     assert time.monotonic() - started < 20
     assert len(found) == 100
     assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}

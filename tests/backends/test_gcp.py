@@ -20,7 +20,7 @@ pytest.importorskip("google.cloud.secretmanager_v1", reason="google-cloud-secret
 import grpc  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import by_threads, in_a_child, refused  # noqa: E402
+from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, SHORT_NAMES, build, find_class, gcp  # noqa: E402
@@ -292,7 +292,7 @@ def test_many_at_once(store: SecretManager) -> None:
 
     store.fail = fail
     backend = backend_of(store)
-    found = backend.get_many("config", [*names, "gone", "denied", "bytes", "no name"])
+    found = many(backend, [*names, "gone", "denied", "bytes", "no name"])
     assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
     assert isinstance(found["denied"], errors.AccessDenied)
     assert isinstance(found["bytes"], errors.InvalidSecret)
@@ -309,7 +309,7 @@ def test_many_of_a_store_that_is_down_cost_the_time_of_one(
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.0)
     store.stop()
     started = time.monotonic()
-    found = backend_of(store).get_many("config", [f"n{number}" for number in range(100)])
+    found = many(backend_of(store), [f"n{number}" for number in range(100)])
     assert time.monotonic() - started < 20
     assert len(found) == 100
     assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}

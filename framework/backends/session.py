@@ -1,0 +1,130 @@
+"""One client and one login for each process, whichever of its threads asks first."""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from framework.errors import AccessDenied
+
+#: For so many seconds a login that was refused is not tried again.
+REFUSED_FOR = 1.0
+
+
+class OnePerProcess:
+    """A client that is made once in each process, by whoever asks first; a forked child makes its own.
+
+    Args:
+        make: makes the client; what it raises goes to the one who asked, and the next one tries again.
+    """
+
+    __slots__ = ("_make", "_made")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: dict[int, _Made] = {}
+
+    def get(self) -> Any:
+        """The client of this process."""
+        mine = self._mine()
+        if mine.client is None:
+            with mine.lock:
+                if mine.client is None:
+                    mine.client = self._make()
+        return mine.client
+
+    def ask(
+        self, question: Callable[[Any], Any], is_outdated: Callable[[Exception], bool]
+    ) -> tuple[Any, Exception | None]:
+        """What the client answers, or what it raises; asked once more of a new client if this one is outdated.
+
+        Raises:
+            FrameworkError: what is one of ours already.
+        """
+        from framework.errors import FrameworkError
+
+        for first in (True, False):
+            client = self.get()
+            try:
+                return question(client), None
+            except FrameworkError:
+                raise
+            except Exception as error:
+                fault = error
+            if not (first and is_outdated(fault)):
+                break
+            self.drop(client)
+        return None, fault
+
+    def drop(self, client: Any) -> None:
+        """Have the next one ask for a new client, unless somebody already did."""
+        mine = self._mine()
+        with mine.lock:
+            if mine.client is client:
+                mine.client = None
+
+    def _mine(self) -> _Made:
+        """What this process has. A lock from before a fork may be held by a thread that the fork left behind."""
+        mine = self._made.get(os.getpid())
+        return self._made.setdefault(os.getpid(), _Made()) if mine is None else mine
+
+
+class _Made:
+    """The client of one process, and the lock under which it is made."""
+
+    __slots__ = ("client", "lock")
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.lock = RLock()
+
+
+class Login:
+    """One login for all threads of a process: one of them fetches the token, and again before it ends.
+
+    Args:
+        fetch: logs in; the token, and for how many seconds it is good.
+        early: so many seconds before its end it is fetched again.
+    """
+
+    __slots__ = ("_fetch", "_early", "_token", "_until", "_refusal", "_refused_at", "_lock")
+
+    def __init__(self, fetch: Callable[[], tuple[Any, float]], early: float = 0.0) -> None:
+        self._fetch, self._early = fetch, early
+        self._token: Any = None
+        self._until = self._refused_at = 0.0
+        self._refusal: AccessDenied | None = None
+        self._lock = RLock()
+
+    def token(self, refused: Any = None) -> Any:
+        """A token that is good, and is not the one that the store has just refused.
+
+        Raises:
+            AccessDenied: the login is refused. It is not tried again within a second: stores lock out who fails again
+                and again, and each of many threads would.
+            BackendUnavailable: who gives the token does not answer.
+        """
+        from framework.errors import AccessDenied
+
+        with self._lock:
+            if self._token is not None and self._token != refused and monotonic() < self._until:
+                return self._token
+            if self._refusal is not None and monotonic() - self._refused_at < REFUSED_FOR:
+                raise self._refusal.again()
+            self._token = self._refusal = None
+            try:
+                self._token, lasts = self._fetch()
+            except AccessDenied as refusal:
+                self._refusal, self._refused_at = refusal.again(), monotonic()
+                raise
+            self._until = monotonic() + max(lasts - self._early, 1.0)
+            return self._token
+
+    def __repr__(self) -> str:
+        return "<Login>"
