@@ -249,8 +249,10 @@ def test_a_login_is_kept_and_renewed(vault: Vault, make: Any) -> None:
     vault.tokens.clear()  # they ended
     assert by_threads(lambda: backend.get_variable("vat")) == ["19"] * 32
     assert vault.count("auth") == 2
-    short = make(token_ttl=-1)
-    assert (short.get_variable("vat"), short.get_variable("vat")) == ("19", "19")
+    short = make(token_ttl=1)
+    assert short.get_variable("vat") == "19"
+    time.sleep(1.1)
+    assert short.get_variable("vat") == "19"
     assert vault.count("auth") == 4
 
 
@@ -351,7 +353,7 @@ def test_one_client_and_one_login_for_all_threads(vault: Vault, make: Any) -> No
     backend = make()
     assert by_threads(lambda: [backend.get_variable("vat") for _ in range(5)]) == [["19"] * 5] * 32
     assert vault.count("auth") == 1
-    assert vault.server.connections <= 16
+    assert vault.server.connections <= 32
 
 
 def test_a_child_has_a_client_of_its_own(vault: Vault, make: Any) -> None:
