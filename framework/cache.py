@@ -7,16 +7,18 @@ from _thread import allocate_lock
 from time import monotonic
 
 from framework.errors import BackendUnavailable, warn
+from framework.locks import ProcessLock
 from framework.parallel import outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _thread import LockType
     from collections.abc import Callable, Sequence
     from typing import Any
 
     Key = tuple[str, str, str | None]  # kind, name, version
 
+#: For so many seconds a store that is down is not asked again for what an old answer can stand in for.
+_DOWN_FOR = 5.0
 #: More answers than this are not kept at once; the oldest goes first.
 _MAX_KEPT = 10_000
 
@@ -34,7 +36,7 @@ class Cache:
         missed: name -> how often it was absent.
     """
 
-    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_flights", "_lock", "_pid", "counts", "missed")
+    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_flights", "_lock", "_fault", "counts", "missed")
 
     def __init__(
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
@@ -43,19 +45,9 @@ class Cache:
         self._kept: dict[Key, tuple[Any, float]] = {}  # value and when it was fetched, the oldest first
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
         self.missed: dict[str, int] = {}
-        self._start()
-
-    def _start(self) -> None:
-        """Locks and questions under way belong to one process; after a fork the child begins anew."""
+        self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
         self._flights: dict[Key, _Flight] = {}
-        self._lock = allocate_lock()
-        self._pid = os.getpid()
-
-    def _alone(self) -> LockType:
-        """The lock of this process."""
-        if self._pid != os.getpid():
-            self._start()
-        return self._lock
+        self._lock = ProcessLock()
 
     def get(self, key: Key, fetch: Callable[[], Any]) -> Any:
         """The kept value, or what `fetch` says; of threads that ask together one fetches.
@@ -81,13 +73,16 @@ class Cache:
         said: dict[Key, Any] = {}
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
-        with self._alone():
+        with self._lock:
             self._drop_expired()
             for key in keys:
                 is_kept, value = self.peek(key)
+                if not is_kept and self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR:
+                    value = self._stand_in(key, self._fault[1])
+                    is_kept = value is not None
                 if is_kept:
                     said[key] = value
-                elif key in self._flights:
+                elif key in self._flights and self._flights[key].pid == os.getpid():
                     others[key] = self._flights[key]
                 else:
                     mine[key] = self._flights[key] = _Flight()
@@ -107,7 +102,7 @@ class Cache:
             for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
                 said[key] = self._settled(key, outcome)
         finally:
-            with self._alone():
+            with self._lock:
                 for key in flights:
                     self._flights.pop(key, None)
             for key, flight in flights.items():
@@ -117,17 +112,26 @@ class Cache:
     def _settled(self, key: Key, outcome: Any) -> Any:
         """What an outcome is for those who asked: an old answer may stand in for a store that is down."""
         if not isinstance(outcome, Exception):
+            self._fault = None
             self._keep(key, outcome)
             return outcome
         self.counts["failures"] += 1
         if isinstance(outcome, BackendUnavailable):
-            value, fetched = self._kept.get(key, (None, 0.0))
-            age = monotonic() - fetched
-            if value is not None and age < self._ttl + self._stale:
-                self.counts["stale"] += 1
-                warn(f"{str(outcome).rstrip('.')}. Its answer of {age:.0f} s ago is used meanwhile.")
-                return value
+            self._fault = (monotonic(), outcome)
+            value = self._stand_in(key, outcome)
+            return outcome if value is None else value
         return outcome
+
+    def _stand_in(self, key: Key, fault: BackendUnavailable) -> Any:
+        """The last answer, if it may be used while the store is down; with a warning."""
+        value, fetched = self._kept.get(key, (None, 0.0))
+        age = monotonic() - fetched
+        if value is None or age >= self._ttl + self._stale:
+            return None
+        self.counts["stale"] += 1
+        link = fault.where.partition(": ")[0]  # it may be the fault of another name
+        warn(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
+        return value
 
     def peek(self, key: Key) -> tuple[bool, Any]:
         """Whether there is an answer that is still good, and which."""
@@ -142,7 +146,7 @@ class Cache:
             self.counts["absent"] += 1
             self.missed[key[1]] = self.missed.get(key[1], 0) + 1
         if self._ttl > 0:
-            with self._alone():
+            with self._lock:
                 self._kept.pop(key, None)
                 self._kept[key] = (value, monotonic())
                 self._drop_expired()
@@ -162,7 +166,7 @@ class Cache:
             del self._kept[oldest]
 
     def __len__(self) -> int:
-        with self._alone():
+        with self._lock:
             self._drop_expired()
             return len(self._kept)
 
@@ -171,11 +175,12 @@ class Cache:
 
 
 class _Flight:
-    """A question under way, and those who wait for its answer."""
+    """A question under way, and those who wait for its answer; after a fork nobody is there to land it."""
 
-    __slots__ = ("_landed", "_outcome")
+    __slots__ = ("pid", "_landed", "_outcome")
 
     def __init__(self) -> None:
+        self.pid = os.getpid()
         self._landed = allocate_lock()
         self._landed.acquire()
         self._outcome: list[Any] = []

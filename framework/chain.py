@@ -92,28 +92,36 @@ class Chain:
             raise InvalidSecret("the value is no text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def hold(self, wanted: list[Reference], runner: Runner) -> None:
-        """Ask for many config secrets at once, link by link, and hold the answers until `let_go`.
+    def collect(self, wanted: list[Reference], runner: Runner, said: dict[Reference, Any]) -> None:
+        """Ask for many config secrets at once, link by link.
 
         Args:
             wanted: names and versions, each once.
+            said: is filled with what comes: (value, link), or the error of this name.
             runner: makes the calls side by side.
         """
-        left, links = wanted, self.visible("config")
+        links = self.visible("config")
         for link in links:
-            able = [wish for wish in left if wish[1] is None or hasattr(link.backend, "get_config_version")]
-            for wish, said in zip(able, link.ask_many(able, runner), strict=True):
-                if isinstance(said, Exception):
-                    self._held[wish] = said
-                elif said is not None:
-                    self._held[wish] = (said, link.name)
-            left = [wish for wish in left if wish not in self._held]
-        for name, version in left:
-            self._held[name, version] = self._not_found("config", name, version, links, None)
+            left = [wish for wish in wanted if wish not in said]
+            if not left:
+                return
+            try:
+                able = [wish for wish in left if wish[1] is None or link.keeps_versions]
+                outcomes = link.ask_many(able, runner)
+            except FrameworkError as fault:  # it cannot be built, so nobody after it may answer either
+                able, outcomes = left, [fault.again() for _ in left]
+            for wish, outcome in zip(able, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    said[wish] = outcome
+                elif outcome is not None:
+                    said[wish] = (outcome, link.name)
+        for name, version in (wish for wish in wanted if wish not in said):
+            asked = [link for link in links if version is None or link.keeps_versions]
+            said[name, version] = self._not_found("config", name, version, asked, None)
 
-    def let_go(self) -> None:
-        """Forget what `hold` asked for: from now on the links are asked, and what they keep."""
-        self._held.clear()
+    def hold(self, said: dict[Reference, Any]) -> None:
+        """Answer from what was collected, until something else is held."""
+        self._held = said
 
     def visible(self, kind: str, reach: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
@@ -131,7 +139,7 @@ class Chain:
     def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
         links = self.visible(kind, reach)
         if version is not None:
-            links = [link for link in links if hasattr(link.backend, "get_config_version")]
+            links = [link for link in links if link.keeps_versions]
         failure: SecretsError | None = None
         for link in links:
             try:
@@ -153,8 +161,11 @@ class Chain:
     def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
         word = "secret" if kind == "config" else kind
         what = f"nobody has the {word} {key!r}" + (f" in version {version}" if version is not None else "")
-        names = ", ".join(link.name for link in links if link.serves(kind)) or "no link"
-        reasons = self._reasons(kind, version, links, self._ceiling(reach))
+        serving = [link for link in links if link.serves(kind)]
+        asked = [link for link in serving if link.asks_for(kind, key)]
+        names = ", ".join(link.name for link in asked) or "no link"
+        reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
+        reasons += self._reasons(kind, version, links, self._ceiling(reach))
         return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=" ".join(reasons) or "Check its name, or create it.")
 
     def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
@@ -191,6 +202,8 @@ class Chain:
                 value = link.ask(kind, key) if link.serves(kind) else None
                 if not link.serves(kind):
                     said = "does not serve this kind"
+                elif not link.asks_for(kind, key):
+                    said = "is never asked for it"
                 elif value is None:
                     said = "absent"
                 else:

@@ -60,6 +60,10 @@ class FrameworkError(Exception):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
+    def again(self: Kind) -> Kind:
+        """The same error as an object of its own, for one more who is told."""
+        return _unpickled(type(self), self.args, self.__dict__)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Fields and all, whatever the constructor takes; redacted, for another process knows none of the secrets."""
         return _unpickled, (type(self), redact(self.args), redact(self.__dict__))
@@ -113,10 +117,6 @@ class VariableNotFound(NotFound, KeyError):
 
 class SecretsError(FrameworkError):
     """A link failed. The search stops, for a failure is not an absence."""
-
-    def again(self: Kind) -> Kind:
-        """The same failure as an object of its own, for one more who is told."""
-        return _unpickled(type(self), self.args, self.__dict__)
 
 
 class AccessDenied(SecretsError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from _thread import RLock
 from contextvars import ContextVar
 
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.cache import Cache
-from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
-from framework.parallel import outcome_of
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.locks import ProcessLock
+from framework.parallel import Outage, outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,19 +33,43 @@ class Link:
         chain: the id of the chain that it is a link of.
         cache: what a remote backend said, and how often it was asked.
         unserved: the kinds of which the backend, when it was asked, said that it does not serve them.
+
+    Args:
+        make: makes the backend.
+        find: finds its class, which tells what it is like before it is made.
     """
 
-    __slots__ = ("name", "stratum", "custom", "chain", "cache", "unserved", "_make", "_backend", "_lock")
+    __slots__ = (
+        "name",
+        "stratum",
+        "custom",
+        "chain",
+        "cache",
+        "unserved",
+        "_make",
+        "_find",
+        "_class",
+        "_backend",
+        "_lock",
+    )
 
     def __init__(
-        self, name: str, stratum: int, make: Callable[[], Any], *, custom: bool = False, cache: Cache | None = None
+        self,
+        name: str,
+        stratum: int,
+        make: Callable[[], Any],
+        *,
+        find: Callable[[], Any] | None = None,
+        custom: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
         self.cache = Cache() if cache is None else cache
         self.unserved: set[str] = set()
         self._make: Callable[[], Any] = make
+        self._find, self._class = find, None
         self._backend: Any = None
-        self._lock = RLock()
+        self._lock = ProcessLock()
 
     @property
     def backend(self) -> Any:
@@ -59,6 +83,30 @@ class Link:
                 if self._backend is None:
                     self._backend = self._make()
         return self._backend
+
+    def _like(self) -> Any:
+        """The backend, or its class while the backend is not made: what it is like, either says."""
+        if self._backend is not None or self._find is None:
+            return self.backend
+        if self._class is None:
+            self._class = self._find()
+        return self._class
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether asking costs a call to another machine."""
+        return self.custom and bool(getattr(self._like(), "remote", True))
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether it can be asked for a version of a config secret."""
+        like = self._like()
+        return hasattr(like, "get_config_version") and bool(getattr(like, "keeps_versions", True))
+
+    def asks_for(self, kind: str, key: str) -> bool:
+        """Whether the backend would put this question to its store at all."""
+        asks_for = getattr(self.backend, "asks_for", None)
+        return asks_for is None or bool(asks_for(kind, key))
 
     def serves(self, kind: str) -> bool:
         """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
@@ -81,15 +129,15 @@ class Link:
                 method = getattr(self.backend, "get_conn_value", None)
             if method is None:
                 raise NotImplementedError
-            value = method(key) if version is None else self.backend.get_config_version(key, version)
-            return _checked(kind, key, value)
+            return _checked(kind, key, method(key) if version is None else self._version(key, version))
 
-        where = f"{self.name}: {kind} {key!r}"
         if self._backend is None:
-            self._guarded(where, kind, lambda: self.backend)
+            self._guarded(kind, key, lambda: self.backend)
+        if not self._guarded(kind, key, lambda: self.asks_for(kind, key)):
+            return None
 
         def guarded() -> Any:
-            return self._guarded(where, kind, look_up)
+            return self._guarded(kind, key, look_up)
 
         if not self.is_remote:
             return guarded()
@@ -100,6 +148,13 @@ class Link:
 
         return copy(value)  # who changes a connection must not change everybody's
 
+    def _version(self, key: str, version: str) -> Any:
+        """One version of a config secret; None too from a backend that keeps none, which says nothing of the others."""
+        try:
+            return self.backend.get_config_version(key, version)
+        except NotImplementedError:
+            return None
+
     def ask_many(self, wanted: list[Reference], runner: Runner) -> list[Any]:
         """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
 
@@ -109,34 +164,35 @@ class Link:
         """
         if not self.is_remote:
             return [outcome_of(self._asking(wish)) for wish in wanted]
-        outage = _Outage(self.name, runner.workers)
+        outage = Outage(runner.workers)
         batches = self._batches(wanted)
         said: dict[Reference, Any] = {}
-        answers = runner.run([outage.watched(batch, self._asking_for(batch)) for batch in batches])
+        answers = runner.run([outage.watched(self._asking_for(batch)) for batch in batches])
         for batch, answer in zip(batches, answers, strict=True):
             said.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
         rest = [wish for wish in wanted if wish not in said]
-        said.update(zip(rest, runner.run([outage.watched([wish], self._asking(wish)) for wish in rest]), strict=True))
-        return [said[wish] for wish in wanted]
+        said.update(zip(rest, runner.run([outage.watched(self._asking(wish)) for wish in rest]), strict=True))
+        return [self._located(wish[0], said[wish]) for wish in wanted]
 
     def calls_for(self, wanted: list[Reference]) -> int:
         """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
         plain = sum(version is None for _, version in wanted)
-        versions = len(wanted) - plain if hasattr(self.backend, "get_config_version") else 0
+        versions = len(wanted) - plain if self.keeps_versions else 0
         return -(-plain // self._batch_size(plain)) + versions
 
     def _batches(self, wanted: list[Reference]) -> list[list[Reference]]:
         """What can be asked for together: a version is asked for alone, and so is what needs no call."""
         plain = [wish for wish in wanted if wish[1] is None and not self.cache.peek(("config", *wish))[0]]
+        plain = [wish for wish in plain if self.asks_for("config", wish[0])]
         size = self._batch_size(len(plain))
         starts = range(0, len(plain) if size > 1 else 0, size)
         return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
 
     def _batch_size(self, number: int) -> int:
         """How many of so many names one call takes: all of them unless the backend says how many, or has no batch."""
-        if getattr(type(self.backend), "get_many", None) in (None, BaseSecretsBackend.get_many):
-            return 1
-        size = getattr(self.backend, "batch_size", None)
+        like = self._like()
+        own = getattr(like if isinstance(like, type) else type(like), "get_many", None)
+        size = 1 if own in (None, BaseSecretsBackend.get_many) else getattr(like, "batch_size", None)
         return max(1, number if size is None else int(size))
 
     def _asking(self, wish: Reference) -> Callable[[], Any]:
@@ -179,7 +235,7 @@ class Link:
                 raise outcome
             return _checked("config", name, outcome)
 
-        return outcome_of(lambda: self._guarded(f"{self.name}: config {name!r}", "config", said))
+        return outcome_of(lambda: self._guarded("config", name, said))
 
     def stats(self) -> dict[str, Any]:
         """What this link was asked so far, for people who wonder why a start is slow."""
@@ -192,11 +248,6 @@ class Link:
             "most missed": ", ".join(f"{name} ({times})" for name, times in missed),
         }
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether asking costs a call to another machine."""
-        return self.custom and bool(getattr(self.backend, "remote", True))
-
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""
         return self.names_if_listed(kind) or []
@@ -204,19 +255,29 @@ class Link:
     def names_if_listed(self, kind: str) -> list[str] | None:
         """The names of one kind, None if the backend does not list them.
 
+        Who may read need not be allowed to list: a refusal here says nothing of reading.
+
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name.
         """
 
         def look_up() -> list[str] | None:
             method = getattr(self.backend, "list_names", None)
-            return None if method is None else list(method(kind))
+            try:
+                return None if method is None else list(method(kind))
+            except NotImplementedError:
+                return None
 
-        names: list[str] | None = self._guarded(f"{self.name}: names of every {kind}", kind, look_up)
+        names: list[str] | None = self._guarded(kind, None, look_up)
         return names
 
-    def _guarded(self, where: str, kind: str, look_up: Callable[[], Any]) -> Any:
-        """What the backend says, every failure of it as a SecretsError; None where it does not serve the kind."""
+    def _guarded(self, kind: str, key: str | None, look_up: Callable[[], Any]) -> Any:
+        """What the backend says of a name, or of all (None); every failure of it as a SecretsError.
+
+        None where it does not serve the kind.
+        """
+        what = f"names of every {kind}" if key is None else f"{kind} {key!r}"
+        where = f"{self.name}: {what}"
         failure: SecretsError
         try:
             with AtWork(self.chain, self.stratum):
@@ -227,22 +288,29 @@ class Link:
         except SecretsError as fault:
             failure = fault
             if not fault.where.startswith(where):  # a backend may raise one error object again and again
-                what = where.removeprefix(f"{self.name}: ")
                 at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
                 failure.where = f"{where}{at}" if fault.where else where
-            if isinstance(fault, AccessDenied) and not fault.hint:
-                failure.hint = self._how_to_stop_asking(kind)
+            if isinstance(fault, AccessDenied) and key is not None:
+                failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
+        except BackendError as fault:
+            if self.custom and self._backend is not None and not fault.where.startswith(self.name):
+                fault.where = f"{self.name}: {fault.where}".removesuffix(": ")  # a client that cannot be made
+            raise
         except FrameworkError:
             raise
         except (Exception, SystemExit) as fault:  # a backend must not end the process, nor have its words printed
-            what, hint = _foreign(fault)
-            failure = BackendUnavailable(what, where=where, hint=hint)
+            told, hint = _foreign(fault)
+            failure = BackendUnavailable(told, where=where, hint=hint)
         # Raised out here, without its causes: foreign texts may hold a secret.
         raise failure from None
 
-    def _how_to_stop_asking(self, kind: str) -> str:
+    def _how_to_stop_asking(self, kind: str, said: str) -> str:
         switch = getattr(self._backend, "switches", {}).get(kind)
-        return f'To stop asking it, set "{switch}": null in its backend_kwargs.' if switch else ""
+        return (
+            ""
+            if switch is None or switch in said
+            else f'To stop asking it, set "{switch}": null in its backend_kwargs.'
+        )
 
     def __repr__(self) -> str:
         return f"<Link {self.name}>"
@@ -271,39 +339,6 @@ class AtWork:
 def is_restricted() -> bool:
     """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
     return bool(at_work.get({}))
-
-
-class _Outage:
-    """Whether a store answers nobody: then the questions that are left are not put to it, and an outage costs the time
-    of one call.
-
-    Args:
-        link: whose store it is.
-        enough: of how many questions in vain it is certain: of as many as are asked at once.
-    """
-
-    __slots__ = ("_link", "_enough", "_down", "_up")
-
-    def __init__(self, link: str, enough: int) -> None:
-        self._link, self._enough, self._down, self._up = link, enough, 0, 0
-
-    def watched(self, wishes: list[Reference], ask: Callable[[], Any]) -> Callable[[], Any]:
-        """The same question, unless the store is known to be down by then."""
-
-        def ask_unless_down() -> Any:
-            if self._down >= self._enough and not self._up:
-                where = f"{self._link}: config {wishes[0][0]!r}"
-                what, hint = "it was not asked for, the store answers nobody", "See the errors of other names."
-                raise BackendUnavailable(what, where=where, hint=hint)
-            outcome = outcome_of(ask)
-            said = list(outcome.values()) if isinstance(outcome, dict) else [outcome]
-            if said and all(isinstance(one, BackendUnavailable) for one in said):
-                self._down += 1
-            else:
-                self._up += 1
-            return outcome
-
-        return ask_unless_down
 
 
 def _checked(kind: str, key: str, value: Any) -> Any:

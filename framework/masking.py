@@ -12,6 +12,7 @@ Names, structures and `merge` answer as in Airflow; where this masker hides more
 
 from __future__ import annotations
 
+import os
 from _thread import allocate_lock
 
 from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_urls, readings, replace
@@ -52,6 +53,14 @@ class Masker:
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self.reset()
+
+    def hold(self) -> None:
+        """Let nobody register a secret until `let_go`."""
+        self._lock.acquire()
+
+    def let_go(self) -> None:
+        """After `hold`."""
+        self._lock.release()
 
     def __repr__(self) -> str:
         return f"<Masker of {len(self._index.forms)} forms>"
@@ -354,6 +363,10 @@ def install(logger: logging.Logger | None = None) -> None:
 
 _filter = RedactingFilter()
 _masker = Masker()
+if hasattr(
+    os, "register_at_fork"
+):  # a child must neither wait for a thread that it does not have, nor know half a secret
+    os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
 add_mask = mask_secret = _masker.add_mask
 redact, redact_text, merge = _masker.redact, _masker.redact_text, _masker.merge
 should_hide_value_for_name = _masker.should_hide_value_for_name

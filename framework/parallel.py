@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+from framework.errors import BackendUnavailable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +66,37 @@ class Runner:
             outcomes[number] = outcome
             self._done(1)
         return [outcomes[number] if number in outcomes else self._late() for number in range(len(tasks))]
+
+
+class Outage:
+    """Notes how questions to a store end: once it is certain that it answers nobody, the others are not put to it, and
+    an outage costs the time of one call.
+
+    Args:
+        enough: of how many questions in vain it is certain: of as many as are asked at once.
+    """
+
+    __slots__ = ("_enough", "_down", "_up")
+
+    def __init__(self, enough: int) -> None:
+        self._enough, self._down, self._up = enough, 0, 0
+
+    def watched(self, ask: Callable[[], Any]) -> Callable[[], Any]:
+        """The same question, for one name or a mapping of several, unless the store is known to be down by then."""
+
+        def ask_unless_down() -> Any:
+            if self._down >= self._enough and not self._up:
+                hint = "See the errors of other names."
+                return BackendUnavailable("it was not asked for, the store answers nobody", hint=hint)
+            outcome = outcome_of(ask)
+            said = list(outcome.values()) if isinstance(outcome, dict) else [outcome]
+            if said and all(isinstance(one, BackendUnavailable) for one in said):
+                self._down += 1
+            else:
+                self._up += 1
+            return outcome
+
+        return ask_unless_down
 
 
 async def awaited(call: Callable[[], Answer]) -> Answer:

@@ -128,14 +128,14 @@ class Pointers:
         try:
             reference = parse_reference(text)
         except ValueError as fault:
-            raise _lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
+            raise lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
         try:
             value, link = self._chain().config(reference.name, version=reference.version, reach=reach)
         except NotFound as fault:
-            raise _lost(mention, fault.what, fault.hint) from None
+            raise lost(mention, fault.what, fault.hint) from None
         except SecretsError as fault:
             denied = isinstance(fault, AccessDenied)
-            raise _lost(
+            raise lost(
                 mention,
                 f"the secret {reference.name!r} cannot be had from {fault.where}: {fault.what}",
                 fault.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
@@ -145,9 +145,7 @@ class Pointers:
         try:
             return part_of(value, reference.part), link
         except ValueError as fault:
-            raise _lost(
-                mention, f"the secret {reference.name!r} of {link}: {fault}", "Correct the reference."
-            ) from None
+            raise lost(mention, f"the secret {reference.name!r} of {link}: {fault}", "Correct the reference.") from None
 
     def _file(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
         path = os.path.join(
@@ -160,7 +158,7 @@ class Pointers:
         except FrameworkError as fault:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
-            raise _lost(mention, f"{place}: {fault.what}", fault.hint) from None
+            raise lost(mention, f"{place}: {fault.what}", fault.hint) from None
         return content.removesuffix("\n").removesuffix("\r"), None
 
     def _cmd(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
@@ -171,9 +169,9 @@ class Pointers:
         try:
             words = shlex.split(text)
         except ValueError:
-            raise _lost(mention, "the command has a quote that is not closed", "Close it.") from None
+            raise lost(mention, "the command has a quote that is not closed", "Close it.") from None
         if not words:
-            raise _lost(mention, "the command is empty", "Write a program and its arguments.")
+            raise lost(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
         program = _shown_program(words[0])
         try:
@@ -192,7 +190,7 @@ class Pointers:
                 hint = "No shell runs it: write env NAME=value program."
             if len(words) == 1 and "/" not in text:  # perhaps it is the secret itself
                 program = "the program"
-            raise _lost(mention, f"{program} cannot be started ({reason})", hint) from None
+            raise lost(mention, f"{program} cannot be started ({reason})", hint) from None
         with process:
             try:
                 output, _ = process.communicate(timeout=timeout)
@@ -202,11 +200,11 @@ class Pointers:
                 if process.returncode is None:  # its children hold the pipe too: end the whole group
                     os.killpg(process.pid, 9)
         if output is None:
-            raise _lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
+            raise lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
         if process.returncode:
             status = process.returncode
             what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
-            raise _lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
+            raise lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
         return self._output(mention, program, output), None
 
     def _output(self, mention: Mention, program: str, output: bytes) -> str:
@@ -215,10 +213,10 @@ class Pointers:
         except UnicodeDecodeError:
             text = None
         if text is None:
-            raise _lost(mention, f"the output of {program} is no UTF-8", "Encode it, as base64 for example.")
+            raise lost(mention, f"the output of {program} is no UTF-8", "Encode it, as base64 for example.")
         text = text.removesuffix("\n")
         if not text:
-            raise _lost(mention, f"{program} printed nothing", "An empty value is written plainly.")
+            raise lost(mention, f"{program} printed nothing", "An empty value is written plainly.")
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
@@ -227,7 +225,7 @@ class Pointers:
         path = mention.source.file_of(mention.origin)
         if path and others_can_write(path):
             mode = os.stat(path).st_mode & 0o777
-            raise _lost(
+            raise lost(
                 mention, f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
             )
 
@@ -239,6 +237,7 @@ def _shown_program(path: str) -> str:
     return name if spelt else "the program"
 
 
-def _lost(mention: Mention, what: str, hint: str) -> PointerError:
+def lost(mention: Mention, what: str, hint: str) -> PointerError:
+    """The error of a pointer that leads nowhere: names the option, as it is written, and its place."""
     section, key = mention.name
     return PointerError(f"[{section}] {key}_{mention.form}: {what}", where=mention.origin, hint=hint)

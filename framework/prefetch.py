@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from framework.errors import BackendUnavailable, FrameworkError
+from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.parallel import Runner, outcome_of
-from framework.pointers import reference_of
+from framework.pointers import lost, reference_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +53,14 @@ class Plan:
         for form, what in (("cmd", "run a command"), ("file", "read a file")):
             options = [f"[{s}] {k}" for (s, k), mention in self.pointers.items() if mention.form == form]
             rows += [{"by": "this process", "call": what, "for": option} for option in options]
-        names = [name for name, _ in self.references]
-        for place, link in enumerate(self._app.chain.visible("config") if names else ()):
-            secrets = f"{len(names)} {'secret' if len(names) == 1 else 'secrets'}"
+        for (section, key), mention in self.pointers.items():
+            reach = self._app.reach(section, key)
+            if mention.form == "secret" and reach is not None:
+                links = [link.name for link in self._app.chain.visible("config", reach)]
+                rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
+        for place, link in enumerate(self._app.chain.visible("config") if self.references else ()):
+            number = len(self.references)
+            secrets = f"{number} {'secret' if number == 1 else 'secrets'}"
             which = secrets if place == 0 else f"what is still missing of {secrets}"
             count = link.calls_for(self.references) if link.is_remote else 0
             call = f"at most {count} {'call' if count == 1 else 'calls'}" if link.is_remote else "look up"
@@ -71,30 +76,34 @@ def prefetch(
     if not plan.pointers:
         return {}
     seconds, workers = app.conf.value("secrets", "resolve_timeout_seconds"), app.conf.value("secrets", "max_workers")
-    runner = Runner(workers, seconds, lambda: _late(seconds), progress or (lambda number: None))
-    held = plan.secrets if len(plan.references) > 1 else {}
-    alone = [name for name in plan.pointers if name not in held]
-    tasks: list[Callable[[], Any]] = [lambda name=name: app.engine.answer(*name) for name in alone]  # type: ignore[misc]
+    hint = "See [secrets] resolve_timeout_seconds."
+    late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
+    runner = Runner(workers, seconds, late.again, progress or (lambda number: None))
+    collected: dict[Reference, Any] = {}
+    together = plan.secrets if len(plan.references) > 1 else {}
+    if together:  # in a thread, too: a link may be long in the making
+        Runner(1, seconds, late.again).run([lambda: app.chain.collect(plan.references, runner, collected)])
+    alone = [name for name in plan.pointers if name not in together]
+    outcomes: dict[Name, Any] = dict(zip(alone, runner.run([_resolving(app, name) for name in alone]), strict=True))
+    app.chain.hold(collected)
     try:
-        if held:
-            app.chain.hold(plan.references, runner)
-        outcomes = dict(zip(alone, runner.run(tasks) if len(tasks) > 1 else map(outcome_of, tasks), strict=True))
-        for name in held:  # nothing is left to wait for: threads would only be in each other's way
-            outcomes[name] = outcome_of(lambda name=name: app.engine.answer(*name))  # type: ignore[misc]
+        for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
+            outcomes[name] = outcome_of(_resolving(app, name)) if reference in collected else late
     finally:
-        if held:
-            app.chain.let_go()
-    failures = {}
-    for name in plan.pointers:
+        app.chain.hold({})
+    failures: dict[Name, FrameworkError] = {}
+    for name, mention in plan.pointers.items():
         outcome = outcomes[name]
-        if isinstance(outcome, FrameworkError):
+        if isinstance(outcome, BackendUnavailable) and not outcome.where:
+            failures[name] = lost(mention, outcome.what, outcome.hint)
+        elif isinstance(outcome, BackendError):  # of a link, for which this option is only one of those that need it
+            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
+        elif isinstance(outcome, FrameworkError):
             failures[name] = outcome
         elif isinstance(outcome, Exception):
             raise outcome
     return failures
 
 
-def _late(seconds: float) -> BackendUnavailable:
-    return BackendUnavailable(
-        f"there was no answer within {seconds:g} s", hint="See [secrets] resolve_timeout_seconds."
-    )
+def _resolving(app: App, name: Name) -> Callable[[], Any]:
+    return lambda: app.engine.answer(*name)

@@ -86,14 +86,26 @@ def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]
             return
 
 
+#: How names end of what is no secret in a backend's kwargs: where and how to look, which messages must be able to say.
+_PLACES = (
+    *("path", "prefix", "pattern", "label", "data_key", "sep", "mount_point", "namespace", "context", "kubeconfig"),
+    *("region", "region_name", "profile_name", "project_id", "folder_id", "endpoint", "_type", "scopes"),
+)
+
+
+def is_place(name: str) -> bool:
+    """Whether a text under this name says where or how to look, and is not to be hidden wherever it stands."""
+    return name.lower().endswith(_PLACES)
+
+
 def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
-    """The texts inside JSON. What stands under a name like `variables_file_path` is a place that messages must name."""
+    """The texts inside JSON, but for those under a name like `variables_file_path`."""
     if isinstance(value, str):
         if value.lower() != "false":
             yield from parts(encode(value), is_sensitive)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if not name.endswith("path"):
+            if is_sensitive(name) or not is_place(name):
                 yield from _leaves(item, is_sensitive)
     elif isinstance(value, list):
         for item in value:

@@ -39,6 +39,7 @@ def custom_links(app: App) -> list[Link]:
             section.partition(".")[2] or app.conf.get(section, "backend").rpartition(".")[2],
             stratum,
             _maker(app, section),
+            find=_finder(app, section),
             custom=True,
             cache=_cache(app),
         )
@@ -92,13 +93,29 @@ def _cache(app: App) -> Cache:
     return Cache(*(app.conf.value("secrets", name) for name in names))
 
 
+def _finder(app: App, section: str) -> Callable[[], Any]:
+    """Finds the class of a link's backend, for what can be known without the kwargs, which may be a pointer."""
+
+    def find() -> Any:
+        answer = app.answer(section, "backend")
+        if str(answer.value).strip() in _ours():
+            return BaseSecretsBackend
+        return backends.find_class(str(answer.value), f"{answer.mention.origin}: [{section}] backend")
+
+    return find
+
+
 def _maker(app: App, section: str) -> Callable[[], Any]:
-    ours = {
+    made_here = _ours().get(app.conf.get(section, "backend").strip())
+    return (lambda: backends.build(app, section)) if made_here is None else (lambda: made_here(app))
+
+
+def _ours() -> dict[str, Callable[[App], Any]]:
+    """Airflow's class paths of the two links that every chain has."""
+    return {
         "airflow.secrets.environment_variables.EnvironmentVariablesBackend": _environment,
         "airflow.secrets.metastore.MetastoreBackend": _metastore,
     }
-    made_here = ours.get(app.conf.get(section, "backend").strip())
-    return (lambda: backends.build(app, section)) if made_here is None else (lambda: made_here(app))
 
 
 def _environment(app: App) -> Any:

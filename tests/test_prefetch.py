@@ -194,7 +194,8 @@ def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path) -> N
     assert store.reads.count("v/y") == 2
 
 
-def test_an_old_value_may_stand_in_for_a_store_that_is_down(tmp_path: Path) -> None:
+def test_an_old_value_may_stand_in_for_a_store_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"
@@ -351,6 +352,9 @@ def test_a_kept_connection_is_nobody_elses(tmp_path: Path) -> None:
             self.reads.append(conn_id)
             return "http://h"
 
+        def asks_for(self, kind: str, name: str) -> bool:
+            return True
+
     store = Connections({})
     app = app_over(tmp_path, store)
     app.get_connection("c").host = "changed"
@@ -366,3 +370,161 @@ def test_a_class_without_a_batch_call_is_asked_one_by_one(tmp_path: Path) -> Non
     app = app_over(tmp_path, Duck(), count=3)
     assert app.prefetch() == {}
     assert app.conf.get("s", "k2") == "duck s2"
+
+
+def test_one_link_that_cannot_be_built_is_the_failure_of_what_it_would_be_asked(tmp_path: Path) -> None:
+    store = BatchStore(values(2))
+    app = app_over(tmp_path, store, count=2, cfg="other_secret = elsewhere\n")
+    broken = Link("broken", 2, lambda: (_ for _ in ()).throw(errors.BackendError("no class")), custom=True)
+    app.chain.links.insert(1, broken)
+    failures = app.prefetch()
+    assert set(failures) == {("s", "other")}
+    assert "[s] other_secret" in str(failures["s", "other"])
+    assert app.conf.get("s", "k1") == "value 1"
+
+
+def test_a_single_pointer_is_under_the_deadline(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store(values(1), seconds=5), count=1, resolve_timeout_seconds="0.2")
+    started = time.monotonic()
+    [failure] = app.prefetch().values()
+    assert time.monotonic() - started < 4.5  # the store needs five
+    assert "[s] k0_secret: there was no answer within 0.2 s" in str(failure)
+
+
+def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path) -> None:
+    app = app_over(tmp_path, count=2, resolve_timeout_seconds="0.2")
+    app.chain.links.insert(0, Link("slow", 1, lambda: time.sleep(5) or Store({}), custom=True))
+    started = time.monotonic()
+    failures = app.prefetch()
+    assert time.monotonic() - started < 4.5
+    assert len(failures) == 2
+
+
+def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path) -> None:
+    store = Store(values(2), seconds=0.6)
+    app = app_over(tmp_path, store, count=2, resolve_timeout_seconds="0.2")
+    failures = app.prefetch()
+    assert "from store0: config 's0': there was no answer within 0.2 s" in str(failures["s", "k0"])
+    time.sleep(0.8)
+    assert app.conf.get("s", "k0") == "value 0"
+    assert store.reads.count("s0") == 1
+
+
+def test_as_many_at_once_as_max_workers_says(tmp_path: Path) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    class Counting(Store):
+        def read(self, name: str, version: str | None = None) -> str | None:
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            time.sleep(0.02)
+            with lock:
+                running[0] -= 1
+            return self.values.get(name)
+
+    app = app_over(tmp_path, Counting(values(30)), count=30, max_workers="3")
+    assert app.prefetch() == {}
+    assert most == [3]
+
+
+def test_the_plan_makes_no_link(tmp_path: Path) -> None:
+    """Its kwargs may be a pointer, which is a call of its own and stands in the plan."""
+    (tmp_path / "billing.cfg").write_text(
+        "[secrets]\nbackends = corp, team\n[secrets.corp]\nbackend = vault\nbackend_kwargs_cmd = touch ran\n"
+        "[secrets.team]\nbackend = aws_ssm\nbackend_kwargs_secret = team-kwargs\n[s]\n"
+        + "".join(f"k{i}_secret = s{i}\n" for i in range(25))
+    )
+    from framework.prefetch import Plan
+
+    app = App("billing", home=str(tmp_path), environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""})
+    assert Plan(app).calls()[:4] == [
+        {"by": "this process", "call": "run a command", "for": "[secrets.corp] backend_kwargs"},
+        {"by": "corp or environment", "call": "look up", "for": "[secrets.team] backend_kwargs"},
+        {"by": "corp", "call": "at most 25 calls", "for": "25 secrets"},
+        {"by": "team", "call": "at most 3 calls", "for": "what is still missing of 25 secrets"},
+    ]
+    assert all(link._backend is None for link in app.chain.links)
+
+
+def test_kinds_that_are_never_asked_for_are_told_and_not_counted(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store({}))
+    assert app.chain.explain("connection", "x")[0] == ("store0", "is never asked for it")
+    with pytest.raises(errors.ConnectionNotFound, match=r"asked: environment, metastore. store0 is never asked"):
+        app.get_connection("x")
+    assert app.stats()[0]["calls"] == 0
+
+
+def test_a_store_that_keeps_no_versions_is_not_asked_for_one_and_serves_the_rest(tmp_path: Path) -> None:
+    class Unversioned(Store):
+        keeps_versions = False
+
+    app = app_over(tmp_path, Unversioned(values(1)), count=1, cfg="old_secret = s0?version=3\nother_secret = s1\n")
+    failures = app.prefetch()
+    assert "asked: no link. No versions are kept by store0, environment, metastore" in str(failures["s", "old"])
+    assert "asked: store0, environment, metastore" in str(failures["s", "other"])
+    assert app.chain.explain("config", "s0")[0] == ("store0", "found")
+
+
+def test_batches_and_single_questions_share_one_flight(tmp_path: Path) -> None:
+    class Slow(BatchStore):
+        def read_many(self, names: list[str]) -> Mapping[str, str | errors.SecretsError]:
+            time.sleep(0.3)
+            return super().read_many(names)
+
+    store = Slow(values(5))
+    app = app_over(tmp_path, store, count=5)
+    threads = [threading.Thread(target=app.prefetch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    assert app.conf.get("s", "k2") == "value 2"
+    for thread in threads:
+        thread.join()
+    assert (len(store.batches), store.reads) == (1, [])
+
+
+def test_a_store_that_is_down_is_left_alone_for_a_while_when_old_answers_do(tmp_path: Path) -> None:
+    store = Store({"v/x": "good"})
+    app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
+    assert app.get_variable("x") == "good"
+    store.failing["v/x"] = errors.BackendUnavailable("down")
+    time.sleep(0.1)
+    for _ in range(5):
+        with pytest.warns(errors.FrameworkWarning, match="is used meanwhile"):
+            assert app.get_variable("x") == "good"
+    assert store.reads == ["v/x", "v/x"]
+
+
+def test_a_fork_while_another_thread_makes_the_link_does_not_hang_the_child(tmp_path: Path) -> None:
+    making, made = threading.Event(), threading.Event()
+
+    def make() -> Any:
+        if not made.is_set():
+            making.set()
+            made.wait(5)
+        return Store({"v/x": "1"})
+
+    app = app_over(tmp_path)
+    app.chain.links.insert(0, Link("slow", 1, make, custom=True))
+    thread = threading.Thread(target=lambda: app.get_variable("x"))
+    thread.start()
+    making.wait(5)
+    made.set()
+    child = os.fork()
+    if not child:
+        os._exit(0 if app.get_variable("x") == "1" else 1)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_hung_store_does_not_hold_up_the_end_of_a_loop(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store({}, seconds=8))
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(app.aget_variable("x"), 0.1)
+
+    started = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - started < 7  # the store needs eight

@@ -6,6 +6,7 @@ import os
 
 from framework.backends.base import BaseSecretsBackend
 from framework.errors import BackendError, FrameworkError, warn
+from framework.spellings import is_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
     start = app.names.backend_kwarg(section)
     for name, (text, origin) in app.environment.starting(start).items():
         if name:
-            if not name.lower().endswith("path"):  # a place, which messages must name
+            if not is_place(name):
                 from framework.masking import add_mask
 
                 add_mask(text)

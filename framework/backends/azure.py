@@ -8,11 +8,10 @@ Key Vault gives secrets that have expired, for their dates are information only;
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
 from framework.backends.base import DEFAULT, StoreBackend
 from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ class _Session:
         transport = RequestsTransport(session=connections, session_owner=False, **options)
         retry = _retry_policy()(**options)
         self._client = SecretClient(url, _OneLogin(credential), transport=transport, retry_policy=retry, **options)
-        self._lock, self._is_known = allocate_lock(), False
+        self._lock, self._is_known = ProcessLock(), False
 
     def call(self, ask: Callable[[Any], Any]) -> Any:
         """Ask. The very first call is alone: it learns from the vault where to sign in, and signs in."""

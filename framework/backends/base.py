@@ -35,6 +35,7 @@ class BaseSecretsBackend:
         remote: whether a lookup costs a call to another machine, so that its answers are worth keeping.
         batch_size: how many names one call of `get_many` takes; 1: the store has no such call, so that names are asked
             for one by one, side by side; None: any number.
+        keeps_versions: whether a `get_config_version` that it has is of use.
         max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are worth keeping.
         connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
@@ -44,6 +45,7 @@ class BaseSecretsBackend:
 
     remote: bool = True
     batch_size: int | None = None
+    keeps_versions: bool = True
     max_workers: int = 16
     connection_map: Mapping[str, Any] | None = None
     find_connection: Callable[[str], Connection] | None = None
@@ -56,6 +58,10 @@ class BaseSecretsBackend:
     def bind(self, app_name: str, directory: str) -> None:
         """Called once by the application that uses the backend, before the first lookup."""
         self.app_name, self.directory = app_name, directory
+
+    def asks_for(self, kind: str, name: str) -> bool:
+        """Whether the store would be asked for this at all, as the kwargs say."""
+        return True
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """The connection as the store holds it: by default a URI or a JSON object."""
@@ -190,6 +196,9 @@ class StoreBackend(KindsBackend):
         if prefix is None or (pattern is not None and not pattern.match(secret_id)):
             return None
         return self.joined(prefix, secret_id)
+
+    def asks_for(self, kind: str, name: str) -> bool:
+        return self.name_of(kind, name) is not None
 
     def joined(self, prefix: str, secret_id: str) -> str:
         """Prefix and id as the store writes them; the id alone if the prefix is empty."""

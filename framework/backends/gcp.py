@@ -80,7 +80,6 @@ class GcpSecretManagerBackend(StoreBackend):
         self._project, self._endpoint = project_id, api_endpoint
         self._chain = [impersonation_chain] if isinstance(impersonation_chain, str) else list(impersonation_chain or ())
         self._sessions = OnePerProcess(self._open)
-        self._kept: list[_Session] = []  # a forked child never closes its parent's channel: gRPC may hang there
         self.logins = 0
 
     def name_of(self, kind: str, secret_id: str) -> str | None:
@@ -141,15 +140,11 @@ class GcpSecretManagerBackend(StoreBackend):
         does not outlive a fork."""
         fault: Any = None
         try:
-            session = _Session(self, "rest" if any(kept.pid != os.getpid() for kept in self._kept) else "grpc")
+            return _Session(self, "rest" if self._sessions.is_inherited() else "grpc")
         except FrameworkError:
             raise
         except Exception as error:
             fault = error
-        if fault is None:
-            others = [kept for kept in self._kept if kept.pid != session.pid]  # one of ours was given up
-            self._kept = [*others, session]
-            return session
         missing = isinstance(fault, ImportError)
         unavailable = not missing and _is_out_of_reach(fault)
         del fault
@@ -210,10 +205,9 @@ class _Session:
         client: of the library.
         project: where the secrets are.
         limits: how long a call may take, and what of it is tried again.
-        pid: the process that made it.
     """
 
-    __slots__ = ("client", "project", "limits", "pid", "_credentials", "_request", "_login")
+    __slots__ = ("client", "project", "limits", "_credentials", "_request", "_login")
 
     def __init__(self, backend: GcpSecretManagerBackend, transport: str) -> None:
         from functools import partial
@@ -225,7 +219,7 @@ class _Session:
         from requests.exceptions import ConnectionError as Cut
 
         _keep_values_out_of_logs()
-        self.pid, self._login = os.getpid(), Login(self._refreshed)
+        self._login = Login(self._refreshed)
         self._request = partial(Request(), timeout=_LOGIN_SECONDS)
         self._credentials, project = backend._credentials(self._request)
         if not project:

@@ -42,6 +42,9 @@ class KeyringBackend(KindsBackend):
         self._keyring = keyring
         self._opened = OnePerProcess(self._open)
 
+    def asks_for(self, kind: str, name: str) -> bool:
+        return self._prefixes[kind] is not None
+
     def _get(self, kind: str, secret_id: str) -> str | None:
         service = self._prefixes[kind]
         if service is None:

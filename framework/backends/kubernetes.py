@@ -68,6 +68,9 @@ class KubernetesSecretsBackend(KindsBackend):
         self._team_label = team_label
         self._client = OnePerProcess(self._log_in)
 
+    def asks_for(self, kind: str, name: str) -> bool:
+        return self._labels[kind] is not None
+
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         """Several values of one kind by one list call for each hundred names."""
         label, found = self._labels[kind], dict[str, "str | SecretsError"]()

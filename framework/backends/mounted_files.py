@@ -61,6 +61,9 @@ class MountedFilesBackend(KindsBackend):
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._sep = sep
 
+    def asks_for(self, kind: str, name: str) -> bool:
+        return self._prefixes[kind] is not None
+
     def list_names(self, kind: str) -> list[str]:
         """The ids of one kind: files, but none of the folders in which Kubernetes keeps its own copies."""
         head = self._head(kind)

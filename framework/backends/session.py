@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from _thread import RLock
 from time import monotonic
+
+from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,20 +25,27 @@ class OnePerProcess:
         make: makes the client; what it raises goes to the one who asked, and the next one tries again.
     """
 
-    __slots__ = ("_make", "_made")
+    __slots__ = ("_make", "_clients", "_lock")
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._made: dict[int, _Made] = {}
+        self._clients: dict[int, Any] = {}  # that of the parent stays: gRPC may hang in a child that closes it
+        self._lock = ProcessLock()
 
     def get(self) -> Any:
         """The client of this process."""
-        mine = self._mine()
-        if mine.client is None:
-            with mine.lock:
-                if mine.client is None:
-                    mine.client = self._make()
-        return mine.client
+        pid = os.getpid()
+        client = self._clients.get(pid)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(pid)
+                if client is None:
+                    client = self._clients[pid] = self._make()
+        return client
+
+    def is_inherited(self) -> bool:
+        """Whether a client was at work before this process was forked."""
+        return any(pid != os.getpid() for pid in self._clients)
 
     def ask(
         self, question: Callable[[Any], Any], is_outdated: Callable[[Exception], bool]
@@ -64,25 +72,9 @@ class OnePerProcess:
 
     def drop(self, client: Any) -> None:
         """Have the next one ask for a new client, unless somebody already did."""
-        mine = self._mine()
-        with mine.lock:
-            if mine.client is client:
-                mine.client = None
-
-    def _mine(self) -> _Made:
-        """What this process has. A lock from before a fork may be held by a thread that the fork left behind."""
-        mine = self._made.get(os.getpid())
-        return self._made.setdefault(os.getpid(), _Made()) if mine is None else mine
-
-
-class _Made:
-    """The client of one process, and the lock under which it is made."""
-
-    __slots__ = ("client", "lock")
-
-    def __init__(self) -> None:
-        self.client: Any = None
-        self.lock = RLock()
+        with self._lock:
+            if self._clients.get(os.getpid()) is client:
+                del self._clients[os.getpid()]
 
 
 class Login:
@@ -100,7 +92,7 @@ class Login:
         self._token: Any = None
         self._until = self._refused_at = 0.0
         self._refusal: AccessDenied | None = None
-        self._lock = RLock()
+        self._lock = ProcessLock()
 
     def token(self, refused: Any = None) -> Any:
         """A token that is good, and is not the one that the store has just refused.

@@ -107,6 +107,7 @@ class VaultBackend(KindsBackend):
         if kv_engine_version not in (1, 2, None):
             raise BackendError("kv_engine_version is neither 1 nor 2", hint="Correct it in backend_kwargs.")
         self._engine = kv_engine_version or 2
+        self.keeps_versions = self._engine == 2
         self._mount = (mount_point or "").strip("/")
         said = {"connection": connections_path, "variable": variables_path, "config": config_path}
         more = [] if global_secrets_path is None else [global_secrets_path]
@@ -133,6 +134,9 @@ class VaultBackend(KindsBackend):
         import json
 
         return json.dumps(fields)
+
+    def asks_for(self, kind: str, name: str) -> bool:
+        return bool(self._paths[kind])
 
     def get_config_version(self, key: str, version: str) -> str | None:
         """The field `value` in one version, a number; None for one that was deleted. Raises: as `_get`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from _thread import RLock
 from math import inf
 from time import monotonic, sleep
 
 from framework.backends.session import REFUSED_FOR
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Session:
     ) -> None:
         self._kwargs, self._path_of, self._logged_in = kwargs, path_of, logged_in
         self.client = _client(kwargs, path_of, connections)
-        self._lock = RLock()
+        self._lock = ProcessLock()
         self._token = ""
         self._renewable = False
         self._seconds = self._renew_at = self._ends_at = 0.0

@@ -7,11 +7,11 @@ seconds, and its calls for endpoints and tokens have no deadline.
 from __future__ import annotations
 
 import os
-from _thread import RLock
 
 from framework.backends.base import DEFAULT, StoreBackend
 from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ class LockboxSecretBackend(StoreBackend):
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
         self._folder = OnePerProcess(self._open)
-        self._kept: list[_Folder] = []  # gRPC may hang in a forked child that closes its parent's channels
 
     def name_of(self, kind: str, secret_id: str) -> str | None:
         if kind == "connection" and secret_id == self._connection_id:
@@ -111,8 +110,7 @@ class LockboxSecretBackend(StoreBackend):
         if not folder_id:
             raise BackendError("the folder is not known", where="Lockbox", hint="Set folder_id in backend_kwargs.")
         endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        self._kept.append(_Folder(folder_id, endpoint, _Proof(endpoint, said.get("oauth"), self._key(said))))
-        return self._kept[-1]
+        return _Folder(folder_id, endpoint, _Proof(endpoint, said.get("oauth"), self._key(said)))
 
     def _of_the_connection(self) -> dict[str, Any]:
         """The credentials in the extra of the connection; nothing if it is the default one and is not there."""
@@ -219,7 +217,7 @@ class _Folder:
         self._id, self._login = folder_id, Login(proof.exchanged, _EARLY)
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
-        self._lock = RLock()
+        self._lock = ProcessLock()
         trusted, options = grpc.ssl_channel_credentials(_ROOTS), (("grpc.max_receive_message_length", 32 << 20),)
         open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
         answer, code = _call(open_to_all.List, ListApiEndpointsRequest())

@@ -14,6 +14,7 @@ import sys
 
 from framework import errors
 from framework.cli.output import add_output, short, show
+from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
 from framework.masking import redact_text
 from framework.names import POINTER_FORMS
@@ -61,13 +62,15 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
     yield from _links(app)
     yield from _metas(app)
-    for section, key in app.engine.entries():
-        mentions = list(app.engine.mentions(section, key))
-        if not mentions:
-            continue
-        yield from _names(app, section, key, mentions)
-        yield from _forms(app, section, key, mentions)
-        if not (offline and mentions[0].is_pointer):
+    found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
+    pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
+    failures = {} if offline else resolve_at_once(app, pointers)
+    for name, mentions in found.items():
+        yield from _names(app, *name, mentions)
+        yield from _forms(app, *name, mentions)
+        if name in failures:
+            yield _told(failures[name], mentions[0].origin)
+        elif not (offline and mentions[0].is_pointer):
             yield from _meaning(app, mentions[0])
 
 

@@ -117,7 +117,7 @@ def rows(
         and (mention := next(app.engine.mentions(name, key), None)) is not None
         and not (changed and mention.layer == "default")
     }
-    failures = {} if offline else _resolve_at_once(app, [name for name, mention in found.items() if mention.is_pointer])
+    failures = {} if offline else resolve_at_once(app, [name for name, mention in found.items() if mention.is_pointer])
     for name, mention in found.items():
         answer, error = None, failures.get(name)
         if error is None and not (offline and mention.is_pointer):
@@ -130,8 +130,9 @@ def rows(
         yield Row(app, mention, answer, error, show_secrets=show_secrets)
 
 
-def _resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
-    if len(names) < 2:
+def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
+    """The failures of these options' pointers, each followed; with a progress bar for who waits."""
+    if not names:
         return {}
     with Progress("resolving", 0) as progress:
         return app.prefetch(names, progress.advance)
