@@ -54,15 +54,19 @@ class Engine:
         self.names, self.schema, self.environment = names, schema, environment
         self._pointers, self._reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
-        self._process = EnvironmentLayer(
-            "environment", names, environment, environment.find_in_process, environment.process_names
-        )
         self.slots: dict[tuple[str, str], Slot] = {}
         self._warned: set[str] = set()
         self.load(layers)
 
     def load(self, layers: Iterable[Layer]) -> None:
-        """Take the environment's `.env` files and these file layers, and forget every slot, pointer and warning."""
+        """Take the environment, its `.env` files and these file layers; forget every slot, pointer and warning."""
+        self._process = EnvironmentLayer(
+            "environment",
+            self.names,
+            self.environment,
+            self.environment.find_in_process,
+            self.environment.process_names,
+        )
         dotenv = [
             EnvironmentLayer(".env", self.names, self.environment, file.find, file.names, file.path)
             for file in self.environment.dotenv
@@ -70,7 +74,6 @@ class Engine:
         self.layers: list[Layer] = [self._process, *dotenv, *layers]
         self.slots.clear()
         self._warned.clear()
-        self._pointers.forget()
 
     # Finding
 

@@ -93,14 +93,10 @@ def part_of(text: str, pointer: str) -> str:
 
 
 class Pointers:
-    """Follows pointers and keeps what they gave, by layer and pointer text, until `forget`."""
+    """Follows pointers; what they give is kept with the layer that they stand in, by their text."""
 
     def __init__(self, environment: Environment, chain: Callable[[], Chain], timeout: Callable[[], float]) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
-        self._kept: dict[tuple[int, str, str, int | None], tuple[str, str | None]] = {}
-
-    def forget(self) -> None:
-        self._kept.clear()
 
     def follow(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
         """Where the pointer leads.
@@ -116,12 +112,12 @@ class Pointers:
         Raises:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
-        key = (id(mention.source), mention.form, text, reach)
-        kept = self._kept.get(key)
+        followed, key = mention.source.followed, (mention.form, text, reach)
+        kept: tuple[str, str | None] | None = followed.get(key)
         if kept is None:
             kept = getattr(self, f"_{mention.form}")(mention, text, reach)
             if mention.form != "secret" or not is_restricted():  # the whole chain may answer otherwise
-                self._kept[key] = kept
+                followed[key] = kept
         return kept
 
     def _secret(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:

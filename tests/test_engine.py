@@ -323,3 +323,12 @@ def test_pointers_are_kept_until_reload(tmp_path: Path, form: str) -> None:
     assert app.conf.get("CORE", "token") == first == app.answer("core", "token").value
     if form == "cmd":
         assert counter.read_text() == "x\n"
+
+
+def test_what_one_override_pointed_at_is_not_what_the_next_one_gets(tmp_path: Path) -> None:
+    """Each is a layer of its own, wherever in the memory it comes to lie."""
+    app, file = app_with(tmp_path, {"billing.cfg": "[core]\n"}), tmp_path / "value"
+    for number in range(50):
+        file.write_text(f"value {number}")
+        with app.conf.override({("core", "token_file"): str(file)}):
+            assert app.conf.get("core", "token") == f"value {number}"

@@ -20,15 +20,17 @@ class Layer:
         name: what answers call the layer.
         path: the file that it is from, or empty.
         values: section -> key -> what `find` makes its answer of, here (raw, place); all names in lower case.
+        followed: what its pointers gave: kept for as long as the layer is there.
     """
 
-    __slots__ = ("name", "path", "values")
+    __slots__ = ("name", "path", "values", "followed")
 
     #: Whether its texts are those of a cfg file, in which `%` means something.
     interpolates = False
 
     def __init__(self, name: str, path: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.name, self.path, self.values = name, path, values
+        self.followed: dict[tuple[str, str, int | None], tuple[str, str | None]] = {}
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
         """The raw value of `[section] key` as written, with its place; None if it is not written here."""
