@@ -105,7 +105,7 @@ class AkeylessBackend(StoreBackend):
         if status == 200:
             value = said.get(name)
             return None if value is None else _text(value, name)
-        if status == 404:
+        if status == 404 and "error" in said:
             return None
         raise _failure(status, what, f"Akeyless, {name}", "reading it")
 
@@ -155,7 +155,7 @@ class AkeylessBackend(StoreBackend):
         names: list[str] = []
         while True:
             status, said, what = self._session.get().call("list-items", asked)
-            if status == 404:  # nothing was ever stored there
+            if status == 404 and "error" in said:  # nothing was ever stored there
                 return names
             if status != 200:
                 raise _failure(status, what, f"Akeyless, {path}", "listing what is there")
@@ -262,9 +262,11 @@ class _Session:
                     redirect=False,
                 )
                 status, wait = answer.status, answer.headers.get("Retry-After", "")
-                if status in (200, 404):  # another server's 404 says nothing of a secret
+                if status in (200, 404):
                     said = json.loads(answer.data)
                 what = "" if isinstance(said, dict) else "no JSON object"
+                if status == 404 and "error" not in said:  # another server's says nothing of a secret
+                    what = "a 404 of another server"
             except Exception as fault:  # their texts may quote the request, which holds the token
                 what = type(fault).__name__
             if what:
@@ -308,8 +310,7 @@ def _failure(status: int, what: str, where: str, doing: str) -> SecretsError:
     if status == 401:
         return _refused(status, where)
     if status == 403:
-        hint = "Allow it in the access role, or set the path of this kind to null in backend_kwargs."
-        return AccessDenied(f"{doing} is denied (403)", where=where, hint=hint)
+        return AccessDenied(f"{doing} is denied (403)", where=where, hint="Allow it in the access role.")
     if status == 400:
         return InvalidSecret(f"{doing} is refused (400)", where=where, hint="It must be a static secret.")
     hint = "It is asked too often: try again later." if status == 429 else "Check api_url and the network."

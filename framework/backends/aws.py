@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.aws_client import CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
+from framework.backends.aws_client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
 from framework.backends.base import DEFAULT, StoreBackend, read_each
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
@@ -207,6 +207,8 @@ class SecretsManagerBackend(AwsBackend):
         answer, fault = self._client.call("get_secret_value", **arguments)
         if fault is not None:
             return self._client.failure(fault, name)
+        if name not in (answer.get("Name"), answer.get("ARN"), str(answer.get("ARN", ""))[:-7]):
+            return self._client.failure(ANOTHERS, name)
         return self._text(name, answer.get("SecretString"), answer.get("SecretBinary"))
 
     def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
@@ -256,7 +258,10 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
         answer, fault = self._client.call("get_parameter", Name=full, WithDecryption=True)
         if fault is not None:
             return self._client.failure(fault, full)
-        return self._text(full, answer.get("Parameter", {}).get("Value"))
+        entry = answer.get("Parameter", {})
+        if entry.get("Name") != name:
+            return self._client.failure(ANOTHERS, full)
+        return self._text(full, entry.get("Value"))
 
     def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
         answer, fault = self._client.call("get_parameters", Names=names, WithDecryption=True)

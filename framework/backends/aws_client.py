@@ -6,9 +6,7 @@ of people and keys.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
-from framework.backends.session import OnePerProcess
+from framework.backends.session import OnePerProcess, Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -28,6 +26,11 @@ _REFUSED = (
     *("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException"),
     *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
 )
+_HINTS = {
+    "NoRegionError": "Set region_name.",
+    "ProfileNotFound": "Correct profile_name, or write that profile into the AWS configuration.",
+    "ValueError": "Check endpoint_url: it begins with http:// or https://.",
+}
 _NO_SOURCE = ("CredentialRetrievalError", "MetadataRetrievalError", "TokenRetrievalError")
 
 #: Codes that may be about one name of those asked for together: a key that is gone must not fail the other names.
@@ -35,6 +38,8 @@ OF_ONE_NAME = (*ABSENT, *DENIED, *INVALID, "DecryptionFailure", "InvalidKeyId", 
 
 #: What stands for the code of an answer that lacks what it must have.
 CUT_SHORT = ("the answer is cut short", "")
+#: The same for an answer that is about another name.
+ANOTHERS = ("the answer is for another name", "")
 
 #: The longest wait for one call is about half a minute: four tries, and up to 1, 2 and 4 s between them.
 _CONFIG: dict[str, Any] = {
@@ -43,9 +48,6 @@ _CONFIG: dict[str, Any] = {
     "retries": {"mode": "standard", "total_max_attempts": 4},
     "user_agent_extra": "framework",
 }
-
-#: Whether a call of ours is under way in this context.
-_calling: ContextVar[bool] = ContextVar("framework_calling_aws", default=False)
 
 
 class Client:
@@ -98,11 +100,8 @@ class Client:
         """
 
         def ask(client: Any) -> Any:
-            before = _calling.set(True)
-            try:
+            with Quietly("botocore"):
                 return getattr(client, operation)(**arguments)
-            finally:
-                _calling.reset(before)
 
         def is_expired(error: Exception) -> bool:
             return self._keys is None and _fault_of(error, operation)[0] in _EXPIRED
@@ -131,12 +130,13 @@ class Client:
         """The error as one of ours; None if it says that the secret is not there."""
         code, operation = fault
         where = f"{self.store} {name}".rstrip()
+        if operation.startswith("Assume"):
+            where = f"AWS STS, which gives the role for {where}"
         if code in ABSENT:
             return None
         if code in DENIED:
             action = f"{'sts' if operation.startswith('Assume') else self.service}:{operation}"
-            hint = f'Allow {action}, or stop asking: "connections_prefix", "variables_prefix", "config_prefix": null.'
-            return AccessDenied(f"access is denied ({code})", where=where, hint=hint)
+            return AccessDenied(f"access is denied ({code})", where=where, hint=f"Allow {action}.")
         if code in _REFUSED:
             return AccessDenied(f"the credentials are refused ({code})", where=where, hint="Renew or correct them.")
         if code == "NoCredentialsError":
@@ -157,42 +157,50 @@ class Client:
         return BackendUnavailable(what, where=where, hint=hint)
 
     def _make(self) -> Any:
-        before = _calling.set(True)  # credentials may be fetched
         try:
-            client = self._new()
+            import botocore.session  # noqa: F401 - its loggers have to be there
+
+            with Quietly("botocore"):  # credentials may be fetched
+                client = self._new()
             self.made += 1
             return client
         except ImportError:
             code = ""
+        except BackendError:
+            raise
         except Exception as error:
             code = type(error).__name__
-        finally:
-            _calling.reset(before)
         if not code:
             raise BackendError(f"{self.store} needs botocore", hint="pip install 'framework[aws]'")
         if code == "NoCredentialsError" or code in _NO_SOURCE:
             raise self.failure((code, ""), "") or BackendUnavailable(code)
-        hint = "Set region_name." if code == "NoRegionError" else "Check the kwargs of the backend."
+        hint = _HINTS.get(code, "Check the kwargs of the backend.")
         raise BackendError(f"the client of {self.store} cannot be made ({code})", hint=hint)
 
     def _new(self) -> Any:
-        import logging
-
-        from botocore.config import Config
         from botocore.session import Session
 
-        # At level DEBUG they write out tokens, whole answers, and an endpoint_url with its password.
-        for name in ("auth", "endpoint", "parsers", "regions"):
-            logging.getLogger(f"botocore.{name}").addFilter(_is_not_ours)
-        said = {"max_pool_connections": 2 * self._workers, **_CONFIG, **self._config}
-        said["max_pool_connections"] = max(said["max_pool_connections"], self._workers)
-        config = Config(**said)
+        config = self._configured()
         session = Session(profile=self._profile)
         if self._keys is not None:
             session.set_credentials(*self._keys)
         if self._role is not None:
             session = self._assumed(session, config)
         return session.create_client(self.service, config=config, **self._more)
+
+    def _configured(self) -> Any:
+        """botocore's settings: the user's over ours. Raises BackendError for one that it does not know."""
+        from botocore.config import Config
+
+        said = {"max_pool_connections": 2 * self._workers, **_CONFIG, **self._config}
+        try:
+            said["max_pool_connections"] = max(said["max_pool_connections"], self._workers)
+            said["retries"] = {**_CONFIG["retries"], **said["retries"]}
+            return Config(**said)
+        except Exception as error:
+            what = type(error).__name__
+        hint = f"It has {', '.join(sorted(self._config))}: see botocore.config.Config for what each may be."
+        raise BackendError(f"the kwarg config holds what botocore does not take ({what})", where=self.store, hint=hint)
 
     def _assumed(self, source: Any, config: Any) -> Any:
         """A session under the role, whose credentials are fetched at the first call and renewed before they end."""
@@ -222,10 +230,6 @@ class _Role:
         return self._credentials
 
 
-def _is_not_ours(record: Any) -> bool:
-    return not _calling.get()
-
-
 def _fault_of(error: Exception, operation: str) -> Fault:
     """Code and operation of what a client raised; nothing else of it is ever shown."""
     response = getattr(error, "response", None)
@@ -236,7 +240,7 @@ def _fault_of(error: Exception, operation: str) -> Fault:
 def shown(code: object) -> str:
     """A code that is spelt like one; anything else may be somebody's page."""
     text = str(code).rpartition("#")[2]
-    return text if consists_of(text, "_.") and len(text) <= 60 else "an unknown error"
+    return text if text.isascii() and text.replace(".", "").isalpha() and len(text) <= 60 else "an unknown error"
 
 
 def consists_of(text: str, others: str) -> bool:

@@ -9,7 +9,7 @@ Key Vault gives secrets that have expired, for their dates are information only;
 from __future__ import annotations
 
 from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess
+from framework.backends.session import Login, OnePerProcess, Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
 
@@ -30,6 +30,8 @@ _LIMITS = {
     "timeout": 20,
 }
 _LONGEST_WAIT = 4.0
+#: The packages that log what they were answered, and with what they signed in.
+QUIET = ("azure", "msal")
 
 
 class AzureKeyVaultBackend(StoreBackend):
@@ -107,6 +109,8 @@ class AzureKeyVaultBackend(StoreBackend):
         secret = self._call(lambda client: client.get_secret(name, version), where, "get")
         if secret is None:
             return None
+        if str(secret.name).lower() != name.lower():
+            raise BackendUnavailable("the answer is for another name", where=where, hint="Check vault_url.")
         if not isinstance(secret.value, str):
             raise InvalidSecret("the answer holds no value", where=where, hint="Look at the secret in the portal.")
         return secret.value
@@ -125,7 +129,8 @@ class AzureKeyVaultBackend(StoreBackend):
 
     def _call(self, question: Callable[[Any], Any], where: str, permission: str) -> Any:
         """What Key Vault answers, None if it has no such thing; one login more if it does not know our token."""
-        answer, fault = self._sessions.ask(lambda session: session.call(question), _is_worth_a_login)
+        with Quietly(*QUIET):
+            answer, fault = self._sessions.ask(lambda session: session.call(question), _is_worth_a_login)
         failure = None if fault is None else _failure(fault, where, permission)
         del fault  # its text and its frames stay here
         if failure is not None:
@@ -143,13 +148,10 @@ class AzureKeyVaultBackend(StoreBackend):
             raise BackendError(
                 "its client library is missing", where=_STORE, hint="Run pip install 'framework[azure]'."
             )
-        import logging
-
-        if not logging.getLogger("azure").handlers:  # what the library would say on stderr is told by our errors
-            logging.getLogger("azure").addHandler(logging.NullHandler())
         fault = ""
         try:
-            return _Session(self._url, self._credential(), self._options, 2 * self.max_workers)
+            with Quietly(*QUIET):
+                return _Session(self._url, self._credential(), self._options, 2 * self.max_workers)
         except Exception as error:
             fault = type(error).__name__
         raise BackendError(f"its kwargs make no client ({fault})", where=_STORE, hint="Check backend_kwargs.")
@@ -288,8 +290,7 @@ def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
         return AccessDenied(
             f"access is denied ({shown})",
             where=where,
-            hint=f"Grant the permission {permission} on secrets (the role Key Vault Secrets User), or stop asking: "
-            '"connections_prefix", "variables_prefix" or "config_prefix": null in backend_kwargs.',
+            hint=f"Grant the permission {permission} on secrets (the role Key Vault Secrets User).",
         )
     if status == 400:
         return InvalidSecret(f"the request makes no sense to it ({shown})", where=where, hint="Check vault_url.")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess
+from framework.backends.base import DEFAULT, StoreBackend, shown_path
+from framework.backends.session import Login, OnePerProcess, Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -25,6 +25,8 @@ _LIST = "secretmanager.secrets.list (the role Secret Manager Viewer)"
 
 #: How long one request for a token may take, and one read together with all its retries.
 _LOGIN_SECONDS, _CALL_SECONDS = 10.0, 20.0
+#: The packages that log what they were answered, and with what they signed in.
+QUIET = ("google", "grpc")
 
 
 class GcpSecretManagerBackend(StoreBackend):
@@ -96,11 +98,15 @@ class GcpSecretManagerBackend(StoreBackend):
 
         def access(session: _Session) -> Any:
             path = f"projects/{session.project}/secrets/{name}/versions/{version}"
-            return session.client.access_secret_version(name=path, **session.limits).payload
+            answer = session.client.access_secret_version(name=path, **session.limits)
+            return answer.payload if f"/secrets/{name}/versions/" in answer.name else False
 
         payload = self._call(access, name if version == "latest" else f"{name}, version {version}", _READ)
         if payload is None:
             return None
+        if payload is False:
+            what = "the answer is for another name, or none"
+            raise BackendUnavailable(what, where=f"{_STORE}: {name}", hint="Check api_endpoint and proxies.")
         try:
             text: str | None = payload.data.decode("utf-8")
             return text
@@ -128,7 +134,8 @@ class GcpSecretManagerBackend(StoreBackend):
             session.log_in()
             return question(session)
 
-        answer, fault = self._sessions.ask(ask, lambda fault: _status(fault) == "UNAUTHENTICATED")
+        with Quietly(*QUIET):
+            answer, fault = self._sessions.ask(ask, lambda fault: _status(fault) == "UNAUTHENTICATED")
         failure = None if fault is None else _failure(fault, f"{_STORE}: {what}", permission)
         del fault  # its text and its frames stay here
         if failure is not None:
@@ -193,9 +200,20 @@ class GcpSecretManagerBackend(StoreBackend):
         if isinstance(key, str) and key.lstrip().startswith("{"):
             key = json.loads(key)
         elif isinstance(key, str):
-            with open(os.path.join(self.directory, os.path.expanduser(key)), encoding="utf-8") as file:
-                key = json.load(file)
+            key = json.loads(self._text_of(key))
         return dict(key) if key else None
+
+    def _text_of(self, path: str) -> str:
+        reason = ""
+        try:
+            with open(os.path.join(self.directory, os.path.expanduser(path)), encoding="utf-8") as file:
+                return file.read()
+        except OSError as fault:
+            reason = fault.strerror or type(fault).__name__
+        where = shown_path(path, self._given)
+        raise BackendError(
+            f"the key file cannot be read ({reason})", where=where, hint="Correct the path, or write it."
+        )
 
 
 class _Session:
@@ -221,7 +239,8 @@ class _Session:
         _keep_values_out_of_logs()
         self._login = Login(self._refreshed)
         self._request = partial(Request(), timeout=_LOGIN_SECONDS)
-        self._credentials, project = backend._credentials(self._request)
+        with Quietly(*QUIET):
+            self._credentials, project = backend._credentials(self._request)
         if not project:
             raise BackendError("nobody says which project", where=_STORE, hint='Give {"project_id": "…"}.')
         self.project = project
@@ -290,10 +309,10 @@ def _is_name(name: str) -> bool:
 
 def _status(fault: Any) -> str:
     """Google's word for what happened, such as NOT_FOUND; empty if the fault is none of the API's answers."""
+    response = getattr(fault, "response", None)
     code = getattr(fault, "grpc_status_code", None)
-    if code is not None:
-        return str(code.name)
-    response = getattr(fault, "response", None)  # REST
+    if not hasattr(response, "json"):  # gRPC; of REST only what the body says counts, a gateway has its own pages
+        return "" if code is None else str(code.name)
     try:
         said = response.json()["error"]["status"]  # type: ignore[union-attr]
     except Exception:
@@ -315,8 +334,7 @@ def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
         return AccessDenied(
             f"access is denied ({status})",
             where=where,
-            hint=f'Grant {permission}, or stop asking: "connections_prefix", "variables_prefix" or '
-            '"config_prefix": null in backend_kwargs.',
+            hint=f"Grant {permission}.",
         )
     if status == "UNAUTHENTICATED":
         return AccessDenied(

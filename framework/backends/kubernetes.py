@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from framework.backends.base import KindsBackend
-from framework.backends.session import OnePerProcess
+from framework.backends.session import OnePerProcess, Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ _BACKOFF = 0.3
 #: How many names one label selector asks for: it travels in the URL.
 _BATCH = 100
 _PUNCTUATION = "-_."
+#: What logs what a program of the kubeconfig printed; it does so without a logger's name.
+_QUIET = ("kubernetes", "")
 
 
 class KubernetesSecretsBackend(KindsBackend):
@@ -143,7 +145,9 @@ class KubernetesSecretsBackend(KindsBackend):
         while more:
             page = self._page(label_selector=selector, **more)
             token = (page.get("metadata") or {}).get("continue")
-            found += page["items"] or []
+            found += page["items"]
+            if token and token == more.get("_continue"):
+                raise _failure(200, "its pages go round in a circle", self._client.get()[1])
             more = {"_continue": token} if token else {}
         return found
 
@@ -173,12 +177,13 @@ class KubernetesSecretsBackend(KindsBackend):
         place, what = "the service account" if inside else path or "the kubeconfig", ""
         namespace = self._namespace
         try:
-            if inside:
-                config.load_incluster_config(client_configuration=settings)
-                namespace = namespace or _pods_namespace()
-            else:
-                config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
-                namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
+            with Quietly(*_QUIET):
+                if inside:
+                    config.load_incluster_config(client_configuration=settings)
+                    namespace = namespace or _pods_namespace()
+                else:
+                    config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
+                    namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
         except Exception as fault:  # the texts may quote the file, or what a program of it printed
             what = type(fault).__name__
         if what:
@@ -218,8 +223,7 @@ def _failure(status: int, what: str, namespace: str) -> SecretsError:
         return AccessDenied(
             "listing secrets is forbidden (403)",
             where=where,
-            hint='Allow the verb "list" on "secrets" there by a Role, or set the label of this kind to null in '
-            "backend_kwargs.",
+            hint='Allow the verb "list" on "secrets" there by a Role.',
         )
     said = f"the server answered {status}" if status and status != 200 else f"the server cannot be read ({what})"
     return BackendUnavailable(said, where=where, hint=_HINTS.get(status, "Check the API server and the network."))
@@ -249,7 +253,10 @@ def _ask(client: Any, namespace: str, query: dict[str, str]) -> tuple[int, dict[
 
     status = 0
     try:
-        answer = client.list_namespaced_secret(namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query)
+        with Quietly(*_QUIET):
+            answer = client.list_namespaced_secret(
+                namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query
+            )
         status = answer.status
         page = json.loads(answer.data)
     except Exception as fault:  # their texts may quote the answer
@@ -257,7 +264,14 @@ def _ask(client: Any, namespace: str, query: dict[str, str]) -> tuple[int, dict[
         reason = getattr(fault, "reason", None)
         what = type(reason if isinstance(reason, BaseException) else fault).__name__
         return getattr(fault, "status", None) or status, None, what
-    return (status, page, "") if isinstance(page, dict) and "items" in page else (status, None, "it is no list")
+    return (status, page, "") if _is_list(page) else (status, None, "it is no list of secrets")
+
+
+def _is_list(page: Any) -> bool:
+    """Whether an API server gave it: a gateway's page with `items` would say that there is no secret."""
+    if not isinstance(page, dict) or page.get("kind", "SecretList") != "SecretList":
+        return False
+    return isinstance(page.get("items"), list) and isinstance(page.get("metadata"), dict)
 
 
 def _can_be_a_label(name: str) -> bool:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: What an id that names its mount may not lead to: these answer to reads as well.
+_NO_ENGINES = ("auth", "sys", "identity")
+
+
 class VaultBackend(KindsBackend):
     """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
 
@@ -106,6 +110,8 @@ class VaultBackend(KindsBackend):
         check(self._kwargs)
         if kv_engine_version not in (1, 2, None):
             raise BackendError("kv_engine_version is neither 1 nor 2", hint="Correct it in backend_kwargs.")
+        if url and "://" not in url:
+            raise BackendError("url does not begin with https:// or http://", hint="Correct it in backend_kwargs.")
         self._engine = kv_engine_version or 2
         self.keeps_versions = self._engine == 2
         self._mount = (mount_point or "").strip("/")
@@ -191,7 +197,7 @@ class VaultBackend(KindsBackend):
         mount, name = self._mount, secret_id
         if not mount:
             mount, _, name = secret_id.partition("/")
-        if not _can_be(mount) or not _can_be(name):
+        if not _can_be(mount) or not _can_be(name) or (not self._mount and mount in _NO_ENGINES):
             return None
         for base in self._paths[kind] or ():
             path = self.build_path(base, name) if base else name
@@ -233,10 +239,7 @@ class VaultBackend(KindsBackend):
                 return None
             failure = BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
         except Exception as fault:
-            hint = (
-                f'Check the token, grant its policy "{act}" on {where}, or set "{self.switches[kind]}": null in '
-                "backend_kwargs to stop the asking."
-            )
+            hint = f'Check the token, or grant its policy "{act}" on {where}.'
             failure = session.failed(fault, where=where, hint=hint)
         raise failure
 
@@ -254,6 +257,8 @@ class VaultBackend(KindsBackend):
         except ValueError:
             said = None
         if not isinstance(said, dict):
+            return "something that is not Vault's", "Check url."
+        if not {"errors", "data", "warnings"} & set(said):  # a gateway's
             return "something that is not Vault's", "Check url."
         errors = " ".join(map(str, said.get("errors") or ()))
         if "no handler for route" in errors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from framework.backends.session import Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
 
 TYPE_CHECKING = False
@@ -24,6 +25,13 @@ LOGINS: dict[str, tuple[tuple[str, ...], ...]] = {
     "radius": (("username",), ("password",)),
     "token": (("token", "token_path"),),
     "userpass": (("username",), ("password",)),
+}
+
+#: Way to log in -> what it asks a cloud with, and the extra that installs it.
+_SDKS = {
+    "aws_iam": ("botocore.session", "aws"),
+    "gcp": ("google.auth.transport.requests", "gcp"),
+    "azure": ("azure.identity", "azure"),
 }
 
 _SIGN_JWT = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{}:signJwt"
@@ -57,8 +65,12 @@ def prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callab
         BackendError: a package is missing.
     """
     failure: SecretsError
+    sdk = _SDKS.get(kwargs["auth_type"])
+    if sdk is not None:
+        package(*sdk)  # its loggers have to be there
     try:
-        return _prepared(kwargs, text_of)
+        with Quietly("botocore", "google", "azure", "msal"):
+            return _prepared(kwargs, text_of)
     except (BackendError, SecretsError):
         raise
     except Exception as fault:  # whatever the clouds' SDKs raise
@@ -168,9 +180,8 @@ def package(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        missing = BackendError(
-            f"the package of {name} is not installed", hint=f"Run: pip install 'framework[{extra}]'."
-        )
+        top = name.partition(".")[0]
+        missing = BackendError(f"the package {top} is not installed", hint=f"Run pip install 'framework[{extra}]'.")
     raise missing
 
 

@@ -6,6 +6,7 @@ import os
 from math import inf
 from time import monotonic, sleep
 
+from framework.backends.base import shown_path
 from framework.backends.session import REFUSED_FOR
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
@@ -163,7 +164,9 @@ class Session:
         path = self._kwargs["token_path"]
         token = self._text_of(path) if path else (self._kwargs["token"] or os.environ.get("VAULT_TOKEN", "")).strip()
         if not token:
-            raise AccessDenied("the token is empty", where=path or "VAULT_TOKEN", hint="Write one.")
+            raise AccessDenied(
+                "the token is empty", where=self._shown(path) if path else "VAULT_TOKEN", hint="Write one."
+            )
         self.client.token = token
         try:
             said = self.client.auth.token.lookup_self()["data"]
@@ -189,19 +192,22 @@ class Session:
 
     def _text_of(self, path: str) -> str:
         """The text of a file that an argument names, without white space around it."""
+        where = self._shown(path)
         failure: SecretsError
         try:
             with open(self._path_of(path), encoding="utf-8") as file:
                 return file.read().strip()
         except PermissionError:
-            failure = AccessDenied("the file cannot be read", where=path, hint="Allow this user to read it.")
+            failure = AccessDenied("the file cannot be read", where=where, hint="Allow this user to read it.")
         except OSError as fault:
-            failure = BackendUnavailable(
-                f"the file cannot be read ({fault.strerror})", where=path, hint="Correct the path, or write the file."
-            )
+            what = f"the file cannot be read ({fault.strerror})"
+            failure = BackendUnavailable(what, where=where, hint="Correct the path, or write the file.")
         except UnicodeDecodeError:
-            failure = InvalidSecret("the file is no text", where=path, hint="Write UTF-8.")
+            failure = InvalidSecret("the file is no text", where=where, hint="Write UTF-8.")
         raise failure
+
+    def _shown(self, path: str) -> str:
+        return shown_path(path, next(name for name, said in self._kwargs.items() if said == path))
 
     def _no_login(self, fault: Exception) -> SecretsError:
         from hvac.exceptions import InvalidPath, InvalidRequest
@@ -226,8 +232,7 @@ class Session:
     @property
     def server(self) -> str:
         """Host and port, without the name and password that a URL may hold."""
-        url: str = self.client.url
-        return f"Vault at {url.partition('://')[2].partition('/')[0].rpartition('@')[2]}"
+        return f"Vault at {_host(self.client.url)}"
 
     def no_answer(self, where: str) -> InvalidSecret:
         """An answer of somebody else."""
@@ -328,6 +333,12 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str], connection
     )
 
 
+def _host(url: str) -> str:
+    """Host and port. What stands before the last @ may be a password, also one that is not quoted as it has to be."""
+    host = url.partition("://")[2].rpartition("@")[2].partition("/")[0].partition("?")[0]
+    return host if host else "an address without a host"
+
+
 def _keep_in_place(pool: Any, allowed: bool | None) -> None:
     """Refuse to be sent on to another server: requests takes the token, and what a login shows, along to any.
 
@@ -341,9 +352,7 @@ def _keep_in_place(pool: Any, allowed: bool | None) -> None:
 
     def sent_on(request: Any, answer: Any) -> None:
         old, new = urlsplit(answer.request.url), urlsplit(request.url)
-        what = "Vault at {} sends on to {}".format(
-            *(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in (old, new))
-        )
+        what = f"Vault at {old.scheme}://{_host(old.geturl())} sends on to {new.scheme}://{_host(new.geturl())}"
         if old.scheme == "https" != new.scheme:
             raise _SentOn(f"{what}, without encryption", "Correct api_addr on the server.")
         if allowed is False or (allowed is not True and pool.should_strip_auth(answer.request.url, request.url)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.base import DEFAULT, StoreBackend, shown_path
 from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
@@ -144,8 +144,8 @@ class LockboxSecretBackend(StoreBackend):
         where = "yc_sa_key_json"
         try:
             if path:
-                where = os.path.join(self.directory, os.path.expanduser(path))
-                with open(where, encoding="utf-8") as file:
+                where = shown_path(path, "yc_sa_key_json_path")
+                with open(os.path.join(self.directory, os.path.expanduser(path)), encoding="utf-8") as file:
                     key = file.read()
             if isinstance(key, str):
                 key = json.loads(key)
@@ -221,12 +221,13 @@ class _Folder:
         trusted, options = grpc.ssl_channel_credentials(_ROOTS), (("grpc.max_receive_message_length", 32 << 20),)
         open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
         answer, code = _call(open_to_all.List, ListApiEndpointsRequest())
+        where = f"Yandex Cloud at {endpoint.rpartition('@')[2]}"  # no one has a password here, but people write URLs
         if code:
-            raise _unavailable(code, f"Yandex Cloud at {endpoint}")
+            raise _unavailable(code, where)
         addresses = {each.id: each.address for each in answer.endpoints}
         stubs = {"iam": IamTokenServiceStub, "lockbox": SecretServiceStub, "lockbox-payload": PayloadServiceStub}
         if not set(stubs) <= set(addresses):
-            raise BackendError("it has no Lockbox", where=f"Yandex Cloud at {endpoint}", hint="Correct the endpoint.")
+            raise BackendError("it has no Lockbox", where=where, hint="Correct the endpoint.")
         made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
         proof.stub, self._secrets, self._payloads = made
 
@@ -282,7 +283,10 @@ class _Folder:
                 ids = self.list_all().get(name, [])
         if len(ids) > 1:
             raise InvalidSecret(f"{len(ids)} secrets have this name", where=where, hint="Rename all but one.")
-        return ids[0] if ids and ids[0] != gone else None
+        if ids and ids[0] == gone:
+            what, hint = "it is in the list of the folder, but cannot be found", "Try again later."
+            raise BackendUnavailable(what, where=where, hint=hint)
+        return ids[0] if ids else None
 
 
 def _sdk() -> None:
@@ -321,7 +325,7 @@ def _call(method: Any, request: Any, login: Login | None = None) -> tuple[Any, s
 
 def _failure(code: str, where: str, doing: str, role: str) -> SecretsError:
     if code == "PERMISSION_DENIED":
-        hint = f"Give the service account the role {role}, or set the prefix of this kind to null in backend_kwargs."
+        hint = f"Give the service account the role {role}."
         return AccessDenied(f"{doing} is denied ({code})", where=where, hint=hint)
     if code == "UNAUTHENTICATED":
         return AccessDenied(f"the login was refused ({code})", where=where, hint="Check the credentials.")
