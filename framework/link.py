@@ -132,12 +132,12 @@ class Link:
             return _checked(kind, key, method(key) if version is None else self._version(key, version))
 
         if self._backend is None:
-            self._guarded(kind, key, lambda: self.backend)
-        if not self._guarded(kind, key, lambda: self.asks_for(kind, key)):
+            self.guard(kind, key, lambda: self.backend)
+        if not self.guard(kind, key, lambda: self.asks_for(kind, key)):
             return None
 
         def guarded() -> Any:
-            return self._guarded(kind, key, look_up)
+            return self.guard(kind, key, look_up)
 
         if not self.is_remote:
             return guarded()
@@ -235,7 +235,7 @@ class Link:
                 raise outcome
             return _checked("config", name, outcome)
 
-        return outcome_of(lambda: self._guarded("config", name, said))
+        return outcome_of(lambda: self.guard("config", name, said))
 
     def stats(self) -> dict[str, Any]:
         """What this link was asked so far, for people who wonder why a start is slow."""
@@ -268,10 +268,10 @@ class Link:
             except NotImplementedError:
                 return None
 
-        names: list[str] | None = self._guarded(kind, None, look_up)
+        names: list[str] | None = self.guard(kind, None, look_up)
         return names
 
-    def _guarded(self, kind: str, key: str | None, look_up: Callable[[], Any]) -> Any:
+    def guard(self, kind: str, key: str | None, look_up: Callable[[], Any]) -> Any:
         """What the backend says of a name, or of all (None); every failure of it as a SecretsError.
 
         None where it does not serve the kind.

@@ -9,6 +9,8 @@ def test_invoice():
 
 from __future__ import annotations
 
+from unittest import SkipTest
+
 from framework import current
 from framework.app import App
 from framework.backends.base import BaseSecretsBackend
@@ -129,7 +131,61 @@ class IsolatedApp(App):
         return [Link("memory", 1, lambda: self.memory, custom=True), *super().custom_links()]
 
 
-class BackendContract:
+class ReadingContract:
+    """What every backend must do, as far as reading alone can tell: `backend-test` runs it against live stores.
+
+    Attributes:
+        kinds: the kinds that the backend serves.
+        absent: a name that nobody has.
+    """
+
+    kinds: tuple[str, ...] = ("connection", "variable", "config")
+    absent = "framework-contract-absent"
+
+    def backend(self) -> Any:
+        """The backend under test."""
+        raise AssertionError("say which backend: def backend(self)")
+
+    def ask(self, backend: Any, kind: str, name: str) -> Any:
+        return getattr(backend, f"get_{kind}")(name)
+
+    def prepare(self) -> None:
+        """Called before each of these tests."""
+
+    def test_absent_is_none(self) -> None:
+        self.prepare()
+        for kind in self.kinds:
+            value = self.ask(self.backend(), kind, self.absent)
+            assert value is None, f"{kind}: absent must be None, and is {type(value).__name__}"
+
+    def test_many_leaves_out_what_is_absent(self) -> None:
+        self.prepare()
+        for kind in self.kinds:
+            try:
+                many = self.backend().get_many(kind, [self.absent, f"{self.absent}-2"])
+            except (AttributeError, NotImplementedError):
+                raise SkipTest("it has no get_many") from None
+            failed = [value for value in many.values() if isinstance(value, Exception)]
+            if failed:
+                raise failed[0]
+            assert not many, f"{kind}: get_many must leave absent names out"
+
+    def test_reads_what_it_lists(self) -> None:
+        self.prepare()
+        listed = 0
+        for kind in self.kinds:
+            try:
+                names = list(self.backend().list_names(kind))
+            except (AttributeError, NotImplementedError):
+                raise SkipTest("it has no list_names") from None
+            listed += len(names)
+            if names:
+                assert self.ask(self.backend(), kind, names[0]) is not None, f"{kind}: what is listed has no value"
+        if not listed:
+            raise SkipTest("it lists nothing yet")
+
+
+class BackendContract(ReadingContract):
     """What every backend must do. Inherit it in a test class and say how its store is filled.
 
         class TestMyBackend(BackendContract):
@@ -139,27 +195,36 @@ class BackendContract:
             def put(self, kind, name, text):
                 my_store.write(…)
 
+            def in_trouble(self, trouble):
+                if trouble == "down":
+                    return MyBackend(url="http://127.0.0.1:9")
+
     Attributes:
-        kinds: the kinds that the backend serves.
-        denied, down: names that `deny` and `break_down` have prepared, or None if the store cannot be made to.
+        largest: how many characters a value may have, for a store that does not hold 64 KiB.
     """
 
-    kinds: tuple[str, ...] = ("connection", "variable", "config")
-
-    def backend(self) -> Any:
-        """The backend under test, over a store that `put` fills."""
-        raise AssertionError("say which backend: def backend(self)")
+    largest = 65_536
 
     def put(self, kind: str, name: str, text: str) -> None:
         """Store a text under a name of one kind."""
         raise AssertionError("say how the store is filled: def put(self, kind, name, text)")
 
-    def failing(self) -> Iterable[tuple[Any, type[SecretsError]]]:
-        """Backends over stores that fail, each with the error that it must raise."""
-        return ()
+    def prepare(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
 
-    def ask(self, backend: Any, kind: str, name: str) -> Any:
-        return getattr(backend, f"get_{kind}")(name)
+    def in_trouble(self, trouble: str) -> Any:
+        """A backend over the store, to which this happens; None if it cannot happen to it, or be made to.
+
+        `stored_name` is there in each kind. The troubles are `denied`, `wrong credential`, `expired token`,
+        `throttled`, `throttled for long`, `slow`, `too slow`, `cut`, `cut for long`, `down`, `sealed` and `binary`:
+        then it is to store some bytes that are no text, or what is none, as the config secret `binary_name`.
+        """
+        return None
+
+    def failing(self) -> Iterable[tuple[Any, type[SecretsError]]]:
+        """More backends over stores that fail, each with the error that it must raise."""
+        return ()
 
     def sample(self, kind: str) -> str:
         return "postgres://user:pass@host:5432/db" if kind == "connection" else "a text, with = % $HOME and ü🔑"
@@ -167,14 +232,13 @@ class BackendContract:
     def test_gives_what_is_stored(self) -> None:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
-            value = self.ask(self.backend(), kind, "stored_name")
-            shown = value.get_uri() if kind == "connection" else value
-            assert shown == self.sample(kind), f"{kind}: the value came back changed"
+            assert self._shown(kind, "stored_name") == self.sample(kind), f"{kind}: the value came back changed"
 
-    def test_absent_is_none(self) -> None:
-        for kind in self.kinds:
-            self.put(kind, "stored_name", self.sample(kind))
-            assert self.ask(self.backend(), kind, "other_name") is None, f"{kind}: absent must be None"
+    def test_a_large_value_comes_whole(self) -> None:
+        for kind in [kind for kind in self.kinds if kind != "connection"]:
+            text = "ü🔑x" * (self.largest // 8)  # seven bytes each
+            self.put(kind, "large_name", text)
+            assert self._shown(kind, "large_name") == text, f"{kind}: the value came back changed"
 
     def test_a_connection_carries_its_id(self) -> None:
         if "connection" in self.kinds:
@@ -191,6 +255,24 @@ class BackendContract:
             else:
                 raise AssertionError("a text that is no connection must raise InvalidSecret")
 
+    def test_lists_what_is_stored(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            try:
+                names = list(self.backend().list_names(kind))
+            except (AttributeError, NotImplementedError):
+                raise SkipTest("it has no list_names") from None
+            assert "stored_name" in names, f"{kind}: list_names leaves it out"
+
+    def test_many_at_once(self) -> None:
+        for kind in self.kinds:
+            self.put(kind, "stored_name", self.sample(kind))
+            try:
+                many = self.backend().get_many(kind, ["stored_name", "other_name"])
+            except (AttributeError, NotImplementedError):
+                raise SkipTest("it has no get_many") from None
+            assert set(many) == {"stored_name"}, f"{kind}: get_many must leave absent names out"
+
     def test_failure_is_not_absence(self) -> None:
         for backend, error in self.failing():
             for kind in self.kinds:
@@ -201,27 +283,77 @@ class BackendContract:
                 else:
                     raise AssertionError(f"{kind}: a failing store answered {type(value).__name__} instead of raising")
 
-    def test_lists_what_is_stored(self) -> None:
-        for kind in self.kinds:
-            self.put(kind, "stored_name", self.sample(kind))
-            try:
-                names = list(self.backend().list_names(kind))
-            except (AttributeError, NotImplementedError):
-                return
-            assert "stored_name" in names, f"{kind}: list_names leaves it out"
-
-    def test_many_at_once(self) -> None:
-        for kind in self.kinds:
-            self.put(kind, "stored_name", self.sample(kind))
-            try:
-                many = self.backend().get_many(kind, ["stored_name", "other_name"])
-            except (AttributeError, NotImplementedError):
-                return
-            assert set(many) == {"stored_name"}, f"{kind}: get_many must leave absent names out"
-
     def test_repr_shows_no_value(self) -> None:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
             backend = self.backend()
             self.ask(backend, kind, "stored_name")
             assert self.sample(kind) not in repr(backend)
+
+    def test_denied(self) -> None:
+        for kind in self.kinds:
+            self._fails("denied", AccessDenied, kind)
+
+    def test_wrong_credential(self) -> None:
+        for kind in self.kinds:
+            self._fails("wrong credential", AccessDenied, kind)
+
+    def test_an_expired_token_is_replaced(self) -> None:
+        self._works("expired token")
+
+    def test_throttled_is_tried_again(self) -> None:
+        self._works("throttled")
+
+    def test_throttled_for_long(self) -> None:
+        self._fails("throttled for long", BackendUnavailable)
+
+    def test_slow_is_waited_for(self) -> None:
+        self._works("slow")
+
+    def test_too_slow(self) -> None:
+        self._fails("too slow", BackendUnavailable)
+
+    def test_a_cut_connection_is_tried_again(self) -> None:
+        self._works("cut")
+
+    def test_cut_for_long(self) -> None:
+        self._fails("cut for long", BackendUnavailable)
+
+    def test_down(self) -> None:
+        for kind in self.kinds:
+            self._fails("down", BackendUnavailable, kind)
+
+    def test_sealed(self) -> None:
+        self._fails("sealed", BackendUnavailable)
+
+    def test_what_is_no_text_is_invalid(self) -> None:
+        self._fails("binary", InvalidSecret, name="binary_name")
+
+    def _shown(self, kind: str, name: str) -> Any:
+        value = self.ask(self.backend(), kind, name)
+        return value.get_uri() if kind == "connection" and value is not None else value
+
+    def _troubled(self, trouble: str) -> Any:
+        self.prepare()
+        backend = self.in_trouble(trouble)
+        if backend is None:
+            raise SkipTest("nobody says how this store comes into this trouble")
+        return backend
+
+    def _works(self, trouble: str) -> None:
+        kind = self.kinds[-1]
+        value = self.ask(self._troubled(trouble), kind, "stored_name")
+        shown = value.get_uri() if kind == "connection" and value is not None else value
+        assert shown == self.sample(kind), f"{trouble}: another value came back"
+
+    def _fails(self, trouble: str, error: type[SecretsError], kind: str = "", name: str = "stored_name") -> None:
+        kind = kind or self.kinds[-1]
+        backend = self._troubled(trouble)
+        try:
+            value = self.ask(backend, kind, name)
+        except SecretsError as fault:
+            assert isinstance(fault, error), f"{trouble}: {type(fault).__name__} instead of {error.__name__}"
+            assert fault.__cause__ is None, f"{trouble}: the error has a cause, whose text may hold a secret"
+            assert self.sample(kind) not in str(fault), f"{trouble}: the error shows the value"
+        else:
+            raise AssertionError(f"{trouble}: the answer was {type(value).__name__}, not {error.__name__}")

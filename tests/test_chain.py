@@ -346,11 +346,13 @@ class TestMemory(BackendContract):
     def put(self, kind: str, name: str, text: str) -> None:
         self.memory.values[kind][name] = text
 
-    def failing(self) -> Any:
-        for error in (AccessDenied, BackendUnavailable):
-            backend = MemoryBackend()
-            backend.failures = {(kind, "stored_name"): error("no") for kind in self.kinds}
-            yield backend, error
+    def in_trouble(self, trouble: str) -> Any:
+        error = {"denied": AccessDenied, "down": BackendUnavailable}.get(trouble)
+        if error is None:
+            return None
+        backend = MemoryBackend()
+        backend.failures = {(kind, "stored_name"): error("no") for kind in self.kinds}
+        return backend
 
 
 class TestLocalFilesystem(BackendContract):

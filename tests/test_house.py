@@ -25,13 +25,13 @@ parallel backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
 backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
-cache link chain pointers overrides engine slots explanation config variable project wiring prefetch app
+cache link chain pointers overrides engine slots explanation config variable project wiring prefetch app testing
 cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db
 cli.init cli.completion
 cli.arguments cli.listing cli.transfer cli.tcp cli.protocols cli.probe
 cli.connections cli.variables cli.secrets cli.rotate cli.fernet cli.main cli
-cli.stats cli.backend_test cli.policy testing pytest_plugin __init__ __main__
+cli.stats cli.backend_test cli.policy pytest_plugin __init__ __main__
 """.split()
 
 HEAVY = (

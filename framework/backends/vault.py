@@ -166,6 +166,10 @@ class VaultBackend(KindsBackend):
             names.update(dict.fromkeys(self._names_below(kind, base, "")))
         return list(names)
 
+    def read_elsewhere(self, name: str) -> str | None:
+        """Whether there is anything at a name outside of every path; see `StoreBackend`."""
+        return None if self._ask("config", "read", self._mount or name, name) is None else ""
+
     def policy_paths(self, kind: str, secret_id: str) -> list[str]:
         """Where a secret may be, as policies have it; `+` where an id without a mount could be in any."""
         mount, name = self._mount, secret_id

@@ -31,6 +31,13 @@ _KNOWN_FOR, _MISSING_FOR = 900.0, 60.0
 #: A token is fetched again so long before it ends.
 _EARLY = 300.0
 _PAGE = 1000
+#: Large answers; and a connection that was cut is made again soon.
+_CHANNEL = {
+    "grpc.max_receive_message_length": 32 << 20,
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 4000,
+}
 #: The authorities that are trusted, as PEM; None: gRPC's own.
 _ROOTS: bytes | None = None
 
@@ -218,7 +225,7 @@ class _Folder:
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
         self._lock = ProcessLock()
-        trusted, options = grpc.ssl_channel_credentials(_ROOTS), (("grpc.max_receive_message_length", 32 << 20),)
+        trusted, options = grpc.ssl_channel_credentials(_ROOTS), tuple(_CHANNEL.items())
         open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
         answer, code = _call(open_to_all.List, ListApiEndpointsRequest())
         where = f"Yandex Cloud at {endpoint.rpartition('@')[2]}"  # no one has a password here, but people write URLs

@@ -1,6 +1,7 @@
-"""Try a secrets backend against its live store, reading only: can it be reached, what can it do, how fast is it.
+"""Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
 
-Names that nobody has are asked for, and the store's own names are listed if it can; no value is shown.
+The reading part of `BackendContract` is run: names that nobody has are asked for, and the store's own names are listed
+if it can; no value is shown. Who may read need not be allowed to list, or to ask for names that are not there.
 
 for example:
   python -m framework backend-test vault --kwargs '{"url": "http://127.0.0.1:8200", "token": "…"}'
@@ -15,14 +16,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.link import Link
 
-#: A name that nobody has, in letters that every store takes.
-ABSENT = "framework-backend-test-absent"
-
+_KINDS = ("connection", "variable", "config")
+#: Names that nobody has, in letters that every store takes.
+_ABSENT, _ELSEWHERE = "framework-backend-test-absent", "framework-backend-test-elsewhere"
 _READS = 5
 
 
@@ -33,93 +33,135 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(app: App, args: Namespace) -> int:
-    links = [link for link in app.chain.links if link.custom] if args.backend is None else [_link(app, args)]
+    links = _links(app, args)
     if not links:
         import sys
 
         print("error: no backend is configured; name one", file=sys.stderr)
         return NO
-    rows = [{"link": link.name, "what": what, "says": says} for link in links for what, says in _try(link)]
+    rows, works = [], True
+    for link in links:
+        said = list(_try(link))
+        rows += [{"link": link.name, "what": what, "says": says} for what, says in said]
+        works = works and _works([says for _, says in said])
     show(rows, ("link", "what", "says"), args.output)
-    return LINK_FAILED if any(row["says"].startswith("fails") for row in rows) else OK
+    return OK if works else LINK_FAILED
 
 
-def _link(app: App, args: Namespace) -> Link:
-    """The named backend, built like a configured one and belonging to no chain."""
+def _links(app: App, args: Namespace) -> list[Link]:
+    """The links of the named backend or of the configured ones, which keep nothing and belong to no chain."""
+    from framework.errors import BackendError
     from framework.wiring import custom_links
 
-    kwargs = args.kwargs
-    if kwargs == "-":
+    said = {("secrets", "use_cache"): "false"}
+    if args.backend is not None:
+        said |= {("secrets", "backend"): args.backend, ("secrets", "backends"): ""}
+    if args.kwargs:
         import sys
 
-        kwargs = sys.stdin.read()
-    said = {("secrets", "backend"): args.backend, ("secrets", "backends"): ""}
-    if kwargs:
-        said["secrets", "backend_kwargs"] = kwargs
+        said["secrets", "backend_kwargs"] = sys.stdin.read() if args.kwargs == "-" else args.kwargs
     with app.conf.override(said):
-        [link] = custom_links(app)
-        _ = link.backend
-    return link
+        links = custom_links(app)
+        try:
+            for link in links:
+                _ = link.backend
+        except BackendError as fault:
+            fault.where = fault.where.replace("conf.override()", "backend-test")
+            raise
+    return links
+
+
+def _works(says: list[str]) -> bool:
+    """Whether the store answers: a refusal of some questions is what a narrow policy does, of all a wrong login."""
+    asked = [text for text in says if text.startswith(("holds", "denied", "fails"))]
+    return not any(text.startswith("fails") for text in asked) and not all(text.startswith("denied") for text in asked)
 
 
 def _try(link: Link) -> Iterator[tuple[str, str]]:
     backend = link.backend
     yield "class", f"{type(backend).__module__}.{type(backend).__name__}"
-    for kind in ("connection", "variable", "config"):
-        name_of = getattr(backend, "name_of", None)
-        if not link.serves(kind) or (name_of is not None and name_of(kind, ABSENT) is None):
-            yield f"{kind}s", "not asked"
+    kinds = tuple(kind for kind in _KINDS if link.serves(kind) and link.asks_for(kind, _ABSENT))
+    listed: dict[str, list[str]] = {}
+    for kind in _KINDS:
+        if kind not in kinds:
+            yield f"{kind}s", "never asked for"
             continue
-        if name_of is not None:
-            yield f"name of {kind} x", short(str(name_of(kind, "x")))
+        if hasattr(backend, "name_of"):
+            yield f"name of {kind} x", short(str(backend.name_of(kind, "x")))
         yield f"an absent {kind}", _said(lambda kind=kind: _absent(link, kind))  # type: ignore[misc]
-        yield f"list of {kind}s", _said(lambda kind=kind: _listed(link, kind))  # type: ignore[misc]
-    yield "batch", _said(lambda: _batch(link))
-    yield "versions", "yes" if hasattr(backend, "get_config_version") else "no"
-    yield "a read takes", _said(lambda: _time(link))
+        yield f"list of {kind}s", _said(lambda kind=kind: _listed(link, kind, listed))  # type: ignore[misc]
+    yield from _contract(link, kinds)
+    if hasattr(backend, "read_elsewhere"):
+        yield "a name elsewhere", _said(lambda: _elsewhere(link))
+    size = getattr(backend, "batch_size", None)
+    yield "batch", "one by one, several at once" if size == 1 else f"{size or 'any number of'} names in a call"
+    yield "versions", "yes" if link.keeps_versions else "no"
+    yield "a read takes", _said(lambda: _time(link, kinds, listed))
+
+
+def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Every test of the contract that only reads."""
+    from unittest import SkipTest
+
+    from framework.testing import ReadingContract
+
+    class Contract(ReadingContract):
+        def backend(self) -> object:
+            return link.backend
+
+    contract = Contract()
+    contract.kinds, contract.absent = kinds, _ABSENT
+    for name in (name for name in dir(contract) if name.startswith("test_")):
+        test = getattr(contract, name)
+
+        def attempt(test: Callable[[], None] = test) -> str:
+            try:
+                test()
+            except (SkipTest, AssertionError) as fault:
+                return f"{'not tried' if isinstance(fault, SkipTest) else 'fails'}: {fault}"
+            return "holds"
+
+        what = name.removeprefix("test_").replace("_", " ")
+        yield f"contract: {what}", _said(lambda attempt=attempt: link.guard("config", _ABSENT, attempt))  # type: ignore[misc]
 
 
 def _said(ask: Callable[[], str]) -> str:
-    from framework.errors import FrameworkError
+    from framework.errors import AccessDenied, FrameworkError
 
     try:
         return ask()
-    except NotImplementedError:
-        return "no"
+    except AccessDenied as fault:
+        return f"denied: {short(str(fault))}"
     except FrameworkError as fault:
         return f"fails: {short(str(fault))}"
 
 
 def _absent(link: Link, kind: str) -> str:
-    value: Any = link.ask(kind, ABSENT)
-    return "is absent, as it must be" if value is None else "fails: it answers for a name that nobody has"
+    return "holds: it is absent" if link.ask(kind, _ABSENT) is None else "fails: it answers for a name that nobody has"
 
 
-def _listed(link: Link, kind: str) -> str:
+def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
     names = link.names_if_listed(kind)
-    return "no" if names is None else f"{len(names)} names"
+    listed[kind] = names or []
+    return "no" if names is None else f"{len(names)} name{'' if len(names) == 1 else 's'}"
 
 
-def _batch(link: Link) -> str:
-    from framework.errors import BackendUnavailable
-    from framework.parallel import Runner
-
-    runner = Runner(1, 60, lambda: BackendUnavailable("there was no answer"))
-    [answer] = link.ask_many([(ABSENT, None), (f"{ABSENT}-2", None)], runner)[:1]
-    if isinstance(answer, Exception):
-        raise answer
-    size = getattr(link.backend, "batch_size", None)
-    return f"{size} names in a call" if size else "one by one, several at once"
+def _elsewhere(link: Link) -> str:
+    """How a refusal is told, if there is one: most policies allow the application's own names alone."""
+    value = link.guard("config", _ELSEWHERE, lambda: link.backend.read_elsewhere(_ELSEWHERE))
+    return "absent: it may be asked for as well" if value is None else "fails: it answers for a name that nobody has"
 
 
-def _time(link: Link) -> str:
+def _time(link: Link, kinds: tuple[str, ...], listed: dict[str, list[str]]) -> str:
     from statistics import median
     from time import perf_counter
 
-    kind = next((kind for kind in ("config", "variable", "connection") if link.serves(kind)), "config")
+    kind, names = next(
+        ((kind, names) for kind, names in listed.items() if names), (kinds[-1] if kinds else "config", [])
+    )
     seconds = []
     for number in range(_READS):
         start = perf_counter()
-        link.ask(kind, f"{ABSENT}-{number}-timed")
+        link.ask(kind, names[number % len(names)] if names else f"{_ABSENT}-{number}")
         seconds.append(perf_counter() - start)
-    return f"{median(seconds) * 1000:.1f} ms (median of {_READS})"
+    return f"{median(seconds) * 1000:.1f} ms (median of {_READS}, of names that {'it has' if names else 'nobody has'})"

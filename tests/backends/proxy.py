@@ -14,6 +14,7 @@ protocol inside; with TLS the handshake counts as well. A fault strikes at the n
     hole         nothing is ever said
     busy         HTTP 503 without a body
     page         HTTP 200 with somebody's web page
+    bytes        whatever they are is the answer
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Proxy:
         """Count from nothing, without faults."""
         self.connections = 0
         self.heads: list[bytes] = []
-        self.faults: list[str] = []
-        self.always: str | None = None
+        self.faults: list[str | bytes] = []
+        self.always: str | bytes | None = None
 
     @property
     def requests(self) -> int:
@@ -105,8 +106,8 @@ class Proxy:
                     linger = struct.pack("ii", 1, 0)
                     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     return
-                if fault in _SAID:
-                    writer.write(_SAID[fault])
+                if fault in _SAID or isinstance(fault, bytes):
+                    writer.write(fault if isinstance(fault, bytes) else _SAID[fault])
                     while await reader.read(1 << 16):  # the rest of the request, until the client hangs up
                         pass
                     return
@@ -122,7 +123,7 @@ class Proxy:
                 if end is not None:
                     end.close()
 
-    def _next(self, data: bytes) -> str | None:
+    def _next(self, data: bytes) -> str | bytes | None:
         self.heads.append(data[:2000])
         if not self.only(data):
             return None

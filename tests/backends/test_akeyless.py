@@ -35,8 +35,8 @@ def make(vault: Vault) -> Any:
 
 class TestContract(BackendContract):
     @pytest.fixture(autouse=True)
-    def _store(self, vault: Vault) -> None:
-        self.vault = vault
+    def _store(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.vault, self.monkeypatch = vault, monkeypatch
 
     def backend(self, **kwargs: Any) -> Any:
         return AkeylessBackend(**{"access_id": ID, "access_key": KEY, "api_url": self.vault.url, **kwargs})
@@ -47,8 +47,6 @@ class TestContract(BackendContract):
     def failing(self) -> Any:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
-        yield self.backend(access_key="wrong"), errors.AccessDenied
-        yield self.backend(api_url="http://127.0.0.1:9"), errors.BackendUnavailable
         yield self.backend(api_url=f"{self.vault.url}/elsewhere"), errors.BackendUnavailable
         yield self.backend(access_type="uid", uid_token="u-x", api_url=f"{self.vault.url}/x"), errors.BackendUnavailable
         yield self.backend(access_type="uid", uid_token="u-canary-of-nobody"), errors.AccessDenied
@@ -69,6 +67,33 @@ class TestContract(BackendContract):
         for status in (404, 429, 500, 0, 1, 2):
             self.vault.always = {"auth": (status, {})}
             yield self.backend(), errors.BackendUnavailable
+
+    def in_trouble(self, trouble: str) -> Any:
+        vault, call = self.vault, "get-secret-value"
+        if trouble == "denied":
+            vault.refused = {f"/airflow/{folder}/stored_name" for folder in FOLDERS.values()}
+        elif trouble == "wrong credential":
+            return self.backend(access_key="wrong")
+        elif trouble == "down":
+            return self.backend(api_url="http://127.0.0.1:9")
+        elif trouble == "expired token":
+            backend = self.backend()
+            backend.get_variable("stored_name")
+            vault.tokens.clear()
+            return backend
+        elif trouble == "binary":
+            vault.put("/airflow/config/binary_name", 7)
+        elif trouble in ("slow", "too slow"):
+            vault.delay = 0.4
+            self.monkeypatch.setattr(akeyless, "_READ", 0.1 if trouble == "too slow" else 10.0)
+        elif trouble.partition(" ")[0] in ("throttled", "cut"):
+            failure: tuple[int, dict[str, str]] = (429 if trouble.startswith("throttled") else 1, {})
+            if trouble.endswith("for long"):
+                vault.always = {call: failure}
+            vault.failures = {call: [failure]}
+        else:
+            return None
+        return self.backend()
 
 
 def test_the_vendors_package_reads_from_this_server(vault: Vault) -> None:

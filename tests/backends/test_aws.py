@@ -73,12 +73,21 @@ def store(aws: Aws, request: pytest.FixtureRequest) -> Store:  # noqa: F811
     return Store(aws, request.param)
 
 
+def said_by_aws(code: str) -> bytes:
+    body = json.dumps({"__type": code, "message": f"{CANARY} is the text"}).encode()
+    head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+THROTTLED = said_by_aws("ThrottlingException")
+
+
 class Contract(BackendContract):
     backend_class: Any
 
     @pytest.fixture(autouse=True)
-    def _store(self, aws: Aws) -> None:  # noqa: F811
-        self.store = Store(aws, self.backend_class)
+    def _store(self, aws: Aws, request: pytest.FixtureRequest) -> None:  # noqa: F811
+        self.store, self.request = Store(aws, self.backend_class), request
 
     def backend(self) -> Any:
         return self.store.backend()
@@ -86,18 +95,40 @@ class Contract(BackendContract):
     def put(self, kind: str, name: str, text: str) -> None:
         self.store.put(f"airflow/{kind}{'' if kind == 'config' else 's'}/{name}", text)
 
-    def failing(self) -> Any:
-        yield self.store.backend(endpoint_url=DEAD, config=FAST), errors.BackendUnavailable
+    def in_trouble(self, trouble: str) -> Any:
+        proxy, make = self.store.proxy, self.store.backend
+        if trouble == "denied":
+            return self.backend_class(**self.guarded().user())
+        if trouble == "wrong credential":
+            return self.backend_class(**{**self.guarded().user(), "aws_secret_access_key": "wrong"})
+        if trouble == "expired token":
+            return self.with_a_token_that_expired()
+        if trouble == "binary" and self.backend_class is SECRETS:
+            self.store.aws.put_secret("airflow/config/binary_name", b"\xff\xfe")
+            return make()
+        if trouble == "down":
+            return make(endpoint_url=DEAD, config=FAST)
+        if trouble in ("slow", "too slow"):
+            proxy.latency, proxy.always = 0.5, "hole" if trouble == "too slow" else None
+        elif trouble.partition(" ")[0] in ("throttled", "cut"):
+            fault = THROTTLED if trouble.startswith("throttled") else "half"
+            proxy.faults, proxy.always = [fault], fault if trouble.endswith("for long") else None
+        else:
+            return None
+        return make(**({} if trouble == "slow" else {"config": FAST}))
 
-    @pytest.fixture
-    def denied(self, guarded: Guarded) -> Any:  # noqa: F811
-        return self.backend_class(**guarded.user())
+    def guarded(self) -> Guarded:
+        made: Guarded = self.request.getfixturevalue("guarded")
+        return made
 
-    def test_denied(self, denied: Any) -> None:
-        for kind in self.kinds:
-            fault = refused(errors.AccessDenied, lambda kind=kind: self.ask(denied, kind, "x"))  # type: ignore[misc]
-            assert "AccessDeniedException" in str(fault)
-            assert "Allow " in fault.hint
+    def with_a_token_that_expired(self) -> Any:
+        """The file of credentials has another one by then."""
+        path = self.request.getfixturevalue("tmp_path") / "credentials"
+        path.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\naws_session_token = c\n")
+        self.request.getfixturevalue("monkeypatch").setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+        self.store.proxy.faults = [said_by_aws("ExpiredTokenException")]
+        kwargs = {name: value for name, value in self.store.aws.kwargs().items() if name not in KEYS}
+        return self.backend_class(**kwargs)
 
 
 class TestSecretsManagerContract(Contract):
@@ -106,6 +137,7 @@ class TestSecretsManagerContract(Contract):
 
 class TestParameterStoreContract(Contract):
     backend_class = PARAMETERS
+    largest = 4096
 
 
 # -- names and kwargs ----------------------------------------------------------------------------

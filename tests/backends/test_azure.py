@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 pytest.importorskip("azure.keyvault.secrets", reason="azure-keyvault-secrets is not installed")
 pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 
+from proxy import Proxy  # noqa: E402
 from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
@@ -60,9 +62,13 @@ def always(status: int, code: str, inner: str = "") -> Any:
 
 
 class TestContract(BackendContract):
+    largest = 24_000
+
     @pytest.fixture(autouse=True)
-    def _vault(self, vault: Vault) -> None:
+    def _vault(self, vault: Vault) -> Iterator[None]:
         self.vault = vault
+        with ExitStack() as self.stack:
+            yield
 
     def backend(self) -> Any:
         return backend_of(self.vault)
@@ -71,14 +77,45 @@ class TestContract(BackendContract):
         self.vault.put(f"{FOLDERS[kind]}-{name}".replace("_", "-"), text)
 
     def failing(self) -> Any:
-        yield backend_of(self.vault, client_secret="wrong"), errors.AccessDenied
-        self.vault.fail = always(403, "Forbidden", "AccessDenied")
-        yield backend_of(self.vault), errors.AccessDenied
         self.vault.fail = always(403, "Forbidden", "SecretDisabled")
         yield backend_of(self.vault), errors.InvalidSecret
         self.vault.fail = always(500, "InternalServerError")
         yield backend_of(self.vault), errors.BackendUnavailable
-        yield backend_of(self.vault, vault_url="https://localhost:9"), errors.BackendUnavailable
+
+    def in_trouble(self, trouble: str) -> Any:
+        more: dict[str, Any] = {}
+        if trouble == "denied":
+            self.vault.fail = always(403, "Forbidden", "AccessDenied")
+        elif trouble == "wrong credential":
+            more["client_secret"] = "wrong"
+        elif trouble == "down":
+            more["vault_url"] = "https://localhost:9"
+        elif trouble == "binary":
+            self.vault.put("airflow-config-binary-name", None)
+        elif trouble == "expired token":
+            backend = backend_of(self.vault)
+            backend.get_variable("stored_name")
+            self.vault.given.clear()
+            return backend
+        elif trouble.startswith("throttled"):
+            many = 1000 if trouble.endswith("for long") else 2
+
+            def busy(handler: Any, name: str) -> bool:
+                if len(self.vault.calls) <= many:
+                    raise Refused(429, "Throttled", headers={"Retry-After": "0"})
+                return False
+
+            self.vault.fail = busy
+        elif trouble in ("slow", "too slow"):
+            self.vault.fail = wait(0.5)
+            more = {"read_timeout": 0.1, "retry_total": 1} if trouble == "too slow" else {}
+        elif trouble.startswith("cut"):
+            proxy: Proxy = self.stack.enter_context(Proxy(self.vault.server.port))
+            proxy.faults, proxy.always = ["reset"], "reset" if trouble == "cut for long" else None
+            more["vault_url"] = f"https://localhost:{proxy.port}"
+        else:
+            return None
+        return backend_of(self.vault, **more)
 
     def test_lists_what_is_stored(self) -> None:
         """A vault spells the ids with the separator; so spelled they are found as well."""

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 pytest.importorskip("google.cloud.secretmanager_v1", reason="google-cloud-secret-manager is not installed")
 
 import grpc  # noqa: E402
+from proxy import Proxy  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
@@ -81,10 +83,22 @@ def always(code: str) -> Any:
     return fail
 
 
+def once(code: str) -> Any:
+    failures = [code]
+
+    def fail(name: str) -> None:
+        if failures:
+            raise Refused(failures.pop())
+
+    return fail
+
+
 class TestContract(BackendContract):
     @pytest.fixture(autouse=True)
-    def _store(self, store: SecretManager) -> None:
+    def _store(self, store: SecretManager) -> Iterator[None]:
         self.store = store
+        with ExitStack() as self.stack:
+            yield
 
     def backend(self) -> Any:
         return backend_of(self.store)
@@ -100,8 +114,27 @@ class TestContract(BackendContract):
         ):
             self.store.fail = always(code)
             yield backend_of(self.store), error
-        self.store.stop()
-        yield backend_of(self.store), errors.BackendUnavailable
+
+    def in_trouble(self, trouble: str) -> Any:
+        if trouble == "down":
+            self.store.stop()
+        elif trouble == "binary":
+            self.store.put("airflow-config-binary_name", b"\xff")
+        elif trouble in ("denied", "throttled for long"):
+            self.store.fail = always("PERMISSION_DENIED" if trouble == "denied" else "RESOURCE_EXHAUSTED")
+        elif trouble == "wrong credential":
+            self.store.tokens = set()
+        elif trouble in ("expired token", "throttled"):
+            self.store.fail = once("UNAUTHENTICATED" if trouble == "expired token" else "RESOURCE_EXHAUSTED")
+        elif trouble in ("slow", "too slow"):
+            self.store.fail = lambda name: time.sleep(3 if trouble == "too slow" else 0.4)
+        elif trouble.startswith("cut"):
+            proxy: Proxy = self.stack.enter_context(Proxy(self.store.port))
+            proxy.faults, proxy.always = ["reset"], "reset" if trouble == "cut for long" else None
+            return backend_of(self.store, api_endpoint=f"localhost:{proxy.port}")
+        else:
+            return None
+        return backend_of(self.store)
 
 
 @pytest.mark.parametrize(

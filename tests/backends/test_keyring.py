@@ -47,10 +47,9 @@ class TestContract(BackendContract):
     def put(self, kind: str, name: str, text: str) -> None:
         put(FOLDERS[kind], name, text)
 
-    def failing(self) -> Any:
-        yield KeyringBackend(keyring=f"{__name__}.Locked"), errors.BackendUnavailable
-        yield KeyringBackend(keyring=f"{__name__}.Broken"), errors.BackendUnavailable
-        yield KeyringBackend(keyring=f"{__name__}.Bytes"), errors.InvalidSecret
+    def in_trouble(self, trouble: str) -> Any:
+        stores = {"sealed": "Locked", "down": "Broken", "binary": "Bytes"}
+        return KeyringBackend(keyring=f"{__name__}.{stores[trouble]}") if trouble in stores else None
 
 
 class Own(keyring.backend.KeyringBackend):

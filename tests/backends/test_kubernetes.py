@@ -41,8 +41,8 @@ def make(cluster: Cluster, tmp_path: Path) -> Any:  # noqa: F811
 
 class TestContract(BackendContract):
     @pytest.fixture(autouse=True)
-    def _store(self, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
-        self.cluster, self.folder = cluster, tmp_path
+    def _store(self, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+        self.cluster, self.folder, self.monkeypatch = cluster, tmp_path, monkeypatch
 
     def backend(self) -> Any:
         return KubernetesSecretsBackend(kubeconfig=self.cluster.kubeconfig(self.folder))
@@ -50,21 +50,34 @@ class TestContract(BackendContract):
     def put(self, kind: str, name: str, text: str) -> None:
         self.cluster.put({LABELS[kind]: name}, {"value": text.encode()}, f"{kind}-{name}".replace("_", "-"))
 
-    def failing(self) -> Any:
-        (self.folder / "bad").mkdir(exist_ok=True)
-        (self.folder / "down").mkdir(exist_ok=True)
-        yield (
-            KubernetesSecretsBackend(kubeconfig=self.cluster.kubeconfig(self.folder / "bad", token="wrong")),
-            errors.AccessDenied,
-        )
-        yield (
-            KubernetesSecretsBackend(kubeconfig=self.cluster.kubeconfig(self.folder / "down", url=DOWN)),
-            errors.BackendUnavailable,
-        )
-        self.cluster.always = (403, {}, '{"kind": "Status", "reason": "Forbidden"}')
-        yield self.backend(), errors.AccessDenied
-        self.cluster.always = (429, {"Retry-After": "3600"}, "")
-        yield self.backend(), errors.BackendUnavailable
+    def in_trouble(self, trouble: str) -> Any:
+        api, more = self.cluster, dict[str, Any]()
+        if trouble == "denied":
+            api.always = (403, {}, '{"kind": "Status", "reason": "Forbidden"}')
+        elif trouble == "wrong credential":
+            more["token"] = "wrong"
+        elif trouble == "down":
+            more["url"] = DOWN
+        elif trouble == "expired token":
+            backend = self.backend()
+            backend.get_variable("stored_name")
+            api.tokens = {"fresh"}
+            api.kubeconfig(self.folder, token="fresh")  # whoever renews it writes the file
+            return backend
+        elif trouble == "binary":
+            api.put({LABELS["config"]: "binary_name"}, {"value": b"\xff"})
+        elif trouble.startswith("throttled"):
+            failure = (429, {"Retry-After": "3600"}, "")
+            api.failures, api.always = [failure], failure if trouble.endswith("for long") else None
+        elif trouble.startswith("cut"):
+            cut = (206, {}, '{"items": [')
+            api.failures, api.always = [cut], cut if trouble.endswith("for long") else None
+        elif trouble in ("slow", "too slow"):
+            api.delay = 0.5
+            self.monkeypatch.setattr(kubernetes, "_TIMEOUTS", (1, 0.2 if trouble == "too slow" else 10))
+        else:
+            return None
+        return KubernetesSecretsBackend(kubeconfig=api.kubeconfig(self.folder, **more))
 
 
 def test_the_three_kinds_have_their_labels_and_keys(cluster: Cluster, make: Any) -> None:  # noqa: F811

@@ -36,14 +36,20 @@ class TestContract(BackendContract):
     def put(self, kind: str, name: str, text: str) -> None:
         write(self.folder, f"{FOLDERS[kind]}/{name}", text)
 
-    def failing(self) -> Any:
-        yield MountedFilesBackend(str(self.folder / "not-mounted")), errors.BackendUnavailable
-        outside = MountedFilesBackend(str(self.folder / "inside"))
-        for folder in FOLDERS.values():
-            target = write(self.folder, "outside/secret")
-            (self.folder / "inside" / folder).mkdir(parents=True)
-            (self.folder / "inside" / folder / "stored_name").symlink_to(target)
-        yield outside, errors.AccessDenied
+    def in_trouble(self, trouble: str) -> Any:
+        if trouble == "down":
+            return MountedFilesBackend(str(self.folder / "not-mounted"))
+        if trouble == "denied":  # a link that leads out
+            inside = self.folder / "inside"
+            for folder in FOLDERS.values():
+                (inside / folder).mkdir(parents=True, exist_ok=True)
+                (inside / folder / "stored_name").unlink(missing_ok=True)
+                (inside / folder / "stored_name").symlink_to(write(self.folder, "outside/secret"))
+            return MountedFilesBackend(str(inside))
+        if trouble == "binary":
+            write(self.folder, "config/binary_name", b"\xff")
+            return self.backend()
+        return None
 
 
 def ask(root: Path, name: str, **kwargs: Any) -> Any:

@@ -54,7 +54,7 @@ class TestContract(BackendContract):
 
     @pytest.fixture(autouse=True)
     def _store(self, bao: Bao, request: pytest.FixtureRequest) -> None:  # noqa: F811
-        self.bao, self.mount = bao, bao.mount(self.version)
+        self.bao, self.mount, self.request = bao, bao.mount(self.version), request
         self.login = bao.approle(bao.reading(self.mount))
         self.nobody = bao.approle("default")
 
@@ -70,10 +70,37 @@ class TestContract(BackendContract):
         self.bao.put(self.mount, f"{FOLDERS[kind]}/{name}", {field: text}, self.version)
 
     def failing(self) -> Any:
-        yield self.made(**self.nobody), errors.AccessDenied
-        yield self.made(secret_id="wrong"), errors.AccessDenied
         yield self.made(auth_type="token", token="wrong"), errors.AccessDenied
-        yield self.made(url=DOWN), errors.BackendUnavailable
+
+    def in_trouble(self, trouble: str) -> Any:
+        between, network = (self.request.getfixturevalue(name) for name in ("relay", "proxy"))
+        if trouble in ("denied", "wrong credential", "down"):
+            login: dict[str, Any] = {"denied": self.nobody, "down": {"url": DOWN}}.get(trouble, {"secret_id": "wrong"})
+            return self.made(**login)
+        if trouble == "expired token":
+            backend = self.made()
+            backend.get_variable("stored_name")
+            self.bao.root.auth.token.revoke(backend._sessions.get()._token)
+            return backend
+        if trouble == "sealed":
+            spare: Bao = self.request.getfixturevalue("spare")
+            backend = self.made(url=spare.url, auth_type="token", token="root")
+            spare.root.sys.seal()
+            return backend
+        if trouble == "binary":
+            self.bao.put(self.mount, "config/binary_name", {"value": None}, self.version)
+            return self.made()
+        if trouble.startswith("throttled"):
+            many = 1000 if trouble.endswith("for long") else 2
+            between.fault = lambda method, path: 429 if "/login" not in path and between.reads() <= many else None
+            return self.made(url=between.url)
+        if trouble in ("slow", "too slow"):
+            between.delay = 0.5
+            return self.made(url=between.url, timeout=0.2 if trouble == "too slow" else None)
+        backend = self.made(url=f"http://127.0.0.1:{network.port}")
+        backend.get_variable("stored_name")  # a login is not repeated unseen
+        network.faults, network.always = ["reset"], "half" if trouble == "cut for long" else None
+        return backend
 
 
 class TestContractOfTheFirstVersion(TestContract):

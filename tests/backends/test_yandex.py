@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 pytest.importorskip("yandexcloud", reason="yandexcloud is not installed")
 
+from proxy import Proxy  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from servers_yandex import FOLDER, OAUTH, Code, Entry, Lockbox, Machine, authority, cloud  # noqa: E402, F401
 from store_checks import by_threads, in_a_child, refused  # noqa: E402
@@ -39,8 +42,10 @@ def free_address() -> str:
 
 class TestContract(BackendContract):
     @pytest.fixture(autouse=True)
-    def _store(self, cloud: Lockbox) -> None:
-        self.cloud = cloud
+    def _store(self, cloud: Lockbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        self.cloud, self.monkeypatch = cloud, monkeypatch
+        with ExitStack() as self.stack:
+            yield
 
     def backend(self, **kwargs: Any) -> Any:
         said = {"yc_oauth_token": OAUTH, "folder_id": FOLDER, "endpoint": self.cloud.address}
@@ -53,8 +58,6 @@ class TestContract(BackendContract):
     def failing(self) -> Any:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
-        yield self.backend(yc_oauth_token="wrong"), errors.AccessDenied
-        yield self.backend(endpoint=free_address()), errors.BackendUnavailable
         for call, code, error in (
             ("list", Code.PERMISSION_DENIED, errors.AccessDenied),
             ("payload", Code.PERMISSION_DENIED, errors.AccessDenied),
@@ -69,6 +72,37 @@ class TestContract(BackendContract):
         ):
             self.cloud.always = {call: code}
             yield self.backend(), error
+
+    def in_trouble(self, trouble: str) -> Any:
+        cloud = self.cloud
+        if trouble == "denied":
+            cloud.always = {"payload": Code.PERMISSION_DENIED}
+        elif trouble == "wrong credential":
+            return self.backend(yc_oauth_token="wrong")
+        elif trouble == "down":
+            return self.backend(endpoint=free_address())
+        elif trouble == "expired token":
+            backend = self.backend()
+            backend.get_variable("stored_name")
+            cloud.tokens.clear()
+            return backend
+        elif trouble == "binary":
+            cloud.put("airflow/config/binary_name", b"\xff")
+        elif trouble == "throttled":
+            cloud.failures = {"payload": [Code.RESOURCE_EXHAUSTED]}
+        elif trouble == "throttled for long":
+            cloud.always = {"payload": Code.RESOURCE_EXHAUSTED}
+        elif trouble in ("slow", "too slow"):
+            cloud.failures = {"payload": [0.6]}
+            self.monkeypatch.setattr(yandex, "_TIMEOUT", 0.3 if trouble == "too slow" else 10.0)
+        elif trouble.startswith("cut"):
+            proxy: Proxy = self.stack.enter_context(Proxy(int(cloud.address.rpartition(":")[2])))
+            proxy.faults, proxy.always = ["reset"], "reset" if trouble.endswith("for long") else None
+            self.monkeypatch.setattr(yandex, "_WAITS", (0.2, 0.5))
+            cloud.address = f"127.0.0.1:{proxy.port}"
+        else:
+            return None
+        return self.backend()
 
 
 def test_the_sdk_itself_reads_from_this_server(cloud: Lockbox, authority: Authority) -> None:
