@@ -129,7 +129,8 @@ class Chain:
         links = [link for link in self.links if link.stratum < ceiling]
         if kind == "config" and (names := self._config_links()):
             self._check_names(names)
-            links = [link for link in links if link.name in names]
+            named = {name.lower() for name in names}
+            links = [link for link in links if link.name.lower() in named]
         return links
 
     def _ceiling(self, reach: int | None) -> int:
@@ -178,7 +179,9 @@ class Chain:
                 yield f"This is for the link {link.name} itself, so it is not asked{later}."
         rest = [link.name for link in self.links if link not in asked and link not in above]
         if rest and kind == "config" and (allowed := self._config_links()):
-            rest, forbidden = [name for name in rest if name in allowed], [name for name in rest if name not in allowed]
+            named = {name.lower() for name in allowed}
+            forbidden = [name for name in rest if name.lower() not in named]
+            rest = [name for name in rest if name not in forbidden]
             if forbidden:
                 yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
         if rest and version is not None:
@@ -187,7 +190,7 @@ class Chain:
     def _check_names(self, names: list[str]) -> None:
         known = [link.name for link in self.links]
         for name in names:
-            if name not in known:
+            if name.lower() not in map(str.lower, known):
                 raise BackendError(
                     f"config_links names {name!r}, which is no link",
                     where="[secrets] config_links",

@@ -695,8 +695,8 @@ CASES = {
     ),
     "kwargs_unknown": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: Plain cannot be built (TypeError: Plain.__init__() got an
-        unexpected keyword argument 'tokn'). Check [secrets] backend_kwargs.
+        HOME/billing.cfg:3: [secrets] backend_kwargs: Plain takes no argument 'tokn'. Did you mean
+        'token'?
         """,
         backend("stores.Plain", 'backend_kwargs = {"tokn": "hunter2"}\n'),
         kind="BackendError",

@@ -53,14 +53,18 @@ def build(app: Any, section: str) -> Any:
     where = f"{answer.mention.origin}: [{section}] backend"
     path = str(answer.value).strip()
     backend_class = find_class(path, where)
-    kwargs, directory = _kwargs(app, section, backend_class)
+    kwargs, places, directory = _kwargs(app, section, backend_class)
     fault: BaseException | None = None
     what = ""
     try:
         backend = backend_class(**kwargs)
+    except BackendError as error:
+        error.where = f"{where}: {error.where}".removesuffix(": ")
+        raise
     except FrameworkError:
         raise
     except TypeError as error:
+        _refuse_unknown(backend_class, places)
         fault, what = error, f"TypeError: {error}" if _is_of_the_call(error) else "TypeError"
     except (Exception, SystemExit) as error:
         fault, what = error, type(error).__name__
@@ -75,6 +79,9 @@ def build(app: Any, section: str) -> Any:
         backend.bind("airflow" if path in AIRFLOW_TWINS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
         backend.find_connection = app.get_connection
+    elif _connection_map(app, section) is not None:
+        what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
+        raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
     elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
         from framework.connection import Connection
 
@@ -90,13 +97,38 @@ def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
     if said is None:
         return None
     known = [field for field in FIELDS if field != "conn_id"]
-    if not isinstance(said, dict) or not set(said) <= set(known):
-        raise BackendError(
-            "connection_map must be a JSON object of fields",
-            where=f"[{section}] connection_map",
-            hint=f'Write {{"login": "username", …}}; the fields are {", ".join(known)}.',
-        )
+    what = ""
+    if not isinstance(said, dict):
+        what = "it is no JSON object"
+    elif unknown := [field for field in said if field not in known]:
+        what = f"a connection has no field {unknown[0]!r}"
+    elif wrong := [field for field, source in said.items() if not _is_source(source)]:
+        what = f'the source of {wrong[0]!r} is neither a path nor {{"const": …}}'
+    if what:
+        where = f"{app.answer(section, 'connection_map').mention.origin}: [{section}] connection_map"
+        example = '{"login": "username", "conn_type": {"const": "postgres"}}'
+        hint = f"Write {example}; the fields are {', '.join(known)}."
+        raise BackendError(what, where=where, hint=hint)
     return said
+
+
+def _is_source(source: Any) -> bool:
+    return isinstance(source, str) or (isinstance(source, dict) and list(source) == ["const"])
+
+
+def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
+    """Raises BackendError for a kwarg that the class does not take, with the place that names it."""
+    from difflib import get_close_matches
+    from inspect import signature
+
+    parameters = signature(backend_class).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for name, place in places.items():
+        if name not in parameters:
+            near = get_close_matches(name, parameters, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(parameters) or 'none'}."
+            raise BackendError(f"{backend_class.__name__} takes no argument {name!r}", where=place, hint=hint)
 
 
 def find_class(path: str, where: str) -> Any:
@@ -180,15 +212,17 @@ def _others_join() -> bool:
     return False
 
 
-def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any], str]:
-    """The constructor's arguments, and the folder of the file that names them."""
+def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any], dict[str, str], str]:
+    """The constructor's arguments, the place of each, and the folder of the file that names them."""
     answer = app.engine.answer(section, "backend_kwargs")
     kwargs: dict[str, Any] = {}
-    directory = ""
+    directory = place = ""
     if answer is not None:
         path = answer.mention.source.file_of(answer.mention.origin)
         directory = os.path.dirname(os.path.abspath(path)) if path else ""
-        kwargs = _parsed(answer.value, f"{answer.mention.origin}: [{section}] backend_kwargs")
+        place = f"{answer.mention.origin}: [{section}] backend_kwargs"
+        kwargs = _parsed(answer.value, place)
+    places = dict.fromkeys(kwargs, place)
     start = app.names.backend_kwarg(section)
     for name, (text, origin) in app.environment.starting(start).items():
         if name:
@@ -197,7 +231,8 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
 
                 add_mask(text)
             kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
-    return kwargs, directory
+            places[name.lower()] = origin
+    return kwargs, places, directory
 
 
 def _parsed(value: Any, where: str) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class AkeylessBackend(StoreBackend):
         self._url, self._ttl = api_url.rstrip("/"), token_ttl
         self._type, self._id, self._key, self._uid = access_type, access_id, access_key, uid_token
         self._audience, self._object = gcp_audience, azure_object_id
-        self._session = OnePerProcess(lambda: _Session(self._url, self._ttl, self._proof, 2 * self.max_workers))
+        self.logins = 0
+        self._session = OnePerProcess(self._new_session)
 
     def prefix(self, kind: str) -> str | None:
         prefix = super().prefix(kind)
@@ -180,6 +181,14 @@ class AkeylessBackend(StoreBackend):
             uri = said.get("conn_uri") if isinstance(said, dict) else said
             value = uri if isinstance(uri, str) and uri else value
         return super().deserialize_connection(conn_id, value)
+
+    def _new_session(self) -> _Session:
+        self.logins = 0
+        return _Session(self._url, self._ttl, self._logged_in, 2 * self.max_workers)
+
+    def _logged_in(self) -> tuple[str, dict[str, Any]]:
+        self.logins += 1
+        return self._proof()
 
     def _proof(self) -> tuple[str, dict[str, Any]]:
         """The token that there is, or else what the API makes one for."""

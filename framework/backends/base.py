@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.connection import Connection
-    from framework.errors import SecretsError
+    from framework.errors import BackendError, SecretsError
 
 #: The three kinds that a backend may serve.
 KINDS = ("connection", "variable", "config")
@@ -180,10 +180,13 @@ class StoreBackend(KindsBackend):
         self.sep = sep
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._patterns = {
-            "connection": _compiled(connections_lookup_pattern),
-            "variable": _compiled(variables_lookup_pattern),
-            "config": _compiled(config_lookup_pattern),
+            "connection": _compiled("connections_lookup_pattern", connections_lookup_pattern),
+            "variable": _compiled("variables_lookup_pattern", variables_lookup_pattern),
+            "config": _compiled("config_lookup_pattern", config_lookup_pattern),
         }
+        for kind, prefix in self._prefixes.items():
+            if prefix is not None and prefix is not DEFAULT and not isinstance(prefix, str):
+                raise _wrong(self.switches[kind], "neither text nor null")
 
     def prefix(self, kind: str) -> str | None:
         """Where the secrets of a kind are; None: nowhere."""
@@ -316,9 +319,19 @@ def _follow(said: Any, source: Any) -> Any:
     return said
 
 
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:
     if pattern is None:
         return None
     import re
 
-    return re.compile(pattern, re.IGNORECASE)
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except (re.error, TypeError) as fault:
+        what = getattr(fault, "msg", "it is no text")
+    raise _wrong(kwarg, f"no regular expression ({what})")
+
+
+def _wrong(kwarg: str, what: str) -> BackendError:
+    from framework.errors import BackendError
+
+    return BackendError(f"{kwarg} is {what}", hint="Correct it in backend_kwargs.")

@@ -297,6 +297,7 @@ def _channel(host: str, **more: Any) -> Any:
         *more["options"],
         ("grpc.max_reconnect_backoff_ms", 4000),
         ("grpc.initial_reconnect_backoff_ms", 250),
+        ("grpc.min_reconnect_backoff_ms", 5000),  # so long it tries to connect
     ]
     return _grpc_transport().create_channel(host, **more)
 

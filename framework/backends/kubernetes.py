@@ -68,6 +68,7 @@ class KubernetesSecretsBackend(KindsBackend):
             "config": config_data_key,
         }
         self._team_label = team_label
+        self.logins = 0
         self._client = OnePerProcess(self._log_in)
 
     def asks_for(self, kind: str, name: str) -> bool:
@@ -171,6 +172,7 @@ class KubernetesSecretsBackend(KindsBackend):
     def _log_in(self) -> tuple[Any, str]:
         """The client and the namespace."""
         client, config = _sdk()
+        self.logins += 1
         settings = client.Configuration()
         inside = self._kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
         path = os.path.join(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None

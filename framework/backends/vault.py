@@ -119,6 +119,7 @@ class VaultBackend(KindsBackend):
         more = [] if global_secrets_path is None else [global_secrets_path]
         self._paths = {kind: _paths(self.switches[kind], paths, more) for kind, paths in said.items()}
         self.logins = 0
+        self._known: set[str] = set()  # mounts whose engine was looked at
         self._sessions = OnePerProcess(self._new_session)
 
     def _get(self, kind: str, secret_id: str) -> str | None:
@@ -238,7 +239,7 @@ class VaultBackend(KindsBackend):
         except (KeyError, TypeError):
             failure = session.no_answer(where)
         except InvalidPath as fault:
-            wrong = self._wrong(fault)
+            wrong = self._wrong(fault) or self._of_the_first_version(session, mount)
             if not wrong:
                 return None
             failure = BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
@@ -273,6 +274,24 @@ class VaultBackend(KindsBackend):
         if any("versioned" in str(warning) for warning in said.get("warnings") or ()):
             return "that the engine keeps versions", "Set kv_engine_version to 2."
         return None
+
+    def _of_the_first_version(self, session: Session, mount: str) -> tuple[str, str] | None:
+        """What is wrong if the engine keeps no versions: it then says of all that we ask for that it is not there.
+
+        Asked once for each mount, when something is not there. Who may not ask that, is not told.
+        """
+        if self._engine == 1 or mount in self._known:
+            return None
+        self._known.add(mount)
+        try:
+            said = session.call(lambda client: client.adapter.get(f"/v1/sys/internal/ui/mounts/{mount}"))["data"]
+            is_first = said["type"] in ("kv", "generic") and (said["options"] or {}).get("version") != "2"
+        except Exception:
+            return None
+        if not is_first:
+            return None
+        self._known.discard(mount)
+        return "that the engine keeps no versions", "Set kv_engine_version to 1."
 
     def _new_session(self) -> Session:
         self.logins = 0

@@ -35,7 +35,7 @@ _PAGE = 1000
 _CHANNEL = {
     "grpc.max_receive_message_length": 32 << 20,
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 5000,  # so long it tries to connect
     "grpc.max_reconnect_backoff_ms": 4000,
 }
 #: The authorities that are trusted, as PEM; None: gRPC's own.
@@ -89,6 +89,7 @@ class LockboxSecretBackend(StoreBackend):
         self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
+        self.logins = 0
         self._folder = OnePerProcess(self._open)
 
     def name_of(self, kind: str, secret_id: str) -> str | None:
@@ -117,7 +118,12 @@ class LockboxSecretBackend(StoreBackend):
         if not folder_id:
             raise BackendError("the folder is not known", where="Lockbox", hint="Set folder_id in backend_kwargs.")
         endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        return _Folder(folder_id, endpoint, _Proof(endpoint, said.get("oauth"), self._key(said)))
+        proof = _Proof(endpoint, said.get("oauth"), self._key(said))
+        return _Folder(folder_id, endpoint, Login(lambda: self._logged_in(proof), _EARLY), proof)
+
+    def _logged_in(self, proof: _Proof) -> tuple[str, float]:
+        self.logins += 1
+        return proof.exchanged()
 
     def _of_the_connection(self) -> dict[str, Any]:
         """The credentials in the extra of the connection; nothing if it is the default one and is not there."""
@@ -213,7 +219,7 @@ class _Proof:
 class _Folder:
     """One folder: its stubs, and the ids of its secrets by name."""
 
-    def __init__(self, folder_id: str, endpoint: str, proof: _Proof) -> None:
+    def __init__(self, folder_id: str, endpoint: str, login: Login, proof: _Proof) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -221,7 +227,7 @@ class _Folder:
         from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
         from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
 
-        self._id, self._login = folder_id, Login(proof.exchanged, _EARLY)
+        self._id, self._login = folder_id, login
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
         self._lock = ProcessLock()
@@ -291,8 +297,8 @@ class _Folder:
         if len(ids) > 1:
             raise InvalidSecret(f"{len(ids)} secrets have this name", where=where, hint="Rename all but one.")
         if ids and ids[0] == gone:
-            what, hint = "it is in the list of the folder, but cannot be found", "Try again later."
-            raise BackendUnavailable(what, where=where, hint=hint)
+            what = "it is in the list of the folder, but cannot be found"
+            raise BackendUnavailable(what, where=where, hint="Try again later.")
         return ids[0] if ids else None
 
 
@@ -304,8 +310,8 @@ def _sdk() -> None:
         pass
     else:
         return
-    hint = "pip install 'framework[yandex]'"
-    raise BackendError("the package yandexcloud is not installed", where="Lockbox", hint=hint)
+    what = "the package yandexcloud is not installed"
+    raise BackendError(what, where="Lockbox", hint="pip install 'framework[yandex]'")
 
 
 def _call(method: Any, request: Any, login: Login | None = None) -> tuple[Any, str]:

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     Problem = tuple[str, str, str]  # level, where, what
 
 
+_NUMBERS = (
+    *("max_workers", "resolve_timeout_seconds", "cache_ttl_seconds"),
+    *("negative_cache_ttl_seconds", "stale_if_error_seconds"),
+)
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 as well")
@@ -39,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(app: App, args: Namespace) -> int:
     told, errors.listener = errors.listener, lambda message: None  # what it would say is listed below, with its place
     try:
-        found = list(problems_of(app, offline=args.offline))
+        found = list(dict.fromkeys(problems_of(app, offline=args.offline)))
     finally:
         errors.listener = told
     # Redacted now: an option that was looked at later may have told what is a secret.
@@ -62,6 +68,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
     yield from _links(app)
     yield from _metas(app)
+    yield from _numbers(app)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
@@ -84,6 +91,19 @@ def _links(app: App) -> Iterator[Problem]:
         yield _told(fault, "[secrets]")
 
 
+def _numbers(app: App) -> Iterator[Problem]:
+    """The numbers of [secrets] make sense."""
+    for key in _NUMBERS:
+        try:
+            answer = app.answer("secrets", key)
+            least = 1 if key == "max_workers" else 0
+            wrong = float(app.conf.typed(answer)) < least
+        except FrameworkError:  # told with the other options
+            continue
+        if wrong:
+            yield "error", answer.mention.origin, f"[secrets] {key} must be at least {least}"
+
+
 def _metas(app: App) -> Iterator[Problem]:
     for layer in app.engine.layers:
         if layer.name == "settings":
@@ -98,7 +118,7 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     base, _, form = key.rpartition("_")
     is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
     is_known = option is not None or is_told_as_ignored or _is_backend_kwarg(section, key)
-    if app.schema.declared and not is_known:
+    if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
         near = app.engine.nearest(section, key)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
         yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"

@@ -709,3 +709,18 @@ def test_nothing_is_shown_or_logged(bao: Bao, mount: str, make: Any, caplog: Any
     shown = repr(backend) + repr(session) + caplog.text + json.dumps(capsys.readouterr())
     for secret in (CANARY, login["secret_id"], session._token):
         assert secret not in shown
+
+
+def test_an_engine_without_versions_is_not_absence(bao: Bao, make: Any, relay: Relay) -> None:  # noqa: F811
+    """It says of all that is asked of a newer one that it is not there."""
+    mount = bao.mount(1)
+    bao.put(mount, "variables/x", {"value": "1"}, 1)
+    for login in ({}, bao.approle(bao.reading(mount))):
+        backend = make(url=relay.url, mount_point=mount, **login)
+        for _ in range(2):
+            fault = refused(errors.BackendUnavailable, lambda backend=backend: backend.get_variable("x"))  # type: ignore[misc]
+            assert "Set kv_engine_version to 1" in fault.hint
+    fine = make(url=relay.url)
+    relay.asked.clear()
+    assert [fine.get_variable(name) for name in ("x", "y", "z")] == [None] * 3
+    assert sum("internal/ui/mounts" in line for line in relay.asked) == 1, "asked once"

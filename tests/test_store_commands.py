@@ -1,0 +1,186 @@
+"""`backend-test`, `stats` and `policy` against real stores."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from servers_aws import Aws, Guarded, aws, guarded, ministack_port, moto_port, no_aws_around  # noqa: F401 - fixtures
+from servers_vault import Bao, bao  # noqa: F401 - fixtures
+
+# ruff: noqa: F811 - fixtures
+
+CANARY = "cAnArY-value"
+
+
+def written(world: Any, backend: str, kwargs: dict[str, Any], options: str = "", **more: str) -> None:
+    said = "".join(f"{name} = {text}\n" for name, text in more.items())
+    world.write(
+        "billing.cfg", f"[secrets]\nbackend = {backend}\nbackend_kwargs = {json.dumps(kwargs)}\n{said}[s]\n{options}"
+    )
+
+
+def told(world: Any, *words: str) -> tuple[int, dict[str, str]]:
+    """The exit status of backend-test, and what it says."""
+    status, out, err = world.run("backend-test", *words, "-o", "json")
+    assert "Traceback" not in out + err
+    assert "cAnArY" not in out + err
+    return status, {row["what"]: row["says"] for row in json.loads(out or "[]")}
+
+
+# backend-test
+
+
+def test_backend_test_of_a_vault(world: Any, bao: Bao) -> None:
+    mount = bao.mount()
+    bao.put(mount, "variables/vat", {"value": CANARY})
+    login = {"url": bao.url, "mount_point": mount, **bao.approle(bao.reading(mount))}
+    status, said = told(world, "vault", "--kwargs", json.dumps(login))
+    assert status == 0
+    assert said["list of variables"] == "1 name"
+    assert said["an absent config"] == "holds: it is absent"
+    assert {said[f"contract: {name}"] for name in ("absent is none", "reads what it lists")} == {"holds"}
+    assert said["a name elsewhere"] == "absent: it may be asked for as well"
+    assert (said["batch"], said["versions"]) == ("one by one, several at once", "yes")
+    assert "ms (median of 5, of names that it has)" in said["a read takes"]
+
+
+def test_backend_test_under_the_policy_that_policy_prints(
+    world: Any, bao: Bao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It allows neither lists nor other names: that is told, and is no fault."""
+    mount = bao.mount()
+    for path, text in {"config/smtp": CANARY, "variables/vat": CANARY}.items():
+        bao.put(mount, path, {"value": text})
+    url = {"url": bao.url, "mount_point": mount}
+    written(world, "vault", {**url, "token": "root"}, "password_secret = smtp\n")
+    status, policy, err = world.run("policy", "vault")
+    assert (status, err.startswith("note: ")) == (0, True)
+    written(world, "vault", {**url, **bao.approle(bao.policy(policy))}, "password_secret = smtp\n")
+    app = world.app()
+    assert app.conf.get("s", "password") == app.get_variable("vat") == CANARY
+    assert app.get_variable("gone", default=None) is None
+    status, said = told(world)
+    assert status == 0
+    assert said["an absent variable"] == "holds: it is absent"
+    assert said["an absent config"].startswith("denied: vault: config")
+    assert said["list of variables"].startswith("denied: vault: names of every variable")
+    assert "null" not in said["list of variables"], "who may not list may still read"
+    assert said["a name elsewhere"].startswith("denied: ")
+
+
+def test_backend_test_with_a_wrong_login_or_nobody_there(world: Any, bao: Bao) -> None:
+    status, said = told(world, "vault", "--kwargs", json.dumps({"url": bao.url, "token": "wrong"}))
+    assert status == 3
+    assert said["an absent variable"].startswith("denied: ")
+    status, said = told(world, "vault", "--kwargs", json.dumps({"url": "http://127.0.0.1:9", "token": CANARY}))
+    assert status == 3
+    assert said["an absent variable"].startswith("fails: vault: variable")
+
+
+def test_backend_test_reads_kwargs_from_stdin_and_names_mistakes(
+    world: Any, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({**aws.kwargs(), "connections_prefix": None})))
+    status, said = told(world, "aws_ssm", "--kwargs", "-")
+    assert (status, said["connections"], said["batch"]) == (0, "never asked for", "10 names in a call")
+    status, _, err = world.run("backend-test", "valt")
+    assert (status, err.startswith("error: backend-test: [secrets] backend: there is no backend called 'valt'")) == (
+        3,
+        True,
+    )
+    status, _, err = world.run("backend-test", "vault", "--kwargs", '{"tokn": "x"}')
+    assert "VaultBackend takes no argument 'tokn'. Did you mean 'token'?" in err
+    assert world.run("backend-test")[0] == 1
+
+
+# stats
+
+
+def test_stats_count_failures_of_batches_and_logins(world: Any, guarded: Guarded) -> None:
+    user = guarded.user()
+    written(world, "aws_ssm", user, "a_secret = s1\nb_secret = s2\n")
+    status, out, err = world.run("stats", "-o", "json")
+    [said] = json.loads(out)
+    assert (status, said["failures"], said["logins"]) == (1, 2, 1)
+    assert err.count("[s] a_secret") == 1
+
+
+def test_stats_of_a_store_that_is_never_asked(world: Any, aws: Aws) -> None:
+    world.set(BILLING_SECRET_S1="x-x-x-x", BILLING_SECRET_S2="y-y-y-y")
+    written(world, "aws_ssm", {**aws.kwargs(), "config_prefix": None}, "a_secret = s1\nb_secret = s2\n")
+    status, out, _ = world.run("stats", "-o", "json")
+    [said] = json.loads(out)
+    assert (status, said["calls"], said["absent"]) == (0, 0, 0)
+    assert aws.proxy.requests == 0
+
+
+# policy
+
+
+@pytest.mark.parametrize("short", ["aws_secrets_manager", "aws_ssm"])
+def test_the_policy_for_aws_is_enough_and_no_more(world: Any, guarded: Guarded, short: str) -> None:
+    put: Callable[..., Any] = (
+        (lambda name: guarded.secrets.create_secret(Name=name, SecretString=f"value of {name}"))
+        if short == "aws_secrets_manager"
+        else lambda name: guarded.parameters.put_parameter(Name=f"/{name}", Value=f"value of {name}", Type="String")
+    )
+    start = "policed"  # no parameter may be called aws…
+    for name in (f"{start}/config/smtp", f"{start}/config/others", f"{start}/variables/vat"):
+        put(name)
+    prefixes = {f"{kind}_prefix": f"{start}/{kind}" for kind in ("config", "variables")}
+    kwargs = {**guarded.user(), **prefixes, "connections_prefix": None, "variables_lookup_pattern": "v"}
+    written(world, short, kwargs, "password_secret = smtp\nalso_secret = smtp#/x\n")
+    status, out, err = world.run("policy", "aws")
+    assert (status, "kms:Decrypt" in err) == (0, True)
+    statements = json.loads(out)["Statement"]
+    assert any(resource.endswith(f"{start}/variables/*") for resource in statements[0]["Resource"])
+    assert not any("connections" in resource for resource in statements[0]["Resource"])
+    written(world, short, {**kwargs, **guarded.user(*statements)}, "password_secret = smtp\n")
+    app = world.app()
+    assert app.conf.get("s", "password") == f"value of {start}/config/smtp"
+    assert app.get_variable("vat") == f"value of {start}/variables/vat"
+    with pytest.raises(Exception, match="AccessDenied"):
+        app.chain.config("others")
+
+
+def test_one_policy_for_several_backends_of_a_cloud(world: Any, aws: Aws) -> None:
+    kwargs = json.dumps(aws.kwargs())
+    links = "".join(f"[secrets.{name}]\nbackend = {name}\nbackend_kwargs = {kwargs}\n" for name in ("aws_ssm",))
+    more = f"[secrets.other]\nbackend = aws_secrets_manager\nbackend_kwargs = {kwargs}\n"
+    secret = "password_secret = smtp\n"
+    world.write(
+        "billing.cfg", f"[secrets]\nbackends = aws_ssm, other\nconfig_links = other\n{links}{more}[s]\n{secret}"
+    )
+    status, out, _ = world.run("policy", "aws")
+    first, second, _ = json.loads(out)["Statement"]
+    assert status == 0
+    assert not any("smtp" in resource for resource in first["Resource"]), "config_links leaves it out"
+    assert any(resource.endswith("smtp-??????") for resource in second["Resource"])
+
+
+def test_policies_of_google_and_azure(world: Any) -> None:
+    pointers = "".join(f"k{number}_secret = s{number}\n" for number in range(20))
+    never = {"connections_prefix": None, "variables_prefix": None}
+    written(world, "gcp_secret_manager", {"project_id": "p", **never}, pointers)
+    bindings = json.loads(world.run("policy", "gcp")[1])["bindings"]
+    assert [binding["condition"]["expression"].count("||") for binding in bindings] == [12, 6]
+    assert 'resource.name.extract("secrets/{name}/") == "billing-config-s7"' in bindings[0]["condition"]["expression"]
+    written(world, "azure_key_vault", {"vault_url": "https://v.example", **never}, pointers)
+    [first, *_] = json.loads(world.run("policy", "azure")[1])["roleAssignments"]
+    assert first["scope"].endswith("/vaults/VAULT/secrets/billing-config-s0")
+    written(world, "azure_key_vault", {"vault_url": "https://v.example"}, pointers)
+    [only] = json.loads(world.run("policy", "azure")[1])["roleAssignments"]
+    assert only["scope"].endswith("/vaults/VAULT")
+
+
+def test_a_policy_of_nothing_is_none(world: Any) -> None:
+    assert world.run("policy", "aws") == (1, "", "error: no configured backend is of aws\n")
+    never = {f"{kind}_prefix": None for kind in ("connections", "variables", "config")}
+    written(world, "aws_ssm", never)
+    assert world.run("policy", "aws") == (1, "", "error: aws_ssm is asked for nothing, as its kwargs say\n")
