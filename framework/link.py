@@ -299,8 +299,7 @@ class Link:
         except FrameworkError:
             raise
         except (Exception, SystemExit) as fault:  # a backend must not end the process, nor have its words printed
-            told, hint = _foreign(fault)
-            failure = BackendUnavailable(told, where=where, hint=hint)
+            failure = _translated(fault, where)
         # Raised out here, without its causes: foreign texts may hold a secret.
         raise failure from None
 
@@ -369,13 +368,13 @@ def _connection(value: Any, conn_id: str) -> Any:
     return Connection(**{**fields, "conn_id": conn_id})
 
 
-def _foreign(fault: BaseException) -> tuple[str, str]:
+def _translated(fault: BaseException, where: str) -> SecretsError:
     """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
+    if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):
+        return AccessDenied("the backend refuses (AirflowSecretsBackendAccessDenied)", where=where)
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return (
-        f"the backend raised {type(fault).__name__}{place}",
-        "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable.",
-    )
+    hint = "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
+    return BackendUnavailable(f"the backend raised {type(fault).__name__}{place}", where=where, hint=hint)

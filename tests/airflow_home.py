@@ -136,8 +136,8 @@ def airflow_searches(site: str, connections: list[str], variables: list[str], op
             name: attempt(lambda name: fields_of(at_work.get_connection(conn_id=name)), name) for name in connections
         },
         "classes": [
-            class_of(Connection.get_connection_from_secrets(connections[0])),
-            class_of(at_work.get_connection(conn_id=connections[0])),
+            attempt(lambda: class_of(Connection.get_connection_from_secrets(connections[0]))),
+            attempt(lambda: class_of(at_work.get_connection(conn_id=connections[0]))),
         ],
         "variables": {name: attempt(Variable.get, name) for name in variables},
         "options": {f"{section}.{key}": attempt(conf.get, section, key) for section, key in options},

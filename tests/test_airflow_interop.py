@@ -216,6 +216,28 @@ def test_our_backend_in_airflow(search: Search) -> None:
         assert common(told["of workers"][name]) == common(told["connections"][name])
 
 
+@pytest.fixture
+def refusing(bao: Bao, airflow: Airflow, tmp_path: Path) -> Search:  # noqa: F811
+    """A store that gives options alone, and refuses all else."""
+    mount = bao.mount()
+    fill_vault(bao, mount, 2, {"connections": "connections", "variables": "variables", "config": "config"})
+    login = bao.approle(bao.policy(f'path "{mount}/data/config/*" {{ capabilities = ["read"] }}'))
+    folder = airflow.scratch / mount
+    folder.mkdir()
+    store = Filled("vault", {"url": bao.url, "mount_point": mount, **login}, [])
+    return Search(airflow, Home(folder / "home"), store)
+
+
+def test_a_refusal_ends_airflows_search_as_it_ends_ours(refusing: Search) -> None:
+    """What the environment has is not taken for what the store refuses."""
+    told = refusing.by_airflow(SHORT_NAMES["vault"])
+    for found in (told["connections"], told["of workers"], told["variables"]):
+        assert found["elsewhere"] == {"error": True}
+    ours = refusing.by_us()
+    assert ours["connections"]["elsewhere"] == ours["variables"]["elsewhere"] == {"error": True}
+    assert told["options"] == ours["options"]
+
+
 def common(fields: dict[str, Any]) -> dict[str, Any]:
     """What both of Airflow's connection classes mean alike; each writes texts and URIs in its own way."""
     return {name: value or None for name, value in fields.items() if name not in ("uri", "extra")}

@@ -543,3 +543,20 @@ def test_a_wrong_word_for_on_failure_is_told_before_it_is_needed(tmp_path: Path)
 def test_one_path_instead_of_a_list(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[s]\nk = 1\n")
     assert App("billing", home=str(tmp_path), config_files=tmp_path / "a.toml", environ={}).conf.get("s", "k") == "1"
+
+
+def test_a_refusal_of_airflows_own_is_a_refusal(tmp_path: Path) -> None:
+    from framework.link import Link
+
+    class AirflowSecretsBackendAccessDenied(PermissionError):
+        """As in airflow.sdk.exceptions."""
+
+    class Provider:
+        def get_variable(self, key: str) -> str | None:
+            raise AirflowSecretsBackendAccessDenied("canary")
+
+    app = App("billing", home=str(tmp_path), environ={"BILLING_VAR_X": "1", "BILLING__SECRETS__ON_FAILURE": "next"})
+    app.chain.links.insert(0, Link("provider", 1, Provider, custom=True))
+    with pytest.raises(AccessDenied, match="provider: variable 'x': the backend refuses") as caught:
+        app.get_variable("x")
+    assert "canary" not in str(caught.value)

@@ -115,8 +115,11 @@ class BaseSecretsBackend:
         return f"{path_prefix}{sep}{secret_id}"
 
     def _set_connection_class(self, conn_class: type[Any]) -> None:
-        """Airflow calls this to have its own connections built."""
+        """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's, whose
+        search goes on after any other error."""
         self._connection_class = conn_class
+        for name in ("get_connection", "get_variable"):
+            setattr(self, name, _refusing_as_airflow(getattr(self, name)))
 
     def _get_connection_class(self) -> type[Any]:
         if self._connection_class is None:
@@ -266,6 +269,25 @@ class StoreBackend(KindsBackend):
         asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
         values = self.read_many(list(dict.fromkeys(asked.values())))  # two ids may have one name in the store
         return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
+
+
+def _refusing_as_airflow(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, with Airflow's own error for a store that refuses; Airflow has one since 3.2.2."""
+
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        from framework.errors import AccessDenied
+
+        try:
+            return method(*args, **kwargs)
+        except AccessDenied as fault:
+            denied = fault
+        try:
+            from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
+        except ImportError:
+            raise denied from None
+        raise AirflowSecretsBackendAccessDenied(str(denied)) from None
+
+    return refusing
 
 
 def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[str, str | SecretsError]:
