@@ -191,7 +191,7 @@ def framework_searches(
             "connections": {
                 name: attempt(lambda name: fields_of(app.get_connection(name)), name) for name in connections
             },
-            "classes": [class_of(app.get_connection(connections[0]))],
+            "classes": [attempt(lambda: class_of(app.get_connection(connections[0])))],
             "variables": {name: attempt(app.get_variable, name) for name in variables},
             "options": {f"{section}.{key}": attempt(app.conf.get, section, key) for section, key in options},
             "prefetch": [f"{section}.{key}" for section, key in app.prefetch()],
