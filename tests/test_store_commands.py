@@ -184,3 +184,46 @@ def test_a_policy_of_nothing_is_none(world: Any) -> None:
     never = {f"{kind}_prefix": None for kind in ("connections", "variables", "config")}
     written(world, "aws_ssm", never)
     assert world.run("policy", "aws") == (1, "", "error: aws_ssm is asked for nothing, as its kwargs say\n")
+
+
+# the progress bar
+
+
+def seen_at_a_terminal(world: Any, seconds: float) -> str:
+    """What a person sees on stderr while `dump` resolves one secret that takes so long."""
+    import os
+    import pty
+    import subprocess
+
+    world.write(
+        "slow_store.py",
+        "import time\n\nfrom framework import BaseSecretsBackend\n\n\nclass Slow(BaseSecretsBackend):\n"
+        f"    def get_config(self, key):\n        time.sleep({seconds})\n        return '{CANARY}'\n",
+    )
+    written(world, "slow_store.Slow", {}, "password_secret = smtp\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "framework", "--project", ".", "dump", "--section", "s"]
+    environ = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(world.home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environ, cwd=world.home) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        except OSError:  # the other end is closed
+            pass
+        out = process.communicate()[0].decode()
+    os.close(ours)
+    assert "# password = < hidden >" in out
+    assert "resolving" not in out
+    assert CANARY not in shown.decode() + out
+    return shown.decode()
+
+
+def test_who_waits_for_a_store_sees_that_it_goes_on(world: Any) -> None:
+    """Also while a single call takes long, of which nothing is done yet."""
+    assert "resolving" in seen_at_a_terminal(world, 3.0)
+
+
+def test_what_is_done_soon_needs_no_bar(world: Any) -> None:
+    assert seen_at_a_terminal(world, 0.0) == ""

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any
 
-#: Seconds that pass in silence: what is done by then needs no bar, and rich takes longer to import.
-_PATIENCE = 0.7
+#: Seconds that pass in silence.
+_PATIENCE = 1.0
 
 
 class Progress:
