@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Name = tuple[str, str]  # section and key
 
 
+#: So many seconds after the deadline the calls that were late are told, each by its link.
+_GRACE = 0.3
+
+
 class Plan:
     """The pointers that win, and the config secrets behind them, each once.
 
@@ -81,14 +85,16 @@ def prefetch(
     runner = Runner(workers, seconds, late.again, progress or (lambda number: None))
     collected: dict[Reference, Any] = {}
     together = plan.secrets if len(plan.references) > 1 else {}
+    missing: Any = late
     if together:  # in a thread, too: a link may be long in the making
-        Runner(1, seconds, late.again).run([lambda: app.chain.collect(plan.references, runner, collected)])
+        all_of_it = Runner(1, seconds + _GRACE, late.again)
+        [missing] = all_of_it.run([lambda: app.chain.collect(plan.references, runner, collected)])
     alone = [name for name in plan.pointers if name not in together]
     outcomes: dict[Name, Any] = dict(zip(alone, runner.run([_resolving(app, name) for name in alone]), strict=True))
     app.chain.hold(collected)
     try:
         for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
-            outcomes[name] = outcome_of(_resolving(app, name)) if reference in collected else late
+            outcomes[name] = outcome_of(_resolving(app, name)) if reference in collected else missing
     finally:
         app.chain.hold({})
     failures: dict[Name, FrameworkError] = {}

@@ -528,3 +528,10 @@ def test_a_hung_store_does_not_hold_up_the_end_of_a_loop(tmp_path: Path) -> None
     started = time.monotonic()
     asyncio.run(main())
     assert time.monotonic() - started < 7  # the store needs eight
+
+
+def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store(values(2)), count=2, config_links="nobody")
+    failures = app.prefetch()
+    assert set(failures) == {("s", "k0"), ("s", "k1")}
+    assert all("config_links names 'nobody', which is no link" in str(fault) for fault in failures.values())
