@@ -288,8 +288,11 @@ class App:
     def reload(self) -> None:
         """Read the files again, and forget every pointer, link and cached value."""
         self.environment.dotenv = [DotEnv(path) for path in reversed(self._dotenv)]
-        self.engine.load(self._layers())
+        layers = self._layers()
         self._chains = []
+        self.engine.load(layers)
+        self._chains = []  # once more, and what it gave: another thread may have asked one of the old options
+        self.engine.forget()
 
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""

@@ -6,7 +6,7 @@ import os
 from _thread import allocate_lock
 from time import monotonic
 
-from framework.errors import BackendUnavailable, warn
+from framework.errors import BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
 from framework.parallel import outcome_of
 
@@ -58,6 +58,8 @@ class Cache:
         said: dict[Key, Any] = {}
         while key not in said:  # another thread's question may come to nothing, then this one asks
             said = self.get_many([key], lambda keys: [outcome_of(fetch)])
+        if isinstance(said[key], FrameworkError):
+            raise said[key].again()
         if isinstance(said[key], Exception):
             raise said[key]
         return said[key]
@@ -73,12 +75,13 @@ class Cache:
         said: dict[Key, Any] = {}
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
+        told: list[str] = []
         with self._lock:
             self._drop_expired()
             for key in keys:
                 is_kept, value = self.peek(key)
                 if not is_kept and self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR:
-                    value = self._stand_in(key, self._fault[1])
+                    value = self._stand_in(key, self._fault[1], told)
                     is_kept = value is not None
                 if is_kept:
                     said[key] = value
@@ -88,19 +91,24 @@ class Cache:
                     mine[key] = self._flights[key] = _Flight()
             self.counts["hits"] += len(said)
         if mine:
-            said.update(self._fetched(mine, fetch))
+            said.update(self._fetched(mine, fetch, told))
         for key, flight in others.items():
             said.update((key, outcome) for outcome in flight.outcome())
+        for text in told:  # now that nobody waits for it: a warning may be an error, and run other people's code
+            warn(text)
         return said
 
-    def _fetched(self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[Any] | None]) -> dict[Key, Any]:
+    def _fetched(
+        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[Any] | None], told: list[str]
+    ) -> dict[Key, Any]:
         """Ask, keep what is said, and let every waiting thread know, whatever happens."""
-        self.counts["calls"] += 1
         said: dict[Key, Any] = {}
         try:
             outcomes = fetch(list(flights))
-            for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
-                said[key] = self._settled(key, outcome)
+            with self._lock:
+                self.counts["calls"] += 1
+                for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
+                    said[key] = self._settled(key, outcome, told)
         finally:
             with self._lock:
                 for key in flights:
@@ -109,20 +117,22 @@ class Cache:
                 flight.land([said[key]] if key in said else [])
         return said
 
-    def _settled(self, key: Key, outcome: Any) -> Any:
+    def _settled(self, key: Key, outcome: Any, told: list[str]) -> Any:
         """What an outcome is for those who asked: an old answer may stand in for a store that is down."""
-        if not isinstance(outcome, Exception):
-            self._fault = None
-            self._keep(key, outcome)
-            return outcome
-        self.counts["failures"] += 1
         if isinstance(outcome, BackendUnavailable):
-            self._fault = (monotonic(), outcome)
-            value = self._stand_in(key, outcome)
+            self.counts["failures"] += 1
+            self._fault = (monotonic(), outcome.again())  # without the frames that it came through
+            value = self._stand_in(key, outcome, told)
             return outcome if value is None else value
+        self._fault = None
+        self._kept.pop(key, None)
+        if isinstance(outcome, Exception):  # the store answers, and what it said before counts no more
+            self.counts["failures"] += 1
+        else:
+            self._keep(key, outcome)
         return outcome
 
-    def _stand_in(self, key: Key, fault: BackendUnavailable) -> Any:
+    def _stand_in(self, key: Key, fault: BackendUnavailable, told: list[str]) -> Any:
         """The last answer, if it may be used while the store is down; with a warning."""
         value, fetched = self._kept.get(key, (None, 0.0))
         age = monotonic() - fetched
@@ -130,7 +140,7 @@ class Cache:
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name
-        warn(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
+        told.append(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
         return value
 
     def peek(self, key: Key) -> tuple[bool, Any]:
@@ -144,12 +154,11 @@ class Cache:
         """Keep an answer, None for absence."""
         if value is None:
             self.counts["absent"] += 1
-            self.missed[key[1]] = self.missed.get(key[1], 0) + 1
+            if key[1] in self.missed or len(self.missed) < _MAX_KEPT:
+                self.missed[key[1]] = self.missed.get(key[1], 0) + 1
         if self._ttl > 0:
-            with self._lock:
-                self._kept.pop(key, None)
-                self._kept[key] = (value, monotonic())
-                self._drop_expired()
+            self._kept[key] = (value, monotonic())
+            self._drop_expired()
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the answer that is kept was fetched, or None."""
@@ -158,7 +167,7 @@ class Cache:
 
     def _drop_expired(self) -> None:
         """Secrets leave the memory when they expire, at the latest when the link is next asked for anything."""
-        last = monotonic() - self._ttl - self._stale
+        last = monotonic() - max(self._ttl + self._stale, self._negative)
         while self._kept:
             oldest = next(iter(self._kept))
             if self._kept[oldest][1] > last and len(self._kept) <= _MAX_KEPT:

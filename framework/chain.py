@@ -7,6 +7,8 @@ runs while link i is built or asked sees the strata below i alone, so a circle c
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 
 ENVIRONMENT, METASTORE = 0, 1_000_000
 
+#: What a chain was asked for together, for the context that asked.
+_collected: ContextVar[tuple[Chain | None, dict[Reference, Any]]] = ContextVar(
+    "framework_collected", default=(None, {})
+)
+
 _NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
 
 
@@ -48,7 +55,6 @@ class Chain:
         self, links: Iterable[Link], *, on_failure: Callable[[], str], config_links: Callable[[], list[str]]
     ) -> None:
         self.links = list(links)
-        self._held: dict[Reference, Any] = {}
         for link in self.links:
             link.chain = id(self)
         self._on_failure, self._config_links = on_failure, config_links
@@ -84,7 +90,8 @@ class Chain:
             NotFound: every link was asked.
             SecretsError: a link failed.
         """
-        held = None if reach is not None or is_restricted() else self._held.get((name, version))
+        mine, collected = _collected.get()
+        held = collected.get((name, version)) if mine is self and reach is None and not is_restricted() else None
         if isinstance(held, Exception):
             raise held
         value, link = self._search("config", name, version, reach) if held is None else held
@@ -118,10 +125,6 @@ class Chain:
         for name, version in (wish for wish in wanted if wish not in said):
             asked = [link for link in links if version is None or link.keeps_versions]
             said[name, version] = self._not_found("config", name, version, asked, None)
-
-    def hold(self, said: dict[Reference, Any]) -> None:
-        """Answer from what was collected, until something else is held."""
-        self._held = said
 
     def visible(self, kind: str, reach: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
@@ -231,6 +234,21 @@ class Chain:
             except FrameworkError:
                 continue  # a write is not held up by a store that fails
         return None
+
+
+class Collected:
+    """`with Collected(chain, said):` the chain answers from what `collect` was told, in this context."""
+
+    __slots__ = ("_pair", "_token")
+
+    def __init__(self, chain: Chain, said: dict[Reference, Any]) -> None:
+        self._pair = (chain, said)
+
+    def __enter__(self) -> None:
+        self._token = _collected.set(self._pair)
+
+    def __exit__(self, *_: object) -> None:
+        _collected.reset(self._token)
 
 
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}

@@ -54,24 +54,26 @@ class Engine:
         self.names, self.schema, self.environment = names, schema, environment
         self._pointers, self._reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
+        self._process = EnvironmentLayer(
+            "environment", names, environment, environment.find_in_process, environment.process_names
+        )
         self.slots: dict[tuple[str, str], Slot] = {}
         self._warned: set[str] = set()
         self.load(layers)
 
     def load(self, layers: Iterable[Layer]) -> None:
-        """Take the environment, its `.env` files and these file layers; forget every slot, pointer and warning."""
-        self._process = EnvironmentLayer(
-            "environment",
-            self.names,
-            self.environment,
-            self.environment.find_in_process,
-            self.environment.process_names,
-        )
+        """Take the environment's `.env` files and these file layers instead of those that were."""
         dotenv = [
             EnvironmentLayer(".env", self.names, self.environment, file.find, file.names, file.path)
             for file in self.environment.dotenv
         ]
         self.layers: list[Layer] = [self._process, *dotenv, *layers]
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget every slot and warning, and where the pointers led."""
+        for layer in self.layers:
+            layer.followed.clear()
         self.slots.clear()
         self._warned.clear()
 
@@ -198,20 +200,21 @@ class Engine:
 
     # Following
 
+    def is_followed(self, mention: Mention) -> bool:
+        """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
+        return self._pointers.is_followed(mention, self._reach(mention.section, mention.key))
+
     def resolve(self, mention: Mention) -> Answer:
         """What a mention means: its text expanded, or what its pointer leads to.
 
         Raises:
             ConfigError: a bad `%`, or a pointer that leads nowhere.
         """
-        section, key = mention.name
-        source = mention.source
         if mention.form == "plain":
-            value = source.read(mention.raw, section, key, mention.origin)
+            value = mention.source.read(mention.raw, *mention.name, mention.origin)
             link, sensitive = None, self.is_sensitive(mention.section, mention.key)
         else:
-            text = source.reference(mention.raw, section, key + _SUFFIXES[mention.form], mention.origin)
-            value, link = self._pointers.follow(mention, text, self._reach(mention.section, mention.key))
+            value, link = self._pointers.follow(mention, self._reach(mention.section, mention.key))
             sensitive = True
         if sensitive:
             add_mask(value)

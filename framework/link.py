@@ -6,7 +6,16 @@ from contextvars import ContextVar
 
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.cache import Cache
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.errors import (
+    AccessDenied,
+    BackendError,
+    BackendUnavailable,
+    FrameworkError,
+    NotFound,
+    OptionNotFound,
+    SecretsError,
+)
+from framework.foreign import checked, translated
 from framework.locks import ProcessLock
 from framework.parallel import Outage, outcome_of
 
@@ -104,9 +113,9 @@ class Link:
         return hasattr(like, "get_config_version") and bool(getattr(like, "keeps_versions", True))
 
     def asks_for(self, kind: str, key: str) -> bool:
-        """Whether the backend would put this question to its store at all."""
+        """Whether the backend would put this question to its store at all. Raises: as `ask`."""
         asks_for = getattr(self.backend, "asks_for", None)
-        return asks_for is None or bool(asks_for(kind, key))
+        return asks_for is None or bool(self.guard(kind, key, lambda: asks_for(kind, key)))
 
     def serves(self, kind: str) -> bool:
         """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
@@ -116,12 +125,19 @@ class Link:
         inherited = [None, *(getattr(BaseSecretsBackend, method) for method in methods)]
         return kind not in self.unserved and any(method not in inherited for method in own)
 
-    def ask(self, kind: str, key: str, version: str | None = None) -> Any:
+    def ask(self, kind: str, key: str, version: str | None = None, outage: Outage | None = None) -> Any:
         """The backend's value, or None: absent, or a kind that it does not serve. Remote ones are asked once a while.
+
+        Args:
+            outage: knows how other questions of the same time ended.
 
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
+        if self._backend is None:
+            self.guard(kind, key, lambda: self.backend)
+        if not self.asks_for(kind, key):
+            return None
 
         def look_up() -> Any:
             method = getattr(self.backend, _METHODS[kind], None)
@@ -129,19 +145,21 @@ class Link:
                 method = getattr(self.backend, "get_conn_value", None)
             if method is None:
                 raise NotImplementedError
-            return _checked(kind, key, method(key) if version is None else self._version(key, version))
+            return checked(kind, key, method(key) if version is None else self._version(key, version))
 
-        if self._backend is None:
-            self.guard(kind, key, lambda: self.backend)
-        if not self.guard(kind, key, lambda: self.asks_for(kind, key)):
-            return None
-
-        def guarded() -> Any:
-            return self.guard(kind, key, look_up)
+        def fetch() -> Any:
+            outcome = None if outage is None else outage.over()
+            if outcome is None:
+                outcome = outcome_of(lambda: self.guard(kind, key, look_up))
+                if outage is not None:
+                    outage.note([outcome])
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
 
         if not self.is_remote:
-            return guarded()
-        value = self.cache.get((kind, key, version), guarded)
+            return self.guard(kind, key, look_up)
+        value = self.cache.get((kind, key, version), fetch)
         if kind != "connection" or value is None:
             return value
         from copy import copy
@@ -167,47 +185,51 @@ class Link:
         outage = Outage(runner.workers)
         batches = self._batches(wanted)
         said: dict[Reference, Any] = {}
-        answers = runner.run([outage.watched(self._asking_for(batch)) for batch in batches])
+        answers = runner.run([self._asking_for(batch, outage) for batch in batches])
         for batch, answer in zip(batches, answers, strict=True):
             said.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
         rest = [wish for wish in wanted if wish not in said]
-        said.update(zip(rest, runner.run([outage.watched(self._asking(wish)) for wish in rest]), strict=True))
+        said.update(zip(rest, runner.run([self._asking(wish, outage) for wish in rest]), strict=True))
         return [self._located(wish[0], said[wish]) for wish in wanted]
 
     def calls_for(self, wanted: list[Reference]) -> int:
         """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
         plain = sum(version is None for _, version in wanted)
         versions = len(wanted) - plain if self.keeps_versions else 0
-        return -(-plain // self._batch_size(plain)) + versions
+        return -(-plain // self.batch_size(plain)) + versions
 
     def _batches(self, wanted: list[Reference]) -> list[list[Reference]]:
         """What can be asked for together: a version is asked for alone, and so is what needs no call."""
         plain = [wish for wish in wanted if wish[1] is None and not self.cache.peek(("config", *wish))[0]]
         plain = [wish for wish in plain if self.asks_for("config", wish[0])]
-        size = self._batch_size(len(plain))
+        size = self.batch_size(len(plain))
         starts = range(0, len(plain) if size > 1 else 0, size)
         return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
 
-    def _batch_size(self, number: int) -> int:
+    def batch_size(self, number: int) -> int:
         """How many of so many names one call takes: all of them unless the backend says how many, or has no batch."""
         like = self._like()
         own = getattr(like if isinstance(like, type) else type(like), "get_many", None)
         size = 1 if own in (None, BaseSecretsBackend.get_many) else getattr(like, "batch_size", None)
         return max(1, number if size is None else int(size))
 
-    def _asking(self, wish: Reference) -> Callable[[], Any]:
+    def _asking(self, wish: Reference, outage: Outage | None = None) -> Callable[[], Any]:
         """The question for one config secret."""
-        return lambda: self.ask("config", *wish)
+        return lambda: self.ask("config", *wish, outage)
 
-    def _asking_for(self, batch: list[Reference]) -> Callable[[], dict[Reference, Any]]:
+    def _asking_for(self, batch: list[Reference], outage: Outage) -> Callable[[], dict[Reference, Any]]:
         """The question for several: one call of the store's batch. Left out are those of which it can say nothing."""
 
         def fetch(keys: list[tuple[str, str, str | None]]) -> list[Any] | None:
             names = [name for _, name, _ in keys]
-            said = self._many(names)
+            over = outage.over()
+            said = self._many(names) if over is None else over
             if said is None:
                 return None
-            return [self._located(name, said.get(name) if isinstance(said, dict) else said) for name in names]
+            outcomes = [self._located(name, said.get(name) if isinstance(said, dict) else said) for name in names]
+            if over is None:
+                outage.note(outcomes)
+            return outcomes
 
         def ask() -> dict[Reference, Any]:
             said = self.cache.get_many([("config", *wish) for wish in batch], fetch)
@@ -222,7 +244,9 @@ class Link:
                 return dict(self.backend.get_many("config", names))
         except NotImplementedError:
             return None
-        except (Exception, SystemExit) as fault:
+        except _OF_THE_PROCESS:
+            raise
+        except BaseException as fault:
             return fault
 
     def _located(self, name: str, outcome: Any) -> Any:
@@ -233,7 +257,7 @@ class Link:
                 raise outcome.again()
             if isinstance(outcome, BaseException):
                 raise outcome
-            return _checked("config", name, outcome)
+            return checked("config", name, outcome)
 
         return outcome_of(lambda: self.guard("config", name, said))
 
@@ -286,20 +310,24 @@ class Link:
             self.unserved.add(kind)
             return None
         except SecretsError as fault:
-            failure = fault
-            if not fault.where.startswith(where):  # a backend may raise one error object again and again
+            failure = fault.again()  # a backend may raise one error object again and again
+            if not fault.where.startswith(where):
                 at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
                 failure.where = f"{where}{at}" if fault.where else where
             if isinstance(fault, AccessDenied) and key is not None:
                 failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
+        except (NotFound, OptionNotFound) as fault:  # something else that it needs: nothing is said of this name
+            failure = BackendUnavailable(f"it needs what is not there: {fault.what}", where=where, hint=fault.hint)
         except BackendError as fault:
             if self.custom and self._backend is not None and not fault.where.startswith(self.name):
                 fault.where = f"{self.name}: {fault.where}".removesuffix(": ")  # a client that cannot be made
             raise
         except FrameworkError:
             raise
-        except (Exception, SystemExit) as fault:  # a backend must not end the process, nor have its words printed
-            failure = _translated(fault, where)
+        except _OF_THE_PROCESS:
+            raise
+        except BaseException as fault:  # a backend must not end the process, nor have its words printed
+            failure = translated(fault, where)
         # Raised out here, without its causes: foreign texts may hold a secret.
         raise failure from None
 
@@ -316,6 +344,10 @@ class Link:
 
 
 _METHODS = {kind: f"get_{kind}" for kind in KINDS}
+
+
+#: What may end more than a look-up.
+_OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
 
 
 class AtWork:
@@ -338,43 +370,3 @@ class AtWork:
 def is_restricted() -> bool:
     """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
     return bool(at_work.get({}))
-
-
-def _checked(kind: str, key: str, value: Any) -> Any:
-    """A backend's value as what its kind wants: our Connection, or something that text or JSON can be made of."""
-    if value is None:
-        return None
-    if kind == "connection":
-        return _connection(value, key)
-    if isinstance(value, (str, bool, int, float, list, dict)) or hasattr(value, "isoformat"):
-        return value
-    raise InvalidSecret(f"the backend answered with {type(value).__name__}", hint="It must be text, or None.")
-
-
-def _connection(value: Any, conn_id: str) -> Any:
-    """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
-    from framework.connection import FIELDS, Connection
-
-    if isinstance(value, Connection):
-        return value
-    if isinstance(value, str):
-        return Connection.from_text(value, conn_id=conn_id) if value else None
-    try:
-        fields = {name: getattr(value, name) for name in FIELDS}
-    except AttributeError:
-        fields = None
-    if fields is None:
-        raise InvalidSecret(f"get_connection returned a {type(value).__name__}", hint="Return a Connection or None.")
-    return Connection(**{**fields, "conn_id": conn_id})
-
-
-def _translated(fault: BaseException, where: str) -> SecretsError:
-    """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
-    if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):
-        return AccessDenied("the backend refuses (AirflowSecretsBackendAccessDenied)", where=where)
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    hint = "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
-    return BackendUnavailable(f"the backend raised {type(fault).__name__}{place}", where=where, hint=hint)

@@ -12,10 +12,14 @@ from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
     Answer = TypeVar("Answer")
+
+
+#: How many seconds of failures make an outage.
+_A_WHILE = 1.0
 
 
 class Runner:
@@ -53,7 +57,7 @@ class Runner:
                     number = todo.get_nowait()
                 except Empty:
                     return
-                done.put((number, outcome_of(tasks[number])))
+                done.put((number, _outcome_in_a_thread(tasks[number])))
 
         for _ in range(min(self.workers, len(tasks))):
             _start(work)
@@ -72,31 +76,31 @@ class Outage:
     """Notes how questions to a store end: once it is certain that it answers nobody, the others are not put to it, and
     an outage costs the time of one call.
 
+    It is certain when as many as are asked at once ended in vain, none was answered, and that took a while: what fails
+    at once may be the fault of those names.
+
     Args:
-        enough: of how many questions in vain it is certain: of as many as are asked at once.
+        enough: of how many questions in vain it is certain.
     """
 
-    __slots__ = ("_enough", "_down", "_up")
+    __slots__ = ("_enough", "_down", "_up", "_began")
 
     def __init__(self, enough: int) -> None:
-        self._enough, self._down, self._up = enough, 0, 0
+        self._enough, self._down, self._up, self._began = enough, 0, 0, monotonic()
 
-    def watched(self, ask: Callable[[], Any]) -> Callable[[], Any]:
-        """The same question, for one name or a mapping of several, unless the store is known to be down by then."""
+    def over(self) -> BackendUnavailable | None:
+        """The error of a question that is not put to the store any more."""
+        if self._down < self._enough or self._up or monotonic() - self._began < _A_WHILE:
+            return None
+        hint = "See the errors of other names."
+        return BackendUnavailable("it was not asked for, the store answers nobody", hint=hint)
 
-        def ask_unless_down() -> Any:
-            if self._down >= self._enough and not self._up:
-                hint = "See the errors of other names."
-                return BackendUnavailable("it was not asked for, the store answers nobody", hint=hint)
-            outcome = outcome_of(ask)
-            said = list(outcome.values()) if isinstance(outcome, dict) else [outcome]
-            if said and all(isinstance(one, BackendUnavailable) for one in said):
-                self._down += 1
-            else:
-                self._up += 1
-            return outcome
-
-        return ask_unless_down
+    def note(self, outcomes: Iterable[Any]) -> None:
+        """How one call to the store ended, for each of its names."""
+        if all(isinstance(outcome, BackendUnavailable) for outcome in outcomes):
+            self._down += 1
+        else:
+            self._up += 1
 
 
 async def awaited(call: Callable[[], Answer]) -> Answer:
@@ -123,6 +127,8 @@ async def awaited(call: Callable[[], Answer]) -> Answer:
             said = call()
         except Exception as error:
             fault = error
+        except BaseException as error:  # nothing else would end the waiting
+            fault = _ended_by(error)
         try:
             loop.call_soon_threadsafe(settle, said, fault)
         except RuntimeError:
@@ -138,6 +144,18 @@ def _start(work: Callable[[], None]) -> None:
     from threading import Thread
 
     Thread(target=copy_context().run, args=(work,), daemon=True).start()
+
+
+def _outcome_in_a_thread(task: Callable[[], Any]) -> Any:
+    """What a task comes to, whatever it raises: a thread has nobody who would be told otherwise."""
+    try:
+        return outcome_of(task)
+    except BaseException as fault:
+        return _ended_by(fault)
+
+
+def _ended_by(fault: BaseException) -> BackendUnavailable:
+    return BackendUnavailable(f"the call was ended by {type(fault).__name__}", hint="See the code of the backend.")
 
 
 def outcome_of(task: Callable[[], Any]) -> Any:

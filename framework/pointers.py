@@ -56,11 +56,21 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, version, part if hash_ else None)
 
 
+def text_of(mention: Mention) -> str:
+    """What a pointer holds: the command, the reference or the path, as its layer means it.
+
+    Raises:
+        ConfigError: a bad `%`.
+    """
+    section, key = mention.name
+    text: str = mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
+    return text
+
+
 def reference_of(mention: Mention) -> Reference | None:
     """What a `_secret` mention refers to; None if it cannot be read, which is told when it is followed."""
-    section, key = mention.name
     try:
-        return parse_reference(mention.source.reference(mention.raw, section, f"{key}_secret", mention.origin))
+        return parse_reference(text_of(mention))
     except (ValueError, FrameworkError):
         return None
 
@@ -98,12 +108,18 @@ class Pointers:
     def __init__(self, environment: Environment, chain: Callable[[], Chain], timeout: Callable[[], float]) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
 
-    def follow(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+    def is_followed(self, mention: Mention, reach: int | None) -> bool:
+        """Whether it is known where a pointer leads."""
+        try:
+            return (mention.form, text_of(mention), reach) in mention.source.followed
+        except FrameworkError:  # told when it is followed
+            return False
+
+    def follow(self, mention: Mention, reach: int | None) -> tuple[str, str | None]:
         """Where the pointer leads.
 
         Args:
             mention: the pointer, with its origin.
-            text: the command, the reference or the path.
             reach: which strata of the chain may be asked, see `Chain`.
 
         Returns:
@@ -112,21 +128,27 @@ class Pointers:
         Raises:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
+        text = text_of(mention)
         followed, key = mention.source.followed, (mention.form, text, reach)
         kept: tuple[str, str | None] | None = followed.get(key)
-        if kept is None:
-            kept = getattr(self, f"_{mention.form}")(mention, text, reach)
-            if mention.form != "secret" or not is_restricted():  # the whole chain may answer otherwise
-                followed[key] = kept
+        if kept is not None:
+            return kept
+        if mention.form != "secret":
+            kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
+            return kept
+        chain = self._chain()
+        kept = self._secret(chain, mention, text, reach)
+        if not is_restricted() and self._chain() is chain:  # else another one, or the whole of it, may say otherwise
+            followed[key] = kept
         return kept
 
-    def _secret(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+    def _secret(self, chain: Chain, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
         try:
             reference = parse_reference(text)
         except ValueError as fault:
             raise lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
         try:
-            value, link = self._chain().config(reference.name, version=reference.version, reach=reach)
+            value, link = chain.config(reference.name, version=reference.version, reach=reach)
         except NotFound as fault:
             raise lost(mention, fault.what, fault.hint) from None
         except SecretsError as fault:
@@ -143,7 +165,7 @@ class Pointers:
         except ValueError as fault:
             raise lost(mention, f"the secret {reference.name!r} of {link}: {fault}", "Correct the reference.") from None
 
-    def _file(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+    def _file(self, mention: Mention, text: str) -> str:
         path = os.path.join(
             os.path.dirname(mention.source.file_of(mention.origin)), expand(text, self._environment.get)
         )
@@ -155,9 +177,9 @@ class Pointers:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
             raise lost(mention, f"{place}: {fault.what}", fault.hint) from None
-        return content.removesuffix("\n").removesuffix("\r"), None
+        return content.removesuffix("\n").removesuffix("\r")
 
-    def _cmd(self, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+    def _cmd(self, mention: Mention, text: str) -> str:
         self._refuse_open_file(mention)
         import shlex
         import subprocess
@@ -201,7 +223,7 @@ class Pointers:
             status = process.returncode
             what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
             raise lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
-        return self._output(mention, program, output), None
+        return self._output(mention, program, output)
 
     def _output(self, mention: Mention, program: str, output: bytes) -> str:
         try:

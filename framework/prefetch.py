@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.chain import Collected
 from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.parallel import Runner, outcome_of
 from framework.pointers import lost, reference_of
@@ -26,7 +27,7 @@ class Plan:
     """The pointers that win, and the config secrets behind them, each once.
 
     Attributes:
-        pointers: option -> its winning pointer.
+        pointers: option -> its winning pointer, if it was not followed yet.
         secrets: option -> the secret that the whole chain may be asked for.
         references: these secrets, each once, in the order of the options.
     """
@@ -37,7 +38,7 @@ class Plan:
         self.secrets: dict[Name, Reference] = {}
         for name in app.engine.entries() if names is None else names:
             mention = next(app.engine.mentions(*name), None)
-            if mention is not None and mention.is_pointer:
+            if mention is not None and mention.is_pointer and not app.engine.is_followed(mention):
                 self.pointers[name] = mention
                 reference = self._reference(mention)
                 if reference is not None:
@@ -82,21 +83,22 @@ def prefetch(
     seconds, workers = app.conf.value("secrets", "resolve_timeout_seconds"), app.conf.value("secrets", "max_workers")
     hint = "See [secrets] resolve_timeout_seconds."
     late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
-    runner = Runner(workers, seconds, late.again, progress or (lambda number: None))
+    told = progress or (lambda number: None)
     collected: dict[Reference, Any] = {}
     together = plan.secrets if len(plan.references) > 1 else {}
-    missing: Any = late
-    if together:  # in a thread, too: a link may be long in the making
-        all_of_it = Runner(1, seconds + _GRACE, late.again)
-        [missing] = all_of_it.run([lambda: app.chain.collect(plan.references, runner, collected)])
     alone = [name for name in plan.pointers if name not in together]
-    outcomes: dict[Name, Any] = dict(zip(alone, runner.run([_resolving(app, name) for name in alone]), strict=True))
-    app.chain.hold(collected)
-    try:
+    chain = app.chain
+    calls = Runner(workers, seconds, late.again, told)
+    # Beside each other: a store that hangs is no reason for a command not to be run. Collecting is one of the tasks,
+    # for a link may be long in the making.
+    tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
+    beside = Runner(workers + 1, seconds + (_GRACE if together else 0), late.again)
+    said = beside.run([*tasks, *(_resolving(app, name, told) for name in alone)])
+    missing, rest = (said[0], said[1:]) if together else (None, said)
+    outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
+    with Collected(chain, collected):
         for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
             outcomes[name] = outcome_of(_resolving(app, name)) if reference in collected else missing
-    finally:
-        app.chain.hold({})
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
         outcome = outcomes[name]
@@ -111,5 +113,11 @@ def prefetch(
     return failures
 
 
-def _resolving(app: App, name: Name) -> Callable[[], Any]:
-    return lambda: app.engine.answer(*name)
+def _resolving(app: App, name: Name, told: Callable[[int], None] = lambda number: None) -> Callable[[], Any]:
+    def resolve() -> Any:
+        try:
+            return app.engine.answer(*name)
+        finally:
+            told(1)
+
+    return resolve

@@ -86,16 +86,20 @@ def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]
             return
 
 
-#: How names end of what is no secret in a backend's kwargs: where and how to look, which messages must be able to say.
-_PLACES = (
-    *("path", "prefix", "pattern", "label", "data_key", "sep", "mount_point", "namespace", "context", "kubeconfig"),
-    *("region", "region_name", "profile_name", "project_id", "folder_id", "endpoint", "_type", "scopes"),
+#: Names in a backend's kwargs of what is no secret: where and how to look, which messages must be able to say.
+_PLACES = frozenset(
+    [
+        *("mount_point", "auth_mount_point", "namespace", "region", "region_name", "profile_name", "project_id"),
+        *("folder_id", "endpoint", "context", "kubeconfig", "sep", "auth_type", "access_type", "gcp_scopes"),
+        *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("prefix", "lookup_pattern")),
+        *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("label", "data_key")),
+    ]
 )
 
 
 def is_place(name: str) -> bool:
     """Whether a text under this name says where or how to look, and is not to be hidden wherever it stands."""
-    return name.lower().endswith(_PLACES)
+    return name.lower() in _PLACES or name.lower().endswith("path")
 
 
 def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
@@ -105,7 +109,7 @@ def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
             yield from parts(encode(value), is_sensitive)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if is_sensitive(name) or not is_place(name):
+            if not (isinstance(item, str) and is_place(name)) or is_sensitive(name):
                 yield from _leaves(item, is_sensitive)
     elif isinstance(value, list):
         for item in value:

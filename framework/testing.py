@@ -13,7 +13,7 @@ from unittest import SkipTest
 
 from framework import current
 from framework.app import App
-from framework.backends.base import BaseSecretsBackend
+from framework.backends.base import BaseSecretsBackend, read_each
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.link import Link
 
@@ -72,7 +72,7 @@ class MemoryBackend(BaseSecretsBackend):
         return value
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        return {name: self.values[kind][name] for name in names if name in self.values[kind]}
+        return read_each(lambda name: self._find(kind, name), names)
 
     def list_names(self, kind: str) -> Iterable[str]:
         return list(self.values[kind])
@@ -179,8 +179,8 @@ class ReadingContract:
             except (AttributeError, NotImplementedError):
                 raise SkipTest("it has no list_names") from None
             listed += len(names)
-            if names:
-                assert self.ask(self.backend(), kind, names[0]) is not None, f"{kind}: what is listed has no value"
+            values = [self.ask(self.backend(), kind, name) for name in names[:5]]  # some stores list what is deleted
+            assert not values or any(value is not None for value in values), f"{kind}: what is listed has no value"
         if not listed:
             raise SkipTest("it lists nothing yet")
 

@@ -535,3 +535,135 @@ def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path
     failures = app.prefetch()
     assert set(failures) == {("s", "k0"), ("s", "k1")}
     assert all("config_links names 'nobody', which is no link" in str(fault) for fault in failures.values())
+
+
+def test_a_store_that_hangs_does_not_keep_a_command_from_running(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("from a file")
+    cfg = "c_cmd = echo hi\nf_file = file\n"
+    app = app_over(tmp_path, Store(values(3), seconds=5), count=3, cfg=cfg, resolve_timeout_seconds="1")
+    assert set(app.prefetch()) == {("s", f"k{i}") for i in range(3)}
+    assert (app.conf.get("s", "c"), app.conf.get("s", "f")) == ("hi", "from a file")
+
+
+def test_one_bad_name_fails_no_other(tmp_path: Path) -> None:
+    store = Store(values(20))
+    store.failing = {f"s{i}": errors.BackendUnavailable("its key is gone") for i in range(3)}
+    failures = app_over(tmp_path, store, count=20, max_workers="1").prefetch()
+    assert set(failures) == {("s", f"k{i}") for i in range(3)}
+
+
+def test_a_store_that_is_down_is_not_asked_for_the_rest(tmp_path: Path) -> None:
+    store = Store({}, seconds=0.6)
+    store.batch_size = 1
+    store.failing = {f"s{i}": errors.BackendUnavailable("down") for i in range(40)}
+    failures = app_over(tmp_path, store, count=40, max_workers="4").prefetch()
+    assert len(failures) == 40
+    assert len(store.reads) <= 12
+    assert any("it was not asked for" in str(fault) for fault in failures.values())
+
+
+def test_what_is_followed_is_not_asked_for_again(tmp_path: Path) -> None:
+    store = BatchStore(values(3))
+    app = app_over(tmp_path, store, count=3, use_cache="false")
+    assert app.prefetch() == app.prefetch() == {}
+    assert (len(store.batches), store.reads) == (1, [])
+
+
+def test_prefetches_beside_each_other_do_not_disturb_each_other(tmp_path: Path) -> None:
+    store = Store(values(20), seconds=0.01)
+    app = app_over(tmp_path, store, count=20, use_cache="false")
+    threads = [threading.Thread(target=app.prefetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.reads) <= 4 * 20
+    assert app.conf.get("s", "k7") == "value 7"
+
+
+def test_a_refusal_ends_what_an_old_answer_could_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
+    store = Store({"v/x": "good"})
+    app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
+    assert app.get_variable("x") == "good"
+    time.sleep(0.1)
+    for fault in (errors.AccessDenied("no longer yours"), errors.BackendUnavailable("down")):
+        store.failing["v/x"] = fault
+        with pytest.raises(type(fault)):
+            app.get_variable("x")
+
+
+def test_a_warning_that_is_an_error_hangs_nobody() -> None:
+    import warnings
+
+    cache = Cache(0.01, 0.01, 100)
+    cache.get(("variable", "b", None), lambda: "old")
+    time.sleep(0.05)
+    down = errors.BackendUnavailable("down", where="store: variable 'b'")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(errors.FrameworkWarning):
+            cache.get_many([("variable", n, None) for n in ("a", "b")], lambda keys: [down for _ in keys])
+    assert cache.get(("variable", "a", None), lambda: "fine") == "fine"
+
+
+def test_each_who_waited_gets_an_error_of_its_own() -> None:
+    cache, faults = Cache(900), list[Exception]()
+    fault = errors.BackendUnavailable("down", where="x")
+
+    def fail() -> Any:
+        time.sleep(0.2)
+        raise fault
+
+    def ask() -> None:
+        try:
+            cache.get(("config", "x", None), fail)
+        except errors.BackendUnavailable as said:
+            faults.append(said)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(said) for said in faults}) == 4
+
+
+def test_a_backend_that_raises_what_ends_a_process_ends_nothing(tmp_path: Path) -> None:
+    class Panic(BaseException):
+        """As extensions written in other languages have it."""
+
+    class Broken(Store):
+        def read(self, name: str, version: str | None = None) -> str | None:
+            raise Panic("canary")
+
+    app = app_over(tmp_path, Broken({}), count=2)
+    failures = app.prefetch()
+    assert all("the backend raised Panic" in str(fault) for fault in failures.values())
+    with pytest.raises(errors.BackendUnavailable, match="the backend raised Panic") as caught:
+        asyncio.run(app.aget_variable("x"))
+    assert "canary" not in str(caught.value)
+
+
+def test_absence_may_be_kept_longer_than_values() -> None:
+    cache, asked = Cache(0.01, 100), list[int]()
+    for _ in range(2):
+        cache.get(("config", "x", None), lambda: asked.append(1))
+        time.sleep(0.05)
+    assert asked == [1]
+
+
+def test_a_secret_that_was_resolved_while_the_application_reloads_is_not_kept(tmp_path: Path) -> None:
+    store = Store({"s0": "old"})
+    app = app_over(tmp_path, store, count=1)
+    assert app.conf.get("s", "k0") == "old"
+    load = app.engine.load
+
+    def load_and_ask(layers: Any) -> None:
+        load(layers)
+        app.conf.get("s", "k0")  # as another thread might
+        store.values["s0"] = "new"
+
+    app.engine.load = load_and_ask  # type: ignore[method-assign]
+    app.reload()
+    assert app.conf.get("s", "k0") == "new"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from framework.backends.base import DEFAULT, StoreBackend
 from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
-from framework.parallel import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ _WAITS, _LONGEST = (0.2, 0.8), 5.0
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
 #: How many names one call asks for.
 _BATCH = 50
-#: Seconds that a whole batch may take, however many calls it is.
-_PATIENCE = 120.0
 
 
 class AkeylessBackend(StoreBackend):
@@ -114,16 +111,10 @@ class AkeylessBackend(StoreBackend):
         """By calls for fifty names each. A call that fails for one of its names is made again in halves."""
         found: dict[str, str | SecretsError] = {}
         todo = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
-        runner = Runner(self.max_workers, _PATIENCE, lambda: BackendUnavailable("a call was not answered in time"))
         while todo:
-            answers = runner.run([lambda names=names: self._read_some(names) for names in todo])  # type: ignore[misc]
-            todo = []
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
-                values, instead = answer
-                found |= values
-                todo += instead
+            values, instead = self._read_some(todo.pop())
+            found |= values
+            todo += instead
         return found
 
     def _read_some(self, names: list[str]) -> tuple[dict[str, str | SecretsError], list[list[str]]]:

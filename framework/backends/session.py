@@ -6,14 +6,13 @@ import os
 from contextvars import ContextVar
 from time import monotonic
 
+from framework.errors import AccessDenied, FrameworkError
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from framework.errors import AccessDenied
 
 #: For so many seconds a login that was refused is not tried again.
 REFUSED_FOR = 1.0
@@ -23,25 +22,32 @@ class OnePerProcess:
     """A client that is made once in each process, by whoever asks first; a forked child makes its own.
 
     Args:
-        make: makes the client; what it raises goes to the one who asked, and the next one tries again.
+        make: makes the client; what it raises goes to all who waited for it, and the next one tries again.
     """
 
-    __slots__ = ("_make", "_clients", "_lock")
+    __slots__ = ("_make", "_clients", "_failure", "_failed_at", "_lock")
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
+        self._failure, self._failed_at = FrameworkError(""), 0.0
         self._clients: dict[int, Any] = {}  # that of the parent stays: gRPC may hang in a child that closes it
         self._lock = ProcessLock()
 
     def get(self) -> Any:
         """The client of this process."""
-        pid = os.getpid()
+        pid, asked = os.getpid(), monotonic()
         client = self._clients.get(pid)
         if client is None:
             with self._lock:
                 client = self._clients.get(pid)
+                if client is None and self._failed_at >= asked:  # while this thread waited for its turn
+                    raise self._failure.again()
                 if client is None:
-                    client = self._clients[pid] = self._make()
+                    try:
+                        client = self._clients[pid] = self._make()
+                    except FrameworkError as failure:
+                        self._failure, self._failed_at = failure.again(), monotonic()
+                        raise
         return client
 
     def is_inherited(self) -> bool:
@@ -56,8 +62,6 @@ class OnePerProcess:
         Raises:
             FrameworkError: what is one of ours already.
         """
-        from framework.errors import FrameworkError
-
         for first in (True, False):
             client = self.get()
             try:
@@ -86,13 +90,13 @@ class Login:
         early: so many seconds before its end it is fetched again.
     """
 
-    __slots__ = ("_fetch", "_early", "_token", "_until", "_refusal", "_refused_at", "_lock")
+    __slots__ = ("_fetch", "_early", "_token", "_until", "_failure", "_failed_at", "_lock")
 
     def __init__(self, fetch: Callable[[], tuple[Any, float]], early: float = 0.0) -> None:
         self._fetch, self._early = fetch, early
         self._token: Any = None
-        self._until = self._refused_at = 0.0
-        self._refusal: AccessDenied | None = None
+        self._until = self._failed_at = 0.0
+        self._failure = FrameworkError("")
         self._lock = ProcessLock()
 
     def token(self, refused: Any = None) -> Any:
@@ -101,20 +105,20 @@ class Login:
         Raises:
             AccessDenied: the login is refused. It is not tried again within a second: stores lock out who fails again
                 and again, and each of many threads would.
-            BackendUnavailable: who gives the token does not answer.
+            BackendUnavailable: who gives the token does not answer; all threads that waited for it are told.
         """
-        from framework.errors import AccessDenied
-
+        asked = monotonic()
         with self._lock:
             if self._token is not None and self._token != refused and monotonic() < self._until:
                 return self._token
-            if self._refusal is not None and monotonic() - self._refused_at < REFUSED_FOR:
-                raise self._refusal.again()
-            self._token = self._refusal = None
+            is_refused = isinstance(self._failure, AccessDenied) and monotonic() - self._failed_at < REFUSED_FOR
+            if is_refused or self._failed_at >= asked:
+                raise self._failure.again()
+            self._token = None
             try:
                 self._token, lasts = self._fetch()
-            except AccessDenied as refusal:
-                self._refusal, self._refused_at = refusal.again(), monotonic()
+            except FrameworkError as failure:
+                self._failure, self._failed_at = failure.again(), monotonic()
                 raise
             self._until = monotonic() + max(lasts - self._early, 1.0)
             return self._token
@@ -134,17 +138,22 @@ class Quietly:
             Empty text: what is logged without a logger's name.
     """
 
-    __slots__ = ("_packages", "_before")
+    __slots__ = ("_packages", "_before", "_handler")
 
     def __init__(self, *packages: str) -> None:
         self._packages = packages
 
     def __enter__(self) -> None:
         _hush(self._packages)
+        self._handler = _silent_handler() if "" in self._packages else None
         self._before = _quiet.set(True)
 
     def __exit__(self, *_: object) -> None:
         _quiet.reset(self._before)
+        if self._handler is not None:
+            import logging
+
+            logging.root.removeHandler(self._handler)
 
 
 _quiet: ContextVar[bool] = ContextVar("framework_quiet", default=False)
@@ -158,14 +167,24 @@ def _hush(packages: tuple[str, ...]) -> None:
     known = logging.root.manager.loggerDict
     if _hushed.get(packages) == len(known):
         return
-    _hushed[packages] = len(known)
+    number = len(known)
     if "" in packages:
         logging.root.addFilter(_is_loud)
-        if not logging.root.handlers:  # or else the first word that is dropped would install one
-            logging.root.addHandler(logging.NullHandler())
     for name in list(known):
         if any(name == package or name.startswith(f"{package}.") for package in packages if package):
             logging.getLogger(name).addFilter(_is_loud)
+    _hushed[packages] = number  # last: another thread that finds it relies on the filters
+
+
+def _silent_handler() -> Any:
+    """A handler at the root while there is none: or else the first word that is dropped would install one for good."""
+    import logging
+
+    if logging.root.handlers:
+        return None
+    handler = logging.NullHandler()
+    logging.root.addHandler(handler)
+    return handler
 
 
 def _is_loud(record: Any) -> bool:

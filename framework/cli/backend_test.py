@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from framework.app import App
     from framework.link import Link
@@ -24,6 +25,8 @@ _KINDS = ("connection", "variable", "config")
 #: Names that nobody has, in letters that every store takes.
 _ABSENT, _ELSEWHERE = "framework-backend-test-absent", "framework-backend-test-elsewhere"
 _READS = 5
+#: More names than any store takes at once.
+_MANY = 1_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -93,8 +96,9 @@ def _try(link: Link) -> Iterator[tuple[str, str]]:
     yield from _contract(link, kinds)
     if hasattr(backend, "read_elsewhere"):
         yield "a name elsewhere", _said(lambda: _elsewhere(link))
-    size = getattr(backend, "batch_size", None)
-    yield "batch", "one by one, several at once" if size == 1 else f"{size or 'any number of'} names in a call"
+    size = link.batch_size(_MANY)
+    number = "any number of" if size == _MANY else size
+    yield "batch", "one by one, several at once" if size == 1 else f"{number} names in a call"
     yield "versions", "yes" if link.keeps_versions else "no"
     yield "a read takes", _said(lambda: _time(link, kinds, listed))
 
@@ -106,8 +110,11 @@ def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     from framework.testing import ReadingContract
 
     class Contract(ReadingContract):
-        def backend(self) -> object:
+        def backend(self) -> Any:
             return link.backend
+
+        def ask(self, backend: Any, kind: str, name: str) -> Any:
+            return link.ask(kind, name)
 
     contract = Contract()
     contract.kinds, contract.absent = kinds, _ABSENT

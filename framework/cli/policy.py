@@ -67,9 +67,9 @@ def _references(app: App, link: Link) -> Iterator[str]:
     for name in app.engine.entries():
         reach = app.reach(*name)
         if link in app.chain.visible("config", reach):
-            for mention in app.engine.mentions(*name):
-                if mention.form == "secret" and (reference := reference_of(mention)) is not None:
-                    yield reference.name
+            mention = next(app.engine.mentions(*name), None)  # a shadowed one is never followed
+            if mention is not None and mention.form == "secret" and (reference := reference_of(mention)) is not None:
+                yield reference.name
 
 
 def _star(names: Iterable[str], star: str = "*") -> list[str]:

@@ -1,0 +1,49 @@
+"""What a backend answers and raises, as ours: it may be a class that was written for Airflow, or by anybody."""
+
+from __future__ import annotations
+
+from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def checked(kind: str, key: str, value: Any) -> Any:
+    """A backend's value as what its kind wants: our Connection, or something that text or JSON can be made of."""
+    if value is None:
+        return None
+    if kind == "connection":
+        return _connection(value, key)
+    if isinstance(value, (str, bool, int, float, list, dict)) or hasattr(value, "isoformat"):
+        return value
+    raise InvalidSecret(f"the backend answered with {type(value).__name__}", hint="It must be text, or None.")
+
+
+def _connection(value: Any, conn_id: str) -> Any:
+    """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
+    from framework.connection import FIELDS, Connection
+
+    if isinstance(value, Connection):
+        return value
+    if isinstance(value, str):
+        return Connection.from_text(value, conn_id=conn_id) if value else None
+    try:
+        fields = {name: getattr(value, name) for name in FIELDS}
+    except AttributeError:
+        fields = None
+    if fields is None:
+        raise InvalidSecret(f"get_connection returned a {type(value).__name__}", hint="Return a Connection or None.")
+    return Connection(**{**fields, "conn_id": conn_id})
+
+
+def translated(fault: BaseException, where: str) -> SecretsError:
+    """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
+    if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):
+        return AccessDenied("the backend refuses (AirflowSecretsBackendAccessDenied)", where=where)
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    hint = "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
+    return BackendUnavailable(f"the backend raised {type(fault).__name__}{place}", where=where, hint=hint)
