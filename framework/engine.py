@@ -54,9 +54,8 @@ class Engine:
         self.names, self.schema, self.environment = names, schema, environment
         self._pointers, self._reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
-        self._process = EnvironmentLayer(
-            "environment", names, environment, environment.find_in_process, environment.process_names
-        )
+        find, every = environment.find_in_process, environment.process_names
+        self._process = EnvironmentLayer("environment", names, environment, find, every)
         self.slots: dict[tuple[str, str], Slot] = {}
         self._warned: set[str] = set()
         self.load(layers)

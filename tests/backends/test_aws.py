@@ -415,12 +415,13 @@ def test_a_hundred_options_cold(store: Store, tmp_path: Path) -> None:
     short = "aws_ssm" if store.backend_class is PARAMETERS else "aws_secrets_manager"
     options = "\n".join(f"k{number} = s{number}" for number in range(100))
     app = app_over(tmp_path, short, store.aws.kwargs(), options)
-    assert app.prefetch() == {}
-    assert [app.conf.get("s", f"k{number}") for number in range(100)] == [f"value {number}" for number in range(100)]
-    assert store.proxy.requests <= (12 if store.backend_class is PARAMETERS else 7)
     assert [row["by"] + ": " + row["call"] for row in app_plan(app)][:1] == [
         f"{short}: at most {100 // store.batch} calls"
     ]
+    assert app.prefetch() == {}
+    assert [app.conf.get("s", f"k{number}") for number in range(100)] == [f"value {number}" for number in range(100)]
+    assert store.proxy.requests <= (12 if store.backend_class is PARAMETERS else 7)
+    assert app_plan(app) == [], "nothing is left to ask"
 
 
 def test_list_names_in_pages(store: Store) -> None:
