@@ -552,3 +552,20 @@ def test_log_never_restores_what_it_hid(logger: logging.Logger, message: str, ar
     logger.addHandler(sink)
     logger.error(message, *args)
     assert sink.lines == [line]
+
+
+def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
+    said = {
+        "endpoint": {"address": "hunter2-address", "password": "hunter2-nested"},
+        "context": {"token": "hunter2-token"},
+        "webhook_endpoint": "https://hooks.example/hunter2-hook",
+        "mount_point": "billing",
+        "variables_file_path": "secrets/variables.json",
+        "namespace": ["hunter2-list"],
+    }
+    masking.add_mask(json.dumps(said))
+    for secret in ("hunter2-address", "hunter2-nested", "hunter2-token", "https://hooks.example/hunter2-hook"):
+        assert masking.redact_text(f"here: {secret}") == "here: ***"
+    assert masking.redact_text("hunter2-list") == "***"
+    for place in ("billing/data/x", "secrets/variables.json"):
+        assert masking.redact_text(place) == place

@@ -412,3 +412,19 @@ def test_by_its_short_name_and_by_airflows(vault: Vault, tmp_path: Path) -> None
         assert isinstance(build(app, "secrets"), AkeylessBackend)
         assert app.get_variable("vat") == said
     assert app.conf.get("mail", "password") == "from-akeyless"
+
+
+@pytest.mark.parametrize("body", [b'{"message": "no Route matched"}', b"{}", b"<html></html>"])
+def test_the_404_of_a_gateway_is_no_absence(body: bytes) -> None:
+    def answer(handler: Any, method: str) -> None:
+        handler.said()
+        if handler.path == "/auth":
+            handler.reply(200, {"token": "t"})
+        else:
+            handler.reply(404, body)
+
+    server = Server(answer)
+    backend = AkeylessBackend(access_id=ID, access_key=KEY, api_url=f"http://127.0.0.1:{server.port}")
+    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
+    refused(errors.BackendUnavailable, lambda: backend.list_names("variable"))
+    server.stop()

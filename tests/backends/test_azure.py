@@ -539,3 +539,20 @@ def test_an_airflow_cfg_moves_over_unchanged(vault: Vault, tmp_path: Path) -> No
     vault.fail = always(403, "Forbidden", "AccessDenied")
     with pytest.raises(errors.AccessDenied, match="connections_prefix"):
         app.get_connection("x")
+
+
+def test_the_answer_to_another_question_is_not_taken(vault: Vault) -> None:
+    said = {"id": f"{vault.url}/secrets/airflow-variables-other/1", "value": "value-canary", "attributes": {}}
+    vault.fail = lambda handler, name: handler.reply(200, said) or True
+    assert "another name" in refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x")).what
+
+
+@pytest.mark.parametrize("body", [b"<html>token-canary</html>", b'{"access_token": "token-canary", "expi'])
+def test_a_sign_in_that_makes_no_sense_is_not_logged(
+    vault: Vault, body: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vault.sign_in = lambda handler: handler.reply(200, body) or True
+    with pytest.raises(errors.SecretsError) as caught:
+        backend_of(vault).get_variable("x")
+    assert "token-canary" not in caplog.text + str(caught.value) + "".join(capfd.readouterr())

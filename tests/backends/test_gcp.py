@@ -522,6 +522,24 @@ def test_failures_over_rest(store: SecretManager, code: str, name: str) -> None:
     assert in_a_child(in_child) == name
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"<html>nothing here</html>"), (404, b'{"message": "no route"}'), (200, b"{}")]
+)
+def test_a_gateway_s_answer_over_rest_is_no_absence(store: SecretManager, status: int, body: bytes) -> None:
+    backend = backend_of(store)
+    backend.get_variable("x")
+
+    def in_child() -> str:
+        backend._endpoint = f"localhost:{store.rest.port}"
+        try:
+            return str(backend.get_variable("x"))
+        except errors.SecretsError as fault:
+            return type(fault).__name__
+
+    store.rest.answer = lambda handler, method: handler.reply(status, body)
+    assert in_a_child(in_child) == "BackendUnavailable"
+
+
 # -- what is shown -----------------------------------------------------------------------------------
 
 

@@ -353,3 +353,41 @@ def test_by_its_short_name_and_by_airflows(cluster: Cluster, tmp_path: Path) -> 
         with app.conf.override({("secrets", "backend_kwargs"): f'{{"kubeconfig": "{path}"}}'}):
             assert isinstance(build(app, "secrets"), KubernetesSecretsBackend)
             assert app.get_variable("vat") == "19"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"items": 0, "error": "login please"}',
+        '{"items": []}',
+        '{"kind": "Status", "items": [], "metadata": {}}',
+        '{"items": null, "metadata": {}}',
+    ],
+)
+def test_a_page_with_items_is_not_yet_a_list_of_secrets(cluster: Cluster, make: Any, body: str) -> None:  # noqa: F811
+    cluster.always = (200, {}, body)
+    refused(errors.BackendUnavailable, lambda: make().get_variable("vat"))
+
+
+def test_pages_that_go_round_end(cluster: Cluster, make: Any) -> None:  # noqa: F811
+    cluster.always = (200, {}, '{"kind": "SecretList", "items": [], "metadata": {"continue": "again"}}')
+    assert "circle" in refused(errors.BackendUnavailable, lambda: make().get_variable("vat")).what
+
+
+def test_what_a_program_of_the_kubeconfig_prints_is_not_logged(
+    cluster: Cluster,  # noqa: F811
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = Path(cluster.kubeconfig(tmp_path))
+    program = (
+        "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, "
+        "command: sh, args: [-c, 'echo canary-printed >&2; exit 1']}"
+    )
+    text = path.read_text()
+    path.write_text(text.replace(f'token: "{TOKEN}"', program))
+    caplog.set_level(logging.DEBUG)
+    backend = KubernetesSecretsBackend(kubeconfig=str(path))
+    with pytest.raises(errors.FrameworkError) as caught:
+        backend.get_variable("vat")
+    assert "canary" not in caplog.text + str(caught.value)

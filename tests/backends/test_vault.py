@@ -724,3 +724,37 @@ def test_an_engine_without_versions_is_not_absence(bao: Bao, make: Any, relay: R
     relay.asked.clear()
     assert [fine.get_variable(name) for name in ("x", "y", "z")] == [None] * 3
     assert sum("internal/ui/mounts" in line for line in relay.asked) == 1, "asked once"
+
+
+@pytest.mark.parametrize("body", [{"message": "no Route matched"}, {"detail": "Not Found"}, {}, {"code": 404}])
+def test_the_404_of_a_gateway_is_no_absence(speaker: Any, body: Any) -> None:  # noqa: F811
+    server = speaker(lambda *_: (404, body))
+    backend = VaultBackend(url=server.url, token="t")
+    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
+    refused(errors.BackendUnavailable, lambda: backend.list_names("variable"))
+
+
+def test_no_part_of_a_url_s_password_is_shown(speaker: Any) -> None:  # noqa: F811
+    backend = VaultBackend(url="http://user:cAn/ArY@127.0.0.1:9", token="t")
+    fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), "cAn", "ArY")
+    assert "user" not in str(fault)
+    sending = speaker(lambda *_: (307, "http://user:cAn/ArY@127.0.0.1:9/v1/x"))
+    fault = refused(
+        errors.BackendUnavailable, lambda: VaultBackend(url=sending.url, token="t").get_variable("x"), "cAn", "user"
+    )
+
+
+@pytest.mark.parametrize("kwarg", ["token_path", "jwt_token_path"])
+def test_a_token_pasted_where_a_path_belongs_is_not_shown(kwarg: str) -> None:
+    kind = {"auth_type": "jwt", "jwt_role": "r"} if kwarg == "jwt_token_path" else {}
+    backend = VaultBackend(url=DOWN, **{kwarg: "hvs.cAnArY-token", **kind})
+    fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), "cAnArY")
+    assert kwarg in fault.where
+
+
+@pytest.mark.parametrize("name", ["auth/token/lookup-self", "sys/mounts", "identity/entity/id"])
+def test_an_id_that_names_its_mount_reaches_engines_alone(relay: Relay, name: str) -> None:  # noqa: F811
+    backend = VaultBackend(url=relay.url, token="root", mount_point=None, kv_engine_version=1, variables_path="")
+    assert backend.get_variable(name) is None
+    assert not any("lookup-self" in line and "variables" in line for line in relay.asked)
+    assert not any(line.startswith("GET /v1/sys") for line in relay.asked)

@@ -480,3 +480,27 @@ def test_a_renewal_that_fails_does_not_hurt_while_the_token_is_good(
     time.sleep(0.5)
     assert backend.get_variable("x") == "1"
     assert backend.logins == 1
+
+
+def test_nothing_of_a_cloud_s_answer_is_logged(
+    speaker: Any,  # noqa: F811
+    aws: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = (
+        '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
+        f"<AccessKeyId>ASIA3</AccessKeyId><SecretAccessKey>{CANARY}</SecretAccessKey>"
+        f"<SessionToken>{CANARY}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+        "</AssumeRoleResult></AssumeRoleResponse>"
+    )
+    sts = speaker(lambda *_: (200, said))
+    aws.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+    aws.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
+    aws.setenv("AWS_SECRET_ACCESS_KEY", "key")
+    aws.setenv("AWS_SESSION_TOKEN", CANARY)
+    caplog.set_level(1)
+    caplog.set_level(1, "botocore")
+    aws_login(
+        speaker, assume_role_kwargs={"RoleArn": "arn:aws:iam::123456789012:role/reader", "RoleSessionName": "billing"}
+    )
+    assert CANARY not in caplog.text

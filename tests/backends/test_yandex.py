@@ -441,3 +441,18 @@ def test_a_kwarg_from_the_environment(cloud: Lockbox, tmp_path: Path) -> None:
     app = App("billing", home=str(tmp_path), environ=environ)
     assert isinstance(build(app, "secrets"), LockboxSecretBackend)
     assert app.get_variable("vat") == "19"
+
+
+def test_what_is_listed_but_not_found_is_no_absence(cloud: Lockbox, make: Any) -> None:
+    cloud.put("airflow/variables/vat", "19")
+    cloud.always = {"payload": Code.NOT_FOUND}
+    assert "in the list" in refused(errors.BackendUnavailable, lambda: make().get_variable("vat")).what
+
+
+def test_a_key_pasted_where_a_path_belongs_is_not_shown(make: Any) -> None:
+    said = '{"id": "canary", "private_key": "-----BEGIN /canary/"}'
+    backend = make(yc_oauth_token=None, yc_sa_key_json_path=said)
+    with pytest.raises(errors.BackendError) as caught:
+        backend.get_variable("vat")
+    assert "canary" not in str(caught.value)
+    assert "yc_sa_key_json_path" in str(caught.value)
