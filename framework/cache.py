@@ -64,6 +64,19 @@ class Cache:
             raise said[key]
         return said[key]
 
+    def count(self, key: Key, fetch: Callable[[], Any]) -> Any:
+        """What `fetch` says, counted and not kept: for a store that is at hand."""
+        outcome = outcome_of(fetch)
+        with self._lock:
+            self.counts["calls"] += 1
+            if isinstance(outcome, Exception):
+                self.counts["failures"] += 1
+            elif outcome is None:
+                self._miss(key)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
     def get_many(self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[Any] | None]) -> dict[Key, Any]:
         """What is kept, and what `fetch` says of the others in one call: values, None for absence, exceptions.
 
@@ -153,12 +166,15 @@ class Cache:
     def _keep(self, key: Key, value: Any) -> None:
         """Keep an answer, None for absence."""
         if value is None:
-            self.counts["absent"] += 1
-            if key[1] in self.missed or len(self.missed) < _MAX_KEPT:
-                self.missed[key[1]] = self.missed.get(key[1], 0) + 1
+            self._miss(key)
         if self._ttl > 0:
             self._kept[key] = (value, monotonic())
             self._drop_expired()
+
+    def _miss(self, key: Key) -> None:
+        self.counts["absent"] += 1
+        if key[1] in self.missed or len(self.missed) < _MAX_KEPT:
+            self.missed[key[1]] = self.missed.get(key[1], 0) + 1
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the answer that is kept was fetched, or None."""

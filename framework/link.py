@@ -157,8 +157,10 @@ class Link:
                 raise outcome
             return outcome
 
-        if not self.is_remote:
+        if not self.custom:
             return self.guard(kind, key, look_up)
+        if not self.is_remote:
+            return self.cache.count((kind, key, version), fetch)
         value = self.cache.get((kind, key, version), fetch)
         if kind != "connection" or value is None:
             return value
