@@ -253,6 +253,8 @@ class Link:
 
     def _located(self, name: str, outcome: Any) -> Any:
         """What a batch says of one name, a failure as if that name had been asked for alone."""
+        if outcome is None or isinstance(outcome, str):
+            return outcome
 
         def said() -> Any:
             if isinstance(outcome, SecretsError):

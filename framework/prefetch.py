@@ -93,12 +93,13 @@ def prefetch(
     # for a link may be long in the making.
     tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
     beside = Runner(workers + 1, seconds + (_GRACE if together else 0), late.again)
-    said = beside.run([*tasks, *(_resolving(app, name, told) for name in alone)])
+    said = beside.run([*tasks, *(_resolving(app, plan.pointers[name], told) for name in alone)])
     missing, rest = (said[0], said[1:]) if together else (None, said)
     outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
     with Collected(chain, collected):
         for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
-            outcomes[name] = outcome_of(_resolving(app, name)) if reference in collected else missing
+            resolve = _resolving(app, plan.pointers[name])
+            outcomes[name] = outcome_of(resolve) if reference in collected else missing
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
         outcome = outcomes[name]
@@ -113,10 +114,10 @@ def prefetch(
     return failures
 
 
-def _resolving(app: App, name: Name, told: Callable[[int], None] = lambda number: None) -> Callable[[], Any]:
+def _resolving(app: App, mention: Mention, told: Callable[[int], None] = lambda number: None) -> Callable[[], Any]:
     def resolve() -> Any:
         try:
-            return app.engine.answer(*name)
+            return app.engine.resolve(mention)
         finally:
             told(1)
 
