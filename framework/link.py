@@ -59,6 +59,7 @@ class Link:
         "_find",
         "_class",
         "_backend",
+        "_picks",
         "_lock",
     )
 
@@ -78,6 +79,7 @@ class Link:
         self._make: Callable[[], Any] = make
         self._find, self._class = find, None
         self._backend: Any = None
+        self._picks = False  # whether the backend has a say in what its store is asked for
         self._lock = ProcessLock()
 
     @property
@@ -90,7 +92,9 @@ class Link:
         if self._backend is None:
             with self._lock, AtWork(self.chain, self.stratum):
                 if self._backend is None:
-                    self._backend = self._make()
+                    made = self._make()
+                    self._picks = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
+                    self._backend = made
         return self._backend
 
     def _like(self) -> Any:
@@ -114,8 +118,8 @@ class Link:
 
     def asks_for(self, kind: str, key: str) -> bool:
         """Whether the backend would put this question to its store at all. Raises: as `ask`."""
-        asks_for = getattr(self.backend, "asks_for", None)
-        return asks_for is None or bool(self.guard(kind, key, lambda: asks_for(kind, key)))
+        backend = self.backend
+        return not self._picks or bool(self.guard(kind, key, lambda: backend.asks_for(kind, key)))
 
     def serves(self, kind: str) -> bool:
         """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
@@ -136,7 +140,7 @@ class Link:
         """
         if self._backend is None:
             self.guard(kind, key, lambda: self.backend)
-        if not self.asks_for(kind, key):
+        if self._picks and not self.asks_for(kind, key):
             return None
 
         def look_up() -> Any:
@@ -147,20 +151,23 @@ class Link:
                 raise NotImplementedError
             return checked(kind, key, method(key) if version is None else self._version(key, version))
 
+        def guarded() -> Any:
+            return self.guard(kind, key, look_up)
+
+        if not self.custom:
+            return guarded()
+        if not self.is_remote:
+            return self.cache.count((kind, key, version), guarded)
+
         def fetch() -> Any:
-            outcome = None if outage is None else outage.over()
-            if outcome is None:
-                outcome = outcome_of(lambda: self.guard(kind, key, look_up))
-                if outage is not None:
-                    outage.note([outcome])
+            if outage is None:
+                return guarded()
+            outcome = outage.over() or outcome_of(guarded)
+            outage.note([outcome])
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
 
-        if not self.custom:
-            return self.guard(kind, key, look_up)
-        if not self.is_remote:
-            return self.cache.count((kind, key, version), fetch)
         value = self.cache.get((kind, key, version), fetch)
         if kind != "connection" or value is None:
             return value

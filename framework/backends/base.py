@@ -272,7 +272,7 @@ class StoreBackend(KindsBackend):
 
 
 def _refusing_as_airflow(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, with Airflow's own error for a store that refuses; Airflow has one since 3.2.2."""
+    """The method, with Airflow's own error for a store that refuses; task-sdk has one since 1.2.2."""
 
     def refusing(*args: Any, **kwargs: Any) -> Any:
         from framework.errors import AccessDenied
