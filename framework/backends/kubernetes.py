@@ -184,6 +184,7 @@ class KubernetesSecretsBackend(KindsBackend):
                     config.load_incluster_config(client_configuration=settings)
                     namespace = namespace or _pods_namespace()
                 else:
+                    _leave_files_to_the_parent()
                     config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
                     namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
         except Exception as fault:  # the texts may quote the file, or what a program of it printed
@@ -247,6 +248,22 @@ def _sdk() -> tuple[Any, Any]:
     raise BackendError(
         "the package kubernetes is not installed", where="Kubernetes", hint="pip install 'framework[kubernetes]'"
     )
+
+
+def _leave_files_to_the_parent() -> None:
+    """The package writes a kubeconfig's keys to temporary files; a forked child would remove them when it ends."""
+    from kubernetes.config import kube_config
+
+    def forget() -> None:
+        getattr(kube_config, "_temp_files", {}).clear()
+
+    if not _left and hasattr(os, "register_at_fork"):
+        _left.append(forget)
+        os.register_at_fork(after_in_child=forget)
+
+
+#: What a child does so that the files stay; once is enough.
+_left: list[Any] = []
 
 
 def _ask(client: Any, namespace: str, query: dict[str, str]) -> tuple[int, dict[str, Any] | None, str]:

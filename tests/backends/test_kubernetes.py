@@ -391,3 +391,16 @@ def test_what_a_program_of_the_kubeconfig_prints_is_not_logged(
     with pytest.raises(errors.FrameworkError) as caught:
         backend.get_variable("vat")
     assert "canary" not in caplog.text + str(caught.value)
+
+
+def test_a_child_leaves_the_keys_of_its_parent(cluster: Cluster, make: Any) -> None:  # noqa: F811
+    """The package writes them to temporary files, and removes those when a process ends."""
+    from kubernetes.config import kube_config
+
+    cluster.put({VAR: "vat"}, {"value": b"19"})
+    assert make().get_variable("vat") == "19"
+    file = Path(kube_config._create_temp_file_with_content("canary-key"))
+    assert in_a_child(lambda: kube_config._cleanup_temp_files()) is None
+    assert file.read_text() == "canary-key"
+    kube_config._cleanup_temp_files()
+    assert not file.exists()
