@@ -227,3 +227,37 @@ def test_who_waits_for_a_store_sees_that_it_goes_on(world: Any) -> None:
 
 def test_what_is_done_soon_needs_no_bar(world: Any) -> None:
     assert seen_at_a_terminal(world, 0.0) == ""
+
+
+# check
+
+
+def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: Any) -> None:
+    kwargs = {"url": "http://127.0.0.1:9", "tokn": "x"}
+    written(world, "vault", kwargs, stale_if_eror_seconds="5", max_workers="0", cache_ttl_seconds="-1")
+    status, out, _ = world.run("check", "--offline")
+    assert status == 1
+    assert out.splitlines() == [
+        "error: billing.cfg:3: [secrets] backend_kwargs: VaultBackend takes no argument 'tokn'. Did you mean 'token'?",
+        "error: billing.cfg:5: [secrets] max_workers must be at least 1",
+        "error: billing.cfg:6: [secrets] cache_ttl_seconds must be at least 0",
+        "error: billing.cfg:4: [secrets] stale_if_eror_seconds: no such option is declared; "
+        "did you mean [secrets] stale_if_error_seconds?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"logn": "x"}, "a connection has no field 'logn'"),
+        ({"conn_type": {"cnst": "x"}}, "the source of 'conn_type' is neither a path nor"),
+        ({"port": 5432}, "the source of 'port' is neither a path nor"),
+        (["login"], "it is no JSON object"),
+    ],
+)
+def test_a_connection_map_that_cannot_be_is_told_once_with_its_place(world: Any, said: Any, told: str) -> None:
+    login = {"url": "http://127.0.0.1:9", "token": "x"}
+    written(world, "vault", login, connection_map=json.dumps(said))
+    status, out, _ = world.run("check", "--offline")
+    assert (status, out.count(told)) == (1, 1)
+    assert out.startswith("error: billing.cfg:4: [secrets] connection_map: ")

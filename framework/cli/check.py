@@ -52,7 +52,7 @@ def run(app: App, args: Namespace) -> int:
     problems = [(level, redact_text(where), redact_text(what)) for level, where, what in found]
     if args.output == "table":
         for level, where, what in problems:
-            print(f"{level}: {short(where)}: {what}")
+            print(f"{level}: {short(where)}: {short(what)}")
     else:
         show(
             [dict(zip(("level", "where", "what"), problem, strict=True)) for problem in problems],
@@ -163,7 +163,8 @@ def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
 
 
 def _told(fault: FrameworkError, place: str) -> Problem:
-    return "error", fault.where or place, f"{fault.what}. {fault.hint}".rstrip(". ") + "."
+    what = f"{fault.what}. {fault.hint}".rstrip(". ")
+    return "error", fault.where or place, what if what.endswith("?") else f"{what}."
 
 
 def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:
