@@ -59,7 +59,13 @@ def _certificate(subject: str, public_key: Any, issuer: str, signs: Any, is_auth
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
     )
-    if not is_authority:
+    if is_authority:  # Python 3.13 wants to be told
+        uses = dict.fromkeys(
+            ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
+        )
+        usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, decipher_only=False, **uses)
+        made = made.add_extension(usage, critical=True)
+    else:
         made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return made.sign(signs, hashes.SHA256())
 
