@@ -344,11 +344,9 @@ class Link:
 
     def _how_to_stop_asking(self, kind: str, said: str) -> str:
         switch = getattr(self._backend, "switches", {}).get(kind)
-        return (
-            ""
-            if switch is None or switch in said
-            else f'To stop asking it, set "{switch}": null in its backend_kwargs.'
-        )
+        if switch is None or switch in said:
+            return ""
+        return f'To stop asking it, set "{switch}": null in its backend_kwargs.'
 
     def __repr__(self) -> str:
         return f"<Link {self.name}>"

@@ -363,9 +363,8 @@ def install(logger: logging.Logger | None = None) -> None:
 
 _filter = RedactingFilter()
 _masker = Masker()
-if hasattr(
-    os, "register_at_fork"
-):  # a child must neither wait for a thread that it does not have, nor know half a secret
+# A child must neither wait for a thread that it does not have, nor know half a secret.
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
 add_mask = mask_secret = _masker.add_mask
 redact, redact_text, merge = _masker.redact, _masker.redact_text, _masker.merge

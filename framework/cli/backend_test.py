@@ -10,6 +10,7 @@ for example:
 
 from __future__ import annotations
 
+from framework.backends.base import KINDS
 from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.link import Link
 
-_KINDS = ("connection", "variable", "config")
 #: Names that nobody has, in letters that every store takes.
 _ABSENT, _ELSEWHERE = "framework-backend-test-absent", "framework-backend-test-elsewhere"
 _READS = 5
@@ -83,9 +83,9 @@ def _works(says: list[str]) -> bool:
 def _try(link: Link) -> Iterator[tuple[str, str]]:
     backend = link.backend
     yield "class", f"{type(backend).__module__}.{type(backend).__name__}"
-    kinds = tuple(kind for kind in _KINDS if link.serves(kind) and link.asks_for(kind, _ABSENT))
+    kinds = tuple(kind for kind in KINDS if link.serves(kind) and link.asks_for(kind, _ABSENT))
     listed: dict[str, list[str]] = {}
-    for kind in _KINDS:
+    for kind in KINDS:
         if kind not in kinds:
             yield f"{kind}s", "never asked for"
             continue
