@@ -27,7 +27,7 @@ class DotEnv:
     def __init__(self, path: str) -> None:
         from io import StringIO
 
-        from framework.files import read_text
+        from framework.files.text import read_text
 
         self.path = path
         self.values: dict[str, tuple[str, int]] = {}

@@ -169,7 +169,7 @@ class Pointers:
         path = os.path.join(
             os.path.dirname(mention.source.file_of(mention.origin)), expand(text, self._environment.get)
         )
-        from framework.files import read_text
+        from framework.files.text import read_text
 
         try:
             content = read_text(path, universal=False)
@@ -238,7 +238,7 @@ class Pointers:
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
-        from framework.files import others_can_write
+        from framework.files.text import others_can_write
 
         path = mention.source.file_of(mention.origin)
         if path and others_can_write(path):

@@ -56,7 +56,7 @@ def find(directory: str, *, named: bool) -> Project | None:
         if named:
             raise ConfigFileError("there is no project file", where=path, hint="Write one with [tool.framework].")
         return None
-    from framework.files import read_table
+    from framework.files.tables import read_table
 
     table, places = read_table(path)
     tools = table.get("tool")
@@ -107,7 +107,7 @@ def _files(path: str, said: dict[str, Any]) -> list[str]:
 
 
 def _refuse_untrusted(path: str) -> None:
-    from framework.files import others_can_write
+    from framework.files.text import others_can_write
 
     if os.stat(path).st_uid not in (os.geteuid(), 0):
         what = "it belongs to another user"

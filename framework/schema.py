@@ -214,7 +214,7 @@ def load(source: str | Mapping[str, Any]) -> Schema:
         SchemaError: the file is unreadable or says something that cannot be; names file, section and key.
     """
     if isinstance(source, str):
-        from framework.files import read_table
+        from framework.files.tables import read_table
 
         return Schema(read_table(source, SchemaError)[0], source)
     return Schema(source)
@@ -233,7 +233,7 @@ def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
     schema = Schema() if found is None else load(found)
     supplement = os.path.join(os.path.dirname(__file__), "schemas", f"{name}.yml")
     if os.path.exists(supplement):
-        from framework.files import read_table
+        from framework.files.tables import read_table
 
         schema.supplement(read_table(supplement)[0], supplement)
     return schema

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.files import read_text
+from framework.files.text import read_text
 from framework.layers.cfg import DEFAULT, interpolate, parse
 
 
@@ -248,7 +248,7 @@ def test_says_why_a_file_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_imports_nothing_that_costs() -> None:
-    code = "import sys; import framework.layers.cfg, framework.files, framework.convert; print(*sys.modules)"
+    code = "import sys; import framework.layers.cfg, framework.files.text, framework.convert; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     bare = subprocess.run(
         [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True

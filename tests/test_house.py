@@ -15,8 +15,9 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 #: A file imports only files above it. Folders stand for their files; siblings in `backends` import only these two.
 SHARED = ("backends.base", "backends.session")
 FLOORS = """
-current names spellings locks masking errors files answer convert environment uri connection options schema schemas
-layers.base layers.cfg layers.data layers.settings layers.defaults layers.secrets_file layers.secrets_stream layers
+current names spellings locks masking errors files.text files.atomic files.tables files.entries files.stream files
+answer convert environment uri connection options schema schemas
+layers.base layers.cfg layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
 metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations

@@ -22,8 +22,8 @@ from framework.backends.local_filesystem import (
     load_variables,
 )
 from framework.connection import Connection
-from framework.layers import secrets_file
-from framework.layers.secrets_file import SecretsFile
+from framework.files import entries
+from framework.files.entries import SecretsFile
 
 CANARY = "cAnArY-5ecret"
 
@@ -41,13 +41,13 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that were parsed, one entry for each time."""
     paths: list[str] = []
-    for ending, parse in list(secrets_file._PARSERS.items()):
+    for ending, parse in list(entries._PARSERS.items()):
 
         def counting(text: str, path: str, parse: Any = parse) -> Any:
             paths.append(path)
             return parse(text, path)
 
-        monkeypatch.setitem(secrets_file._PARSERS, ending, counting)
+        monkeypatch.setitem(entries._PARSERS, ending, counting)
     return paths
 
 
@@ -530,7 +530,7 @@ def test_a_file_that_may_not_be_read(write: Any, monkeypatch: pytest.MonkeyPatch
     def refuse(path: str) -> Any:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(secrets_file, "_stat_and_bytes", refuse)
+    monkeypatch.setattr(entries, "_stat_and_bytes", refuse)
     with pytest.raises(errors.AccessDenied) as caught:
         backend.get_config("k")
     assert str(caught.value).endswith(
@@ -546,13 +546,13 @@ def test_one_parse_for_each_version(write: Any, parses: list[str], monkeypatch: 
     age(path)
     backend = LocalFilesystemBackend(path)
     reads: list[str] = []
-    original = secrets_file._stat_and_bytes
+    original = entries._stat_and_bytes
 
     def counting(path: str) -> Any:
         reads.append(path)
         return original(path)
 
-    monkeypatch.setattr(secrets_file, "_stat_and_bytes", counting)
+    monkeypatch.setattr(entries, "_stat_and_bytes", counting)
     for _ in range(50):
         assert backend.get_variable("k") == "one"
         assert backend.get_variable("absent") is None
@@ -582,7 +582,7 @@ def test_a_faulty_version_is_parsed_once_as_well(write: Any, parses: list[str]) 
 def test_a_change_that_leaves_the_stamp_is_seen_while_the_file_is_young(
     write: Any, parses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets_file, "_stamp", lambda stat: (0,))  # a file system with coarse time stamps
+    monkeypatch.setattr(entries, "_stamp", lambda stat: (0,))  # a file system with coarse time stamps
     path = write("v.json", '{"k": "1"}')
     backend = LocalFilesystemBackend(path)
     assert [backend.get_variable("k") for _ in range(3)] == ["1"] * 3

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framework import errors
-from framework.layers.secrets_stream import Twice, read_entries
+from framework.files.stream import Twice, read_entries
 from framework.metastore import bulk
 from framework.metastore.crypto import generate
 

@@ -18,7 +18,7 @@ from framework.errors import (
     SecretsError,
     VariableNotUnique,
 )
-from framework.layers.secrets_file import NOTHING, SecretsFile, shown_name
+from framework.files.entries import NOTHING, SecretsFile, shown_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.connection import Connection
-    from framework.layers.secrets_file import Entry, Fault
+    from framework.files.entries import Entry, Fault
 
 #: The fields of a connection in a file; `team_name` is Airflow's and ignored.
 _FIELDS = (

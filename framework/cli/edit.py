@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.files import Beside, read_text
+from framework.files.atomic import Beside
+from framework.files.text import read_text
 from framework.layers.cfg import DEFAULT, interpolate, parse
 
 TYPE_CHECKING = False

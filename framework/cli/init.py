@@ -12,7 +12,8 @@ import os
 from framework.cli.edit import replace
 from framework.cli.output import OK, short
 from framework.errors import ConfigError, ConfigFileError
-from framework.files import read_table, read_text
+from framework.files.tables import read_table
+from framework.files.text import read_text
 from framework.layers.cfg import parse
 from framework.names import Names
 

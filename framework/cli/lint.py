@@ -116,7 +116,7 @@ def _learn(app: App) -> None:
 
     path = os.path.join(os.path.dirname(framework.schemas.__file__), f"{app.name}.older.yml")
     if os.path.exists(path):
-        from framework.files import read_table
+        from framework.files.tables import read_table
 
         app.schema.supplement(read_table(path)[0], path)
 
@@ -182,7 +182,7 @@ def update(app: App, args: Namespace) -> int:
     if mine and args.fix:
         edit(path, change)
     elif mine:
-        from framework.files import read_text
+        from framework.files.text import read_text
 
         change(CfgText(read_text(path, universal=False), path))
     if args.output == "table":

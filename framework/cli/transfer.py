@@ -18,8 +18,8 @@ from framework.errors import (
     SecretsError,
     warn,
 )
-from framework.files import Beside
-from framework.layers.secrets_stream import Twice, read_entries
+from framework.files.atomic import Beside
+from framework.files.stream import Twice, read_entries
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from framework.app import App
     from framework.connection import Connection
-    from framework.layers.secrets_file import Entry
+    from framework.files.entries import Entry
     from framework.metastore.store import Item
 
 _ENDINGS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".env": "env"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from framework.convert import expand
 from framework.errors import ConfigError, ConfigFileError
-from framework.files import read_text
+from framework.files.text import read_text
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.errors import ConfigFileError
-from framework.files import read_table
+from framework.files.tables import read_table
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False

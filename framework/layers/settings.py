@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError, FrameworkError
-from framework.files import read_table
+from framework.files.tables import read_table
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False

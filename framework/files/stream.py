@@ -1,13 +1,13 @@
 """A file of names and values read entry by entry, in a memory that does not grow with it: JSON, YAML and `.env`.
 
-It reads what `secrets_file` reads, for an import instead of for look-ups: a fault inside an entry is that entry's
+It reads what `entries` reads, for an import instead of for look-ups: a fault inside an entry is that entry's
 alone, a syntax fault ends the reading, and a pipe will do as well as a file.
 """
 
 from __future__ import annotations
 
 from framework.errors import FileParseError
-from framework.layers.secrets_file import Entry, shown_name, yaml_fault, yaml_names_written_twice
+from framework.files.entries import Entry, shown_name, yaml_fault, yaml_names_written_twice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
-"""Reads configuration files: text, and the tables of TOML, YAML and JSON with the place of every key."""
+"""Reads the tables of TOML, YAML and JSON files, with the place of every key."""
 
 from __future__ import annotations
 
-import os
-
 from framework.errors import ConfigFileError
+from framework.files.text import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,150 +12,6 @@ if TYPE_CHECKING:
 
 #: The endings of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
-
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-
-
-def read_text(path: str, *, universal: bool = True) -> str:
-    """The text of a file.
-
-    Args:
-        path: the file; a device such as `/dev/null` or a named pipe will do.
-        universal: whether every kind of line end becomes a newline.
-
-    Returns:
-        The text, decoded as UTF-8 whatever the locale says.
-
-    Raises:
-        ConfigFileError: the file is missing, unreadable, a directory, or no UTF-8 text without a byte order mark
-            (which is refused as Airflow refuses it, but by its name).
-    """
-    text = _decode(_read(path), path)
-    return text.replace("\r\n", "\n").replace("\r", "\n") if universal else text
-
-
-class Beside:
-    """The name of a file to write beside another and put in its place: `with Beside(path) as beside`.
-
-    What is left of it at the end is removed, also at SIGTERM, and so is what a killed process left.
-    """
-
-    __slots__ = ("_folder", "_name", "_path", "_before")
-
-    def __init__(self, path: str) -> None:
-        self._folder, self._name = os.path.split(path)
-        self._path = os.path.join(self._folder, f".{self._name}.{os.getpid()}.new")
-        self._before: Any = None
-
-    def __enter__(self) -> str:
-        import signal
-        import threading
-
-        self._remove_leftovers()
-        # A handler of the application's own stays: it ends the process by an exception, or not at all.
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            self._before = signal.signal(signal.SIGTERM, self._stop)
-        return self._path
-
-    def __exit__(self, *failure: object) -> None:
-        self._remove(self._path)
-        if self._before is not None:
-            import signal
-
-            signal.signal(signal.SIGTERM, self._before)
-
-    def _stop(self, number: int, frame: object) -> None:
-        import signal
-
-        self._remove(self._path)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    def _remove_leftovers(self) -> None:
-        start = f".{self._name}."
-        try:
-            names = os.listdir(self._folder or ".")
-        except OSError:  # who writes will tell
-            return
-        for name in names:
-            number = name.removeprefix(start).removesuffix(".new")
-            if name == f"{start}{number}.new" and number.isdecimal() and not _runs(int(number)):
-                self._remove(os.path.join(self._folder, name))
-
-    def _remove(self, path: str) -> None:
-        try:
-            os.unlink(path)
-        except OSError:
-            return
-
-
-def _runs(process: int) -> bool:
-    """Whether another process has this number; what is left under our own is of a process before us."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # another user's
-        return True
-    return process != os.getpid()
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        fault = ConfigFileError("the file does not exist", where=path, hint="Create it, or correct the path.")
-    except IsADirectoryError:
-        fault = ConfigFileError("this is a directory", where=path, hint="Name the file inside it.")
-    except PermissionError:
-        fault = ConfigFileError(
-            "this process may not read the file", where=path, hint="Give its user the permission to read it."
-        )
-    except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
-        reason = getattr(error, "strerror", None) or "the path holds a character that no path can hold"
-        fault = ConfigFileError(f"the file cannot be read ({reason})", where=repr(path)[1:-1], hint="Correct the path.")
-    raise fault from None
-
-
-def _decode(data: bytes, path: str) -> str:
-    if data.startswith(_UTF16) or b"\0" in data[:2]:
-        raise ConfigFileError("the text is UTF-16 or binary", where=f"{path}:1", hint="Save the file as UTF-8.")
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise ConfigFileError(
-            "the file begins with a byte order mark",
-            where=f"{path}:1",
-            hint="Save it as UTF-8 without a byte order mark (BOM).",
-        )
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = error.start
-    # Raised out here: the decoder's error carries the whole file, secrets included.
-    head = data[:at]
-    line = 1 + head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
-    raise ConfigFileError(
-        f"the byte at offset {at} (0x{data[at]:02x}) is no UTF-8",
-        where=f"{path}:{line}",
-        hint="Save the file as UTF-8.",
-    )
-
-
-def others_can_write(path: str) -> bool:
-    """Whether anybody but the owner and root can write a file. A group that is the owner's own, as the usual umask 002
-    goes with, is nobody else."""
-    status = os.stat(path)
-    if not status.st_mode & 0o020 or status.st_mode & 0o002:
-        return bool(status.st_mode & 0o022)
-    import grp
-    import pwd
-
-    try:
-        owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid)
-    except KeyError:
-        return True
-    return group.gr_name != owner or not set(group.gr_mem) <= {owner}
 
 
 def read_table(
