@@ -25,12 +25,12 @@
         └── NoFernetKey                  without a key nothing is written
 
 A message says what happened, `where` (file:line, variable name, link), and `hint` what to do.
-Texts are redacted when they are shown, so a secret registered later is hidden as well.
+Texts are redacted when they are shown, so a secret registered later is hidden as well; our own words stay.
 """
 
 from __future__ import annotations
 
-from framework.masking import redact, redact_text
+from framework.wording import redact_fields, redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class FrameworkError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return redact_text(f"{text}. {self.hint}" if self.hint else text)
+        return redact_message(f"{text}. {self.hint}" if self.hint else text)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -66,7 +66,7 @@ class FrameworkError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Fields and all, whatever the constructor takes; redacted, for another process knows none of the secrets."""
-        return _unpickled, (type(self), redact(self.args), redact(self.__dict__))
+        return _unpickled, (type(self), redact_fields(self.args), redact_fields(self.__dict__))
 
 
 def _unpickled(kind: type[Kind], args: tuple[Any, ...], fields: dict[str, Any]) -> Kind:
@@ -184,7 +184,7 @@ listener: Callable[[str], None] | None = None
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     """Warn, redacted, at the line of the caller outside of this package."""
     if listener is not None:
-        listener(redact_text(message))
+        listener(redact_message(message))
         return
     import sys
     import warnings
@@ -192,4 +192,4 @@ def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "framework":
         frame, level = frame.f_back, level + 1
-    warnings.warn(redact_text(message), category, stacklevel=level)
+    warnings.warn(redact_message(message), category, stacklevel=level)

@@ -20,7 +20,7 @@ from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_ur
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 REPLACEMENT = "***"
@@ -138,6 +138,18 @@ class Masker:
             return hidden.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:  # a secret of bytes that are no text began or ended inside a letter
             return hidden.decode("utf-8", "replace")
+
+    def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:
+        """As `redact_text`, but a secret stays inside of a piece that `kept` finds, as its start and end."""
+        for _ in range(_PASSES):
+            data = encode(text)
+            ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
+            found = self._spans(data, _NESTING, set())
+            spans = [(a, b) for a, b in found if not any(start <= a and b <= end for start, end in ours)]
+            if not spans:
+                break
+            text = replace(data, spans, encode(REPLACEMENT)).decode("utf-8", "replace")
+        return text
 
     def _redact_bytes(self, data: bytes, replacement: bytes) -> bytes:
         for _ in range(_PASSES):
@@ -368,5 +380,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
 add_mask = mask_secret = _masker.add_mask
 redact, redact_text, merge = _masker.redact, _masker.redact_text, _masker.merge
+redact_around = _masker.redact_around
 should_hide_value_for_name = _masker.should_hide_value_for_name
 configure, reset = _masker.configure, _masker.reset

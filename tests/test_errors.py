@@ -6,6 +6,7 @@ Each case is asked through Python and through `config get-value`, which says the
 from __future__ import annotations
 
 import builtins
+import json
 import sqlite3
 import sys
 import traceback
@@ -1177,3 +1178,27 @@ def test_less_reach_leaves_nothing_behind(world: World) -> None:
         app.chain.links[0]._backend = Store()
         assert app.get_variable("any") == "from the environment"
         assert app.conf.get("core", "token") == "from the store"
+
+
+def test_kwargs_that_are_ordinary_words_leave_our_words_alone(world: World) -> None:
+    world.set(BILLING__SECRETS__BACKEND="vault")
+    kwargs = {"auth_type": "approle", "url": "http://127.0.0.1:9", "token": "secret", "approle_mount": "backend"}
+    world.set(BILLING__SECRETS__BACKEND_KWARGS=json.dumps(kwargs))
+    with pytest.raises(errors.BackendError) as caught:
+        world.app().get_connection("x")
+    assert "takes no argument 'approle_mount'" in str(caught.value)
+    del kwargs["approle_mount"]
+    world.set(BILLING__SECRETS__BACKEND_KWARGS=json.dumps(kwargs))
+    with pytest.raises(errors.BackendError) as caught:
+        world.app().get_connection("x")
+    assert "role_id" in str(caught.value) and "***" not in str(caught.value)
+
+
+def test_the_hint_on_a_url_is_whole_whatever_the_password_is(world: World) -> None:
+    world.set(BILLING_CONN_X="postgres://a:postgres@h/d")
+    app = world.app()
+    app.get_connection("x")
+    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN="postgres-is-here")
+    with pytest.raises(errors.FrameworkError) as caught:
+        world.app().get_connection("y")
+    assert "***" not in str(caught.value).partition("Write ")[2]

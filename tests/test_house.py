@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 #: A file imports only files above it. Folders stand for their files; siblings in `backends` import only these two.
 SHARED = ("backends.base", "backends.session")
 FLOORS = """
-current names spellings locks masking errors files.text files.atomic files.tables files.entries files.stream files
+current names spellings locks masking wording errors
+files.text files.atomic files.tables files.entries files.stream files
 answer convert environment uri connection options schema schemas
 layers.base layers.cfg layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers

@@ -569,3 +569,60 @@ def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
     assert masking.redact_text("hunter2-list") == "***"
     for place in ("billing/data/x", "secrets/variables.json"):
         assert masking.redact_text(place) == place
+
+
+@pytest.mark.parametrize(
+    "secret", ["secret", "region_name", "renew", "Check", "token_path", "approle", "backend", "host"]
+)
+def test_our_own_words_stay_whatever_is_secret(secret: str) -> None:
+    from framework.backends import aws, vault  # noqa: F401 - whose arguments these are
+    from framework.backends.aws_client import Client
+    from framework.errors import BackendError
+
+    masking.add_mask(secret)
+    fault = Client("ssm", "AWS SSM", None, None, None, {}, 1).failure(("NoCredentialsError", ""), "x")
+    assert str(fault).endswith(
+        "Set profile_name, or aws_access_key_id and aws_secret_access_key, or give this machine a role."
+    )
+    fault = BackendError(
+        "a_kwarg is wrong", where="billing.cfg:3: [secrets] backend", hint="It has region_name, token_path."
+    )
+    assert "[secrets] backend: " in str(fault)
+    assert str(fault).endswith("It has region_name, token_path.")
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("", "the backend said 'hunter' to us"),
+        ("/run/secret/hunter", "hunter cannot be read"),
+        ("", "postgres://bob:hunter@db and postgres://bob:token_path@db"),
+        ("", "https://h/?password=token_path"),
+        ("", "a hunter and a secret of hunter, secret 2"),
+        ("", "say the secret of hunters"),
+    ],
+)
+def test_what_comes_from_outside_is_searched(where: str, what: str) -> None:
+    from framework.backends import vault  # noqa: F401 - token_path is an argument of its
+    from framework.errors import ConfigError
+
+    masking.add_mask("hunter")
+    masking.add_mask("token_path")
+    masking.add_mask("the secret of hunters")
+    shown = str(ConfigError(what, where=where, hint="Check token_path."))
+    assert "hunter" not in shown
+    assert ":token_path" not in shown and "=token_path" not in shown
+    assert shown.endswith("Check token_path.")
+
+
+def test_our_words_survive_pickling() -> None:
+    import pickle
+
+    from framework.backends.aws_client import Client
+
+    masking.add_mask("aws_secret")
+    fault = Client("ssm", "AWS SSM", None, None, None, {}, 1).failure(("NoCredentialsError", ""), "aws_secret_of_mine")
+    again = pickle.loads(pickle.dumps(fault))
+    assert str(again) == str(fault)
+    assert again.where == "AWS SSM ***_of_mine"
+    assert "aws_secret_access_key" in again.hint

@@ -7,6 +7,7 @@ import os
 from framework.backends.base import BaseSecretsBackend
 from framework.errors import BackendError, FrameworkError, warn
 from framework.spellings import is_place
+from framework.wording import add_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
                 add_mask(text)
             kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
             places[name.lower()] = origin
+    add_names(kwargs)
     return kwargs, places, directory
 
 

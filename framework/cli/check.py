@@ -16,8 +16,8 @@ from framework import errors
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
-from framework.masking import redact_text
 from framework.names import POINTER_FORMS
+from framework.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(app: App, args: Namespace) -> int:
     finally:
         errors.listener = told
     # Redacted now: an option that was looked at later may have told what is a secret.
-    problems = [(level, redact_text(where), redact_text(what)) for level, where, what in found]
+    problems = [(level, redact_message(where), redact_message(what)) for level, where, what in found]
     if args.output == "table":
         for level, where, what in problems:
             print(f"{level}: {short(where)}: {short(what)}")

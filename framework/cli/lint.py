@@ -9,7 +9,7 @@ from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.explanation import shown
-from framework.masking import redact_text
+from framework.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _of(app: App, mention: Mention) -> Iterator[Finding]:
             yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")
         return
     if option.retired:
-        reason = f": {redact_text(option.deprecation_reason)}" if option.deprecation_reason else ""
+        reason = f": {redact_message(option.deprecation_reason)}" if option.deprecation_reason else ""
         yield Finding("deprecated", mention, f"[{section}] {key} is deprecated{reason}")
     if mention.form == "plain" and isinstance(mention.raw, str):
         text = _unexpanded(mention)
@@ -259,4 +259,4 @@ def _is_taken(app: App, text: CfgText, section: str, key: str) -> bool:
 
 
 def _say(text: str) -> None:
-    print(redact_text(text), file=sys.stderr)
+    print(redact_message(text), file=sys.stderr)

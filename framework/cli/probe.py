@@ -10,7 +10,7 @@ from time import perf_counter
 from framework.cli import protocols
 from framework.cli.tcp import Failed, connect, reason
 from framework.connection import shown_host
-from framework.masking import redact_text
+from framework.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Step:
     __slots__ = ("name", "ok", "said", "ms")
 
     def __init__(self, name: str, ok: bool, said: str, ms: float) -> None:
-        self.name, self.ok, self.said, self.ms = name, ok, redact_text(said), round(ms, 1)
+        self.name, self.ok, self.said, self.ms = name, ok, redact_message(said), round(ms, 1)
 
     def row(self) -> dict[str, Any]:
         return {"step": self.name, "ok": self.ok, "said": self.said, "ms": self.ms}

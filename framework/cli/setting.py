@@ -204,6 +204,6 @@ def _warn_if_shadowed(target: _Target) -> None:
 
 
 def _say(text: str) -> None:
-    from framework.masking import redact_text
+    from framework.wording import redact_message
 
-    print(short(redact_text(text)), file=sys.stderr)
+    print(short(redact_message(text)), file=sys.stderr)
