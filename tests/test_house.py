@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 SHARED = ("backends.base", "backends.session")
 FLOORS = """
 current names spellings locks masking wording errors
-files.text files.atomic files.tables files.entries files.stream files
+files.limits files.trust files.text files.atomic files.tables files.entries files.stream files
 answer convert environment uri connection options schema schemas
 layers.base layers.cfg layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
