@@ -9,10 +9,11 @@ from framework.answer import Answer
 from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
-from framework.environment import DotEnv, Environment
+from framework.environment import Environment
 from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, warn
 from framework.layers.base import Layer
 from framework.link import Link
+from framework.locks import ProcessLock
 from framework.masking import add_mask, configure, should_hide_value_for_name
 from framework.names import Names
 from framework.parallel import awaited
@@ -76,16 +77,16 @@ class App:
         self._dotenv = _paths(dotenv)
         self._config, self._config_files = config, _paths(config_files)
         self._settings_files, self._settings = _paths(settings_files), settings
-        self.environment = Environment(environ, self._dotenv)
+        self._environ, self.environment = environ, Environment(environ, self._dotenv)
         self.home = self._home(home)
         self.schema = of_application(name, schema)
-        self._chains: list[Chain] = []
+        self._reloading = ProcessLock()
         self._pointers = Pointers(self.environment, lambda: self.chain, self._command_timeout)
         self.engine = Engine(
             self.names,
             self.schema,
             self.environment,
-            self._layers(),
+            self._layers(self.environment),
             self._pointers,
             patterns=sensitive or (),
             reach=self.reach,
@@ -113,17 +114,17 @@ class App:
         text: str = expand(f"~/{self.name}" if home is None else home, self.environment.get)
         return text
 
-    def main_file(self) -> tuple[str, bool]:
+    def main_file(self, environment: Environment | None = None) -> tuple[str, bool]:
         """The main cfg file, and whether somebody named it. Empty: none at all."""
         from framework.convert import expand
 
-        named = self._config
+        named, environment = self._config, environment or self.environment
         if named is None:
-            named = expand(self.environment.get(self.names.config), self.environment.get)  # as in Airflow
+            named = expand(environment.get(self.names.config), environment.get)  # as in Airflow
         return (os.path.join(self.home, self.names.cfg()), False) if named is None else (named, True)
 
-    def _layers(self) -> list[Layer]:
-        """The file layers, high to low, and the defaults."""
+    def _layers(self, environment: Environment) -> list[Layer]:
+        """The file layers, high to low, and the defaults; the environment says which files."""
         from framework.layers.cfg import CfgLayer
 
         layers: list[Layer] = []
@@ -135,14 +136,14 @@ class App:
             else:
                 layers.append(CfgLayer("config file", path, self.environment))
         if self._settings_files or self._settings:
-            layers.append(self._settings_layer())
-        path, named = self.main_file()
+            layers.append(self._settings_layer(environment))
+        path, named = self.main_file(environment)
         if path and (named or os.path.exists(path)):
             layers.append(CfgLayer("main cfg", path, self.environment))
-        layers.append(self._defaults())
+        layers.append(self._defaults(path))
         return layers
 
-    def _settings_layer(self) -> Layer:
+    def _settings_layer(self, environment: Environment) -> Layer:
         from framework.layers import settings
 
         if self._settings and self._settings_files:
@@ -151,9 +152,9 @@ class App:
             )
         if self._settings:
             return settings.read_object(self._settings)
-        return settings.read_settings(self._settings_files, self.environment.get(self.names.env) or "development")
+        return settings.read_settings(self._settings_files, environment.get(self.names.env) or "development")
 
-    def _defaults(self) -> Layer:
+    def _defaults(self, main_file: str) -> Layer:
         from framework.layers.defaults import DefaultsLayer
 
         values: dict[str, dict[str, tuple[Any, str]]] = {}
@@ -165,16 +166,14 @@ class App:
                 if option.own:
                     default = default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.name)
                 values.setdefault(option.section, {})[option.name] = (default, "default")
-        return DefaultsLayer(
-            values, self.environment, {self.names.home: self.home, self.names.config: self.main_file()[0]}
-        )
+        return DefaultsLayer(values, self.environment, {self.names.home: self.home, self.names.config: main_file})
 
     # The chain
 
     @property
     def chain(self) -> Chain:
         """Custom backends -> environment -> metastore, built when it is first needed."""
-        chains = self._chains
+        chains: list[Chain] = self.engine.reading.chains
         if not chains:
             chains.append(wiring.build_chain(self))
         return chains[0]  # threads that start together share the first one, and with it its clients and what it keeps
@@ -286,13 +285,20 @@ class App:
         return self.chain.stats()
 
     def reload(self) -> None:
-        """Read the files again, and forget every pointer, link and cached value."""
-        self.environment.dotenv = [DotEnv(path) for path in reversed(self._dotenv)]
-        layers = self._layers()
-        self._chains = []
-        self.engine.load(layers)
-        self._chains = []  # once more, and what it gave: another thread may have asked one of the old options
-        self.engine.forget()
+        """Read the files again, and forget all that was found before: pointers, links, kept values.
+
+        Nothing that was asked before, and is answered later, is kept. The schema and the home stay.
+
+        Raises:
+            ConfigFileError: a file is missing, unreadable or malformed. Then nothing has changed.
+        """
+        with self._reloading:  # of two at once, the one that read last is the one that counts
+            environment = Environment(self._environ, self._dotenv)
+            layers = self._layers(environment)
+            self.environment.dotenv = environment.dotenv
+            self.engine.load(layers)
+        if current.is_current(self):
+            self._configure_masking()
 
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""

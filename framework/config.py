@@ -6,7 +6,7 @@ from framework import convert
 from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
-from framework.explanation import HIDDEN, Explanation
+from framework.explanation import HIDDEN, Explanation, unconvertible
 from framework.overrides import Override, held, overrides
 from framework.slots import compile
 
@@ -105,7 +105,7 @@ class Config:
             return to(answer.value)
         except ValueError as fault:
             expected, cause = str(fault), fault.__cause__
-        raise self._engine.unconvertible(answer, expected) from cause
+        raise unconvertible(self._engine, answer, expected) from cause
 
     def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], Any]) -> Any:
         try:
@@ -229,7 +229,7 @@ class Config:
             expected = str(fault)
         else:
             return self._converted_answer(answer, convert.by_type(option.type))
-        raise self._engine.unconvertible(answer, expected)
+        raise unconvertible(self._engine, answer, expected)
 
     def has_option(self, section: str, key: str, *, lookup_from_deprecated: bool = True) -> bool:
         """Whether anybody writes the option. Runs and fetches nothing, and never raises."""
@@ -344,7 +344,7 @@ class Config:
         with conf.override({("core", "port"): "1"}):
             ...
         """
-        return Override(id(self._engine), values)
+        return Override(self._engine, values)
 
 
 def _whole(fallback: Any) -> Any:

@@ -18,9 +18,16 @@ def app() -> App:
     """The current application, made on first use."""
     if _app is None:
         assert _make is not None, "framework/__init__.py says how an application is made"
-        use(_make())
+        made = _make()
+        if _app is None:  # else another thread was first, and has one in use
+            use(made)
         assert _app is not None
     return _app
+
+
+def is_current(application: App) -> bool:
+    """Whether `application` is the current one. Makes none."""
+    return _app is application
 
 
 def use(application: App | None) -> App | None:
@@ -50,15 +57,15 @@ class Front:
         keep = dict(self.__dict__)
 
         def forget() -> None:
-            self.__dict__.clear()
-            self.__dict__.update(keep)
+            self.__dict__ = dict(keep)
 
         _watchers.append(forget)
 
     def __getattr__(self, name: str) -> Any:
+        kept = self.__dict__  # what is found too late goes where nobody looks any more
         value = getattr(getattr(app(), self.__attribute), name)
         if callable(value) and not name.startswith("__"):
-            self.__dict__[name] = value
+            kept[name] = value
         return value
 
     def __repr__(self) -> str:

@@ -7,11 +7,13 @@ expands a plain text or follows a pointer. Everything else reads through these t
 from __future__ import annotations
 
 from framework.answer import Answer, Mention
-from framework.errors import ConfigError, FrameworkWarning, InvalidValue, OptionNotFound, warn
+from framework.errors import ConfigError, FrameworkWarning, OptionNotFound, warn
 from framework.layers.base import EnvironmentLayer, Layer
+from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
 from framework.overrides import overrides
+from framework.reading import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from framework.environment import Environment
     from framework.names import Names
     from framework.pointers import Pointers
-    from framework.schema import Option, Schema
+    from framework.schema import Schema
     from framework.slots import Slot
 
+#: How many spellings of options are kept; beyond it the table starts anew.
+_MAX_SLOTS = 20_000
 _SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
 
 
@@ -54,27 +58,37 @@ class Engine:
         self.names, self.schema, self.environment = names, schema, environment
         self._pointers, self._reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
-        find, every = environment.find_in_process, environment.process_names
-        self._process = EnvironmentLayer("environment", names, environment, find, every)
         self.slots: dict[tuple[str, str], Slot] = {}
-        self._warned: set[str] = set()
+        self._loading = ProcessLock()
         self.load(layers)
 
     def load(self, layers: Iterable[Layer]) -> None:
-        """Take the environment's `.env` files and these file layers instead of those that were."""
+        """Take the environment's `.env` files and these file layers instead of those before, and forget what was
+        found in those."""
+        names, environment = self.names, self.environment
+        find, every = environment.find_in_process, environment.process_names
+        process = EnvironmentLayer("environment", names, environment, find, every)
         dotenv = [
-            EnvironmentLayer(".env", self.names, self.environment, file.find, file.names, file.path)
-            for file in self.environment.dotenv
+            EnvironmentLayer(".env", names, environment, file.find, file.names, file.path)
+            for file in environment.dotenv
         ]
-        self.layers: list[Layer] = [self._process, *dotenv, *layers]
-        self.forget()
+        reading = Reading([process, *dotenv, *layers])
+        with self._loading:
+            self.reading = reading
+            self.slots.clear()
 
-    def forget(self) -> None:
-        """Forget every slot and warning, and where the pointers led."""
-        for layer in self.layers:
-            layer.followed.clear()
-        self.slots.clear()
-        self._warned.clear()
+    def keep(self, reading: Reading, section: str, key: str, slot: Slot) -> None:
+        """Keep a slot that was found in a reading, unless there is a newer reading by now."""
+        with self._loading:
+            if self.reading is reading:
+                if len(self.slots) >= _MAX_SLOTS:
+                    self.slots.clear()
+                self.slots[section, key] = slot
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers, high to low."""
+        return self.reading.layers
 
     # Finding
 
@@ -194,8 +208,8 @@ class Engine:
 
     def _all_layers(self) -> list[Layer]:
         overridden = overrides.get()
-        mine = overridden.get(id(self)) if overridden else None
-        return [mine, *self.layers] if mine is not None else self.layers
+        layers, mine = self.reading.layers, overridden.get(self) if overridden else None
+        return layers if mine is None else [mine.layer(self.reading), *layers]
 
     # Following
 
@@ -303,7 +317,7 @@ class Engine:
 
     def is_process(self, layer: Layer) -> bool:
         """Whether a layer is the process environment, which changes without notice."""
-        return layer is self._process
+        return layer is self.reading.layers[0]
 
     # Warnings
 
@@ -351,25 +365,10 @@ class Engine:
                         yield form, found[1]
 
     def _warn(self, message: str, category: type[Warning] = FrameworkWarning) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
+        warned = self.reading.warned
+        if message not in warned:
+            warned.add(message)
             warn(message, category)
-
-    # For everyone who converts
-
-    def unconvertible(self, answer: Answer, expected: str) -> InvalidValue:
-        """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
-        mention = answer.mention
-        hidden = answer.sensitive or self.is_hidden(mention.section, mention.key)
-        shown = "" if hidden or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
-        return InvalidValue(
-            f"[{mention.section}] {mention.key}: {expected}{shown}",
-            where=mention.origin,
-            hint=_example(self._option(mention)),
-        )
-
-    def _option(self, mention: Mention) -> Option | None:
-        return self.schema.option(mention.section, mention.key)
 
 
 def text_of(answer: Answer) -> str:
@@ -387,14 +386,3 @@ def _without_form(key: str) -> Iterator[str]:
     for form in POINTER_FORMS:
         if key.endswith(f"_{form}"):
             yield key[: -len(form) - 1]
-
-
-def _short(text: str) -> str:
-    from framework.masking import redact_text
-
-    shown = redact_text(text)
-    return repr(shown if len(shown) <= 60 else f"{shown[:57]}...")
-
-
-def _example(option: Option | None) -> str:
-    return f"For example: {option.example}" if option is not None and option.example else ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from framework.convert import to_text
-from framework.masking import REPLACEMENT, redact
+from framework.errors import InvalidValue
+from framework.masking import REPLACEMENT, redact, redact_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from framework.answer import Answer, Mention
+    from framework.engine import Engine
     from framework.errors import FrameworkError
 
 #: What stands where a value is not shown.
@@ -92,3 +94,19 @@ class Explanation:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def unconvertible(engine: Engine, answer: Answer, expected: str) -> InvalidValue:
+    """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
+    mention = answer.mention
+    section, key = mention.section, mention.key
+    hidden = answer.sensitive or engine.is_hidden(section, key)
+    given = "" if hidden or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
+    option = engine.schema.option(section, key)
+    example = f"For example: {option.example}" if option is not None and option.example else ""
+    return InvalidValue(f"[{section}] {key}: {expected}{given}", where=mention.origin, hint=example)
+
+
+def _short(text: str) -> str:
+    given = redact_text(text)
+    return repr(given if len(given) <= 60 else f"{given[:57]}...")

@@ -13,8 +13,28 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _Layers(dict[int, Layer]):
-    """Engine id -> its layer of overridden options; lives as long as a context holds it."""
+class Overridden:
+    """The overridden options of one engine, as a layer.
+
+    A block may outlast a reload. What its pointers gave before is forgotten then, like that of every other layer.
+    """
+
+    __slots__ = ("values", "_made")
+
+    def __init__(self, values: dict[str, dict[str, tuple[Any, str]]]) -> None:
+        self.values = values
+        self._made: tuple[Any, Layer] | None = None
+
+    def layer(self, reading: Any) -> Layer:
+        """The layer as it belongs to this reading of the files."""
+        made = self._made
+        if made is None or made[0] is not reading:
+            made = self._made = reading, Layer("override", "", self.values)
+        return made[1]
+
+
+class _Layers(dict[object, Overridden]):
+    """Engine -> its overridden options; lives as long as a context holds it."""
 
     __slots__ = ("__weakref__",)
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -31,16 +51,16 @@ held: set[ref[_Layers]] = set()
 class Override:
     """Puts a layer over the others of one engine, for this context."""
 
-    def __init__(self, engine: int, values: Mapping[tuple[str, str], Any]) -> None:
+    def __init__(self, engine: object, values: Mapping[tuple[str, str], Any]) -> None:
         self._engine, self._values = engine, values
 
     def __enter__(self) -> None:
-        before: Mapping[int, Layer] = overrides.get() or {}
-        layer = before.get(self._engine)
-        merged = {section: dict(options) for section, options in layer.values.items()} if layer else {}
+        before: Mapping[object, Overridden] = overrides.get() or {}
+        mine = before.get(self._engine)
+        merged = {section: dict(options) for section, options in mine.values.items()} if mine else {}
         for (section, key), value in self._values.items():
             merged.setdefault(section.lower(), {})[key.lower()] = (value, "conf.override()")
-        layers = _Layers({**before, self._engine: Layer("override", "", merged)})
+        layers = _Layers({**before, self._engine: Overridden(merged)})
         held.add(ref(layers, held.discard))
         self._token = overrides.set(layers)
 

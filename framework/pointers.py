@@ -136,9 +136,8 @@ class Pointers:
         if mention.form != "secret":
             kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
             return kept
-        chain = self._chain()
-        kept = self._secret(chain, mention, text, reach)
-        if not is_restricted() and self._chain() is chain:  # else another one, or the whole of it, may say otherwise
+        kept = self._secret(self._chain(), mention, text, reach)
+        if not is_restricted():  # else the whole chain may say otherwise
             followed[key] = kept
         return kept
 

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     Absent = tuple[Any, Any, Any, frozenset[Any] | None]
     Slot = tuple[Any, Any, Absent | None, str]
 
-#: How many spellings of options are kept; beyond it the dictionary starts anew.
-_MAX_SLOTS = 20_000
-
 
 def compile(engine: Engine, section: str, key: str) -> Answer | None:
     """Resolve an option, and keep its text for the spelling that it was asked by if that can be checked cheaply."""
+    reading = engine.reading  # before anything is looked at: an answer from before a reload is not kept after it
     names = [engine.environment.encode(name) for name in engine.variables(section.lower(), key.lower())]
     raws = [engine.environment.data.get(name) for name in names]  # before resolving: what changes later is noticed
     answer = engine.answer(section, key)
@@ -42,11 +40,9 @@ def compile(engine: Engine, section: str, key: str) -> Answer | None:
     winner = next((place for place, raw in enumerate(raws) if raw is not None), None)
     if engine.is_process(answer.mention.source) != (winner is not None):
         return answer  # the environment changed under our hands
-    if len(engine.slots) >= _MAX_SLOTS:
-        engine.slots.clear()
     others = names[1:] if winner is None else names[:winner]
     place = winner or 0
-    engine.slots[section, key] = (names[place], raws[place], _absent(others), text_of(answer))
+    engine.keep(reading, section, key, (names[place], raws[place], _absent(others), text_of(answer)))
     return answer
 
 

@@ -659,11 +659,11 @@ def test_a_secret_that_was_resolved_while_the_application_reloads_is_not_kept(tm
     assert app.conf.get("s", "k0") == "old"
     load = app.engine.load
 
-    def load_and_ask(layers: Any) -> None:
-        load(layers)
+    def ask_and_load(layers: Any) -> None:
         app.conf.get("s", "k0")  # as another thread might
         store.values["s0"] = "new"
+        load(layers)
 
-    app.engine.load = load_and_ask  # type: ignore[method-assign]
+    app.engine.load = ask_and_load  # type: ignore[method-assign]
     app.reload()
     assert app.conf.get("s", "k0") == "new"

@@ -1,0 +1,29 @@
+"""What one reading of the files gave, and what was found in it since."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from framework.layers.base import Layer
+
+
+class Reading:
+    """Everything that `reload()` forgets, in one object that is replaced as a whole.
+
+    An answer is kept in the reading in which its question began. One that comes after a reload is therefore kept where
+    nobody looks any more.
+
+    Attributes:
+        layers: all of them, high to low; the first is the process environment. What pointers gave is kept with them.
+        chains: the chain, once it is made.
+        warned: the warnings that were given.
+    """
+
+    __slots__ = ("layers", "chains", "warned")
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self.layers = layers
+        self.chains: list[Any] = []
+        self.warned: set[str] = set()
