@@ -250,7 +250,7 @@ def _app(store: Store, folder: str, number: int) -> Any:
 def _new_app(folder: str) -> Any:
     from framework import App
 
-    return App("bench", home=folder, environ={"BENCH__DATABASE__SQL_ALCHEMY_CONN": ""})
+    return App("bench", home=folder, environ={"BENCH__DATABASE__SQL_ALCHEMY_CONN": ""}, sensitive=["s.*"])
 
 
 def _write(store: Store, path: str, backend: str, number: int) -> None:

@@ -81,7 +81,12 @@ class App:
         self.home = self._home(home)
         self.schema = of_application(name, schema)
         self._reloading = ProcessLock()
-        self._pointers = Pointers(self.environment, lambda: self.chain, self._command_timeout)
+        self._pointers = Pointers(
+            self.environment,
+            lambda: self.chain,
+            self._command_timeout,
+            lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
+        )
         self.engine = Engine(
             self.names,
             self.schema,

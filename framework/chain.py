@@ -49,6 +49,9 @@ class Chain:
         links: in the order of the search.
         on_failure: `stop` or `next`: what an unavailable or invalid link means for connections and variables.
         config_links: the only links that may answer for config secrets, or empty for all.
+
+    Attributes:
+        unshown: names of config secrets that `stats` must not show.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Chain:
         for link in self.links:
             link.chain = id(self)
         self._on_failure, self._config_links = on_failure, config_links
+        self.unshown: set[str] = set()
 
     def connection(self, conn_id: str) -> tuple[Connection, str]:
         """The connection and the link that has it.
@@ -221,7 +225,7 @@ class Chain:
 
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
-        return [link.stats() for link in self.links if link.custom]
+        return [link.stats(self.unshown) for link in self.links if link.custom]
 
     def shadowing(self, kind: str, key: str) -> str | None:
         """The name of a link before the metastore that has the key, or None."""

@@ -7,6 +7,7 @@ from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
 from framework.explanation import HIDDEN, Explanation, unconvertible
+from framework.notices import not_found
 from framework.overrides import Override, held, overrides
 from framework.slots import compile
 
@@ -90,7 +91,7 @@ class Config:
 
     def _fallback(self, section: str, key: str, fallback: Any) -> Any:
         if fallback is _UNSET:
-            raise self._engine.not_found(section, key)
+            raise not_found(self._engine, section, key)
         return convert.expand(fallback, self._engine.environment.get) if isinstance(fallback, str) else fallback
 
     def _converted(self, section: str, key: str, fallback: Any, to: Callable[[Any], Any]) -> Any:

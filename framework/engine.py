@@ -7,11 +7,12 @@ expands a plain text or follows a pointer. Everything else reads through these t
 from __future__ import annotations
 
 from framework.answer import Answer, Mention
-from framework.errors import ConfigError, FrameworkWarning, OptionNotFound, warn
+from framework.errors import ConfigError, FrameworkWarning, warn
 from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
+from framework.notices import not_found
 from framework.overrides import overrides
 from framework.reading import Reading
 
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
     from framework.environment import Environment
     from framework.names import Names
     from framework.pointers import Pointers
+    from framework.references import Reference
     from framework.schema import Schema
     from framework.slots import Slot
 
 #: How many spellings of options are kept; beyond it the table starts anew.
 _MAX_SLOTS = 20_000
+
+#: An undeclared option whose name ends so may be written as a pointer. Others may not: `build_cmd` and `log_file` are
+#: options of their own, and `client_secret` holds a secret.
+_PASSWORDS = ("password", "passwd", "passphrase")
+
 _SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
 
 
@@ -114,14 +121,14 @@ class Engine:
                         yield Mention(layer.name, found[1], section, key, name, form, found[0], layer)
 
     def forms(self, section: str, key: str) -> tuple[str, ...]:
-        """The forms in which an option may be written: pointers count where it is sensitive, or in no schema at all."""
+        """The forms in which an option may be written; see `may_point`."""
         return ("plain", *POINTER_FORMS) if self.may_point(section, key) else ("plain",)
 
     def may_point(self, section: str, key: str) -> bool:
-        option = self.schema.option(section, key)
-        if option is not None and option.own:
-            return option.sensitive
-        return self.is_sensitive(section, key) or (option is None and not self.schema.declared)
+        """Whether an option's value may stand elsewhere: it is sensitive, or undeclared and named like a password."""
+        if self.is_sensitive(section, key):
+            return True
+        return key.endswith(_PASSWORDS) and self.schema.option(section, key) is None
 
     def is_sensitive(self, section: str, key: str) -> bool:
         """Whether an option is declared sensitive, by the schema or by a pattern of the project file."""
@@ -217,6 +224,10 @@ class Engine:
         """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
         return self._pointers.is_followed(mention, self._reach(mention.section, mention.key))
 
+    def reference_of(self, mention: Mention) -> Reference | None:
+        """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
+        return self._pointers.reference_of(mention)
+
     def resolve(self, mention: Mention) -> Answer:
         """What a mention means: its text expanded, or what its pointer leads to.
 
@@ -227,7 +238,9 @@ class Engine:
             value = mention.source.read(mention.raw, *mention.name, mention.origin)
             link, sensitive = None, self.is_sensitive(mention.section, mention.key)
         else:
-            value, link = self._pointers.follow(mention, self._reach(mention.section, mention.key))
+            name = mention.section, mention.key
+            is_known = self.schema.option(*name) is not None or self.is_sensitive(*name)
+            value, link = self._pointers.follow(mention, self._reach(*name), show_reference=is_known)
             sensitive = True
         if sensitive:
             add_mask(value)
@@ -275,35 +288,8 @@ class Engine:
         """
         answer = self.answer(section, key)
         if answer is None:
-            raise self.not_found(section, key)
+            raise not_found(self, section, key)
         return answer
-
-    def not_found(self, section: str, key: str) -> OptionNotFound:
-        section, key = section.lower(), key.lower()
-        near = self.nearest(section, key)
-        option = self.schema.option(section, key)
-        if option is not None and not self.schema.declared and not option.own:
-            hint = f"The schema of {self.names.app} was not found here: install it beside, or pass schema=."
-        elif option is not None:
-            hint = f"It is declared without a default: set {self.names.option(section, key)} or write it in a file."
-        elif near is not None:
-            hint = f"Did you mean [{near[0]}] {near[1]}?"
-        else:
-            hint = f"Set {self.names.option(section, key)}, write it in a file, or pass fallback=."
-        return OptionNotFound("nobody writes this option", where=f"[{section}] {key}", hint=hint)
-
-    def nearest(self, section: str, key: str) -> tuple[str, str] | None:
-        """The declared or written option with the most similar name, or None."""
-        from difflib import get_close_matches
-
-        names = {f"{s}.{k}": (s, k) for s, k in self.entries() if (s, k) != (section, key)}
-        same = [name for name, (s, _) in names.items() if s == section]
-        close = get_close_matches(f"{section}.{key}", same, 1, 0.75) or get_close_matches(
-            f"{section}.{key}", names, 1, 0.75
-        )
-        if not close:
-            close = [name for name, (_, k) in names.items() if k == key][:1]
-        return names[close[0]] if close else None
 
     def variables(self, section: str, key: str) -> list[str]:
         """The names of the variables that may write an option, in order of precedence."""
@@ -355,8 +341,11 @@ class Engine:
 
     def ignored_pointers(self, section: str, key: str) -> Iterator[tuple[str, str]]:
         """The pointers beside an option that may not be a pointer, as (form, origin)."""
-        if self.schema.option(section, key) is None or self.may_point(section, key):
-            return
+        if self.schema.option(section, key) is not None and not self.may_point(section, key):
+            yield from self.own_options(section, key)
+
+    def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]:
+        """Where options are written that are named like the pointers of this one, as (form, origin)."""
         for layer in self._all_layers():
             for form in POINTER_FORMS:
                 if self.schema.option(section, f"{key}_{form}") is None:

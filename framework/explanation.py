@@ -82,7 +82,7 @@ class Explanation:
         if self.error is not None:
             lines.append(f"  fails: {self.error}")
         elif self.answer is None:
-            lines.append("  nobody writes this option")
+            lines.append("  the option is not set")
         else:
             link = f", answered by the link {self.answer.link}" if self.answer.link else ""
             lines.append(f"  = {self.value}{link}")

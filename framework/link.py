@@ -17,11 +17,12 @@ from framework.errors import (
 )
 from framework.foreign import checked, translated
 from framework.locks import ProcessLock
+from framework.masking import REPLACEMENT
 from framework.parallel import Outage, outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Any
 
     from framework.parallel import Runner
@@ -272,9 +273,16 @@ class Link:
 
         return outcome_of(lambda: self.guard("config", name, said))
 
-    def stats(self) -> dict[str, Any]:
-        """What this link was asked so far, for people who wonder why a start is slow."""
-        missed = sorted(self.cache.missed.items(), key=lambda item: -item[1])[:5]
+    def stats(self, unshown: Container[str] = ()) -> dict[str, Any]:
+        """What this link was asked so far, for people who wonder why a start is slow.
+
+        Args:
+            unshown: names that must not be shown.
+        """
+        missed = sorted(
+            ((REPLACEMENT if name in unshown else name, times) for name, times in self.cache.missed.items()),
+            key=lambda item: -item[1],
+        )[:5]
         return {
             "link": self.name,
             **self.cache.counts,

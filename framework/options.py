@@ -107,6 +107,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "type": "integer",
                 "default": "16",
             },
+            "allow_token_like_names": {
+                "description": "Whether a _secret pointer may name a secret that has the shape of a token or key. "
+                "Otherwise it is refused as a pasted value.",
+                "type": "boolean",
+                "default": "False",
+            },
             "config_links": {
                 "description": "Names of the only links that may answer for a _secret pointer. Empty: all of them.",
                 "type": "list",

@@ -7,53 +7,20 @@ import os
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.link import is_restricted
+from framework.masking import REPLACEMENT, Masker
+from framework.references import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from framework.answer import Mention
     from framework.chain import Chain
     from framework.environment import Environment
+    from framework.references import Reference
 
-
-class Reference:
-    """What a `_secret` pointer holds: `name[?version=V][#/json/pointer]`, the convention of vals.
-
-    Attributes:
-        name: the config secret's name.
-        version: which version of it, or None for the newest.
-        part: a JSON pointer (RFC 6901) into its value, or None for the whole.
-    """
-
-    __slots__ = ("name", "version", "part")
-
-    def __init__(self, name: str, version: str | None, part: str | None) -> None:
-        self.name, self.version, self.part = name, version, part
-
-
-def parse_reference(text: str) -> Reference:
-    """Read a reference.
-
-    Raises:
-        ValueError: it looks like a pasted value, or breaks the grammar. The text is not in the message.
-    """
-    if not text:
-        raise ValueError("the reference is empty")
-    if "://" in text or any(char.isspace() for char in text):
-        raise ValueError("this looks like a value, not like the name of a secret: it holds '://' or white space")
-    rest, hash_, part = text.partition("#")
-    name, query, said = rest.partition("?")
-    if not name:
-        raise ValueError("the reference has no name")
-    if hash_ and not part.startswith("/"):
-        raise ValueError("what follows '#' must be a JSON pointer and start with '/'")
-    if not query:
-        return Reference(name, None, part if hash_ else None)
-    word, _, version = said.partition("=")
-    if word != "version" or not version or "&" in version:
-        raise ValueError("what follows '?' must be version=…")
-    return Reference(name, version, part if hash_ else None)
+    Failure = TypeVar("Failure", bound=FrameworkError)
 
 
 def text_of(mention: Mention) -> str:
@@ -65,14 +32,6 @@ def text_of(mention: Mention) -> str:
     section, key = mention.name
     text: str = mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
     return text
-
-
-def reference_of(mention: Mention) -> Reference | None:
-    """What a `_secret` mention refers to; None if it cannot be read, which is told when it is followed."""
-    try:
-        return parse_reference(text_of(mention))
-    except (ValueError, FrameworkError):
-        return None
 
 
 def part_of(text: str, pointer: str) -> str:
@@ -103,10 +62,34 @@ def part_of(text: str, pointer: str) -> str:
 
 
 class Pointers:
-    """Follows pointers; what they give is kept with the layer that they stand in, by their text."""
+    """Follows pointers; what they give is kept with the layer that they stand in, by their text.
 
-    def __init__(self, environment: Environment, chain: Callable[[], Chain], timeout: Callable[[], float]) -> None:
+    Args:
+        environment: what `_cmd` runs with.
+        chain: who is asked for a `_secret`.
+        timeout: how long a command may run, in seconds.
+        allow_token_like: whether a secret's name may have the shape of a token.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        chain: Callable[[], Chain],
+        timeout: Callable[[], float],
+        allow_token_like: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
+        self._allow_token_like = allow_token_like
+
+    def reference_of(self, mention: Mention) -> Reference | None:
+        """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
+        try:
+            return self._parse(text_of(mention))
+        except (ValueError, FrameworkError):
+            return None
+
+    def _parse(self, text: str) -> Reference:
+        return parse_reference(text, allow_token_like=self._allow_token_like())
 
     def is_followed(self, mention: Mention, reach: int | None) -> bool:
         """Whether it is known where a pointer leads."""
@@ -115,12 +98,14 @@ class Pointers:
         except FrameworkError:  # told when it is followed
             return False
 
-    def follow(self, mention: Mention, reach: int | None) -> tuple[str, str | None]:
+    def follow(self, mention: Mention, reach: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
         """Where the pointer leads.
 
         Args:
             mention: the pointer, with its origin.
             reach: which strata of the chain may be asked, see `Chain`.
+            show_reference: whether messages may hold the reference. Where no schema or pattern declares the option,
+                it may be the secret itself.
 
         Returns:
             The value, and the link that gave it (None for a command or a file).
@@ -136,33 +121,40 @@ class Pointers:
         if mention.form != "secret":
             kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
             return kept
-        kept = self._secret(self._chain(), mention, text, reach)
+        kept = self._secret(self._chain(), mention, text, reach, show_reference)
         if not is_restricted():  # else the whole chain may say otherwise
             followed[key] = kept
         return kept
 
-    def _secret(self, chain: Chain, mention: Mention, text: str, reach: int | None) -> tuple[str, str | None]:
+    def _secret(
+        self, chain: Chain, mention: Mention, text: str, reach: int | None, show_reference: bool
+    ) -> tuple[str, str | None]:
         try:
-            reference = parse_reference(text)
+            reference = self._parse(text)
         except ValueError as fault:
             raise lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
+        shown = reference.name if show_reference else REPLACEMENT
         try:
             value, link = chain.config(reference.name, version=reference.version, reach=reach)
         except NotFound as fault:
-            raise lost(mention, fault.what, fault.hint) from None
-        except SecretsError as fault:
-            denied = isinstance(fault, AccessDenied)
+            if show_reference:
+                raise lost(mention, fault.what, fault.hint) from None
+            chain.unshown.add(reference.name)
+            raise lost(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
+        except SecretsError as failure:
+            told = failure if show_reference else _without(reference.name, failure)
+            denied = isinstance(told, AccessDenied)
             raise lost(
                 mention,
-                f"the secret {reference.name!r} cannot be had from {fault.where}: {fault.what}",
-                fault.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
-            ) from fault
+                f"the secret {shown!r} cannot be read from {told.where}: {told.what}",
+                told.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
+            ) from told
         if reference.part is None:
             return value, link
         try:
             return part_of(value, reference.part), link
         except ValueError as fault:
-            raise lost(mention, f"the secret {reference.name!r} of {link}: {fault}", "Correct the reference.") from None
+            raise lost(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 
     def _file(self, mention: Mention, text: str) -> str:
         path = os.path.join(
@@ -245,6 +237,25 @@ class Pointers:
             raise lost(
                 mention, f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
             )
+
+
+def _without(name: str, fault: Failure) -> Failure:
+    """The same failure without the name, in whatever spelling it holds it."""
+    masker = Masker()
+    masker.configure(min_length=1)
+    masker.add_mask(name)
+    hidden = fault.again()
+    hidden.what, hidden.where, hidden.hint = map(masker.redact_text, (fault.what, fault.where, fault.hint))
+    hidden.args = (hidden.what,)
+    return hidden
+
+
+def _undeclared(mention: Mention) -> str:
+    section, key = mention.name
+    return (
+        f"The reference is not shown, because [{section}] {key} is not declared: "
+        f'write sensitive = ["{section}.{key}"] in the project file.'
+    )
 
 
 def _shown_program(path: str) -> str:

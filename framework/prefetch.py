@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.chain import Collected
 from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.parallel import Runner, outcome_of
-from framework.pointers import lost, reference_of
+from framework.pointers import lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Plan:
         """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
         if mention.form != "secret" or self._app.reach(mention.section, mention.key) is not None:
             return None
-        reference = reference_of(mention)
+        reference = self._app.engine.reference_of(mention)
         return None if reference is None else (reference.name, reference.version)
 
     def calls(self) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from framework.cache import Cache
 from framework.chain import ENVIRONMENT, METASTORE, Chain
 from framework.errors import BackendError
 from framework.link import Link
-from framework.pointers import reference_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def references(app: App) -> Iterator[str]:
     """The config secrets that the configuration refers to, in any layer."""
     for section, key in app.engine.entries():
         for mention in app.engine.mentions(section, key):
-            if mention.form == "secret" and (reference := reference_of(mention)) is not None:
+            if mention.form == "secret" and (reference := app.engine.reference_of(mention)) is not None:
                 yield reference.name
 
 

@@ -292,7 +292,7 @@ def test_an_option_that_is_written_plainly_never_builds_the_chain(tmp_path: Path
 def test_two_references_that_make_one_variable_both_fail(tmp_path: Path) -> None:
     (tmp_path / "billing.cfg").write_text("[a]\nx_secret = db/pw\ny_secret = db-pw\nz_secret = other\n")
     environ = {"BILLING_SECRET_DB_PW": "v", "BILLING_SECRET_OTHER": "fine"}
-    app = App("billing", home=str(tmp_path), environ=environ)
+    app = App("billing", home=str(tmp_path), environ=environ, sensitive=["a.*"])
     assert app.conf.get("a", "z") == "fine"
     for key, names in (("x", "'db/pw' and 'db-pw'"), ("y", "'db-pw' and 'db/pw'")):
         with pytest.raises(errors.PointerError, match=f"the references {names} both mean the variable"):

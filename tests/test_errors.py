@@ -372,21 +372,21 @@ CASES = {
     # options
     "unknown_key": Case(
         """
-        [core] prot: nobody writes this option. Did you mean [core] port?
+        [core] prot: the option is not set. Did you mean [core] port?
         """,
         ask=("core", "prot"),
         kind="OptionNotFound",
     ),
     "unknown_section": Case(
         """
-        [kore] port: nobody writes this option. Did you mean [core] port?
+        [kore] port: the option is not set. Did you mean [core] port?
         """,
         ask=("kore", "port"),
         kind="OptionNotFound",
     ),
     "unknown_both": Case(
         """
-        [zzz] qqq: nobody writes this option. Set BILLING__ZZZ__QQQ, write it in a file, or pass
+        [zzz] qqq: the option is not set. Set BILLING__ZZZ__QQQ, write it in a file, or pass
         fallback=.
         """,
         ask=("zzz", "qqq"),
@@ -394,7 +394,7 @@ CASES = {
     ),
     "nobody_writes_it": Case(
         """
-        [core] password: nobody writes this option. It is declared without a default: set
+        [core] password: the option is not set. It is declared without a default: set
         BILLING__CORE__PASSWORD or write it in a file.
         """,
         kind="OptionNotFound",
@@ -507,7 +507,7 @@ CASES = {
     ),
     "secret_denied": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be had from Denied:
+        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from Denied:
         config 'db/password': permission denied. To stop asking it, set "config_prefix": null in its
         backend_kwargs.
         """,
@@ -517,7 +517,7 @@ CASES = {
     ),
     "secret_login_denied": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be had from
+        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from
         LoginDenied: config 'db/password': login refused. Give this process access to it.
         """,
         backend("stores.LoginDenied"),
@@ -526,7 +526,7 @@ CASES = {
     ),
     "secret_down": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be had from Down:
+        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from Down:
         config 'db/password': the backend raised ConnectionError at HOME/stores.py:18. A backend says
         AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable.
         """,
@@ -536,7 +536,7 @@ CASES = {
     ),
     "secret_says_down": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be had from
+        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from
         SaysDown: config 'db/password' at https://vault:8200: no answer in 5 s. Try again when the store
         is well.
         """,
@@ -546,7 +546,7 @@ CASES = {
     ),
     "secret_no_text": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be had from Numbers:
+        HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from Numbers:
         config 'db/password': the value is no text. Store it as text.
         """,
         backend("stores.Numbers"),
@@ -621,7 +621,7 @@ CASES = {
     ),
     "one_variable_for_two": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: the secret 'db/password' cannot be had from
+        HOME/billing.cfg:2: [core] password_secret: the secret 'db/password' cannot be read from
         environment: config 'db/password' at BILLING_SECRET_DB_PASSWORD: the references 'db/password'
         and 'db-password' both mean the variable BILLING_SECRET_DB_PASSWORD. Rename one of them.
         """,
@@ -817,7 +817,7 @@ CASES = {
     ),
     "backends_without_section": Case(
         """
-        [secrets.corp] backend: nobody writes this option. It is declared without a default: set
+        [secrets.corp] backend: the option is not set. It is declared without a default: set
         BILLING__SECRETS_CORP__BACKEND or write it in a file.
         """,
         "[secrets]\nbackends = corp\n[core]\npassword_secret = db/password",
@@ -871,7 +871,7 @@ CASES = {
     ),
     "metastore_no_database": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: the secret 'db/password' cannot be had from
+        HOME/billing.cfg:2: [core] password_secret: the secret 'db/password' cannot be read from
         metastore: config 'db/password' at HOME/billing.db: it is not a SQLite database. Name another
         file in [database] sql_alchemy_conn.
         """,
@@ -1171,13 +1171,13 @@ def test_less_reach_leaves_nothing_behind(world: World) -> None:
             return "from the store"
 
         def get_variable(self, key: str, team_name: str | None = None) -> str:
-            return str(app.conf.get("core", "token"))
+            return str(app.conf.get("core", "password"))
 
     environ = {"BILLING_SECRET_TOKEN": "from the environment"}
-    with isolated("billing", {("core", "token_secret"): "token"}, environ=environ) as app:
+    with isolated("billing", {("core", "password_secret"): "token"}, environ=environ) as app:
         app.chain.links[0]._backend = Store()
         assert app.get_variable("any") == "from the environment"
-        assert app.conf.get("core", "token") == "from the store"
+        assert app.conf.get("core", "password") == "from the store"
 
 
 def test_kwargs_that_are_ordinary_words_leave_our_words_alone(world: World) -> None:

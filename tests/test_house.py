@@ -27,7 +27,8 @@ parallel backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
 backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
-cache foreign link chain pointers overrides reading engine slots explanation config variable project wiring prefetch app
+cache foreign link chain references pointers overrides reading notices engine slots explanation config variable project
+wiring prefetch app
 testing
 cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db

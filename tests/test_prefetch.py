@@ -61,7 +61,7 @@ def app_over(tmp_path: Path, *stores: Any, cfg: str = "", count: int = 0, **opti
                 for i, store in enumerate(stores)
             ]
 
-    return Over("billing", home=str(tmp_path), environ=environ)
+    return Over("billing", home=str(tmp_path), environ=environ, sensitive=["s.*"])
 
 
 def values(count: int) -> dict[str, str]:
@@ -437,7 +437,7 @@ def test_the_plan_makes_no_link(tmp_path: Path) -> None:
     )
     from framework.prefetch import Plan
 
-    app = App("billing", home=str(tmp_path), environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""})
+    app = App("billing", home=str(tmp_path), environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}, sensitive=["s.*"])
     assert Plan(app).calls()[:4] == [
         {"by": "this process", "call": "run a command", "for": "[secrets.corp] backend_kwargs"},
         {"by": "corp or environment", "call": "look up", "for": "[secrets.team] backend_kwargs"},

@@ -73,7 +73,7 @@ def app_over(store: Store, home: Path, options: int, **environ: str) -> App:
     said = f"[secrets]\nbackend = {store.short}\nbackend_kwargs = {json.dumps(store.kwargs)}\n"
     (home / "billing.cfg").write_text(f"{said}[s]\n{pointers}")
     empty = {"PATH": os.environ["PATH"], "BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}
-    return App("billing", home=str(home), environ={**empty, **environ})
+    return App("billing", home=str(home), environ={**empty, **environ}, sensitive=["s.*"])
 
 
 def configs(number: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ CANARY = "cAnArY-value"
 
 def written(world: Any, backend: str, kwargs: dict[str, Any], options: str = "", **more: str) -> None:
     said = "".join(f"{name} = {text}\n" for name, text in more.items())
+    world.project(sensitive=["s.*"])
     world.write(
         "billing.cfg", f"[secrets]\nbackend = {backend}\nbackend_kwargs = {json.dumps(kwargs)}\n{said}[s]\n{options}"
     )

@@ -1,7 +1,7 @@
 """Look for what is wrong: unknown names, wrong types and choices, pointers that lead nowhere.
 
 An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
-backend is set) does so with --strict.
+backend is set) does so with --strict. A note does not.
 
 for example:
   python -m framework check
@@ -17,6 +17,7 @@ from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
 from framework.names import POINTER_FORMS
+from framework.notices import nearest
 from framework.wording import redact_message
 
 TYPE_CHECKING = False
@@ -59,9 +60,10 @@ def run(app: App, args: Namespace) -> int:
             ("level", "where", "what"),
             args.output,
         )
-    wrong = sum(level == "error" for level, _, _ in problems)
-    print(f"{wrong} errors, {len(problems) - wrong} warnings", file=sys.stderr)
-    return 1 if wrong or (args.strict and problems) else 0
+    levels = [level for level, _, _ in problems]
+    wrong, doubtful = levels.count("error"), levels.count("warning")
+    print(f"{wrong} errors, {doubtful} warnings", file=sys.stderr)
+    return 1 if wrong or (args.strict and doubtful) else 0
 
 
 def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
@@ -119,9 +121,12 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
     is_known = option is not None or is_told_as_ignored or _is_backend_kwarg(section, key)
     if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
-        near = app.engine.nearest(section, key)
+        near = nearest(app.engine, section, key)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
+        hint = f"; {_if_meant(section, base)}" if form in POINTER_FORMS and not hint else hint
         yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"
+    elif option is None and form in POINTER_FORMS and not is_known:
+        yield "note", mentions[0].origin, f"[{section}] {key} is an option of its own: {_if_meant(section, base)}"
     for mention in mentions:
         if mention.is_old_name:
             old = f"[{mention.name[0]}] {mention.name[1]}"
@@ -129,6 +134,10 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     if option is not None and option.retired and mentions[0].layer != "default":
         reason = f": {option.deprecation_reason}" if option.deprecation_reason else ""
         yield "warning", mentions[0].origin, f"[{section}] {key} is deprecated{reason}"
+
+
+def _if_meant(section: str, base: str) -> str:
+    return f'write sensitive = ["{section}.{base}"] if this is meant as a pointer'
 
 
 def _is_backend_kwarg(section: str, key: str) -> bool:

@@ -8,6 +8,7 @@ for example:
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, link_failed, short, show
+from framework.notices import not_found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run(app: App, args: Namespace) -> int:
     if not explanation.mentions:
         import sys
 
-        print(f"error: {app.engine.not_found(args.section, args.key)}", file=sys.stderr)
+        print(f"error: {not_found(app.engine, args.section, args.key)}", file=sys.stderr)
         return NO
     if explanation.error is not None:
         return LINK_FAILED if link_failed(explanation.error) else NO

@@ -9,6 +9,7 @@ from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.explanation import shown
+from framework.notices import nearest
 from framework.wording import redact_message
 
 TYPE_CHECKING = False
@@ -140,7 +141,7 @@ def _of(app: App, mention: Mention) -> Iterator[Finding]:
         )
     if option is None:
         if app.schema.declared and section in app.schema.sections and not key.startswith("backend_kwarg__"):
-            near = app.engine.nearest(section, key)
+            near = nearest(app.engine, section, key)
             hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
             yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")
         return

@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 
 from framework.cli.output import NO, OK, as_json
-from framework.pointers import reference_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +67,10 @@ def _references(app: App, link: Link) -> Iterator[str]:
         reach = app.reach(*name)
         if link in app.chain.visible("config", reach):
             mention = next(app.engine.mentions(*name), None)  # a shadowed one is never followed
-            if mention is not None and mention.form == "secret" and (reference := reference_of(mention)) is not None:
-                yield reference.name
+            if mention is not None and mention.form == "secret":
+                reference = app.engine.reference_of(mention)
+                if reference is not None:
+                    yield reference.name
 
 
 def _star(names: Iterable[str], star: str = "*") -> list[str]:

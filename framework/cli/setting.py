@@ -14,7 +14,8 @@ from framework.explanation import shown
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
 from framework.names import POINTER_FORMS
-from framework.pointers import parse_reference
+from framework.notices import nearest
+from framework.references import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _refuse_unknown(target: _Target, *, force: bool) -> None:
     app = target.app
     if not app.schema.declared or force or app.schema.option(target.section, target.key) is not None:
         return
-    near = app.engine.nearest(target.section, target.key)
+    near = nearest(target.app.engine, target.section, target.key)
     hint = f"Did you mean [{near[0]}] {near[1]}? " if near and app.schema.option(*near) else ""
     raise ConfigError(
         "no such option is declared, so nothing was written",

@@ -202,7 +202,7 @@ def over(backend: Any, home: Path, **environ: str) -> App:
 
     (home / "billing.cfg").write_text("[s]\nk_secret = k\nother_secret = other\n")
     environ = {"BILLING_SECRET_K": "the next link's", "BILLING_SECRET_OTHER": "the next link's", **environ}
-    return Over("billing", home=str(home), environ=environ)
+    return Over("billing", home=str(home), environ=environ, sensitive=["s.*"])
 
 
 @pytest.mark.parametrize("fault", FAULTS)
