@@ -223,6 +223,18 @@ class App:
             add_mask(secret)
         return connection
 
+    def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
+        """Connect for real, step by step: whether every step worked, and what the last one said.
+
+        Args:
+            connection: which one; it need not be in any link.
+            timeout: seconds for each step.
+        """
+        from framework.probing.probe import probe
+
+        steps = probe(connection, timeout)
+        return all(step.ok for step in steps), steps[-1].said
+
     def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """The variable from the first link that has it; see `Variable.get`."""
         return read(self, key, default, deserialize_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework import convert
+from framework.airflow_calls import AirflowCalls
 from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
@@ -28,7 +29,7 @@ _UNSET: Any = object()
 _SOURCES = {"environment": "env var", "default": "default"}
 
 
-class Config:
+class Config(AirflowCalls):
     """The options of one application.
 
     Every getter takes `fallback`, which answers when nobody writes the option, and never when a pointer fails.
@@ -41,7 +42,14 @@ class Config:
         self._data = engine.environment.data
 
     def get(
-        self, section: str, key: str, *, fallback: Any = _UNSET, raw: bool = False, lookup_from_deprecated: bool = True
+        self,
+        section: str,
+        key: str,
+        *,
+        fallback: Any = _UNSET,
+        raw: bool = False,
+        lookup_from_deprecated: bool = True,
+        suppress_warnings: bool = False,
     ) -> Any:
         """The option as text.
 
@@ -50,9 +58,12 @@ class Config:
             fallback: returned when nobody writes the option; `$VAR` and `~` in it are expanded.
             raw: the text as it is written: nothing expanded, no pointer followed.
             lookup_from_deprecated: whether older names count.
+            suppress_warnings: whether to say nothing of older names and of what is deprecated.
+
+        Every getter takes the last three as well.
 
         Raises:
-            OptionNotFound: nobody writes it and there is no fallback.
+            OptionNotFound: the option is not set and there is no fallback.
             PointerError: its pointer leads nowhere.
         """
         try:
@@ -76,17 +87,28 @@ class Config:
                     return text
         except KeyError:  # not asked before, or the variable that won is gone
             pass
-        if raw or not lookup_from_deprecated:
-            answer = self._uncompiled(section, key, raw, lookup_from_deprecated)
+        if raw or suppress_warnings or not lookup_from_deprecated:
+            answer = self._answer(section, key, raw, lookup_from_deprecated, suppress_warnings)
         else:
             answer = compile(self._engine, section, key)
         return text_of(answer) if answer is not None else self._fallback(section, key, fallback)
 
-    def _uncompiled(self, section: str, key: str, raw: bool, old_names: bool) -> Answer | None:
-        if not raw:
-            return self._engine.answer(section, key, old_names=old_names)
-        for mention in self._engine.mentions(*self._engine.current_name(section.lower(), key.lower())):
-            return Answer(mention.raw, mention)
+    def _answer(
+        self,
+        section: str,
+        key: str,
+        raw: bool = False,
+        lookup_from_deprecated: bool = True,
+        suppress_warnings: bool = False,
+    ) -> Answer | None:
+        """The answer as the arguments of a getter ask for it."""
+        if not raw and not suppress_warnings:
+            return self._engine.answer(section, key, old_names=lookup_from_deprecated)
+        name = (section.lower(), key.lower())
+        if lookup_from_deprecated:
+            name = self._engine.current_name(*name)
+        for mention in self._engine.mentions(*name, old_names=lookup_from_deprecated):
+            return Answer(mention.raw, mention) if raw else self._engine.resolve(mention)
         return None
 
     def _fallback(self, section: str, key: str, fallback: Any) -> Any:
@@ -94,9 +116,9 @@ class Config:
             raise not_found(self._engine, section, key)
         return convert.expand(fallback, self._engine.environment.get) if isinstance(fallback, str) else fallback
 
-    def _converted(self, section: str, key: str, fallback: Any, to: Callable[[Any], Any]) -> Any:
+    def _converted(self, section: str, key: str, fallback: Any, to: Callable[[Any], Any], **how: bool) -> Any:
         """The answer or else the fallback, converted."""
-        answer = self._engine.answer(section, key)
+        answer = self._answer(section, key, **how)
         if answer is None:
             return self._converted_fallback(section, key, self._fallback(section, key, fallback), to)
         return self._converted_answer(answer, to)
@@ -115,36 +137,42 @@ class Config:
             what = str(fault) if isinstance(fault, ValueError) else "it has another type"
         raise InvalidValue(f"the fallback does not convert: {what}", where=f"[{section}] {key}", hint="Pass another.")
 
-    def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET) -> bool:
+    def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
-        flag: bool = self._converted(section, key, fallback, convert.to_bool)
+        flag: bool = self._converted(section, key, fallback, convert.to_bool, **how)
         return flag
 
-    def getint(self, section: str, key: str, *, fallback: Any = _UNSET) -> int:
+    def getint(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> int:
         """A whole number, also written `8_080` or `8080.0`."""
-        number: int = self._converted(section, key, _whole(fallback), convert.to_int)
+        number: int = self._converted(section, key, _whole(fallback), convert.to_int, **how)
         return number
 
-    def getfloat(self, section: str, key: str, *, fallback: Any = _UNSET) -> float:
+    def getfloat(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> float:
         """A number."""
-        number: float = self._converted(section, key, fallback, convert.to_float)
+        number: float = self._converted(section, key, fallback, convert.to_float, **how)
         return number
 
-    def getlist(self, section: str, key: str, *, fallback: Any = _UNSET, delimiter: str = ",") -> list[Any]:
-        """The stripped pieces between the delimiters; a list of a typed file as it is."""
-        items: list[Any] = self._converted(section, key, fallback, lambda value: convert.to_list(value, delimiter))
+    def getlist(
+        self, section: str, key: str, delimiter: str = ",", *, fallback: Any = _UNSET, **how: bool
+    ) -> list[Any]:
+        """The stripped pieces between the delimiters; a list of a typed file, and a fallback of None, as it is."""
+
+        def pieces(value: Any) -> list[Any] | None:
+            return None if value is None else convert.to_list(value, delimiter)
+
+        items: list[Any] = self._converted(section, key, fallback, pieces, **how)
         return items
 
-    def getjson(self, section: str, key: str, *, fallback: Any = None) -> Any:
+    def getjson(self, section: str, key: str, fallback: Any = None, **how: bool) -> Any:
         """What the JSON text stands for; the fallback, as it is, if the option is empty or not written."""
-        answer = self._engine.answer(section, key)
+        answer = self._answer(section, key, **how)
         if answer is None or answer.value == "":
             return fallback
         return self._converted_answer(answer, convert.to_json)
 
-    def gettimedelta(self, section: str, key: str, *, fallback: Any = None) -> datetime.timedelta | None:
+    def gettimedelta(self, section: str, key: str, fallback: Any = None, **how: bool) -> datetime.timedelta | None:
         """A number of seconds as a timedelta; the fallback if the option is empty (as it is) or not written."""
-        answer = self._engine.answer(section, key)
+        answer = self._answer(section, key, **how)
         if answer is not None:
             if answer.value == "":
                 return fallback  # type: ignore[no-any-return]
@@ -156,7 +184,7 @@ class Config:
         made: datetime.timedelta = self._converted_fallback(section, key, given, convert.to_timedelta)
         return made
 
-    def getenum(self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET) -> E:
+    def getenum(self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET, **how: bool) -> E:
         """The member of that name; the fallback's, if it is no member."""
 
         def member(value: Any) -> E:
@@ -164,7 +192,7 @@ class Config:
 
         found: E
         try:
-            found = self._converted(section, key, fallback, member)
+            found = self._converted(section, key, fallback, member, **how)
         except InvalidValue:
             if fallback in (_UNSET, None, ""):
                 raise
@@ -172,39 +200,28 @@ class Config:
         return found
 
     def getenumlist(
-        self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET, delimiter: str = ","
+        self,
+        section: str,
+        key: str,
+        enum_class: type[E],
+        delimiter: str = ",",
+        *,
+        fallback: Any = _UNSET,
+        **how: bool,
     ) -> list[E]:
         """The members named in a list; names that are none are left out, with a warning."""
         fallback = [] if fallback is _UNSET else fallback
         members: list[E]
         members, strangers = self._converted(
-            section, key, fallback, lambda value: convert.to_enumlist(value, enum_class, delimiter)
+            section, key, fallback, lambda value: convert.to_enumlist(value, enum_class, delimiter), **how
         )
         if strangers:
             warn(f"[{section}] {key}: {len(strangers)} of its items name no member of {enum_class.__name__}; left out")
         return members
 
-    def getimport(self, section: str, key: str, *, fallback: Any = _UNSET) -> Any:
+    def getimport(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> Any:
         """The object at a dotted path; None for empty text."""
-        return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None)
-
-    def get_mandatory_value(self, section: str, key: str, *, fallback: Any = _UNSET) -> str:
-        """Like `get`.
-
-        Raises:
-            ConfigError: the fallback is None.
-        """
-        value = self.get(section, key, fallback=fallback)
-        if value is None:
-            raise ConfigError("the option must have a value", where=f"[{section}] {key}", hint="Set it.")
-        text: str = value
-        return text
-
-    def get_mandatory_list_value(
-        self, section: str, key: str, *, fallback: Any = _UNSET, delimiter: str = ","
-    ) -> list[Any]:
-        """Like `getlist`; kept for code that comes from Airflow."""
-        return self.getlist(section, key, fallback=fallback, delimiter=delimiter)
+        return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None, **how)
 
     def value(self, section: str, key: str, *, fallback: Any = _UNSET) -> Any:
         """The option as the type that the schema declares; an undeclared one as it is written.
@@ -232,8 +249,8 @@ class Config:
             return self._converted_answer(answer, convert.by_type(option.type))
         raise unconvertible(self._engine, answer, expected)
 
-    def has_option(self, section: str, key: str, *, lookup_from_deprecated: bool = True) -> bool:
-        """Whether anybody writes the option. Runs and fetches nothing, and never raises."""
+    def has_option(self, section: str, key: str, lookup_from_deprecated: bool = True) -> bool:
+        """Whether the option is set. Runs and fetches nothing, and never raises."""
         name = (section.lower(), key.lower())
         if lookup_from_deprecated:
             name = self._engine.current_name(*name)
@@ -275,7 +292,6 @@ class Config:
 
     def as_dict(
         self,
-        *,
         display_source: bool = False,
         display_sensitive: bool = False,
         raw: bool = False,

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 
 
+#: What Airflow's connections have and ours cannot have -> what to use instead.
+_INSTEAD = {
+    "get_hook": "there are no hooks here; give get_uri() or the fields to the client's library, or call "
+    "test_connection() to see whether it works",
+    "rotate_fernet_key": "run: python -m framework fernet rotate",
+    "parse_from_uri": "use Connection.from_uri(uri)",
+    "set_password": "set the attribute password",
+    "set_extra": "set the attribute extra",
+}
+
+
 class Connection:
     """How to reach one outside system.
 
@@ -103,7 +114,7 @@ class Connection:
             from framework.uri import type_of_scheme
 
             fields["conn_type"] = type_of_scheme(fields["conn_type"])
-        fields["port"] = _read_port(fields["port"])
+        fields["port"] = read_port(fields["port"])
         if fields.get("uri"):  # an empty field beside it says nothing
             fields = {key: field for key, field in fields.items() if field or key == "description"}
         return cls(conn_id=conn_id, **fields)
@@ -129,6 +140,27 @@ class Connection:
         from framework import current
 
         return current.app().get_connection(conn_id)
+
+    @classmethod
+    def get_connection_from_secrets(cls, conn_id: str, team_name: None = None) -> Connection:
+        """Airflow's name for `Connection.get`."""
+        if team_name is not None:
+            raise InvalidConnection("teams are not served", where="team_name", hint="Leave it out.")
+        return cls.get(conn_id)
+
+    def test_connection(self, timeout: float = 10.0) -> tuple[bool, str]:
+        """Connect, as `connections test` does, and say whether that worked and what happened.
+
+        Args:
+            timeout: seconds for each step.
+        """
+        from framework import current
+
+        return current.app().test_connection(self, timeout)
+
+    def __getattr__(self, name: str) -> Any:
+        instead = _INSTEAD.get(name)
+        raise AttributeError(f"a Connection has no {name!r}" + (f": {instead}" if instead else ""))
 
     def get_uri(self) -> str:
         """The connection as a URI that `from_uri` reads as the same connection.
@@ -346,9 +378,9 @@ def _shown_key(key: str) -> str:
     return "an unknown field"
 
 
-def _read_port(port: object) -> int | None:
-    """A port out of JSON, where it may be a text or a whole float."""
-    if port is None:
+def read_port(port: object) -> int | None:
+    """A port out of JSON or a table of fields, where it may be a text or a whole float; empty text is none."""
+    if port is None or port == "":
         return None
     if isinstance(port, str) or type(port) is int or (isinstance(port, float) and port.is_integer()):
         try:

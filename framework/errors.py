@@ -3,6 +3,7 @@
     FrameworkError
     ├── ConfigError                      an option, a file or the application itself
     │   ├── OptionNotFound               nobody writes the option and it has no default
+    │   │   └── MandatoryOptionNotFound  `get_mandatory_value` found none (also an InvalidValue)
     │   ├── InvalidValue                 the text does not convert (also a ValueError)
     │   ├── ConfigFileError              a file is unreadable, malformed or not to be trusted
     │   │   └── SchemaError              a schema file says something that cannot be
@@ -85,6 +86,10 @@ class OptionNotFound(ConfigError):
 
 class InvalidValue(ConfigError, ValueError):
     """The text of an option or variable does not convert to the type asked for."""
+
+
+class MandatoryOptionNotFound(OptionNotFound, InvalidValue):
+    """`get_mandatory_value` found no value (also a ValueError)."""
 
 
 class ConfigFileError(ConfigError):

@@ -58,8 +58,10 @@ def _split(uri: str) -> tuple[str, str, str, str]:
     if not separator or (scheme and not (scheme[-1] == ":" and _is_scheme(scheme[:-1]))):
         raise InvalidConnection("the connection is neither a URI nor JSON", hint=_SHAPE)
     rest, hash_sign, _ = rest.partition("#")
-    if hash_sign and not rest[-1:].isspace():  # after a space it is a comment
-        raise InvalidConnection("the connection's URI holds a #", hint="Write %23.")
+    if hash_sign:
+        if not rest[-1:].isspace():
+            raise InvalidConnection("the connection's URI holds a #", hint="Write %23.")
+        rest = rest.rstrip()  # after a blank it is a comment, and the blank belongs to it
     protocol, separator, after = rest.partition("://")
     if separator and _is_scheme(protocol):
         protocol, rest = f"{protocol.lower()}://", after

@@ -41,13 +41,14 @@ class Variable:
 
         Args:
             key: its name.
-            value: text; anything else needs `serialize_json`.
+            value: text; a number or a boolean is stored as Python writes it (`5`, `True`), as in Airflow. Anything else
+                needs `serialize_json`.
             description: kept as it was if None.
             serialize_json: store the value as JSON text, indented by two as in Airflow.
 
         Raises:
             NoFernetKey: `[core] fernet_key` is empty.
-            InvalidValue: the value is no text, or JSON cannot hold it.
+            InvalidValue: the value is neither text nor a number nor a boolean, or JSON cannot hold it.
             MetastoreError: the database refused.
         """
         text = _text(_checked(key), value, serialize_json)
@@ -86,6 +87,18 @@ class Variable:
         return default
 
     @classmethod
+    def get_variable_from_secrets(cls, key: str, team_name: None = None) -> Any:
+        """Airflow's name for `Variable.get(key, None)`: the value as text, or None if no link has it."""
+        _without_team(team_name)
+        return cls.get(key, None)
+
+    @classmethod
+    def check_for_write_conflict(cls, key: str, team_name: None = None) -> None:
+        """Warn if a link before the metastore has the variable, so that reads would not return what is written."""
+        _without_team(team_name)
+        current.app().warn_if_shadowed("variable", _checked(key))
+
+    @classmethod
     def keys(cls, prefix: str = "") -> list[str]:
         """The keys that start with `prefix`, of every link that can list, sorted."""
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
@@ -101,6 +114,11 @@ def read(app: App, key: str, default: Any, deserialize_json: bool) -> Any:
         return default
     app.hide_variable(key, value)
     return _parsed(value, f"variable {key!r} of {link}") if deserialize_json else value
+
+
+def _without_team(team_name: object) -> None:
+    if team_name is not None:
+        raise InvalidValue("teams are not served", where="team_name", hint="Leave it out.")
 
 
 def _checked(key: Any) -> str:
@@ -132,6 +150,8 @@ def _text(key: str, value: Any, serialize_json: bool) -> str:
         except (TypeError, ValueError, RecursionError):
             value = None
         raise InvalidValue("JSON cannot hold the value", where=f"variable {key!r}", hint="Pass text, numbers, lists.")
+    if isinstance(value, (int, float)):  # and so a boolean
+        return str(value)
     if not isinstance(value, str):
         raise InvalidValue(
             f"the value is no text but {type(value).__name__}",

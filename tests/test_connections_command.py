@@ -91,10 +91,10 @@ def test_add_replaces_only_when_told(stocked: Any) -> None:
         (["--conn-type", "x"], 2),
         (["a", "--conn-uri", "canary no uri"], 1),
         (["a", "--conn-uri", "//canary"], 1),
-        (["a", "--conn-uri", ""], 1),
+        (["a", "--conn-uri", ""], 2),
         (["a", "--conn-json", "{canary"], 1),
         (["a", "--conn-json", '{"host": "canary"}'], 1),
-        (["a", "--conn-json", ""], 1),
+        (["a", "--conn-json", ""], 2),
         (["a", "--conn-type", "x", "--conn-extra", "canary"], 1),
         (["a", "--conn-type", "x", "--conn-extra", "[1]"], 1),
         (["", "--conn-type", "x"], 1),
@@ -160,6 +160,9 @@ def test_get_has_airflows_names(stocked: Any) -> None:
     stocked.set(BILLING_CONN_A=URI)
     (row,) = json.loads(stocked.run("connections", "get", "a", "-o", "json", "--color", "off")[1])
     assert row == {
+        "id": None,
+        "is_encrypted": None,
+        "is_extra_encrypted": None,
         "conn_id": "a",
         "conn_type": "postgres",
         "description": None,

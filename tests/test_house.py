@@ -22,18 +22,19 @@ layers.base layers.cfg layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
 metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
-metastore.store metastore.bulk metastore.rotation metastore
+metastore.rows metastore.store metastore.bulk metastore.rotation metastore
 parallel backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
 backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
-cache foreign link chain references pointers overrides reading notices engine slots explanation config variable project
-wiring prefetch app
+cache foreign link chain references pointers overrides reading notices engine slots explanation airflow_calls config
+variable project
+wiring prefetch probing.tcp probing.protocols probing.probe probing app
 testing
 cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db
 cli.init cli.completion
-cli.arguments cli.listing cli.transfer cli.tcp cli.protocols cli.probe
+cli.arguments cli.listing cli.transfer
 cli.connections cli.variables cli.secrets cli.rotate cli.fernet cli.main cli
 cli.stats cli.backend_test cli.policy pytest_plugin __init__ __main__
 """.split()

@@ -590,7 +590,7 @@ def test_lists_with_values_learn_first_and_show_then(world: World) -> None:
 
 
 def test_host_with_a_password() -> None:
-    from framework.cli.probe import probe
+    from framework.probing.probe import probe
 
     connection = Connection("a", "postgres", host=f"bob:{C}@nohost.invalid")
     assert C not in repr(connection)

@@ -215,7 +215,7 @@ def test_connections_that_say_nothing(write: Any) -> None:
     [
         ({"hots": CANARY}, "no field is called 'hots'. The fields are conn_id, conn_type, description, host"),
         ({"conn_type": "x", f"postgres://u:{CANARY}@h": 1}, "no field is called (a name not shown). "),
-        ({"host": "h", "port": CANARY}, "port is of type str. It must be a whole number."),
+        ({"host": "h", "port": CANARY}, "the port is no port. It must be a whole number between 0 and 65535."),
         ({"host": 5, "password": CANARY}, "host is of type int. It must be a text."),
         ({"extra": "{}", "extra_dejson": {"a": CANARY}}, "it has both extra and extra_dejson. Keep one of them."),
         ({"extra": f"[{CANARY}]"}, "extra is no JSON object"),

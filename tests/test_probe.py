@@ -21,8 +21,8 @@ import servers
 from servers import ADMIN, PASSWORD
 
 from framework import Connection
-from framework.cli import tcp
 from framework.metastore.crypto import generate
+from framework.probing import tcp
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_tls(stocked: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         tried = Tried(stocked, conn_type="http", host="https://127.0.0.1", port=port)
         assert (tried.status, f"https://127.0.0.1:{port}/ answered 200" in tried.said("http")) == (0, True)
-        monkeypatch.setattr("framework.cli.probe._TLS_PORTS", {port})
+        monkeypatch.setattr("framework.probing.probe._TLS_PORTS", {port})
         tried = Tried(stocked, conn_type="kafka", host="127.0.0.1", port=port)
         assert (tried.status, "the certificate is trusted" in tried.said("tls")) == (0, True)
     with serving(answering("plain")) as port:

@@ -258,6 +258,10 @@ def _fields(conn_id: str, value: Any) -> dict[str, Any]:
     if value.get("conn_id", conn_id) != conn_id:
         raise InvalidConnection("its conn_id is another", hint="Correct it, or leave it out.")
     fields = {key: inner for key, inner in value.items() if key not in ("team_name", "extra_dejson")}
+    if "port" in fields:
+        from framework.connection import read_port
+
+        fields["port"] = read_port(fields["port"])
     if "extra_dejson" in value:
         import json
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 
+from framework.airflow_calls import commented, commented_option
 from framework.cli.output import NO, OK, OUTPUTS, add_output, short, show
 from framework.cli.rows import NOT_FOLLOWED, Row, rows
 from framework.errors import OptionNotFound
@@ -139,23 +140,19 @@ def _cfg(app: App, args: Namespace, names: list[tuple[str, str]], found: dict[tu
             yield f"[{section}]"
             about = app.schema.description(section)
             if args.include_descriptions and about:
-                yield from (*_commented(about), "")
+                yield from (*commented(about), "")
         row, option = found.get((name, key)), app.schema.option(name, key)
         notes = list(_notes(app, args, name, key, row, option))
         yield from (*notes, *_lines(args, key, row, option), *([""] if notes else []))
 
 
-def _commented(text: str) -> list[str]:
-    return [f"# {line}".rstrip() for line in text.split("\n")]
-
-
 def _notes(app: App, args: Namespace, section: str, key: str, row: Row | None, option: Option | None) -> Iterator[str]:
     if args.include_descriptions and option is not None and option.description:
-        yield from _commented(option.description)
+        yield from commented(option.description)
     if args.include_examples and option is not None and option.example is not None:
-        yield from ("#", *_commented(f"Example: {key} = {option.example}".rstrip()))
+        yield from ("#", *commented(f"Example: {key} = {option.example}".rstrip()))
     if args.include_sources:
-        yield from ("#", *_commented(f"Source: {_source(row)}"))
+        yield from ("#", *commented(f"Source: {_source(row)}"))
     if args.include_env_vars:
         yield from ("#", f"# Variable: {app.names.option(section, key)}", "#")
 
@@ -180,13 +177,8 @@ def _lines(args: Namespace, key: str, row: Row | None, option: Option | None) ->
     value = _value(args, row, option)
     text = "" if value is None else str(value)
     if args.defaults or args.comment_out_everything or value is None or text == HIDDEN or (row and row.redacted):
-        return _commented_option(key, text if args.defaults else text.replace("%", "%%"))
+        return commented_option(key, text if args.defaults else text.replace("%", "%%"))
     return f"{key} = {text}".replace("%", "%%").replace("\n", "\n    ").split("\n")
-
-
-def _commented_option(key: str, text: str) -> list[str]:
-    first, *rest = text.split("\n")
-    return [f"# {key} = {first}", *(f"#     {line}".rstrip() for line in rest)]
 
 
 def _facts(app: App, args: Namespace, section: str, key: str, row: Row | None) -> dict[str, Any]:

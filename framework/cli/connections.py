@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 #: The fields in the order in which Airflow shows them.
 _SHOWN = ("conn_type", "description", "host", "schema", "login", "password", "port", "extra_dejson", "get_uri")
+#: What `get` shows, as in Airflow.
+_GOT = (
+    *("id", "conn_id", "conn_type", "description", "host", "schema", "login", "password", "port"),
+    *("is_encrypted", "is_extra_encrypted", "extra_dejson", "get_uri"),
+)
 #: The fields in the order in which Airflow exports them.
 _EXPORTED = ("conn_type", "description", "login", "password", "host", "port", "schema", "extra")
 _FIELDS = ("type", "host", "login", "password", "schema", "port")
@@ -83,11 +88,16 @@ def run(app: App, args: Namespace) -> int:
 
 def _get(app: App, args: Namespace) -> int:
     try:
-        connection = app.get_connection(args.conn_id)
+        connection, link = app.chain.connection(args.conn_id)
     except ConnectionNotFound as fault:
         print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
+    stored = app.store.find_row("connection", args.conn_id) if link == "metastore" else None
     row = _row(args.conn_id, connection)
+    row = {"id": stored and stored["id"], **row}
+    for flag in ("is_encrypted", "is_extra_encrypted"):  # None: the connection is in no database
+        row[flag] = None if stored is None else bool(stored.get(flag))
+    row = {name: row[name] for name in _GOT}
     if args.output == "table":
         show([{"field": name, "value": _cell(row[name])} for name in row], ("field", "value"), "table")
     else:
@@ -205,6 +215,8 @@ def _misused(args: Namespace) -> str:
     """What is wrong with the flags, or nothing."""
     if (args.conn_id is None) == (args.conn_id_flag is None):
         return "give the connection's id, once"
+    for flag in ("conn_uri", "conn_json"):  # an empty one is none, as in Airflow
+        setattr(args, flag, getattr(args, flag) or None)
     whole = [flag for flag in ("conn_uri", "conn_json") if getattr(args, flag) is not None]
     if len(whole) > 1:
         return "--conn-uri and --conn-json are both given"
@@ -294,8 +306,15 @@ def _written(args: Namespace, name: str, connection: Connection, description: No
 
 
 def _test(app: App, args: Namespace) -> int:
-    from framework.cli.probe import probe
+    from framework.probing.probe import probe
 
+    if app.schema.option("core", "test_connection") is not None:  # Airflow's, which allows nothing but this one word
+        allowed = app.conf.get("core", "test_connection", fallback="Disabled")
+        if allowed.strip().lower() != "enabled":
+            what = "testing connections is disabled by [core] test_connection"
+            hint = f"To allow it, set {app.names.option('core', 'test_connection')}=Enabled."
+            print(f"error: {what}. {hint}", file=sys.stderr)
+            return NO
     try:
         connection = app.get_connection(args.conn_id)
     except ConnectionNotFound as fault:

@@ -56,7 +56,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="what becomes of keys that exist (default: overwrite)",
     )
     add_output(importing)
-    add_export(commands.add_parser("export", help="write the metastore's variables to a file, in clear"))
+    export = commands.add_parser("export", help="write the metastore's variables to a file, in clear")
+    add_export(export)
+    export.add_argument(
+        "--json-values",
+        action="store_true",
+        help="write every value that is JSON as JSON, as Airflow does; without it each text is kept exactly",
+    )
     for command in commands.choices.values():
         add_ignored(command)
 
@@ -149,8 +155,11 @@ def _import(app: App, args: Namespace) -> int:
 
 
 def _export(app: App, args: Namespace) -> int:
-    from framework.cli.transfer import export_file
+    from framework.cli.transfer import export_file, format_of
 
+    if args.json_values and format_of(args, default="json") == "env":
+        print("error: --json-values goes with the formats json and yaml only", file=sys.stderr)
+        return USAGE
     return export_file(app, "variable", args, lambda *row: _written(args, *row))
 
 
@@ -160,7 +169,7 @@ def _written(args: Namespace, key: str, text: str, description: str | None) -> s
 
     if args.file_format == "env":
         return env_line(key, text)
-    value = _typed(text)
+    value = _typed(text, exactly=not args.json_values)
     if description or (isinstance(value, dict) and "value" in value):
         value = {"value": value, "description": description}
     if args.file_format == "yaml":
@@ -170,9 +179,13 @@ def _written(args: Namespace, key: str, text: str, description: str | None) -> s
     return json.dumps({key: value}, indent=4)[2:-2]
 
 
-def _typed(text: str) -> Any:
-    """What a JSON text says, if writing that gives the same text again; the text itself if not."""
-    if text[:1] not in ("{", "[") and text[-1:].isalpha() and text not in ("true", "false", "null"):
+def _typed(text: str, *, exactly: bool) -> Any:
+    """What a JSON text says; the text itself if it is no JSON, or a JSON text, as in Airflow.
+
+    Args:
+        exactly: only if writing it gives the same text again.
+    """
+    if exactly and text[:1] not in ("{", "[") and text[-1:].isalpha() and text not in ("true", "false", "null"):
         return text  # in short: no JSON
     import json
 
@@ -181,6 +194,7 @@ def _typed(text: str) -> Any:
 
     try:
         value = json.loads(text, parse_constant=refuse)
-        return text if isinstance(value, str) or json.dumps(value, indent=2) != text else value
+        same = not exactly or json.dumps(value, indent=2) == text
+        return value if same and not isinstance(value, str) else text
     except (ValueError, RecursionError):
         return text

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from framework import errors
-from framework.metastore import migrations
+from framework.metastore import migrations, rows
 from framework.metastore.base import quoted
-from framework.metastore.store import KINDS, chosen_by_name
+from framework.metastore.rows import KINDS
+from framework.metastore.store import chosen_by_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,38 +32,48 @@ def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | er
         BackendError: a key is malformed.
     """
     table, column = KINDS[kind]
+    store.check_columns(kind)
+    before: dict[str, Any] | None = None
     for row in pages(store.database, table, column):
         if row.get("team_name") is None:
             value: str | Connection | errors.SecretsError
             try:
+                if (fault := rows.fault_of_name(kind, row, store.database.where)) is not None:
+                    raise fault
+                if before is not None and before[column] == row[column]:
+                    raise rows.named_twice(kind, [before, row], store.database.where)
                 value = store.value_of(kind, row)
             except errors.SecretsError as error:
                 value = error
             yield row[column], value, row.get("description") if kind == "variable" else None
+            before = row
 
 
 def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[str, Any]]:
-    """Every row of a table, in the order of a column whose values are all different."""
-    order = f"ORDER BY {quoted(column)} LIMIT {BATCH}"
-    rows = database.read(f"SELECT * FROM {quoted(table)} {order}", {})
-    while rows:
-        yield from rows
-        if len(rows) < BATCH:
+    """Every row of a table, in the order of a column and, where old tables hold one name twice, of `id`."""
+    by, tie = quoted(column), "" if column == "id" else ', "id"'
+    order = f"ORDER BY {by}{tie} LIMIT {BATCH}"
+    after = f'{by} >= :after AND ({by} > :after OR "id" > :id)'
+    page = database.read(f"SELECT * FROM {quoted(table)} {order}", {})
+    while page:
+        yield from page
+        if len(page) < BATCH:
             return
-        after = {"after": rows[-1][column]}
-        rows = database.read(f"SELECT * FROM {quoted(table)} WHERE {quoted(column)} > :after {order}", after)
+        last = {"after": page[-1][column], "id": page[-1]["id"]}
+        page = database.read(f"SELECT * FROM {quoted(table)} WHERE {after} {order}", last)
 
 
 def count(database: Database, kind: str) -> int:
     """How many rows of one kind there are, roughly: for a progress bar."""
-    rows = database.read(f"SELECT COUNT(*) AS n FROM {quoted(KINDS[kind][0])}", {})
-    return int(rows[0]["n"]) if rows else 0
+    found = database.read(f"SELECT COUNT(*) AS n FROM {quoted(KINDS[kind][0])}", {})
+    return int(found[0]["n"]) if found else 0
 
 
 def conn_types(store: Store) -> dict[str, str]:
     """The type of every connection, by its id. No key is needed."""
-    rows = pages(store.database, *KINDS["connection"])
-    return {row["conn_id"]: row["conn_type"] for row in rows if row.get("team_name") is None}
+    store.check_columns("connection")
+    found = pages(store.database, *KINDS["connection"])
+    return {row["conn_id"]: row["conn_type"] for row in found if row.get("team_name") is None}
 
 
 class Report:
@@ -108,7 +119,8 @@ def put(
             taken += _compare(store, store.database, kind, batch, existing, report, details=True)[1]
     else:
         with store.database.write() as transaction:
-            migrations.columns_for_writing(store.database, transaction, KINDS[kind][0])
+            columns = migrations.columns_for_writing(store.database, transaction, KINDS[kind][0])
+            rows.check_writable(kind, columns, store.database.where)
             for batch in _chained(first, batches):
                 due, conflicts = _compare(store, transaction, kind, batch, existing, report, details=False)
                 taken += conflicts
@@ -146,11 +158,11 @@ def _compare(
     """Which items have to be written, and which names are taken."""
     table, column = KINDS[kind]
     sql, params = chosen_by_name(table, column, [item[1] for item in batch], "*")
-    rows = {row[column]: row for row in reader.read(sql, params)}
+    present = {row[column]: row for row in reader.read(sql, params)}
     due: list[Item] = []
     taken: list[str] = []
     for item in batch:
-        row, fields = rows.get(item[1]), list[str]()
+        row, fields = present.get(item[1]), list[str]()
         if row is None:
             state = "added"
         elif row.get("team_name") is not None:
@@ -178,7 +190,9 @@ def _differing(store: Store, kind: str, row: dict[str, Any], item: Item) -> list
         return ["(unreadable before)"]
     if isinstance(value, str) or isinstance(before, str):
         differing = ["value"] if value != before else []
-        return differing + (["description"] if description is not None and description != row["description"] else [])
+        return differing + (
+            ["description"] if description is not None and description != row.get("description") else []
+        )
     old, new = before.to_dict(), value.to_dict()
     new["conn_type"] = new["conn_type"] or ""
     return [name for name in new if new[name] != old[name]]

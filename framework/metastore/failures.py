@@ -30,17 +30,21 @@ _SAID = {
     "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not know."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
     "rule": ("a row breaks a rule of the table", "Look for a row of that name."),
-    "full": ("its disk or memory is full", "Make room and try again."),
+    "full": ("its disk is full", "Make room and try again."),
+    "memory": ("its memory is full", "Try again, or give the server more."),
+    "limit": ("a limit of the server's configuration is reached", "Raise it, or write less at once."),
+    "table full": ("the table is full: its disk, or a limit of its own", "Make room, or raise the limit."),
+    "not unique": ("its names need not be unique, as in old tables", "Let the table's owner migrate it."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
     "failed": ("the database failed", "Look into the server's log."),
 }
 
 #: PostgreSQL's SQLSTATE, or how it begins; the longest that fits counts.
 _STATES = {
-    "08": "no answer", "57P": "no answer", "53": "full", "53300": "no room", "28": "no login", "42501": "no right",
-    "3D000": "no database", "3F000": "no schema", "25006": "read only", "42P01": "no table", "42": "strange",
-    "55P03": "locked", "57014": "locked", "40": "overtaken", "22": "unfit", "22001": "too long", "22003": "too long",
-    "54": "too big", "23": "rule",
+    "08": "no answer", "57P": "no answer", "53": "limit", "53100": "full", "53200": "memory", "53300": "no room",
+    "28": "no login", "42501": "no right", "3D000": "no database", "3F000": "no schema", "25006": "read only",
+    "42P01": "no table", "42P10": "not unique", "42": "strange", "55P03": "locked", "57014": "locked",
+    "40": "overtaken", "22": "unfit", "22001": "too long", "22003": "too long", "54": "too big", "23": "rule",
 }  # fmt: skip
 
 #: MySQL's and MariaDB's numbers.
@@ -52,7 +56,8 @@ _NUMBERS = {
     1049: "no database", 1046: "no database", 1146: "no table", 1054: "strange", 1136: "strange", 1364: "strange",
     1290: "read only", 1792: "read only", 1836: "read only", 1205: "locked", 1969: "locked", 3024: "locked",
     1213: "overtaken", 1020: "overtaken", 1406: "too long", 1264: "too long", 1366: "unfit", 1267: "unfit",
-    1153: "too big", 1062: "rule", 1048: "rule", 1452: "rule", 1114: "full", 1021: "full",
+    1153: "too big", 1062: "rule", 1048: "rule", 1452: "rule", 1114: "table full", 1021: "full", 1037: "memory",
+    1038: "memory", 1041: "memory",
 }  # fmt: skip
 
 #: SQLAlchemy's classes, for what has neither; and Python's own.

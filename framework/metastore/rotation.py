@@ -48,7 +48,7 @@ class _Table:
             text = row.get(column)
             # An empty password or extra is never encrypted, whatever the flag says: as in Airflow.
             if isinstance(text, str) and (text or self.kind in ("variable", "config secret")):
-                yield column, flag, text, flag is None or bool(row[flag])
+                yield column, flag, text, flag is None or bool(row.get(flag))
 
 
 _TABLES = (

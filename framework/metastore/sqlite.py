@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework import errors
-from framework.metastore.base import OPTION, Database, Transaction
+from framework.metastore.base import MIGRATE, OPTION, Database, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -310,26 +310,33 @@ _SAID = {
     "unable to open": ("it cannot be opened", "Check that it exists, and its permissions and its directory's."),
     "disk I/O": ("it cannot be read or written", "Check that it is a file, and the disk."),
     "readonly": ("it cannot be written", "Check its permissions and its directory's."),
-    "full": ("the disk is full", "Make room and try again."),
+    "is full": ("the disk is full", "Make room and try again."),
     "UTF-8": ("it holds a text that is not UTF-8", "Find and correct the row; nothing else is hurt."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
     "overflow": ("a number is too large for the database", "Correct the value."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
+    "no such table": ("the table does not exist", MIGRATE),
     "no such column": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "has no column": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "ON CONFLICT clause": ("its names need not be unique, as in old tables", "Let the table's owner migrate it."),
     "constraint failed": ("a row breaks a rule of the table", "Look for a row of that name."),
+    "binding": ("a value is of a type that the database cannot store", "Write text or a number."),
+    "out of memory": ("the memory is full", "Make room and try again."),
+    "interrupted": ("the statement was interrupted", "Try again."),
 }
+_SENSELESS = ("not a database", "malformed", "UTF-8", "no such column")
 
 
 def _explain(said: str) -> tuple[str, str]:
     for words, answer in _SAID.items():
         if words in said:
             return answer
-    return "SQLite failed", "Check the disk, and the database with SQLite's own tools."
+    return "SQLite refused the statement", "Look into the database with SQLite's own tools, or run db check."
 
 
 def _read_error(said: str, path: str) -> errors.SecretsError:
     what, hint = _explain(said)
-    senseless = any(words in said for words in ("not a database", "malformed", "UTF-8", "no such column"))
+    senseless = any(words in said for words in _SENSELESS)
     return (errors.InvalidSecret if senseless else errors.BackendUnavailable)(what, where=path, hint=hint)
 
 

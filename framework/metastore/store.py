@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import chain
 
 from framework import errors
-from framework.metastore import limits, migrations
+from framework.metastore import limits, migrations, rows
 from framework.metastore.base import is_storable, persistently, quoted
+from framework.metastore.rows import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     #: kind, name, value, and a variable's description (None leaves the stored one).
     Item = tuple[str, str, str | Connection, str | None]
 
-#: kind -> its table and the column that names a row.
-KINDS = {
-    "connection": ("connection", "conn_id"),
-    "variable": ("variable", "key"),
-    "config": (migrations.SECRETS_TABLE, "name"),
-}
-_PLAIN_FIELDS = ("conn_type", "description", "host", "schema", "login", "port")
 #: Names asked for in one statement, and rows written by one: SQLite took 999 parameters in older days.
 _CHUNK = 500
 
@@ -43,10 +37,11 @@ class Store:
         keys: what opens and closes them.
     """
 
-    __slots__ = ("database", "keys")
+    __slots__ = ("database", "keys", "_sound")
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self.database, self.keys = database, keys
+        self._sound: set[str] = set()  # the kinds whose table was looked at
 
     def get_connection(self, conn_id: str) -> Connection | None:
         """The connection of that id, or None.
@@ -57,17 +52,17 @@ class Store:
             BackendError: a key is malformed.
         """
         row = self._find(self.database, "connection", conn_id)
-        return None if row is None else self._connection(row)
+        return None if row is None else rows.connection_of(row, self.database.where, self.keys)
 
     def get_variable(self, key: str) -> str | None:
         """The text of the variable, or None; raises as `get_connection` does."""
         row = self._find(self.database, "variable", key)
-        return None if row is None else self._value("variable", row)
+        return None if row is None else rows.text_of(row, self.database.where, self.keys, "variable")
 
     def get_config(self, name: str) -> str | None:
         """The config secret, or None (as in a database that has no table for them); raises as `get_connection` does."""
         row = self._find(self.database, "config", name)
-        return None if row is None else self._value("config", row)
+        return None if row is None else rows.text_of(row, self.database.where, self.keys, "config")
 
     def get_many(self, kind: str, names: Iterable[str]) -> dict[str, str | Connection | errors.SecretsError]:
         """Many values at once, 500 in one statement. Absent names are left out, a row that makes no sense is its error.
@@ -78,11 +73,16 @@ class Store:
         """
         found: dict[str, str | Connection | errors.SecretsError] = {}
         column = KINDS[kind][1]
+        seen: dict[str, list[dict[str, Any]]] = {}
         for row in self._rows(self.database, kind, names):
+            seen.setdefault(row[column], []).append(row)
+        for name, same in seen.items():
             try:
-                found[row[column]] = self.value_of(kind, row)
+                if len(same) > 1:
+                    raise rows.named_twice(kind, same, self.database.where)
+                found[name] = self.value_of(kind, same[0])
             except errors.SecretsError as error:
-                found[row[column]] = error
+                found[name] = error
         return found
 
     def list_names(self, kind: str) -> list[str]:
@@ -91,8 +91,15 @@ class Store:
         columns = self.database.columns(table)
         if not columns:
             return []
+        rows.check_columns(kind, columns, self.database.where)
         nobodys = " WHERE team_name IS NULL" if "team_name" in columns else ""
-        return sorted(row[column] for row in self.database.read(f'SELECT "{column}" FROM "{table}"{nobodys}', {}))
+        names = set()
+        for row in self.database.read(f'SELECT "id", "{column}" FROM "{table}"{nobodys}', {}):
+            if (fault := rows.fault_of_name(kind, row, self.database.where)) is not None:
+                errors.warn(f"{fault.where}: {fault.what}; it is left out")
+            else:
+                names.add(row[column])
+        return sorted(names)
 
     def set_variable(self, key: str, text: str, description: str | None = None) -> None:
         """Make or change a variable. Its description stays unless one is given (Airflow removes it).
@@ -183,6 +190,7 @@ class Store:
                 if kind not in seen:
                     table = KINDS[kind][0]
                     seen[kind] = migrations.columns_for_writing(self.database, transaction, table)
+                    rows.check_writable(kind, seen[kind], self.database.where)
                 self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
                 self.upsert(transaction, kind, batch, overwrite=overwrite)
                 written += len(batch)
@@ -200,13 +208,16 @@ class Store:
             return
         table, column = KINDS[kind]
         described = batch[0][3] is not None
-        rows = [self._row(kind, item) for item in sorted(batch, key=_kind_and_name)]
+        made = [
+            rows.row_of(name, value, description, kind, self.keys)
+            for _, name, value, description in sorted(batch, key=_kind_and_name)
+        ]
         kept = {column} if described or kind != "variable" else {column, "description"}
         if overwrite:
-            sql = self.database.upsert(table, rows[0], column, [name for name in rows[0] if name not in kept])
+            sql = self.database.upsert(table, made[0], column, [name for name in made[0] if name not in kept])
         else:
-            sql = self.database.insert(table, rows[0])
-        transaction.execute(sql, rows)
+            sql = self.database.insert(table, made[0])
+        transaction.execute(sql, made)
         if not self.database.exact:
             self._refuse_confusion(transaction, kind, {item[1] for item in batch})
 
@@ -270,20 +281,52 @@ class Store:
 
         return persistently(self.database, delete)
 
+    def find_row(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The row of one name, as it is stored; raises as `get_connection` does."""
+        return self._find(self.database, kind, name)
+
     def _find(self, reader: Database | Transaction, kind: str, name: str) -> dict[str, Any] | None:
         table, column = KINDS[kind]
         # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
-        for row in reader.read(f'SELECT * FROM "{table}" WHERE "{column}" = :name', {"name": name}):
-            if row[column] == name and row.get("team_name") is None:  # MariaDB finds "A" and "a " for "a"
-                return row
-        return None
+        sql = f'SELECT * FROM "{table}" WHERE "{column}" = :name'
+        found = self._select(reader, kind, sql, {"name": name})
+        # MariaDB finds "A" and "a " for "a"
+        found = [row for row in found if row.get(column) == name and row.get("team_name") is None]
+        if len(found) > 1:
+            raise rows.named_twice(kind, found, self.database.where)
+        return found[0] if found else None
+
+    def _select(
+        self, reader: Database | Transaction, kind: str, sql: str, params: dict[str, object]
+    ) -> list[dict[str, Any]]:
+        """The rows of one kind. Where there are none, or an error, the table may lack columns: that is said instead."""
+        try:
+            found = reader.read(sql, params)
+        except (errors.InvalidSecret, errors.MetastoreError):
+            self.check_columns(kind)
+            raise
+        if not found:  # SQLite takes a column that is not there for a text
+            self.check_columns(kind)
+        return found
+
+    def check_columns(self, kind: str) -> None:
+        """Refuse a table that lacks columns without which nothing is found; looked at once.
+
+        Raises:
+            InvalidSecret: names the table and the columns.
+        """
+        if kind not in self._sound:
+            columns = self.database.columns(KINDS[kind][0])
+            rows.check_columns(kind, columns, self.database.where)
+            if columns:
+                self._sound.add(kind)
 
     def _rows(self, reader: Database, kind: str, names: Iterable[str]) -> Iterator[dict[str, Any]]:
         table, column = KINDS[kind]
         wanted = dict.fromkeys(name for name in names if is_storable(name))
         for part in _chunks(list(wanted)):
-            for row in reader.read(*chosen_by_name(table, column, part, "*")):
-                if row[column] in wanted and row.get("team_name") is None:
+            for row in self._select(reader, kind, *chosen_by_name(table, column, part, "*")):
+                if row.get(column) in wanted and row.get("team_name") is None:
                     yield row
 
     def value_of(self, kind: str, row: dict[str, Any]) -> str | Connection:
@@ -293,63 +336,9 @@ class Store:
             InvalidSecret: no key opens it, or it makes no sense.
             BackendError: a key is malformed.
         """
-        return self._connection(row) if kind == "connection" else self._value(kind, row)
-
-    def _where(self, kind: str, row: dict[str, Any]) -> str:
-        return f"{kind} {row[KINDS[kind][1]]!r} in {self.database.where}"
-
-    def _value(self, kind: str, row: dict[str, Any]) -> str:
-        text = self._text(row["val" if kind == "variable" else "value"], row["is_encrypted"], self._where(kind, row))
-        if text is None:
-            raise errors.InvalidSecret("the row holds no value", where=self._where(kind, row), hint="Set or delete it.")
-        return text
-
-    def _text(self, stored: object, encrypted: object, where: str) -> str | None:
-        """What a column says, decrypted if it has to be."""
-        if stored is None:
-            return None
-        if not isinstance(stored, str):
-            raise errors.InvalidSecret("the row holds bytes or a number for a text", where=where, hint="Set it again.")
-        return self.keys.decrypt(stored, where) if encrypted else stored
-
-    def _connection(self, row: dict[str, Any]) -> Connection:
-        from framework.connection import Connection
-
-        where = self._where("connection", row)
-        fields = {name: row.get(name) for name in _PLAIN_FIELDS}
-        for name in ("conn_type", "description", "host", "schema", "login"):
-            self._text(fields[name], False, where)
-        # An empty password or extra was never encrypted, whatever the flag says: as in Airflow.
-        password = self._text(row["password"], row["is_encrypted"] and row["password"], where)
-        extra = self._text(row["extra"], row["is_extra_encrypted"] and row["extra"], where)
-        if extra and not _is_json_object(extra):
-            raise errors.InvalidSecret("the extra is no JSON object", where=where, hint="Add the connection again.")
-        return Connection(
-            conn_id=row["conn_id"],
-            conn_type=fields["conn_type"] or "",
-            description=fields["description"],
-            host=fields["host"],
-            login=fields["login"],
-            password=password,
-            schema=fields["schema"],
-            port=fields["port"],
-            extra=extra,
-        )
-
-    def _row(self, kind: str, item: Item) -> dict[str, object]:
-        _, name, value, description = item
-        if isinstance(value, str):
-            token = self.keys.encrypt(value)
-            if kind == "config":
-                return {"name": name, "value": token, "is_encrypted": True}
-            return {"key": name, "val": token, "description": description, "is_encrypted": True}
-        row: dict[str, object] = {"conn_id": name, **{field: getattr(value, field) for field in _PLAIN_FIELDS}}
-        row["conn_type"] = value.conn_type or ""
-        # Airflow stores an empty password as none, and an empty extra as it is.
-        row["password"] = self.keys.encrypt(value.password) if value.password else None
-        row["extra"] = self.keys.encrypt(value.extra) if value.extra else value.extra
-        row["is_encrypted"], row["is_extra_encrypted"] = bool(value.password), bool(value.extra)
-        return row
+        if kind == "connection":
+            return rows.connection_of(row, self.database.where, self.keys)
+        return rows.text_of(row, self.database.where, self.keys, kind)
 
 
 def _kind_and_name(item: Item) -> tuple[str, str]:
@@ -380,12 +369,3 @@ def _batches(items: Iterable[Item], bounded: bool) -> Iterator[tuple[str, list[I
         batch.append(item)
     if batch:
         yield kind, batch
-
-
-def _is_json_object(text: str) -> bool:
-    import json
-
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False

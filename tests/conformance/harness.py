@@ -570,6 +570,20 @@ def read_as_any_uri(case: Case, row: Row, got: Any) -> bool:
 
 
 @predicate
+def comment_after_a_blank(case: Case, row: Row) -> bool:
+    return " #" in str(case.data.get("uri") or case.data.get("text"))
+
+
+@check
+def read_without_comment(case: Case, row: Row, got: Any) -> bool:
+    """What the same text without its comment is read as."""
+    from framework.connection import Connection
+
+    text = str(case.data.get("uri") or case.data.get("text")).partition(" #")[0].rstrip()
+    return isinstance(got, dict) and got["get_uri"] == Connection.from_uri(text).get_uri()
+
+
+@predicate
 def env_file_with_byte_order_mark(case: Case, row: Row) -> bool:
     """Airflow makes the invisible mark a part of the first name, which nobody finds then."""
     mark = "\ufeff" if "text" in case.inputs else "efbbbf"

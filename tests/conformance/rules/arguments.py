@@ -22,11 +22,6 @@ def asks_for_a_team(case: Case, row: Row) -> bool:
     return "team_name" in {**row.data, **(row.data.get("kwargs") or {})}
 
 
-@predicate
-def suppresses_warnings(case: Case, row: Row) -> bool:
-    return "suppress_warnings" in (row.data.get("kwargs") or {})
-
-
 @check
 def no_such_argument(case: Case, row: Row, got: Any) -> bool:
     """A TypeError at the caller's line, instead of an answer for another team than was asked."""

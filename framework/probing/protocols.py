@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from framework.cli.tcp import Failed, connect
 from framework.metastore.failures import explain
+from framework.probing.tcp import Failed, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

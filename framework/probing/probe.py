@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from framework.cli import protocols
-from framework.cli.tcp import Failed, connect, reason
 from framework.connection import shown_host
+from framework.probing import protocols
+from framework.probing.tcp import Failed, connect, reason
 from framework.wording import redact_message
 
 TYPE_CHECKING = False

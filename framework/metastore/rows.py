@@ -1,0 +1,173 @@
+"""What a row says, decrypted; and what a value becomes as a row. A row that makes no sense is named with its column."""
+
+from __future__ import annotations
+
+from framework import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from framework.connection import Connection
+    from framework.metastore.crypto import Keys
+
+#: kind -> its table and the column that names a row.
+KINDS = {
+    "connection": ("connection", "conn_id"),
+    "variable": ("variable", "key"),
+    "config": ("config_secret", "name"),
+}
+#: kind -> the columns that hold a value. Older tables lack others: 1.10 has no description, 3.0 no team_name.
+_NEEDED = {
+    "connection": ("conn_type", "host", "schema", "login", "password", "port", "extra"),
+    "variable": ("val",),
+    "config": ("value",),
+}
+PLAIN_FIELDS = ("conn_type", "description", "host", "schema", "login", "port")
+_MIGRATE = "Let the application that owns the table migrate it (Airflow: airflow db migrate)."
+
+
+def check_columns(kind: str, columns: tuple[str, ...], where: str) -> None:
+    """Refuse a table in which rows of a kind cannot be found and read; a table that does not exist is fine.
+
+    Raises:
+        InvalidSecret: names the table and the columns that it lacks.
+    """
+    table, column = KINDS[kind]
+    missing = [name for name in ("id", column, *_NEEDED[kind]) if name not in columns]
+    if columns and missing:
+        raise errors.InvalidSecret(
+            f"the table {table} has no column {' and '.join(missing)}", where=where, hint=_MIGRATE
+        )
+
+
+def check_writable(kind: str, columns: tuple[str, ...], where: str) -> None:
+    """Refuse to write into a table of an older shape, in which a name may also stand twice.
+
+    Raises:
+        MetastoreError: names the table and the columns that it lacks.
+    """
+    written = {
+        "connection": (*PLAIN_FIELDS, "conn_id", "password", "extra", "is_encrypted", "is_extra_encrypted"),
+        "variable": ("key", "val", "description", "is_encrypted"),
+        "config": ("name", "value", "is_encrypted"),
+    }
+    missing = [name for name in written[kind] if name not in columns]
+    if missing:
+        what = f"the table {KINDS[kind][0]} is of an older shape, without the column {' and '.join(missing)}"
+        raise errors.MetastoreError(f"{what}: nothing was written", where=where, hint=_MIGRATE)
+
+
+def place_of(kind: str, row: dict[str, Any], where: str) -> str:
+    """`connection 'warehouse' in PATH`, for messages."""
+    return f"{kind} {row[KINDS[kind][1]]!r} in {where}"
+
+
+def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidSecret | None:
+    """Why the column that names a row does not, or None."""
+    table, column = KINDS[kind]
+    if isinstance(row[column], str):
+        return None
+    what = "is NULL" if row[column] is None else f"holds {type(row[column]).__name__} instead of text"
+    return errors.InvalidSecret(
+        f"column {column} of row {row.get('id')} of table {table} {what}",
+        where=where,
+        hint="Correct or delete the row.",
+    )
+
+
+def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.InvalidSecret:
+    """The error about rows of one name, of which nobody can say which counts."""
+    table, column = KINDS[kind]
+    ids = " and ".join(str(row.get("id")) for row in rows)
+    return errors.InvalidSecret(
+        f"table {table} holds {len(rows)} rows with this {column}, their ids are {ids}",
+        where=place_of(kind, rows[0], where),
+        hint=f"Delete all but one: DELETE FROM {table} WHERE id = {rows[-1].get('id')}",
+    )
+
+
+def text_of(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
+    """The value of a variable or a config secret.
+
+    Raises:
+        InvalidSecret: no key opens it, or the row holds no text.
+        BackendError: a key is malformed.
+    """
+    column, place = "val" if kind == "variable" else "value", place_of(kind, row, where)
+    text = _column(row, column, row.get("is_encrypted"), place, keys)
+    if text is None:
+        raise errors.InvalidSecret(f"column {column} is NULL", where=place, hint="Set or delete it.")
+    return text
+
+
+def connection_of(row: dict[str, Any], where: str, keys: Keys) -> Connection:
+    """The connection that a row says.
+
+    Raises:
+        InvalidSecret: no key opens it, or a column makes no sense.
+        BackendError: a key is malformed.
+    """
+    from framework.connection import Connection
+
+    place = place_of("connection", row, where)
+    fields: dict[str, Any] = {name: row.get(name) for name in PLAIN_FIELDS}
+    for name in ("conn_type", "description", "host", "schema", "login"):
+        _column(row, name, False, place, keys)
+    fields["conn_type"] = fields["conn_type"] or ""
+    # An empty password or extra was never encrypted, whatever the flag says: as in Airflow.
+    fields["password"] = _column(row, "password", row.get("is_encrypted") and row["password"], place, keys)
+    extra = _column(row, "extra", row.get("is_extra_encrypted") and row["extra"], place, keys)
+    if extra and not _is_json_object(extra):
+        raise errors.InvalidSecret("column extra is no JSON object", where=place, hint="Add the connection again.")
+    try:
+        return Connection(conn_id=row["conn_id"], extra=extra, **fields)
+    except errors.InvalidConnection as error:
+        column = "conn_id" if "conn_id" in error.what else "port" if "port" in error.what else ""
+        what, hint = error.what, error.hint
+    raise errors.InvalidSecret(
+        f"row {row.get('id')} of table connection{f', column {column}' if column else ''}: {what}",
+        where=place,
+        hint=f"{hint} Correct the row with SQL, or delete it.",
+    )
+
+
+def row_of(name: str, value: str | Connection, description: str | None, kind: str, keys: Keys) -> dict[str, object]:
+    """A value as the columns of its row, encrypted.
+
+    Raises:
+        NoFernetKey: there is no key.
+        BackendError: a key is malformed.
+    """
+    if isinstance(value, str):
+        token = keys.encrypt(value)
+        if kind == "config":
+            return {"name": name, "value": token, "is_encrypted": True}
+        return {"key": name, "val": token, "description": description, "is_encrypted": True}
+    row: dict[str, object] = {"conn_id": name, **{field: getattr(value, field) for field in PLAIN_FIELDS}}
+    row["conn_type"] = value.conn_type or ""
+    # Airflow stores an empty password as none, and an empty text as it is.
+    row["password"] = keys.encrypt(value.password) if value.password else None
+    row["extra"] = keys.encrypt(value.extra) if value.extra else None if value.extra is None else ""
+    row["is_encrypted"], row["is_extra_encrypted"] = bool(value.password), bool(value.extra)
+    return row
+
+
+def _column(row: dict[str, Any], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
+    """What a column says, decrypted if it has to be."""
+    stored = row.get(column)
+    if stored is None:
+        return None
+    if not isinstance(stored, str):
+        what = f"column {column} of row {row.get('id')} holds bytes or a number instead of text"
+        raise errors.InvalidSecret(what, where=place, hint="Set it again.")
+    return keys.decrypt(stored, place) if encrypted else stored
+
+
+def _is_json_object(text: str) -> bool:
+    import json
+
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
