@@ -17,13 +17,13 @@ SHARED = ("backends.base", "backends.session")
 FLOORS = """
 current names spellings locks masking wording errors
 files.limits files.trust files.text files.atomic files.tables files.entries files.stream files
-answer convert environment uri connection options schema schemas
+answer convert environment uri connection fields options schema schemas
 layers.base layers.cfg layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
 metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
 metastore.rows metastore.store metastore.bulk metastore.rotation metastore
-parallel backends.base backends.session
+parallel inside_airflow backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
 backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends

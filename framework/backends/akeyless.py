@@ -42,12 +42,14 @@ class AkeylessBackend(StoreBackend):
         access_type: api_key, uid, aws_iam, gcp or azure_ad.
         uid_token, gcp_audience, azure_object_id: what these types of access take.
         token_ttl: after how many seconds a login is made anew.
-        use_team_secrets_path, global_secrets_path: are for Airflow's teams and mean nothing here.
+        use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}{sep}{team}`.
+        global_secrets_path: where, below the path, the others are in an Airflow with teams.
     """
 
     batch_size = _BATCH
 
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
+    guards = ("connection", "variable")
 
     def __init__(
         self,
@@ -82,8 +84,20 @@ class AkeylessBackend(StoreBackend):
         self._url, self._ttl = api_url.rstrip("/"), token_ttl
         self._type, self._id, self._key, self._uid = access_type, access_id, access_key, uid_token
         self._audience, self._object = gcp_audience, azure_object_id
+        self.team_sep, self._has_team_paths = sep, use_team_secrets_path
+        self._common = None if global_secrets_path is None else global_secrets_path.rstrip("/")
         self.logins = 0
         self._session = OnePerProcess(self._new_session)
+
+    def is_told_apart(self, team: str) -> bool:
+        return self._has_team_paths and self.has_teams(team)
+
+    def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
+        is_open = not self._has_team_paths or (not team and self._common is not None)
+        return "" if is_open else super().refusal(kind, secret_id, team if self.has_teams(team) else None)
+
+    def folder_of_nobody(self, kind: str, team: str | None) -> str | None:
+        return self._common if kind != "config" and self.has_teams(team) else None
 
     def prefix(self, kind: str) -> str | None:
         prefix = super().prefix(kind)
@@ -156,8 +170,8 @@ class AkeylessBackend(StoreBackend):
                 return sorted(names)
             asked["pagination-token"] = said["next_page"]
 
-    def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
-        text = super()._get(kind, secret_id, version)
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
+        text = super()._get(kind, secret_id, version, team)
         return text if text is None or kind == "connection" else _value_in(text)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:

@@ -194,6 +194,10 @@ class SecretsManagerBackend(AwsBackend):
     store = "AWS Secrets Manager"
     batch_size = 20
 
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        """As in `StoreBackend`; in Airflow's class there are no teams below an empty prefix."""
+        return None if team and not self.prefix(kind) else super().name_of(kind, secret_id, team)
+
     def _can_exist(self, name: str, version: str | None = None) -> bool:
         others = "/_+=.@!-:" if name.startswith("arn:") else "/_+=.@!-"
         return consists_of(name, others) and (version is None or 0 < len(version) <= 256)

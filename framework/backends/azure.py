@@ -93,9 +93,17 @@ class AzureKeyVaultBackend(StoreBackend):
         path = f"{path_prefix}{sep}{secret_id}" if path_prefix else secret_id
         return path.replace("_", sep)
 
-    def name_of(self, kind: str, secret_id: str) -> str | None:
-        name = super().name_of(kind, secret_id)
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        name = super().name_of(kind, secret_id, team)
         return name if name and _is_name(name) else None
+
+    def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
+        return super().refusal(kind, secret_id.replace("_", self.sep), team)
+
+    def wrong_team(self, team: str) -> str:
+        if "-" in team:
+            return "in Key Vault the team could be another one, with '_' for '-' in its name"
+        return super().wrong_team(team)
 
     def joined(self, prefix: str, secret_id: str) -> str:
         return self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)

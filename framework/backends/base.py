@@ -26,8 +26,8 @@ class BaseSecretsBackend:
     else it raises counts as unavailable. A method that raises NotImplementedError says that the
     backend does not serve that kind, and is skipped.
 
-    The parameter `team_name` is Airflow's; it is there so that a backend of ours runs inside
-    Airflow, and is never given here.
+    The parameter `team_name` is Airflow's, for a backend of ours that runs inside Airflow: whose task asks, if
+    `[core] multi_team` is on. Our own chain has no teams and never gives one.
 
     Attributes:
         app_name: the application that the backend was bound to.
@@ -54,10 +54,23 @@ class BaseSecretsBackend:
     app_name: str = "airflow"
     directory: str = ""
     _connection_class: type[Any] | None = None
+    _is_bound: bool = False
 
     def bind(self, app_name: str, directory: str) -> None:
         """Called once by the application that uses the backend, before the first lookup."""
-        self.app_name, self.directory = app_name, directory
+        self.app_name, self.directory, self._is_bound = app_name, directory, True
+
+    def has_teams(self, team_name: str | None) -> bool:
+        """Whether names of teams' secrets may be among those of the store.
+
+        In an application of ours, and where Airflow is not loaded, only who asks for a team says so.
+        """
+        if not self._is_bound:
+            from framework.inside_airflow import has_teams
+
+            if (has := has_teams()) is not None:
+                return has
+        return bool(team_name)
 
     def asks_for(self, kind: str, name: str) -> bool:
         """Whether the store would be asked for this at all, as the kwargs say."""
@@ -69,7 +82,7 @@ class BaseSecretsBackend:
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         """The connection called `conn_id`; None also for empty text, as in Airflow."""
-        value = self.get_conn_value(conn_id)
+        value = self.get_conn_value(conn_id, team_name) if team_name else self.get_conn_value(conn_id)
         if value is not None and not isinstance(value, str):
             from framework.errors import InvalidSecret
 
@@ -83,6 +96,8 @@ class BaseSecretsBackend:
             InvalidConnection: the text is neither a URI nor a JSON object of a connection.
         """
         if self.connection_map is not None:
+            from framework.fields import mapped
+
             value = mapped(value, self.connection_map)
         connection_class = self._get_connection_class()  # inside Airflow it is Airflow's, which has from_json alone
         text = value.strip()
@@ -117,9 +132,11 @@ class BaseSecretsBackend:
     def _set_connection_class(self, conn_class: type[Any]) -> None:
         """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's, whose
         search goes on after any other error."""
+        from framework.inside_airflow import refusing_as_airflow
+
         self._connection_class = conn_class
         for name in ("get_connection", "get_variable"):
-            setattr(self, name, _refusing_as_airflow(getattr(self, name)))
+            setattr(self, name, refusing_as_airflow(getattr(self, name)))
 
     def _get_connection_class(self) -> type[Any]:
         if self._connection_class is None:
@@ -138,20 +155,86 @@ class KindsBackend(BaseSecretsBackend):
     def _get(self, kind: str, secret_id: str) -> str | None:
         raise NotImplementedError
 
+    def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        """What a team may see. Without a rule on teams that is what everybody sees."""
+        return self._get(kind, secret_id)
+
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._get("connection", conn_id)
+        return self._look_up("connection", conn_id, team_name)
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._get("variable", key)
+        return self._look_up("variable", key, team_name)
 
     def get_config(self, key: str) -> str | None:
-        return self._get("config", key)
+        return self._look_up("config", key)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         return read_each(lambda name: self._get(kind, name), names)
 
 
-class StoreBackend(KindsBackend):
+class TeamsBackend(KindsBackend):
+    """A backend that serves the teams of an Airflow as Airflow's own class for the store does.
+
+    A team's secrets have the same names as there, and what is refused there, because the name could be that of another
+    team's secret, is refused here.
+
+    Attributes:
+        team_sep: what stands between a team's name and an id.
+        guards: the kinds whose ids must not hold that.
+        falls_back: whether a team is given what belongs to no team.
+    """
+
+    team_sep: str = ""
+    guards: tuple[str, ...] = KINDS
+    falls_back: bool = True
+
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
+        """The secret, or a team's; None if there is none. A version is asked for only of a store that has them."""
+        raise NotImplementedError
+
+    def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        if reason := self.refusal(kind, secret_id, team):
+            from framework.errors import warn
+
+            warn(f"{type(self).__name__}: {kind} {secret_id!r} is not looked up: {reason}")
+            return None
+        if team and self.is_told_apart(team):
+            value = self._get(kind, secret_id, None, team)
+            if value is not None or not self.falls_back:
+                return value
+        return self._get(kind, secret_id, None, self.folder_of_nobody(kind, team))
+
+    def is_told_apart(self, team: str) -> bool:
+        """Whether this team's secrets have names of their own."""
+        return True
+
+    def folder_of_nobody(self, kind: str, team: str | None) -> str | None:
+        """What stands in a name where a team would, in a secret that belongs to none; None: nothing."""
+        return None
+
+    def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
+        """Why it is not looked up: its name in the store could be that of another team's secret. Else empty.
+
+        More is refused than in Airflow: team `ops` and id `-x` would be team `ops-` and id `x`.
+        """
+        sep = self.team_sep
+        if team and (wrong := self.wrong_team(team)):
+            return wrong
+        if not self.has_teams(team):
+            return ""
+        if kind in self.guards and sep in secret_id:
+            return f"{sep!r} stands between the names of a team and a secret, so this could be another team's"
+        if team and secret_id.startswith(sep[:1]):
+            return f"with {sep[:1]!r} at its start it could be another team's"
+        return ""
+
+    def wrong_team(self, team: str) -> str:
+        """Why there is no such team, or none that can be told from another one in this store. Else empty."""
+        is_name = team.isascii() and team.replace("-", "").replace("_", "").isalnum()
+        return "" if is_name else "the name of the team holds other characters than letters, digits, '-' and '_'"
+
+
+class StoreBackend(TeamsBackend):
     """A backend over a store of named texts: a secret's name is a prefix, a separator and the id.
 
     A subclass says how one name is read (`read`), and where the store can, how many are (`read_many`).
@@ -165,6 +248,7 @@ class StoreBackend(KindsBackend):
     """
 
     batch_size = 1
+    team_sep = "--"
     switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
 
     #: What follows the application's name in a default prefix.
@@ -196,12 +280,12 @@ class StoreBackend(KindsBackend):
         prefix = self._prefixes[kind]
         return f"{self.app_name}{self.folders[kind]}" if prefix is DEFAULT else prefix
 
-    def name_of(self, kind: str, secret_id: str) -> str | None:
-        """A secret's name in the store; None if the store is not to be asked for it."""
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        """The name of a secret, or of a team's, in the store; None if the store is not to be asked for it."""
         prefix, pattern = self.prefix(kind), self._patterns[kind]
         if prefix is None or (pattern is not None and not pattern.match(secret_id)):
             return None
-        return self.joined(prefix, secret_id)
+        return self.joined(prefix, f"{team}{self.team_sep}{secret_id}" if team else secret_id)
 
     def asks_for(self, kind: str, name: str) -> bool:
         return self.name_of(kind, name) is not None
@@ -257,8 +341,8 @@ class StoreBackend(KindsBackend):
                 what = f"{switch} and sep hold characters that no name of a secret has"
                 raise BackendError(what, where=store, hint=f"Use {letters}.")
 
-    def _get(self, kind: str, secret_id: str, version: str | None = None) -> str | None:
-        name = self.name_of(kind, secret_id)
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
+        name = self.name_of(kind, secret_id, team)
         return None if name is None else self.read(name, version)
 
     def get_config_version(self, key: str, version: str) -> str | None:
@@ -269,25 +353,6 @@ class StoreBackend(KindsBackend):
         asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
         values = self.read_many(list(dict.fromkeys(asked.values())))  # two ids may have one name in the store
         return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
-
-
-def _refusing_as_airflow(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, with Airflow's own error for a store that refuses; task-sdk has one since 1.2.2."""
-
-    def refusing(*args: Any, **kwargs: Any) -> Any:
-        from framework.errors import AccessDenied
-
-        try:
-            return method(*args, **kwargs)
-        except AccessDenied as fault:
-            denied = fault
-        try:
-            from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
-        except ImportError:
-            raise denied from None
-        raise AirflowSecretsBackendAccessDenied(str(denied)) from None
-
-    return refusing
 
 
 def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[str, str | SecretsError]:
@@ -309,36 +374,6 @@ def shown_path(path: str, kwarg: str) -> str:
     """A path as messages may name it; what is not spelt like one may be the secret itself, and goes by its kwarg."""
     is_path = "/" in path or path.lower().endswith((".json", ".txt", ".pem", ".key", ".token", ".jwt"))
     return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
-
-
-def mapped(text: str, connection_map: Mapping[str, Any]) -> str:
-    """A company's JSON as a connection's, by a map such as `{"login": "username", "conn_type": {"const": "postgres"}}`.
-
-    Raises:
-        InvalidConnection: the text is no JSON object. It is not in the message.
-    """
-    import json
-
-    from framework.errors import InvalidConnection
-
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise InvalidConnection(
-            "connection_map wants a JSON object", hint="Store one, or remove [secrets] connection_map."
-        )
-    fields = {field: _follow(said, source) for field, source in connection_map.items()}
-    return json.dumps({field: value for field, value in fields.items() if value is not None})
-
-
-def _follow(said: Any, source: Any) -> Any:
-    if isinstance(source, dict):
-        return source.get("const")
-    for step in str(source).split("."):
-        said = said.get(step) if isinstance(said, dict) else None
-    return said
 
 
 def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:

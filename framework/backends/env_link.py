@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.backends.base import BaseSecretsBackend
+from framework.backends.base import TeamsBackend
 from framework.errors import InvalidConnection, InvalidSecret
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from framework.names import Names
 
 
-class EnvironmentVariablesBackend(BaseSecretsBackend):
+class EnvironmentVariablesBackend(TeamsBackend):
     """`BILLING_CONN_{ID}`, `BILLING_VAR_{KEY}`, `BILLING_SECRET_{NAME}`.
 
     Args:
@@ -25,22 +25,29 @@ class EnvironmentVariablesBackend(BaseSecretsBackend):
     """
 
     remote = False
+    team_sep = "___"
+    _is_bound = True
 
     def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
         self._names, self._environment, self._references = names, environment, references
 
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        return self._environment.get(self._names.connection(conn_id))
-
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         try:
-            return super().get_connection(conn_id)
+            return super().get_connection(conn_id, team_name)
         except InvalidConnection as fault:
             fault.where = self._environment.find(self._names.connection(conn_id))[1]
             raise
 
-    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self._environment.get(self._names.variable(key))
+    def wrong_team(self, team: str) -> str:
+        if team != team.lower():
+            return "in a variable's name the team could be another one, in small letters"
+        return super().wrong_team(team)
+
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
+        name_of = self._names.connection if kind == "connection" else self._names.variable
+        if team:  # `BILLING_CONN__{TEAM}___{ID}`, which says nothing if it is empty
+            return self._environment.get(name_of(f"_{team}{self.team_sep}{secret_id}")) or None
+        return self._environment.get(name_of(secret_id))
 
     def get_config(self, key: str) -> str | None:
         variable = self._names.secret(key)

@@ -49,6 +49,7 @@ class GcpSecretManagerBackend(StoreBackend):
     """
 
     folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
+    guards = ("connection", "variable")
 
     def __init__(
         self,
@@ -84,8 +85,8 @@ class GcpSecretManagerBackend(StoreBackend):
         self._sessions = OnePerProcess(self._open)
         self.logins = 0
 
-    def name_of(self, kind: str, secret_id: str) -> str | None:
-        name = super().name_of(kind, secret_id)
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        name = super().name_of(kind, secret_id, team)
         return name if name and _is_name(name) else None
 
     def joined(self, prefix: str, secret_id: str) -> str:

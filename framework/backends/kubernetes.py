@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import KindsBackend
+from framework.backends.base import TeamsBackend
 from framework.backends.session import OnePerProcess, Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
@@ -30,14 +30,15 @@ _PUNCTUATION = "-_."
 _QUIET = ("kubernetes", "")
 
 
-class KubernetesSecretsBackend(KindsBackend):
+class KubernetesSecretsBackend(TeamsBackend):
     """Secrets of one namespace. In a pod it logs in with the service account, elsewhere with a kubeconfig.
 
     Args:
         namespace: where the secrets are; by default the pod's own namespace, or that of the kubeconfig's context.
         connections_label, variables_label, config_label: the label whose value is the id; None: never asked for that
             kind.
-        team_label: secrets with this label belong to a team and are left out, as in Airflow; None: there are no teams.
+        team_label: the label whose value is the team that a secret belongs to, as in Airflow; others do not see it.
+            None: there are no teams.
         connections_data_key, variables_data_key, config_data_key: the key of the secret's data that holds the value.
         kubeconfig: the file to log in with, even in a pod.
         context: the context of the kubeconfig; by default its current one.
@@ -81,7 +82,7 @@ class KubernetesSecretsBackend(KindsBackend):
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             try:
-                secrets = self._list(f"{label} in ({','.join(batch)})")
+                secrets = self._list(f"{label} in ({','.join(batch)})", None)
             except SecretsError as fault:
                 found |= {name: fault.again() for name in batch}
                 continue
@@ -97,13 +98,19 @@ class KubernetesSecretsBackend(KindsBackend):
     def list_names(self, kind: str) -> list[str]:
         """The values of the kind's label in the namespace."""
         label = self._labels[kind]
-        return sorted(_by_label(self._list(label), label)) if label is not None else []
+        return sorted(_by_label(self._list(label, None), label)) if label is not None else []
 
-    def _get(self, kind: str, name: str) -> str | None:
+    def is_told_apart(self, team: str) -> bool:
+        return self._team_label is not None and _can_be_a_label(team)
+
+    def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
+        return ""  # a team is a label of its own, and `_team___id`, which Airflow refuses, can be no label
+
+    def _get(self, kind: str, name: str, version: str | None = None, team: str | None = None) -> str | None:
         label = self._labels[kind]
         if label is None or not _can_be_a_label(name):  # what no label can say, no secret has
             return None
-        secrets = _by_label(self._list(f"{label}={name}"), label).get(name)
+        secrets = _by_label(self._list(f"{label}={name}", team), label).get(name)
         return self._value(kind, name, secrets) if secrets else None
 
     def _value(self, kind: str, name: str, secrets: list[Any]) -> str:
@@ -131,15 +138,15 @@ class KubernetesSecretsBackend(KindsBackend):
             pass  # raised below, without the cause: that one holds the value
         raise InvalidSecret(f"the data under the key {key!r} is no text", where=where, hint="Store UTF-8 text.")
 
-    def _list(self, selector: str) -> list[Any]:
-        """Every secret that the selector finds.
+    def _list(self, selector: str, team: str | None) -> list[Any]:
+        """Every secret of a team, or of none, that the selector finds.
 
         Raises:
             AccessDenied, BackendUnavailable: as the server says.
             BackendError: there are no credentials, or no namespace is known.
         """
         if self._team_label is not None:
-            selector = f"{selector},!{self._team_label}"
+            selector += f",{self._team_label}={team}" if team else f",!{self._team_label}"
         found: list[Any] = []
         # From the server's memory, as Airflow asks: it need not be the last write. Further pages may not say so.
         more: dict[str, str] = {"resource_version": "0"}

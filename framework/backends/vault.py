@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import KindsBackend
+from framework.backends.base import TeamsBackend
 from framework.backends.session import OnePerProcess
 from framework.backends.vault_auth import check
 from framework.backends.vault_session import Session
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NO_ENGINES = ("auth", "sys", "identity")
 
 
-class VaultBackend(KindsBackend):
+class VaultBackend(TeamsBackend):
     """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
 
     A connection's secret holds `conn_uri`, or the fields of a connection; that of a variable or an option `value`.
@@ -30,7 +30,7 @@ class VaultBackend(KindsBackend):
         connections_path, variables_path, config_path: where the secrets of a kind are, a path or several that are
             tried in order; None: never asked for that kind; empty: the bare id.
         global_secrets_path: one more path to try for every kind (deprecated in Airflow).
-        use_team_secrets_path: Airflow's, without a meaning here.
+        use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}/{team}`.
         mount_point: where the engine is mounted; None: the first segment of an id names it.
         kv_engine_version: 1 or 2.
         url: the server; by default `VAULT_ADDR`.
@@ -61,6 +61,9 @@ class VaultBackend(KindsBackend):
 
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
     batch_size = 1
+    team_sep = "/"
+    guards = ("connection", "variable")
+    falls_back = False
 
     def __init__(
         self,
@@ -122,7 +125,18 @@ class VaultBackend(KindsBackend):
         self._known: set[str] = set()  # mounts whose engine was looked at
         self._sessions = OnePerProcess(self._new_session)
 
-    def _get(self, kind: str, secret_id: str) -> str | None:
+    def is_told_apart(self, team: str) -> bool:
+        return bool(self._kwargs["use_team_secrets_path"]) and self.has_teams(team)
+
+    def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
+        if not self.is_told_apart(team or ""):
+            return ""
+        if team:
+            return self.wrong_team(team)
+        in_mount = secret_id if self._mount else secret_id.partition("/")[2]
+        return super().refusal(kind, in_mount, None)
+
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         """A connection's `conn_uri`, or its fields as JSON; else the field `value`. The first path that has it counts.
 
         Raises:
@@ -131,8 +145,8 @@ class VaultBackend(KindsBackend):
             InvalidSecret: the secret has no such field.
         """
         if kind != "connection":
-            return self._value(kind, secret_id)
-        found = self._find(kind, secret_id)
+            return self._value(kind, secret_id, team=team)
+        found = self._find(kind, secret_id, team=team)
         if found is None:
             return None
         fields, where = found
@@ -188,8 +202,8 @@ class VaultBackend(KindsBackend):
             else:
                 yield folder + name
 
-    def _value(self, kind: str, key: str, version: int | None = None) -> str | None:
-        found = self._find(kind, key, version)
+    def _value(self, kind: str, key: str, version: int | None = None, team: str | None = None) -> str | None:
+        found = self._find(kind, key, version, team)
         if found is None:
             return None
         fields, where = found
@@ -197,7 +211,9 @@ class VaultBackend(KindsBackend):
             raise InvalidSecret("the secret has no field `value`", where=where, hint="Store the text under `value`.")
         return _text(fields["value"], "value", where)
 
-    def _find(self, kind: str, secret_id: str, version: int | None = None) -> tuple[dict[str, Any], str] | None:
+    def _find(
+        self, kind: str, secret_id: str, version: int | None = None, team: str | None = None
+    ) -> tuple[dict[str, Any], str] | None:
         """The secret's fields and its path, from the first place that has it."""
         mount, name = self._mount, secret_id
         if not mount:
@@ -205,7 +221,7 @@ class VaultBackend(KindsBackend):
         if not _can_be(mount) or not _can_be(name) or (not self._mount and mount in _NO_ENGINES):
             return None
         for base in self._paths[kind] or ():
-            path = self.build_path(base, name) if base else name
+            path = "/".join(filter(None, (base, team, name)))
             fields = self._ask(kind, "read", mount, path, version)
             if fields is not None:
                 return fields, self._where("read", mount, path)

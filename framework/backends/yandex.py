@@ -76,6 +76,7 @@ class LockboxSecretBackend(StoreBackend):
     ) -> None:
         patterns = connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
         super().__init__(connections_prefix, variables_prefix, config_prefix, sep, *patterns)
+        self.team_sep, self.guards = sep * 2, ("connection", "variable")
         self._credentials: dict[str, Any] = {
             "oauth": yc_oauth_token,
             "service_account_json_path": yc_sa_key_json_path,
@@ -92,10 +93,10 @@ class LockboxSecretBackend(StoreBackend):
         self.logins = 0
         self._folder = OnePerProcess(self._open)
 
-    def name_of(self, kind: str, secret_id: str) -> str | None:
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         if kind == "connection" and secret_id == self._connection_id:
             return None  # it is what opens the folder, so it cannot be inside
-        return super().name_of(kind, secret_id)
+        return super().name_of(kind, secret_id, team)
 
     def read(self, name: str, version: str | None = None) -> str | None:
         """The text of a secret, by its name in the folder.
@@ -108,8 +109,7 @@ class LockboxSecretBackend(StoreBackend):
         return folder.read(name, version)
 
     def names_below(self, start: str) -> list[str]:
-        folder: _Folder = self._folder.get()
-        return sorted(folder.list_all())
+        return sorted(self._folder.get().list_all())
 
     def _open(self) -> _Folder:
         _sdk()

@@ -1,0 +1,37 @@
+"""What a backend of ours does when it is a backend of Airflow."""
+
+from __future__ import annotations
+
+from framework.errors import AccessDenied
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def has_teams() -> bool | None:
+    """What `[core] multi_team` says in the Airflow that runs in this process; None: none does."""
+    import sys
+
+    for module in ("airflow.configuration", "airflow.sdk.configuration"):
+        if (conf := getattr(sys.modules.get(module), "conf", None)) is not None:
+            return bool(conf.getboolean("core", "multi_team", fallback=False))
+    return None
+
+
+def refusing_as_airflow(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, with Airflow's own error for a store that refuses; task-sdk has one since 1.2.2."""
+
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except AccessDenied as fault:
+            denied = fault
+        try:
+            from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
+        except ImportError:
+            raise denied from None
+        raise AirflowSecretsBackendAccessDenied(str(denied)) from None
+
+    return refusing
