@@ -160,6 +160,19 @@ class Engine:
             for key in keys:
                 yield section, key
 
+    def entries_in_files(self) -> Iterator[tuple[str, str]]:
+        """Every option that is written in a file layer."""
+        for layer in self._all_layers():
+            if not isinstance(layer, EnvironmentLayer):
+                yield from filter(None, (self._entry(*entry) for entry in layer.entries()))
+
+    def referred_secrets(self) -> Iterator[str]:
+        """The names of the config secrets that any mention refers to."""
+        for section, key in self.entries():
+            for mention in self.mentions(section, key):
+                if mention.form == "secret" and (reference := self.reference_of(mention)) is not None:
+                    yield reference.name
+
     def _all_entries(self) -> Iterator[tuple[str, str]]:
         for option in self.schema:
             yield option.section, option.name

@@ -11,7 +11,7 @@ from framework.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from framework.app import App
@@ -76,14 +76,6 @@ def reach(app: App, section: str, key: str) -> int | None:
     return None
 
 
-def references(app: App) -> Iterator[str]:
-    """The config secrets that the configuration refers to, in any layer."""
-    for section, key in app.engine.entries():
-        for mention in app.engine.mentions(section, key):
-            if mention.form == "secret" and (reference := app.engine.reference_of(mention)) is not None:
-                yield reference.name
-
-
 def _cache(app: App) -> Cache:
     """What one remote link says is kept as `[secrets]` says."""
     if not app.conf.value("secrets", "use_cache"):
@@ -120,7 +112,7 @@ def _ours() -> dict[str, Callable[[App], Any]]:
 def _environment(app: App) -> Any:
     from framework.backends.env_link import EnvironmentVariablesBackend
 
-    return EnvironmentVariablesBackend(app.names, app.environment, lambda: references(app))
+    return EnvironmentVariablesBackend(app.names, app.environment, app.engine.referred_secrets)
 
 
 def _metastore(app: App) -> Any:

@@ -16,6 +16,7 @@ from framework import errors
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
+from framework.misspelt import misspelt
 from framework.names import POINTER_FORMS
 from framework.notices import nearest
 from framework.wording import redact_message
@@ -71,6 +72,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from _links(app)
     yield from _metas(app)
     yield from _numbers(app)
+    yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)

@@ -8,6 +8,7 @@ for example:
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, link_failed, short, show
+from framework.misspelt import misspelt
 from framework.notices import not_found
 
 TYPE_CHECKING = False
@@ -60,6 +61,9 @@ def _tell(app: App, explanation: Explanation) -> None:
         facts += ["sensitive"] if option.sensitive else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
         print(f"  declared: {', '.join(facts)}" + (f"; {option.description}" if option.description else ""))
+    for variable in misspelt(app):
+        if variable.option == (explanation.section, explanation.key):
+            print(f"  near miss: {short(variable.origin)}: {variable}")
 
 
 def _rows(explanation: Explanation) -> list[dict[str, object]]:
