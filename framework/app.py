@@ -162,16 +162,8 @@ class App:
     def _defaults(self, main_file: str) -> Layer:
         from framework.layers.defaults import DefaultsLayer
 
-        values: dict[str, dict[str, tuple[Any, str]]] = {}
-        for option in self.schema:
-            if option.default is not None:
-                default = option.default
-                if isinstance(default, (bool, int, float)):
-                    default = str(default)  # as Airflow's parser has it; value() makes it typed again
-                if option.own:
-                    default = default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.name)
-                values.setdefault(option.section, {})[option.name] = (default, "default")
-        return DefaultsLayer(values, self.environment, {self.names.home: self.home, self.names.config: main_file})
+        placeholders = {self.names.home: self.home, self.names.config: main_file}
+        return DefaultsLayer(self.schema, self.names, self.environment, placeholders)
 
     # The chain
 

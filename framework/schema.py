@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from framework.errors import SchemaError
+from framework.facts import of as packaged_for
+from framework.installed import folder_of, schema_in
 from framework.options import NAMED_BACKEND, OPTIONS
 
 TYPE_CHECKING = False
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
+
+    from framework.facts import Facts
 
 #: What Airflow fills with another random text in every process: such a default is no default.
 RANDOM_PLACEHOLDERS = ("{FERNET_KEY}", "{SECRET_KEY}", "{JWT_SECRET_KEY}")
@@ -61,7 +65,7 @@ class Option:
         self.default: Any = None if random or self.retired else default
         choices = said.get("choices")
         self.choices: list[str] | None = None if choices is None else [str(choice) for choice in choices]
-        self.deprecated_values = _compiled(said.get("deprecated_values") or ())
+        self.deprecated_values = _patterns(said.get("deprecated_values") or ())
         self.renamed_from: list[tuple[str, str, str]] = [
             (str(old.get("section", section)).lower(), str(old.get("key", name)).lower(), str(old.get("since", "")))
             for old in said.get("renamed_from") or ()
@@ -82,24 +86,67 @@ class Schema:
         origin: the file or object that the application's part is from, for messages.
     """
 
-    __slots__ = ("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "declared", "origin")
+    __slots__ = (
+        *("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "_facts", "_is_whole"),
+        *("declared", "origin"),
+    )
 
-    def __init__(self, said: Mapping[str, Any] | None = None, origin: str = "schema") -> None:
+    def __init__(
+        self, said: Mapping[str, Any] | None = None, origin: str = "schema", facts: Facts | None = None
+    ) -> None:
         self._options: dict[str, dict[str, Option]] = {}
+        self._facts, self._is_whole = facts, facts is None
         self._unlisted: dict[tuple[str, str], Option] = {}
         self._sections: dict[str, str] = {}
         self._moved: dict[str, list[tuple[str, str]]] = {}
-        self.declared, self.origin = said is not None, origin
+        self.declared, self.origin = said is not None or facts is not None, origin
         if said is not None:
             self.add(said, origin)
-        for section, content in OPTIONS.items():
-            declared = self._options.setdefault(section, {})
-            for key, option in content["options"].items():
-                if key not in declared:
-                    declared[key] = Option(section, key, option, own=True)
-                else:
-                    declared[key].sensitive |= bool(option.get("sensitive"))
+        if facts is not None:
+            for section in list(self._options):
+                self._complete(section, self._options[section])
+        if self._is_whole:
+            for section in OPTIONS:
+                self._add_own(section, self._options.setdefault(section, {}))
         self._index()
+
+    def _section(self, section: str) -> dict[str, Option]:
+        """The declared options of a section. What is packaged of it is taken when it is first asked for."""
+        options = self._options.get(section)
+        if options is None:
+            options = {}
+            if self._facts is not None:
+                for key, said in self._facts.section(section).items():
+                    options[key] = Option(section, key, said)
+                self._complete(section, options)
+                if options:
+                    self._options[section] = options
+        return options
+
+    def _complete(self, section: str, options: dict[str, Option]) -> None:
+        """Add what no schema file states: older names, choices, outdated values, the framework's own options."""
+        for key, said in self._facts.supplement(section).items() if self._facts is not None else ():
+            if key in options:
+                self._supplement(options[key], Option(section, key, said))
+        if section in OPTIONS:
+            self._add_own(section, options)
+
+    @staticmethod
+    def _add_own(section: str, options: dict[str, Option]) -> None:
+        for key, said in OPTIONS[section]["options"].items():
+            if key not in options:
+                options[key] = Option(section, key, said, own=True)
+            else:
+                options[key].sensitive |= bool(said.get("sensitive"))
+
+    def _whole(self) -> dict[str, dict[str, Option]]:
+        """Every section, in order: what only a listing asks for."""
+        if not self._is_whole and self._facts is not None:
+            names = dict.fromkeys([*self._options, *OPTIONS]) if self._facts.is_described else {}
+            names = dict.fromkeys([*names, *self._facts.sections(), *OPTIONS])
+            self._options = {name: options for name in names if (options := self._section(name))}
+            self._is_whole = True
+        return self._options
 
     def add(self, said: Mapping[str, Any], origin: str) -> None:
         """Declare more: what `said` states replaces what was stated before, field by field.
@@ -135,45 +182,80 @@ class Schema:
             for key, more in (content.get("options") or {}).items():
                 _check(more, origin, f"[{section}] {key}")
                 extra = Option(section, key, more)
-                option = self._options.get(section, {}).get(key)
+                option = self._section(section).get(key)
                 if option is None:
                     self._unlisted[section, key] = extra
-                    continue
-                option.renamed_from += [old for old in extra.renamed_from if old not in option.renamed_from]
-                option.choices = option.choices or extra.choices
-                option.deprecated_values = option.deprecated_values or extra.deprecated_values
-                option.sensitive |= extra.sensitive
+                else:
+                    self._supplement(option, extra)
         self._index()
 
+    @staticmethod
+    def _supplement(option: Option, extra: Option) -> None:
+        option.renamed_from += [old for old in extra.renamed_from if old not in option.renamed_from]
+        option.choices = option.choices or extra.choices
+        option.deprecated_values = option.deprecated_values or extra.deprecated_values
+        option.sensitive |= extra.sensitive
+
     def _index(self) -> None:
+        """Note under which name an older one is known today."""
         self._redirects: dict[tuple[str, str], tuple[str, str, str]] = {}
-        for option in (*self, *self._unlisted.values()):
-            for section, key, since in option.renamed_from:
-                self._redirects.setdefault((section, key), (option.section, option.name, since))
+        for section in self._options.values():
+            self._redirect_to(section.values())
+        self._redirect_to(self._unlisted.values())
+        if self._facts is not None:
+            for name, content in self._facts.data.SUPPLEMENT.items():
+                for key, said in content["options"].items():
+                    for old in said.get("renamed_from", ()):
+                        self._redirects.setdefault((old["section"], old["key"]), (name, key, old["since"]))
         self._old_names: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
 
+    def _redirect_to(self, options: Iterable[Option]) -> None:
+        for option in options:
+            for section, key, since in option.renamed_from:
+                self._redirects.setdefault((section, key), (option.section, option.name, since))
+
     def __iter__(self) -> Iterator[Option]:
-        for section in self._options.values():
+        for section in self._whole().values():
             yield from section.values()
 
     @property
     def sections(self) -> list[str]:
         """The declared sections, in order."""
-        return list(self._options)
+        return list(self._whole())
 
     def has_section(self, section: str) -> bool:
-        return section in self._options or section.startswith("secrets.")
+        return bool(self._section(section)) or section in self._options or section.startswith("secrets.")
 
     def options(self, section: str) -> list[str]:
         """The declared keys of a section, in order."""
-        return list(self._options.get(section, ()))
+        return list(self._section(section))
+
+    def describe(self) -> None:
+        """Know also what is said about the options, which no start needs: descriptions and examples."""
+        for section, content in self._facts.described().items() if self._facts is not None else ():
+            lower = str(section).lower()
+            self._sections.setdefault(lower, str(content.get("description") or "").strip())
+            for key, said in (content.get("options") or {}).items():
+                option = self.listed(lower, str(key).lower())
+                if option is not None and said and not option.own:
+                    option.description = (said.get("description") or "").strip()
+                    option.example = said.get("example")
+                    option.deprecation_reason = said.get("deprecation_reason") or option.deprecation_reason
 
     def description(self, section: str) -> str:
         return self._sections.get(section, "")
 
+    def listed(self, section: str, key: str) -> Option | None:
+        """The declaration of an option that has a place in listings, and so may have a default; or None."""
+        return self._section(section).get(key)
+
     def option(self, section: str, key: str) -> Option | None:
         """The declaration of `[section] key`, both in lower case, or None."""
-        found = self._options.get(section, {}).get(key) or self._unlisted.get((section, key))
+        found = self.listed(section, key) or self._unlisted.get((section, key))
+        if found is None and self._facts is not None:
+            known = self._facts.known(section, key)
+            if known is not None:
+                found = self._unlisted[section, key] = Option(section, key, known)
         if found is None and section.startswith("secrets.") and key in NAMED_BACKEND["options"]:
             found = Option(section, key, NAMED_BACKEND["options"][key], own=True)  # type: ignore[index]
         return found
@@ -207,7 +289,7 @@ class Schema:
         return found
 
 
-def load(source: str | Mapping[str, Any]) -> Schema:
+def load(source: str | Mapping[str, Any], facts: Facts | None = None) -> Schema:
     """A schema from a YAML, TOML or JSON file, or from a mapping of the same shape.
 
     Raises:
@@ -216,48 +298,59 @@ def load(source: str | Mapping[str, Any]) -> Schema:
     if isinstance(source, str):
         from framework.files.tables import read_table
 
-        return Schema(read_table(source, SchemaError)[0], source)
-    return Schema(source)
+        return Schema(read_table(source, SchemaError)[0], source, facts)
+    return Schema(source, facts=facts)
 
 
 def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
-    """An application's schema: what it says, or else what an installed package of its name has, with the supplement
-    that this package keeps for that name.
+    """An application's schema: what it says, or else what an installed package of its name has, with the facts that
+    are packaged here for that name.
 
     Raises:
         SchemaError: see `load`.
     """
-    import os
 
-    found = installed(name) if said is None else said
-    schema = Schema() if found is None else load(found)
-    supplement = os.path.join(os.path.dirname(__file__), "schemas", f"{name}.yml")
-    if os.path.exists(supplement):
-        from framework.files.tables import read_table
-
-        schema.supplement(read_table(supplement)[0], supplement)
-    return schema
+    facts = packaged_for(name, is_described=said is not None)
+    if said is None and (facts is None or facts.is_described):
+        folder = folder_of(name)
+        said = None if folder is None else schema_in(folder)
+    if said is None:
+        return Schema() if facts is None else Schema(None, facts.origin, facts)
+    return load(said, facts)
 
 
-def installed(name: str) -> str | None:
-    """The schema in an installed package of the application's name, found without importing it."""
-    import os
-    from importlib.machinery import PathFinder
+class Pattern:
+    """A regular expression that is compiled when a text may match it: `re` alone takes longer than a start."""
 
-    spec = PathFinder.find_spec(name)
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = os.path.join(folder, "config_templates", "config.yml")
-        if os.path.exists(path):
-            return path
-    return None
+    __slots__ = ("_text", "_start", "_compiled")
+
+    def __init__(self, text: str) -> None:
+        self._text, self._start = text, _literal_start(text)
+        self._compiled: re.Pattern[str] | None = None
+
+    def sub(self, replacement: str, text: str) -> str:
+        """The text with what matches replaced."""
+        if self._start not in text:
+            return text
+        if self._compiled is None:
+            import re
+
+            self._compiled = re.compile(self._text)
+        return self._compiled.sub(replacement, text)
 
 
-def _compiled(said: Iterable[Mapping[str, Any]]) -> list[tuple[re.Pattern[str], str, str]]:
-    if not said:
-        return []
-    import re
+def _literal_start(pattern: str) -> str:
+    """Letters that every match of a pattern begins with."""
+    start = ""
+    for char in pattern.removeprefix("^"):
+        if not (char.isalnum() or char == "_"):
+            return "" if "|" in pattern else start[:-1] if char in "?*{" else start
+        start += char
+    return start
 
-    return [(re.compile(old["pattern"]), str(old["replacement"]), str(old.get("since", ""))) for old in said]
+
+def _patterns(said: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, str]]:
+    return [(Pattern(old["pattern"]), str(old["replacement"]), str(old.get("since", ""))) for old in said]
 
 
 def _mapping(value: Any, origin: str, place: str) -> Mapping[str, Any]:

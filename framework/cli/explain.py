@@ -53,6 +53,7 @@ def run(app: App, args: Namespace) -> int:
 
 
 def _tell(app: App, explanation: Explanation) -> None:
+    app.schema.describe()
     option = app.schema.option(explanation.section, explanation.key)
     for line in str(explanation).split("\n"):
         print(short(line) if line.startswith("  ") else line)

@@ -8,21 +8,39 @@ from framework.layers.cfg import interpolate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from framework.environment import Environment
+    from framework.names import Names
+    from framework.schema import Option, Schema
 
 
 class DefaultsLayer(Layer):
     """The schema's defaults: `%` interpolation, `$VAR` and `~`, then placeholders such as `{BILLING_HOME}`."""
 
-    __slots__ = ("environment", "placeholders")
+    __slots__ = ("schema", "names", "environment", "placeholders")
 
-    def __init__(
-        self, values: dict[str, dict[str, tuple[Any, str]]], environment: Environment, placeholders: dict[str, str]
-    ) -> None:
-        super().__init__("default", "", values)
-        self.environment, self.placeholders = environment, placeholders
+    def __init__(self, schema: Schema, names: Names, environment: Environment, placeholders: dict[str, str]) -> None:
+        super().__init__("default", "", {})
+        self.schema, self.names, self.environment, self.placeholders = schema, names, environment, placeholders
+
+    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+        option = self.schema.listed(section, key)
+        return None if option is None or option.default is None else (self._default(option), "default")
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        for option in self.schema:
+            if option.default is not None:
+                yield option.section, option.name
+
+    def _default(self, option: Option) -> Any:
+        default = option.default
+        if isinstance(default, (bool, int, float)):
+            return str(default)  # as Airflow's parser has it; value() makes it typed again
+        if option.own:
+            return default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.names.app)
+        return default
 
     def read(self, raw: Any, section: str, key: str, where: str) -> Any:
         if not isinstance(raw, str):

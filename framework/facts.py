@@ -1,0 +1,160 @@
+"""What is known of an application beforehand: its packaged options, and those of packages installed beside us.
+
+The packaged ones are a module of texts, one a section: a section is split when it is first asked for. What is installed
+wins: the packaged facts of a distribution hold if that very release is installed, or if the application is not
+installed at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.installed import distributions, fallback_defaults, folder_of, provider_sections, schema_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    Options = Mapping[str, Mapping[str, Any]]
+
+
+class Facts:
+    """The options of one application, section by section.
+
+    Args:
+        data: its packaged module, see docs/decisions/0140-packaged-facts.md.
+        folder: the folder of the installed package of its name, or None.
+        is_described: whether a schema says what the application itself declares, so that only the options of other
+            packages are taken from here.
+    """
+
+    def __init__(self, data: Any, folder: str | None, *, is_described: bool) -> None:
+        self.data, self._folder, self.is_described = data, folder, is_described
+        self.origin: str = data.__file__
+        self._split: dict[str, dict[str, dict[str, Any]]] = {}
+        self._others: dict[str, dict[str, Any]] | None = None
+
+    def section(self, section: str) -> Options:
+        """The declared options of a section; empty if nobody declares it."""
+        owner, text = self.data.SECTIONS.get(section, ("", ""))
+        if owner == self.data.CORE:
+            return {} if self.is_described else self._packaged(section)
+        if text and self._holds(owner):
+            return self._packaged(section)
+        found: Options = self._installed().get(section, {}).get("options", {})
+        return found
+
+    def sections(self) -> Iterable[str]:
+        """Every section that may have options, in order."""
+        return dict.fromkeys([*self.data.SECTIONS, *self._installed()])
+
+    def known(self, section: str, key: str) -> Mapping[str, Any] | None:
+        """What is known of an option that is not declared here and now, without a default; or None."""
+        more = self.supplement(section).get(key)
+        packaged = self._packaged(section).get(key)
+        if packaged is not None:
+            return {**packaged, **(more or {}), "default": None}
+        older = self.data.OLDER.get(section, "")
+        at = f";{older}".find(f";{key}|")
+        if at < 0:
+            return more
+        _, flags, last = older[at:].split(";", 1)[0].split("|")
+        reason = f"{self.data.NAME} {self.data.RELEASE} does not read it, {last} is the last release known to do so"
+        return {"sensitive": flags == "s", "deprecation_reason": reason, **(more or {})}
+
+    def supplement(self, section: str) -> Options:
+        """Older names, choices and outdated values, which no schema file states."""
+        options: Options = self.data.SUPPLEMENT.get(section, {}).get("options", {})
+        return options
+
+    def described(self) -> Mapping[str, Mapping[str, Any]]:
+        """The sections of what is installed with the texts that are not packaged: descriptions and examples."""
+        if self._folder is None:
+            return {}
+        from framework.files.tables import read_table
+
+        core = {} if self.is_described else read_table(schema_in(self._folder))[0]
+        return {**self._installed(), **core}
+
+    def _packaged(self, section: str) -> dict[str, dict[str, Any]]:
+        options = self._split.get(section)
+        if options is None:
+            text = self.data.SECTIONS.get(section, ("", ""))[1]
+            options = self._split[section] = dict(map(_option, text.split("\n")[:-1]))
+        return options
+
+    def _holds(self, owner: str) -> bool:
+        """Whether the packaged options of a distribution are those that count here."""
+        if self._folder is None:
+            return True
+        site = os.path.dirname(self._folder)
+        return bool(owner) and os.path.isdir(os.path.join(site, f"{owner}.dist-info"))
+
+    def _installed(self) -> dict[str, dict[str, Any]]:
+        """The options of other packages that are installed beside the application, and the defaults it has for them."""
+        if self._others is None:
+            self._others = {} if self._folder is None else self._read(self._folder)
+        return self._others
+
+    def _read(self, folder: str) -> dict[str, dict[str, Any]]:
+        sections, unread = provider_sections(distributions([os.path.dirname(folder)]), self.data.ENTRY_POINTS)
+        for info in unread:
+            _debug(f"the options that {info} declares are computed, and cannot be read without importing it")
+            name = os.path.basename(info).rpartition("-")[0]
+            for section, (owner, _) in self.data.SECTIONS.items():
+                if name and owner.rpartition("-")[0] == name:
+                    sections.setdefault(section, {"options": self._packaged(section)})
+        path = os.path.join(os.path.dirname(schema_in(folder)), self.data.FALLBACK)
+        for section, defaults in fallback_defaults(path).items() if os.path.exists(path) else ():
+            content = sections.setdefault(section, {"options": {}})
+            content["options"] = merged(content["options"], defaults)
+        return sections
+
+
+def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
+    """Options with the defaults that are kept apart for them: those only fill what is missing."""
+    result = {key: dict(said) for key, said in options.items()}
+    for key, said in defaults.items():
+        option = result.setdefault(key, {})
+        if option.get("default") is None:
+            option["default"] = said["default"]
+        option.setdefault("sensitive", said["sensitive"])
+    return result
+
+
+def of(name: str, *, is_described: bool) -> Facts | None:
+    """What is packaged for an application of this name, or None.
+
+    Args:
+        name: the application's name.
+        is_described: whether the application was given a schema.
+    """
+    if not os.path.exists(os.path.join(os.path.dirname(__file__), "schemas", f"{name}.py")):
+        return None
+    from importlib import import_module
+
+    data = import_module(f"framework.schemas.{name}")
+    folder = folder_of(name)
+    if folder is not None and not is_described:
+        is_described = not os.path.isdir(os.path.join(os.path.dirname(folder), f"{data.CORE}.dist-info"))
+    return Facts(data, folder, is_described=is_described)
+
+
+def _option(line: str) -> tuple[str, dict[str, Any]]:
+    """A line of the packaged table, as a schema would say it."""
+    key, type_, flags, added, deprecated, *default = line.split("|", 5)
+    return key, {
+        "type": type_,
+        "sensitive": "s" in flags,
+        "version_added": added or None,
+        "version_deprecated": deprecated or None,
+        "deprecation_reason": f"since {deprecated}" if deprecated else "",
+        "default": default[0].replace("\v", "\n") if default else None,
+    }
+
+
+def _debug(message: str) -> None:
+    import logging
+
+    logging.getLogger("framework").debug(message)

@@ -1,0 +1,118 @@
+"""The options that packages installed beside us declare, read from their files: nothing of theirs is imported."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    #: Section -> its description and options, as a schema says them.
+    Sections = dict[str, dict[str, Any]]
+
+
+def folder_of(name: str) -> str | None:
+    """The folder of an installed package that holds a schema, found without importing it."""
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec(name)
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        if os.path.exists(schema_in(folder)):
+            return folder
+    return None
+
+
+def schema_in(folder: str) -> str:
+    """Where a package keeps its schema."""
+    return os.path.join(folder, "config_templates", "config.yml")
+
+
+def distributions(folders: Iterable[str]) -> list[str]:
+    """The `.dist-info` folders in these folders, by name."""
+    found: list[str] = []
+    for folder in folders:
+        try:
+            found += [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".dist-info")]
+        except OSError:
+            continue
+    return sorted(found, key=os.path.basename)
+
+
+def provider_sections(infos: Iterable[str], group: str) -> tuple[Sections, list[str]]:
+    """The sections that distributions declare through an entry point whose function returns one literal.
+
+    Args:
+        infos: their `.dist-info` folders; of two that declare one section the later one has it.
+        group: the entry point group.
+
+    Returns:
+        What is declared; and the distributions that cannot be read this way.
+    """
+    sections: Sections = {}
+    unread: list[str] = []
+    for info in infos:
+        for target in _entry_points(os.path.join(info, "entry_points.txt"), group):
+            try:
+                config = _config(os.path.dirname(info), target)
+                found = {str(section).lower(): _section(content) for section, content in config.items()}
+            except (OSError, ValueError, TypeError, SyntaxError, AttributeError, RecursionError, MemoryError):
+                unread.append(info)
+            else:
+                sections.update(found)
+    return sections, unread
+
+
+def _entry_points(path: str, group: str) -> list[str]:
+    """The `package.module:function` of each entry point of a group."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(1 << 20)
+    except (OSError, ValueError):
+        return []
+    start = text.find(f"[{group}]")
+    if start < 0:
+        return []
+    lines = text[start:].split("\n[", 1)[0].splitlines()[1:]
+    return [line.partition("=")[2].partition("[")[0].strip() for line in lines if "=" in line]
+
+
+def _config(site: str, target: str) -> dict[str, Any]:
+    """The literal under "config" in what the function returns; empty without one."""
+    import ast
+
+    module, _, function = target.partition(":")
+    path = os.path.join(site, *module.split("."))
+    with open(f"{path}.py" if os.path.isfile(f"{path}.py") else os.path.join(path, "__init__.py"), "rb") as file:
+        tree = ast.parse(file.read(1 << 22))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            returned = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+            if len(returned) != 1 or not isinstance(returned[0], ast.Dict):
+                break
+            for name, value in zip(returned[0].keys, returned[0].values, strict=True):
+                if isinstance(name, ast.Constant) and name.value == "config":
+                    config: dict[str, Any] = ast.literal_eval(value)
+                    return config
+            return {}
+    raise ValueError("no function that returns one literal")
+
+
+def _section(content: dict[str, Any]) -> dict[str, Any]:
+    options = {str(key).lower(): dict(said or {}) for key, said in (content.get("options") or {}).items()}
+    return {"description": content.get("description") or "", "options": options}
+
+
+def fallback_defaults(path: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """The options of a cfg file of defaults, section -> key -> its default; sensitive where the name says so, as in Airflow."""
+    from framework.files.text import read_text
+    from framework.layers.cfg import parse
+
+    return {
+        section.lower(): {
+            key.lower(): {"default": text, "sensitive": key.lower().endswith(("password", "secret"))}
+            for key, text in options.items()
+        }
+        for section, options in parse(read_text(path), path)[0].items()
+    }
