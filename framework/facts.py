@@ -25,21 +25,23 @@ class Facts:
     Args:
         data: its packaged module, see docs/decisions/0140-packaged-facts.md.
         folder: the folder of the installed package of its name, or None.
-        is_described: whether a schema says what the application itself declares, so that only the options of other
-            packages are taken from here.
+        is_given: whether a schema was given to the application: then nothing else is declared, and what is known
+            from here is still known, but has no default and no place in a listing.
     """
 
-    def __init__(self, data: Any, folder: str | None, *, is_described: bool) -> None:
-        self.data, self._folder, self.is_described = data, folder, is_described
+    def __init__(self, data: Any, folder: str | None, *, is_given: bool = False) -> None:
+        self.data, self._folder, self._is_given = data, folder, is_given
         self.origin: str = data.__file__
         self._split: dict[str, dict[str, dict[str, Any]]] = {}
         self._others: dict[str, dict[str, Any]] | None = None
+        #: Whether a schema says what the application itself declares: one given, or that of another release.
+        self.is_described = is_given or not self._holds(data.CORE)
 
     def section(self, section: str) -> Options:
         """The declared options of a section; empty if nobody declares it."""
         owner, text = self.data.SECTIONS.get(section, ("", ""))
-        if owner == self.data.CORE:
-            return {} if self.is_described else self._packaged(section)
+        if self._is_given or (owner == self.data.CORE and self.is_described):
+            return {}
         if text and self._holds(owner):
             return self._packaged(section)
         found: Options = self._installed().get(section, {}).get("options", {})
@@ -47,7 +49,7 @@ class Facts:
 
     def sections(self) -> Iterable[str]:
         """Every section that may have options, in order."""
-        return dict.fromkeys([*self.data.SECTIONS, *self._installed()])
+        return () if self._is_given else dict.fromkeys([*self.data.SECTIONS, *self._installed()])
 
     def known(self, section: str, key: str) -> Mapping[str, Any] | None:
         """What is known of an option that is not declared here and now, without a default; or None."""
@@ -123,22 +125,18 @@ def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
     return result
 
 
-def of(name: str, *, is_described: bool) -> Facts | None:
+def of(name: str, *, is_given: bool) -> Facts | None:
     """What is packaged for an application of this name, or None.
 
     Args:
         name: the application's name.
-        is_described: whether the application was given a schema.
+        is_given: whether a schema was given to it.
     """
     if not os.path.exists(os.path.join(os.path.dirname(__file__), "schemas", f"{name}.py")):
         return None
     from importlib import import_module
 
-    data = import_module(f"framework.schemas.{name}")
-    folder = folder_of(name)
-    if folder is not None and not is_described:
-        is_described = not os.path.isdir(os.path.join(os.path.dirname(folder), f"{data.CORE}.dist-info"))
-    return Facts(data, folder, is_described=is_described)
+    return Facts(import_module(f"framework.schemas.{name}"), None if is_given else folder_of(name), is_given=is_given)
 
 
 def _option(line: str) -> tuple[str, dict[str, Any]]:

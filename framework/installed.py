@@ -105,7 +105,7 @@ def _section(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def fallback_defaults(path: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """The options of a cfg file of defaults, section -> key -> its default; sensitive where the name says so, as in Airflow."""
+    """The options of a cfg file of defaults, section -> key -> its default; sensitive by name, as in Airflow."""
     from framework.files.text import read_text
     from framework.layers.cfg import parse
 

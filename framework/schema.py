@@ -310,7 +310,7 @@ def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
         SchemaError: see `load`.
     """
 
-    facts = packaged_for(name, is_described=said is not None)
+    facts = packaged_for(name, is_given=said is not None)
     if said is None and (facts is None or facts.is_described):
         folder = folder_of(name)
         said = None if folder is None else schema_in(folder)
