@@ -278,6 +278,8 @@ def _checked_extra(extra: Any) -> Any:
         return extra
     import json
 
+    from framework.files.formats import Malformed, read_json
+
     if isinstance(extra, str):
         text = extra
     else:
@@ -288,31 +290,37 @@ def _checked_extra(extra: Any) -> Any:
     fault = "extra is no JSON object"
     try:
         # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
-        if isinstance(fields := json.loads(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
+        if isinstance(fields := read_json(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
             return text
-    except (ValueError, RecursionError) as error:  # its text would be the secret
-        if isinstance(extra, str) and isinstance(error, json.JSONDecodeError):
-            fault = f"extra is no JSON object (line {error.lineno} column {error.colno})"
+    except Malformed as error:
+        if isinstance(extra, str) and error.line:
+            fault = f"extra is no JSON object (line {error.line} column {error.column})"
+        if error.is_beyond:
+            fault = f"extra cannot be read: {error.what}"
     raise InvalidConnection(fault, hint="Give a dictionary, or the text of a JSON object.")
 
 
 def _read_extra(extra: str | None) -> dict[str, Any]:
     if not extra:
         return {}
-    import json
+    from framework.files.formats import read_json
 
-    fields: dict[str, Any] = json.loads(extra)
+    fields: dict[str, Any] = read_json(extra)
     return fields
 
 
 def _read_nested(value: Any) -> Any:
     """A value with the JSON texts inside it read, to any depth."""
     if isinstance(value, str):
-        if not value.lstrip()[:1] or not _is_json(value):
+        if not value.lstrip()[:1]:
             return value
-        import json
+        from framework.files.formats import Malformed, read_json
 
-        return _read_nested(json.loads(value)) if value[:1] in "{[" else json.loads(value)
+        try:
+            read = read_json(value)
+        except Malformed:
+            return value
+        return _read_nested(read) if value[:1] in "{[" else read
     if isinstance(value, dict):
         return {key: _read_nested(inner) for key, inner in value.items()}
     return [_read_nested(inner) for inner in value] if isinstance(value, list) else value
@@ -335,19 +343,9 @@ def _secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
             yield from _secrets_in(read, sensitive=sensitive)
 
 
-def _is_json(text: str) -> bool:
-    import json
-
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _read_json_object(text: str) -> dict[str, Any]:
     """A JSON object in which no key is written twice."""
-    import json
+    from framework.files.formats import Malformed, read_json
 
     _checked_text("the JSON of a connection", text)
     keys: list[str] = []
@@ -359,11 +357,10 @@ def _read_json_object(text: str) -> dict[str, Any]:
     read: Any = None
     fault = "the JSON of a connection is no object"
     try:
-        read = json.loads(text, object_pairs_hook=fields_of)
-    except json.JSONDecodeError as error:  # it carries the whole text, so it must not be chained
-        fault = f"the JSON of a connection is malformed: {error.msg} (line {error.lineno} column {error.colno})"
-    except (TypeError, ValueError, RecursionError):
-        fault = "the JSON of a connection cannot be read"
+        read = read_json(text, object_pairs_hook=fields_of)
+    except Malformed as error:
+        place = f" (line {error.line} column {error.column})" if error.line else ""
+        fault = f"the JSON of a connection is malformed: {error.what}{place}"
     if not isinstance(read, dict):
         raise InvalidConnection(fault, hint=f"Write an object with the fields {', '.join(FIELDS)}.")
     if len(set(keys)) < len(keys):

@@ -22,6 +22,8 @@ getenumlist, which gives an empty list.
 
 from __future__ import annotations
 
+from framework.files.limits import GROWTH, NAMES, ROUNDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
@@ -32,10 +34,6 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=Enum)
 
 _WORDS = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
-
-#: Rounds of expansion and characters it may add before it counts as endless.
-_MAX_ROUNDS = 50
-_MAX_GROWTH = 1_000_000
 
 
 def to_text(value: Any) -> str:
@@ -144,15 +142,13 @@ def to_json(value: Any) -> Any:
         return value
     if not value:
         return None
-    import json
+    from framework.files.formats import Malformed, read_json
 
-    place = ""
     try:
-        return json.loads(value)
-    except json.JSONDecodeError as error:
-        place = f"; it goes wrong at line {error.lineno}, column {error.colno}"
-    except (ValueError, RecursionError):  # a number of thousands of digits, a bottomless nesting
-        pass
+        return read_json(value)
+    except Malformed as error:
+        place = f"; it goes wrong at line {error.line}, column {error.column}" if error.column else ""
+        place += f": {error.what}" if error.is_beyond else ""
     raise ValueError(f'JSON is expected, such as {{"key": "value"}}{place}')
 
 
@@ -273,56 +269,70 @@ def by_type(type_name: str | None) -> Callable[[Any], Any]:
     raise ValueError(f"the type {type_name!r} is not one of {', '.join(_BY_TYPE)}")
 
 
-def expand(text: Any, getenv: Callable[[str], str | None]) -> Any:
+def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> Any:
     """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
 
     As in Airflow: a name is ASCII letters, digits and `_`, in braces anything; what nobody sets stays as it is written;
     what a variable holds is expanded in turn. Unlike in Airflow it always ends: a text that would go round for ever
-    (`A=$B`, `B=$A`) or grow for ever (`A=x$A`) is left as it was written, wholly.
+    (`A=$B`, `B=$A`) or grow beyond the bounds (`A=x$A$A`) is left as it was written, wholly.
 
     Args:
         text: the text; anything that is no text is given back.
         getenv: the value of an environment variable or None; asked for `HOME` too.
+        where: file and line, or variable; if given, a text that is left because of a bound is warned about.
 
     Returns:
         The very object if there is nothing to expand.
     """
     if not isinstance(text, str) or ("$" not in text and text[:1] != "~"):
         return text
-    limit = len(text) + _MAX_GROWTH
+    limit, names = len(text) + GROWTH, NAMES + text.count("$")
     before = text
-    for _ in range(_MAX_ROUNDS):
-        after = _expand_home(_expand_variables(before, getenv, limit), getenv)
+    for _ in range(ROUNDS):
+        expanded, used = _expand_variables(before, getenv, limit, names)
+        names -= used
+        after = _expand_home(expanded, getenv)
         if after == before:
             return after
-        if len(after) > limit:
+        if len(after) > limit or names < 0:
             break
         before = after
+    if where:
+        from framework.errors import warn
+
+        warn(f"{where}: $VAR or ~ leads in a circle or grows beyond its bounds; the text stays as it is written")
     return text
 
 
-def _expand_variables(text: str, getenv: Callable[[str], str | None], limit: int) -> str:
-    """One round, as `os.path.expandvars` on POSIX does it, without its regular expression."""
+def _expand_variables(text: str, getenv: Callable[[str], str | None], limit: int, names: int) -> tuple[str, int]:
+    """One round, as `os.path.expandvars` on POSIX does it, without its regular expression, and the names replaced.
+
+    It stops at a text longer than `limit` and at more names than `names`.
+    """
     pieces: list[str] = []
-    done = size = 0
+    done = size = used = 0
+    last_brace = text.rfind("}")
     at = text.find("$")
-    while at >= 0 and size <= limit:
-        name, end = _name_at(text, at + 1)
+    while at >= 0 and size <= limit and used <= names:
+        name, end = _name_at(text, at + 1, last_brace)
         found = getenv(name) if name else None
         if found is not None:
             pieces += text[done:at], found
             size += len(found)
+            used += 1
             done = end
         at = text.find("$", end)
     pieces.append(text[done:])
-    return "".join(pieces)
+    return "".join(pieces), used
 
 
-def _name_at(text: str, start: int) -> tuple[str, int]:
+def _name_at(text: str, start: int, last_brace: int) -> tuple[str, int]:
     """The variable's name after a `$`, and where the text goes on; "" if there is none."""
     if text[start : start + 1] == "{":
+        if start > last_brace:  # not looked for, again and again
+            return "", start
         end = text.find("}", start)
-        return (text[start + 1 : end], end + 1) if end > 0 else ("", start)
+        return text[start + 1 : end], end + 1
     end = start
     while (letter := text[end : end + 1]) == "_" or (letter.isascii() and letter.isalnum()):
         end += 1

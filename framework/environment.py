@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
+from framework.files.limits import BLANKS, FAULTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,14 +33,18 @@ class DotEnv:
         self.path = path
         self.values: dict[str, tuple[str, int]] = {}
         faults = []
-        for binding in _dotenv().parse_stream(StringIO(read_text(path))):
+        text = read_text(path)
+        if (line := _line_with_many_blanks(text)) > 0:
+            what = f"a line has more than {BLANKS:,} blanks in a row"
+            raise ConfigFileError(what, where=f"{path}:{line}", hint="Remove the blanks.")
+        for binding in _dotenv().parse_stream(StringIO(text)):
             if binding.error:
                 faults.append(binding.original.line)
             elif binding.key is not None and binding.value is not None:
                 blank = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
                 self.values[binding.key] = binding.value, binding.original.line + blank
         if faults:
-            lines = ", ".join(map(str, faults))
+            lines = ", ".join(map(str, faults[:FAULTS])) + (", …" if len(faults) > FAULTS else "")
             raise ConfigFileError(
                 f"line {lines} cannot be read",
                 where=f"{path}:{faults[0]}",
@@ -53,6 +58,18 @@ class DotEnv:
 
     def names(self) -> list[str]:
         return list(self.values)
+
+
+def _line_with_many_blanks(text: str) -> int:
+    """The first line with more blanks in a row than `BLANKS`, or 0: python-dotenv takes a time that grows with the
+    square of them."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > BLANKS:
+            import re
+
+            if any(len(blanks) > BLANKS for blanks in re.findall(r"\s+", line)):
+                return number
+    return 0
 
 
 def _dotenv() -> Any:

@@ -31,6 +31,7 @@ Texts are redacted when they are shown, so a secret registered later is hidden a
 
 from __future__ import annotations
 
+from framework.files.limits import FAULTS
 from framework.wording import redact_fields, redact_message
 
 TYPE_CHECKING = False
@@ -149,7 +150,9 @@ class FileParseError(InvalidSecret):
     """
 
     def __init__(self, path: str, faults: list[tuple[int, str]]) -> None:
-        lines = "; ".join(f"line {line}: {text}" if line else text for line, text in faults)
+        lines = "; ".join(f"line {line}: {text}" if line else text for line, text in faults[:FAULTS])
+        if len(faults) > FAULTS:
+            lines += f"; and {len(faults) - FAULTS} more"
         super().__init__(lines, where=path)
         self.path, self.faults = path, faults
 

@@ -38,9 +38,11 @@ def _searched(value: Any, name: str | None, path: tuple[int, ...]) -> Any:
         return value
     import json
 
+    from framework.files.formats import read_json
+
     try:
-        said = json.loads(value)
-    except (ValueError, RecursionError):
+        said = read_json(value)
+    except ValueError:
         return value
     hidden = redact(_searched(said, name, path), name)
     return value if hidden == said else json.dumps(hidden, ensure_ascii=False)

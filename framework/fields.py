@@ -18,9 +18,11 @@ def mapped(text: str, connection_map: Mapping[str, Any]) -> str:
     """
     import json
 
+    from framework.files.formats import read_json
+
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        said = read_json(text)
+    except ValueError:
         said = None
     if not isinstance(said, dict):
         raise InvalidConnection(

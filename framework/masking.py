@@ -15,6 +15,8 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
+from framework.files.limits import DEPTH
+from framework.shown import as_texts, bounded, message_of, shown_text
 from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_urls, readings, replace
 
 TYPE_CHECKING = False
@@ -37,8 +39,6 @@ SENSITIVE_NAMES = (
 )
 _BUILT_IN = frozenset(SENSITIVE_NAMES) | {name.replace("_", "") for name in SENSITIVE_NAMES}
 
-#: A structure deeper than this is hidden: nothing that a person wrote is.
-_BOTTOM = 100
 #: How many spellings may lie one inside the other: the repr of a JSON text that holds a quoted URL makes three.
 _NESTING = 3
 #: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes.
@@ -105,19 +105,27 @@ class Masker:
             secret: of a structure, the values under sensitive names; of a list without a name, every item.
             name: if given, the secret counts only if the name is a sensitive one.
         """
-        counts = name is None or self.should_hide_value_for_name(name)
-        if isinstance(secret, dict):
-            for key, value in secret.items():
-                self.add_mask(value, name if counts and name is not None else key)
-        elif isinstance(secret, (list, tuple, set, frozenset)):
-            for item in secret:
-                self.add_mask(item, name)
-        elif counts and secret is not None and not isinstance(secret, bool):
-            data = secret if isinstance(secret, bytes) else encode(str(secret))
-            forms = list(parts(data, self.should_hide_value_for_name))
-            with self._lock:
-                for form in forms:
-                    self._file(form, self._index)
+        pending = [(secret, name)]
+        seen: set[tuple[int, bool | None]] = set()  # what is shared, or holds itself, is registered once
+        while pending:
+            secret, name = pending.pop()
+            counts = name is None or self.should_hide_value_for_name(name)
+            if isinstance(secret, (dict, list, tuple, set, frozenset)):
+                known = (id(secret), None if name is None else counts)
+                if known in seen:
+                    continue
+                seen.add(known)
+                if isinstance(secret, dict):
+                    inherits = counts and name is not None
+                    pending += [(value, name if inherits else key) for key, value in secret.items()]
+                else:
+                    pending += [(item, name) for item in secret]
+            elif counts and secret is not None and not isinstance(secret, bool):
+                data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
+                forms = list(parts(data, self.should_hide_value_for_name))
+                with self._lock:
+                    for form in forms:
+                        self._file(form, self._index)
 
     def _file(self, form: bytes, index: Index) -> None:
         length = len(form) if form.isascii() else len(form.decode("utf-8", "replace"))
@@ -214,24 +222,27 @@ class Masker:
             max_depth: deeper than this, what is under a sensitive name is hidden as one; 5 unless given, as in Airflow.
         """
         depth = MAX_DEPTH if max_depth is None else max_depth
-        return self._redact(value, self.should_hide_value_for_name(name), depth, replacement, ())
+        return self._redact(value, self.should_hide_value_for_name(name), depth, replacement, (), {})
 
-    def _redact(self, value: Any, hide: bool, max_depth: int, replacement: str, path: tuple[int, ...]) -> Any:
+    def _redact(
+        self,
+        value: Any,
+        hide: bool,
+        max_depth: int,
+        replacement: str,
+        path: tuple[int, ...],
+        done: dict[tuple[int, bool, int], Any],
+    ) -> Any:
+        """The copy. `done` has the structures that were copied before: one that is shared is copied once a level."""
         if isinstance(value, (dict, list, tuple, set, frozenset)):
-            if id(value) in path or len(path) > _BOTTOM or (hide and len(path) > max_depth):
+            if id(value) in path or len(path) > DEPTH or (hide and len(path) > max_depth):
                 return replacement
-
-            def below(item: Any, hide: bool) -> Any:
-                return self._redact(item, hide, max_depth, replacement, (*path, id(value)))
-
-            if isinstance(value, dict):
-                return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
-            if isinstance(value, (set, frozenset)):  # in order, so that it reads the same in every process
-                return tuple(below(item, hide) for item in sorted(value, key=_shown))
-            items = [below(item, hide) for item in value]
-            return items if isinstance(value, list) else tuple(items)
+            known = (id(value), hide, len(path))
+            if known not in done:
+                done[known] = self._redact_items(value, hide, max_depth, replacement, (*path, id(value)), done)
+            return done[known]
         if hasattr(type(value), "__members__"):  # an enum's member stands for its value
-            return self._redact(value.value, hide, max_depth, replacement, path)
+            return self._redact(value.value, hide, max_depth, replacement, path, done)
         if value is None or isinstance(value, bool):
             return value
         if hide:
@@ -240,9 +251,28 @@ class Masker:
             return self._redact_bytes(value, encode(replacement))
         return self._redact_shown(value, replacement)
 
+    def _redact_items(
+        self,
+        value: Any,
+        hide: bool,
+        max_depth: int,
+        replacement: str,
+        path: tuple[int, ...],
+        done: dict[tuple[int, bool, int], Any],
+    ) -> Any:
+        def below(item: Any, hide: bool) -> Any:
+            return self._redact(item, hide, max_depth, replacement, path, done)
+
+        if isinstance(value, dict):
+            return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
+        if isinstance(value, (set, frozenset)):  # in order, so that it reads the same in every process
+            return tuple(below(item, hide) for item in sorted(value, key=shown_text))
+        items = [below(item, hide) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+
     def _redact_shown(self, value: Any, replacement: str = REPLACEMENT) -> Any:
         """The value as it is if its text shows no secret, else the redacted text."""
-        shown = _shown(value)
+        shown = shown_text(value)
         hidden = self.redact_text(shown, replacement)
         return value if hidden == shown else hidden
 
@@ -250,21 +280,27 @@ class Masker:
         """What a person sends back after editing a redacted value, with what was left redacted taken from `old`.
 
         Args:
-            max_depth: deeper structures are taken from `new`; unless given there is no limit, so that
+            max_depth: deeper structures are taken from `new`; 100 unless given, as deep as `redact` goes, so that
                 `merge(redact(old), old)` restores every secret.
         """
-        return self._merge(new, old, self.should_hide_value_for_name(name), max_depth)
+        levels = DEPTH if max_depth is None else max_depth
+        return self._merge(new, old, self.should_hide_value_for_name(name), levels, {})
 
-    def _merge(self, new: Any, old: Any, hide: bool, levels: int | None) -> Any:
+    def _merge(self, new: Any, old: Any, hide: bool, levels: int, done: dict[tuple[int, ...], Any]) -> Any:
         if isinstance(new, str) and hide and new == REPLACEMENT:
             return old
         if isinstance(new, str) and isinstance(old, str) and new == self.redact_text(old):
             return old
-        if levels is not None and levels < 0:
+        if levels < 0:
             return new
 
         def below(new: Any, old: Any, hide: bool) -> Any:
-            return self._merge(new, old, hide, None if levels is None else levels - 1)
+            if not isinstance(new, (dict, list, tuple)):
+                return self._merge(new, old, hide, levels - 1, done)
+            known = (id(new), id(old), hide, levels)
+            if known not in done:
+                done[known] = self._merge(new, old, hide, levels - 1, done)
+            return done[known]
 
         if isinstance(new, dict) and isinstance(old, dict):
             hides = self.should_hide_value_for_name
@@ -280,21 +316,18 @@ def _plain_name(name: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
-def _shown(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:  # other people's __str__: the masker must not be what fails
-        return f"<{type(value).__name__}>"
-
-
 class RedactingFilter:
     """A `logging` filter that redacts a record in place, so that every handler and formatter sees it redacted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         import logging
 
+        if isinstance(record.args, dict):
+            record.args = {key: bounded(value) for key, value in record.args.items()}
+        elif record.args:
+            record.args = tuple(map(bounded, record.args))
         said = record.msg
-        fits = _message(record) is not None
+        fits = message_of(record) is not None
         record.msg = _masker._redact_shown(said)
         if isinstance(record.args, dict):
             record.args = {key: _masker._redact_shown(value) for key, value in record.args.items()}
@@ -304,15 +337,15 @@ class RedactingFilter:
         if fits:  # else logging itself will report that they do not, from what is redacted
             # The arguments are redacted first: `%.9s` would cut a secret so that nobody recognises it.
             record.msg = said
-            message = _message(record)
+            message = message_of(record)
             if message is None:  # a number is `***` now
-                record.msg = _as_texts(_shown(said))
-                message = _message(record)
-            message = redact_text(_shown((said, record.args)) if message is None else message)
+                record.msg = as_texts(shown_text(said))
+                message = message_of(record)
+            message = redact_text(shown_text((said, record.args)) if message is None else message)
             record.msg = redacted
-            if _message(record) != message:  # the secret came about by putting the two together
+            if message_of(record) != message:  # the secret came about by putting the two together
                 record.msg, record.args = message, None
-        elif (shown := _shown((redacted, record.args))) != (message := redact_text(shown)):
+        elif (shown := shown_text((redacted, record.args))) != (message := redact_text(shown)):
             record.msg, record.args = message, None
         trace = record.exc_text or ""
         if not trace and isinstance(record.exc_info, tuple):
@@ -326,24 +359,6 @@ class RedactingFilter:
         for key in fields.keys() - vars(logging.LogRecord("", 0, "", 0, "", (), None)).keys():
             fields[key] = redact(fields[key], key)
         return True
-
-
-def _message(record: logging.LogRecord) -> str | None:
-    try:
-        return record.getMessage()
-    except Exception:  # the arguments do not fit the message
-        return None
-
-
-def _as_texts(layout: str) -> str:
-    """The same message with `%s` for `%5.2f`."""
-    import re
-
-    return re.sub(
-        r"%%|%(\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]",
-        lambda found: "%%" if found[0] == "%%" else f"%{found[1] or ''}s",
-        layout,
-    )
 
 
 def install(logger: logging.Logger | None = None) -> None:

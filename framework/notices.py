@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.errors import OptionNotFound
+from framework.files.limits import CANDIDATES, NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,15 +30,22 @@ def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
     return OptionNotFound("the option is not set", where=f"[{section}] {key}", hint=hint)
 
 
-def nearest(engine: Engine, section: str, key: str) -> tuple[str, str] | None:
-    """The declared or written option with the most similar name, or None."""
-    from difflib import get_close_matches
+def nearest(engine: Engine, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:
+    """The option with the most similar name that is declared, or written unless only `declared`; or None.
 
-    names = {f"{s}.{k}": (s, k) for s, k in engine.entries() if (s, k) != (section, key)}
-    same = [name for name, (s, _) in names.items() if s == section]
-    close = get_close_matches(f"{section}.{key}", same, 1, 0.75) or get_close_matches(
-        f"{section}.{key}", names, 1, 0.75
-    )
+    The comparison is bounded: so many names are looked at, and no name that is longer than people write.
+    """
+    from difflib import get_close_matches
+    from itertools import islice
+
+    if len(section) + len(key) > NAME_LENGTH:
+        return None
+    listed = ((option.section, option.name) for option in engine.schema) if declared else engine.entries()
+    names = {f"{s}.{k}": (s, k) for s, k in islice(listed, CANDIDATES) if (s, k) != (section, key)}
+    short = [name for name in names if len(name) <= NAME_LENGTH]
+    same = [name for name in short if names[name][0] == section]
+    wanted = f"{section}.{key}"
+    close = get_close_matches(wanted, same, 1, 0.75) or get_close_matches(wanted, short, 1, 0.75)
     if not close:
         close = [name for name, (_, k) in names.items() if k == key][:1]
     return names[close[0]] if close else None

@@ -40,21 +40,21 @@ def part_of(text: str, pointer: str) -> str:
     Raises:
         ValueError: no JSON, or no such part. Neither is in the message.
     """
-    import json
-
     from framework.convert import to_text
+    from framework.files.formats import Malformed, read_json
 
+    fault = ""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = json
-    if value is json:
-        raise ValueError("its value is no JSON, so it has no parts")
+        value = read_json(text)
+    except Malformed as error:
+        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is no JSON"
+    if fault:
+        raise ValueError(f"its value {fault}, so it has no parts")
     for step in pointer.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and step in value:
             value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
             value = value[int(step)]
         else:
             raise ValueError("its value has no such part")

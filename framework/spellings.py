@@ -78,12 +78,13 @@ def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]
             yield password
             yield _undo(password, b"%", _read_percent)[0]
     if secret.lstrip()[:1] in (b"{", b"["):
-        import json
+        from framework.files.formats import Malformed, read_json
 
         try:
-            yield from _leaves(json.loads(secret), is_sensitive)
-        except (ValueError, RecursionError):
+            inside = read_json(secret)
+        except Malformed:
             return
+        yield from _leaves(inside, is_sensitive)
 
 
 #: Names in a backend's kwargs of what is no secret: where and how to look, which messages must be able to say.

@@ -161,14 +161,16 @@ def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
         return None
     import json
 
+    from framework.files.formats import read_json
+
     whole = parameters.pop(EXTRA_PARAMETER, [])
     if len(whole) > 1:
         raise InvalidConnection(f"the connection's URI has {EXTRA_PARAMETER} twice", hint="Write it once.")
     values = {name: [_read_parameter(text) for text in texts] for name, texts in parameters.items()}
     if whole:
         try:
-            inside = json.loads(whole[0] or "{}") if values else None
-        except (ValueError, RecursionError):
+            inside = read_json(whole[0] or "{}") if values else None
+        except ValueError:
             inside = None
         if not isinstance(inside, dict):
             return whole[0]  # as it is written; whoever makes the connection refuses what is no object
@@ -179,8 +181,9 @@ def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
 
 def _read_parameter(text: str) -> Any:
     """What the text says as JSON; else, and for numbers that JSON does not have, the text."""
-    import json
     from math import isfinite
+
+    from framework.files.formats import read_json
 
     def number(digits: str) -> float:
         if not isfinite(read := float(digits)):
@@ -188,8 +191,8 @@ def _read_parameter(text: str) -> Any:
         return read
 
     try:
-        return json.loads(text, parse_float=number, parse_constant=number)
-    except (ValueError, RecursionError):
+        return read_json(text, parse_float=number, parse_constant=number)
+    except ValueError:
         return text
 
 
@@ -250,15 +253,16 @@ def _protocol_and_name(host: str, scheme: str, conn_type: str | None) -> tuple[s
 
 def _write_query(extra: str, parameters: dict[str, Any]) -> str:
     """The parameters one by one if they read back the same, `extra` in one otherwise."""
-    import json
     from urllib.parse import urlencode
+
+    from framework.files.formats import read_json
 
     def is_plain(value: Any) -> bool:
         if not isinstance(value, str):
             return False
         try:
-            json.loads(value)
-        except (ValueError, RecursionError):
+            read_json(value)
+        except ValueError:
             return True
         return False
 

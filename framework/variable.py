@@ -128,16 +128,14 @@ def _checked(key: Any) -> str:
 
 
 def _parsed(text: Any, where: str) -> Any:
-    import json
+    from framework.files.formats import Malformed, read_json
 
     if not isinstance(text, str):
         return text  # a file of typed values has parsed it already
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as fault:
-        what = f"line {fault.lineno} column {fault.colno}: {fault.msg}"
-    except RecursionError:
-        what = "nested too deep"
+        return read_json(text)
+    except Malformed as fault:
+        what = f"line {fault.line} column {fault.column}: {fault.what}" if fault.line else fault.what
     raise InvalidValue(f"its text is no JSON ({what})", where=where, hint="Correct it, or read it as text.")
 
 

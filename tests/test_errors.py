@@ -234,7 +234,7 @@ CASES = {
     ),
     "option_twice_json": Case(
         """
-        HOME/production.json: 'port' is written twice. Keep one of the two.
+        HOME/production.json:2: 'port' is written twice, first on line 1. Keep one of the two.
         """,
         files={"production.json": '{"core": {"port": 1,\n"port": 2}}'},
         project={"config_files": ["production.json"]},
@@ -242,7 +242,7 @@ CASES = {
     ),
     "option_twice_yaml": Case(
         """
-        HOME/production.yaml:3: 'port' is written twice, first on line 2. Keep one.
+        HOME/production.yaml:3: 'port' is written twice, first on line 2. Keep one of the two.
         """,
         files={"production.yaml": "core:\n  port: 1\n  port: 2\n"},
         project={"config_files": ["production.yaml"]},

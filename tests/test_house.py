@@ -15,8 +15,9 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 #: A file imports only files above it. Folders stand for their files; siblings in `backends` import only these two.
 SHARED = ("backends.base", "backends.session")
 FLOORS = """
-current names spellings locks masking wording errors
-files.limits files.trust files.text files.atomic files.tables files.entries files.stream files
+files.limits files.formats files.yaml_nodes
+current names spellings locks shown masking wording errors
+files.trust files.text files.atomic files.tables files.entries files.stream files
 answer convert environment uri connection fields options schemas schemas.airflow
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers

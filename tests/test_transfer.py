@@ -294,7 +294,7 @@ def test_every_fault_of_a_dotenv_file(stocked: Any) -> None:
         ("x.json", b'{\n"a"', "x.json:2"),
         ("x.json", b'{\n"a": 1', "x.json:2"),
         ("x.json", b"{\n5: 1}", "x.json:2"),
-        ("x.json", b'{\n"a": ' + b"[" * 200_000, "x.json"),
+        ("x.json", b'{\n"a": ' + b"[" * 200_000, "x.json:2"),
         ("x.json", b'{\n"a": ' + b"1" * 5000 + b"}", "x.json:2"),
         ("x.json", b'{"a":\n "\xff"}', "x.json:2"),
         ("x.json", b'\xef\xbb\xbf{"a": 1}', "x.json:1"),

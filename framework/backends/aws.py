@@ -304,9 +304,11 @@ def _in_our_words(text: str, words: Mapping[str, tuple[str, ...]]) -> str:
     """A JSON object in the words of a connection; the text as it is if it is in them, or no object."""
     import json
 
+    from framework.files.formats import read_json
+
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        said = read_json(text)
+    except ValueError:
         return text  # told where it is read
     if not isinstance(said, dict) or set(said) <= set(words):
         return text

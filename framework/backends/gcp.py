@@ -195,13 +195,13 @@ class GcpSecretManagerBackend(StoreBackend):
 
     def _key(self) -> dict[str, Any] | None:
         """The credentials that the kwargs give or name, or None."""
-        import json
+        from framework.files.formats import read_json
 
         key = self._keys["gcp_keyfile_dict"] or self._keys["gcp_credential_config_file"] or self._keys["gcp_key_path"]
         if isinstance(key, str) and key.lstrip().startswith("{"):
-            key = json.loads(key)
+            key = read_json(key)
         elif isinstance(key, str):
-            key = json.loads(self._text_of(key))
+            key = read_json(self._text_of(key))
         return dict(key) if key else None
 
     def _text_of(self, path: str) -> str:

@@ -271,10 +271,10 @@ class VaultBackend(TeamsBackend):
 
     def _wrong(self, fault: Any) -> tuple[str, str] | None:
         """What is wrong if a 404 does not just say that the secret is absent."""
-        import json
+        from framework.files.formats import read_json
 
         try:
-            said = fault.json or json.loads(fault.text or "")
+            said = fault.json or read_json(fault.text or "")
         except ValueError:
             said = None
         if not isinstance(said, dict):

@@ -131,11 +131,13 @@ def _gcp_jwt(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
     import json
     from time import time
 
+    from framework.files.formats import read_json
+
     account = package("google.oauth2.service_account", "gcp").Credentials
     scopes = [scope.strip() for scope in (kwargs["gcp_scopes"] or _CLOUD_PLATFORM).split(",")]
     key: Any = kwargs["gcp_keyfile_dict"] or (kwargs["gcp_key_path"] and text_of(kwargs["gcp_key_path"]))
     if key:
-        credentials = account.from_service_account_info(json.loads(key) if isinstance(key, str) else key, scopes=scopes)
+        credentials = account.from_service_account_info(read_json(key) if isinstance(key, str) else key, scopes=scopes)
     else:
         credentials, _ = package("google.auth", "gcp").default(scopes=scopes)
     http = package("google.auth.transport.requests", "gcp")

@@ -11,6 +11,7 @@ import os
 from framework.backends.base import DEFAULT, StoreBackend, shown_path
 from framework.backends.session import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.files.formats import read_json
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -148,8 +149,6 @@ class LockboxSecretBackend(StoreBackend):
 
     def _key(self, said: Mapping[str, Any]) -> dict[str, Any] | None:
         """The service account's key: from the file before the JSON text, as in Airflow."""
-        import json
-
         path: Any = said.get("service_account_json_path")
         key: Any = said.get("service_account_json")
         if said.get("oauth") or not (path or key):
@@ -161,7 +160,7 @@ class LockboxSecretBackend(StoreBackend):
                 with open(os.path.join(self.directory, os.path.expanduser(path)), encoding="utf-8") as file:
                     key = file.read()
             if isinstance(key, str):
-                key = json.loads(key)
+                key = read_json(key)
             if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):
                 return dict(key)
         except (OSError, ValueError, TypeError, KeyError):
@@ -356,7 +355,6 @@ def _unavailable(code: str, where: str) -> BackendUnavailable:
 
 def _of_this_machine() -> tuple[str, float]:
     """The token of the service account that the virtual machine has, and for how many seconds it lasts."""
-    import json
     from http.client import HTTPConnection, HTTPException
 
     place, path = (
@@ -370,7 +368,7 @@ def _of_this_machine() -> tuple[str, float]:
         answer = connection.getresponse()
         said = answer.read()
         if answer.status == 200:
-            token = json.loads(said)
+            token = read_json(said)
             return str(token["access_token"]), float(token.get("expires_in", 3600))
         what = f"the metadata service answered {answer.status}"
     except (OSError, HTTPException, ValueError, TypeError, KeyError) as fault:

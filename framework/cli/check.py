@@ -123,7 +123,7 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
     is_known = option is not None or is_told_as_ignored or _is_backend_kwarg(section, key)
     if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
-        near = nearest(app.engine, section, key)
+        near = nearest(app.engine, section, key, declared=True)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
         hint = f"; {_if_meant(section, base)}" if form in POINTER_FORMS and not hint else hint
         yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"

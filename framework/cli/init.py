@@ -12,6 +12,7 @@ import os
 from framework.cli.edit import replace
 from framework.cli.output import OK, short
 from framework.errors import ConfigError, ConfigFileError
+from framework.files.formats import Malformed, read_toml
 from framework.files.tables import read_table
 from framework.files.text import read_text
 from framework.layers.cfg import parse
@@ -125,11 +126,9 @@ def _project(path: str) -> str:
 
 def _takes_a_table(path: str) -> bool:
     """Whether a table can follow: TOML forbids it after `tool = {…}` and `tool.x = …` at the top."""
-    import tomli
-
     try:
-        tomli.loads(f"{read_text(path)}\n[tool.framework]\n")
-    except tomli.TOMLDecodeError:
+        read_toml(f"{read_text(path)}\n[tool.framework]\n")
+    except Malformed:
         return False
     return True
 

@@ -141,7 +141,7 @@ def _of(app: App, mention: Mention) -> Iterator[Finding]:
         )
     if option is None:
         if app.schema.declared and section in app.schema.sections and not key.startswith("backend_kwarg__"):
-            near = nearest(app.engine, section, key)
+            near = nearest(app.engine, section, key, declared=True)
             hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
             yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")
         return

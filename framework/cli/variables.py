@@ -189,12 +189,14 @@ def _typed(text: str, *, exactly: bool) -> Any:
         return text  # in short: no JSON
     import json
 
+    from framework.files.formats import read_json
+
     def refuse(constant: str) -> Any:
         raise ValueError
 
     try:
-        value = json.loads(text, parse_constant=refuse)
+        value = read_json(text, parse_constant=refuse)
         same = not exactly or json.dumps(value, indent=2) == text
         return value if same and not isinstance(value, str) else text
-    except (ValueError, RecursionError):
+    except ValueError:
         return text

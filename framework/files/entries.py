@@ -17,6 +17,9 @@ from framework.errors import (
     SecretsError,
     UnsupportedFileType,
 )
+from framework.files.formats import Malformed, json_names, read_json
+from framework.files.limits import FAULTS
+from framework.files.yaml_nodes import Growth, loader, maker, plain_yaml_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,6 +196,8 @@ def shown_name(name: Any) -> str:
 
 def _listed(lines: list[int]) -> str:
     *firsts, last = map(str, dict.fromkeys(lines))
+    if len(firsts) >= FAULTS:
+        firsts, last = firsts[:FAULTS], f"{len(firsts) + 1 - FAULTS} more"
     return f"lines {', '.join(firsts)} and {last}" if firsts else f"line {last}"
 
 
@@ -244,21 +249,16 @@ def _parse_env(text: str, path: str) -> tuple[Entries, list[Fault]]:
 
 
 def _parse_json(text: str, path: str) -> tuple[Entries, list[Fault]]:
-    import json
-
     if fault := _byte_order_mark(text):
         return {}, fault
     try:
-        said = json.loads(text)
-    except json.JSONDecodeError as error:
-        return {}, [(error.lineno, f"this is no JSON ({error.msg})")]
-    except (RecursionError, ValueError) as error:
-        deep = isinstance(error, RecursionError)
-        return {}, [(0, "the JSON is nested too deep" if deep else "a number in the JSON has too many digits")]
+        said = read_json(text)
+    except Malformed as error:
+        return {}, [(error.line or 1, f"this is no JSON ({error.what})")]
     if not isinstance(said, dict):
         return {}, [(1, "the file holds no object of names and values")]
     entries: Entries = {key: Entry(path, key, value, []) for key, value in said.items()}
-    for trail, number, first in _json_names(text):
+    for trail, number, first in json_names(text):
         if len(trail) == 1:
             entries[trail[0]].lines.append(number)
         elif first:
@@ -268,49 +268,27 @@ def _parse_json(text: str, path: str) -> tuple[Entries, list[Fault]]:
     return entries, []
 
 
-def _json_names(text: str) -> Iterator[tuple[list[str], int, int]]:
-    """Every name of a JSON text: its trail, its line, and the line of the same name before it in the same object, or 0.
-
-    The text is known to be JSON, so what stands in quotes before a colon is a name.
-    """
-    import json
-    import re
-
-    number, counted = 1, 0
-    trail: list[str] = []
-    seen: list[dict[str, int]] = []
-    for found in re.finditer(r'"([^"\\]*(?:\\.[^"\\]*)*)"([ \t\n]*:)?|[{}]', text):
-        if found[0] == "{":
-            seen.append({})
-            trail.append("")
-        elif found[0] == "}":
-            seen.pop()
-            trail.pop()
-        elif found[2]:
-            number += text.count("\n", counted, found.start())
-            counted = found.start()
-            name = json.loads(f'"{found[1]}"') if "\\" in found[1] else found[1]
-            trail[-1] = name
-            yield trail, number, seen[-1].get(name, 0)
-            seen[-1].setdefault(name, number)
-
-
 def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
     import yaml
 
     lines: dict[tuple[str, str], list[int]] = {}
     twice: dict[int, list[Fault]] = {}
-    maker = yaml.constructor.SafeConstructor()
+    reader, making = loader(text), maker()
+    growth = Growth() if "&" in text and "*" in text else None
     try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        root = reader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
             return {}, [(1, "the file holds no table of names and values")]
         for name, value in root.value:
             lines.setdefault((name.tag, str(name.value)), []).append(name.start_mark.line + 1)
+            if growth and name.tag.endswith(":merge"):
+                growth.check(value)
             twice[id(value)] = list(yaml_names_written_twice(value))
-        maker.flatten_mapping(root)  # what `<<` merges comes first, so that the file's own value wins
-    except (yaml.YAMLError, RecursionError) as error:
-        return {}, [yaml_fault(error, text, 1)]
+        making.flatten_mapping(root)  # what `<<` merges comes first, so that the file's own value wins
+    except Exception as error:  # PyYAML raises what Python happens to raise
+        return {}, [plain_yaml_fault(error, text, 1)]
+    finally:
+        reader.dispose()
     entries: Entries = {}
     faults: list[Fault] = []
     for name, value in root.value:
@@ -319,13 +297,15 @@ def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
             faults.append((at[0], "a name is no text"))
             continue
         entry = Entry(path, None, None, at)
+        entry.faults = list(twice.get(id(value), []))
         try:
-            entry.faults = list(twice.get(id(value), []))
-            entry.key = maker.construct_object(name, deep=True)
-            entry.value = maker.construct_object(value, deep=True)
-        except Exception as error:  # for a value that its tag does not fit PyYAML raises what Python happens to raise
-            entry.faults.append(yaml_fault(error, text, value.start_mark.line + 1))
-            maker = yaml.constructor.SafeConstructor()  # the old one is amid its work
+            entry.key = making.construct_object(name, deep=True)
+            if growth:
+                growth.check(value)
+            entry.value = making.construct_object(value, deep=True)
+        except Exception as error:
+            entry.faults.append(plain_yaml_fault(error, text, value.start_mark.line + 1))
+            making = maker()  # the old one is amid its work
         entries[entry.key if isinstance(entry.key, str) else (name.value,)] = entry
     return entries, faults
 
@@ -349,25 +329,6 @@ def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
             if known in first and not name.tag.endswith(":merge"):
                 yield number, f"{shown_name(name.value)} is written twice, first on line {first[known]}"
             first.setdefault(known, number)
-
-
-def yaml_fault(error: Exception, text: str, line: int) -> Fault:
-    """What PyYAML complains of, in its words as far as they quote nothing of the file."""
-    if isinstance(error, RecursionError):
-        return line, "the YAML is nested too deep"
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is not None:
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        quoted = problem.split("'")[1::2]
-        if '"' in problem or any(len(piece) > 1 for piece in quoted):
-            problem = problem.partition('"')[0].partition("'")[0].strip()
-        if "nesting depth" in problem:  # PyYAML bounds it since 6.0.4
-            return mark.line + 1, "the YAML is nested too deep"
-        return mark.line + 1, f"this is no plain YAML ({problem})"
-    if (character := getattr(error, "character", None)) is not None:
-        at = text.find(character if isinstance(character, str) else chr(character))
-        return text.count("\n", 0, max(at, 0)) + 1, "a character stands here that YAML does not allow"
-    return line, "the value does not fit its YAML type"
 
 
 _PARSERS = {"json": _parse_json, "yaml": _parse_yaml, "yml": _parse_yaml, "env": _parse_env}

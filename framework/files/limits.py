@@ -1,4 +1,4 @@
-"""How much is read, and how long is waited: every bound of the readers, in one place."""
+"""How much is read, how long is waited, what is made of it: every bound, in one place. docs/security.md lists them."""
 
 from __future__ import annotations
 
@@ -10,3 +10,21 @@ IMPORT_BYTES = 4 * 2**30
 PIPE_SECONDS = 30.0
 #: Symbolic links on the way to one file, as in Linux.
 LINKS = 40
+#: Tables and lists inside one another: JSON, YAML, TOML, the dots of a TOML key, what is given to the masker.
+DEPTH = 100
+#: Digits of a whole number. Python's own bound, for turning longer ones into text takes quadratic time.
+DIGITS = 4_300
+#: Characters that an expansion may add to what is written: `%(name)s`, `$VAR`, aliases of YAML.
+GROWTH = 1_000_000
+#: Times that `$VAR` and `~` are expanded anew, and names that are replaced in all, before it counts as endless.
+ROUNDS = 50
+NAMES = 10_000
+#: As in configparser: a value may refer to a value that refers to a value…, this many deep.
+REFERENCES = 10
+#: Blanks in a row in an unquoted value of a `.env` file: python-dotenv takes quadratic time over them.
+BLANKS = 1_000
+#: Names that are compared to find the nearest one to a misspelt name, and the length of a name that is.
+CANDIDATES = 2_000
+NAME_LENGTH = 100
+#: Faults that one message lists.
+FAULTS = 20

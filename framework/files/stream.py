@@ -7,7 +7,9 @@ alone, a syntax fault ends the reading, and a pipe will do as well as a file.
 from __future__ import annotations
 
 from framework.errors import FileParseError
-from framework.files.entries import Entry, shown_name, yaml_fault, yaml_names_written_twice
+from framework.files.entries import Entry, shown_name, yaml_names_written_twice
+from framework.files.formats import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, deep_place
+from framework.files.yaml_nodes import Growth, composer, maker, plain_yaml_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,12 +45,12 @@ def read_entries(file: IO[bytes], path: str, file_format: str) -> Iterator[Entry
     reader = {"json": _json_entries, "yaml": _yaml_entries, "env": _env_entries}[file_format]
     try:
         yield from reader(file, path)
+        return
     except RecursionError:
-        deep = True
-    else:
-        deep = False
-    if deep:
-        raise FileParseError(path, [(0, "it is nested too deep")])
+        what = TOO_DEEP
+    except MemoryError:
+        what = TOO_LARGE
+    raise FileParseError(path, [(0, what)])
 
 
 class Twice:
@@ -129,14 +131,14 @@ class _Window:
         ended: whether there is nothing after it.
     """
 
-    __slots__ = ("text", "at", "ended", "path", "_file", "_decoder", "_line", "_counted")
+    __slots__ = ("text", "at", "ended", "path", "_file", "_decoder", "_line", "_counted", "_deep")
 
     def __init__(self, file: IO[bytes], path: str) -> None:
         from codecs import getincrementaldecoder
 
         self.text, self.at, self.ended, self.path = "", 0, False, path
         self._file, self._decoder = file, getincrementaldecoder("utf-8")()
-        self._line, self._counted = 1, 0
+        self._line, self._counted, self._deep = 1, 0, -1
 
     def more(self) -> None:
         """Read on. What is read already is let go; what is not is doubled, so that a large value costs no more."""
@@ -154,6 +156,7 @@ class _Window:
             raise FileParseError(self.path, [(place, "a byte is no UTF-8; save the file as UTF-8")])
         self.text, self.ended = self.text[self.at :] + more, not data
         self.at = self._counted = 0
+        self._deep = deep_place(self.text)  # it begins between two values, so outside of a string
 
     def line(self, place: int) -> int:
         """The line of a place that is not before any other that was asked for."""
@@ -196,13 +199,15 @@ class _Window:
         if self.next() == "" and self.ended:
             raise self.fault(self.at, "it ends too early")
         while True:
+            if self._deep >= self.at:
+                raise self.fault(self._deep, TOO_DEEP)
             fault: JSONDecodeError | None = None
             try:
                 value, end = decode(self.text, self.at)
             except JSONDecodeError as error:
                 fault = error
             except ValueError:
-                raise self.fault(self.at, "a number has too many digits") from None
+                raise self.fault(self.at, TOO_MANY_DIGITS) from None
             if fault is None and (end < len(self.text) or self.ended):  # else a number may go on
                 self.at = end
                 return value
@@ -222,8 +227,8 @@ def _json_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.append(next(name for at, name in enumerate(names) if name in names[:at]))
+            seen: set[str] = set()
+            twice.append(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
         return made
 
     window, decode = _Window(file, path), JSONDecoder(object_pairs_hook=table).raw_decode
@@ -255,30 +260,8 @@ def _yaml_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
     """The top mapping's pairs, each composed by itself out of the parser's events."""
     import yaml
 
-    class Nodes(yaml.composer.Composer, yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
-        """PyYAML's own composer and constructor over events that another parser gives."""
-
-        def __init__(self) -> None:
-            yaml.composer.Composer.__init__(self)
-            yaml.constructor.SafeConstructor.__init__(self)
-            yaml.resolver.Resolver.__init__(self)
-            self.events = yaml.parse(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-            self.ahead: list[Any] = []
-
-        def peek_event(self) -> Any:
-            if not self.ahead:
-                self.ahead.append(next(self.events, None))
-            return self.ahead[0]
-
-        def get_event(self) -> Any:
-            event = self.peek_event()
-            self.ahead.clear()
-            return event
-
-        def check_event(self, *kinds: type) -> bool:
-            return isinstance(self.peek_event(), kinds)
-
-    nodes: Any = Nodes()
+    nodes = composer(yaml.parse(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    growth = Growth()
     line = 1
     try:
         nodes.get_event(), nodes.get_event()  # the stream and the document begin
@@ -288,19 +271,21 @@ def _yaml_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
         while not nodes.check_event(yaml.MappingEndEvent):
             name, value = nodes.compose_node(None, None), nodes.compose_node(None, None)
             line = name.start_mark.line + 1
-            yield _yaml_entry(nodes, path, name, value)
+            yield _yaml_entry(growth, path, name, value)
         nodes.get_event(), nodes.get_event()
         if not nodes.check_event(yaml.StreamEndEvent):
             raise FileParseError(path, [(nodes.peek_event().start_mark.line + 1, "a second document begins here")])
         return
     except yaml.reader.ReaderError:
         fault = (0, "it holds a byte or a character that YAML does not allow")
-    except yaml.YAMLError as error:
-        fault = yaml_fault(error, "", line)
+    except FileParseError:
+        raise
+    except Exception as error:  # PyYAML raises what Python happens to raise
+        fault = plain_yaml_fault(error, "", line)
     raise FileParseError(path, [fault])
 
 
-def _yaml_entry(nodes: Any, path: str, name: Any, value: Any) -> Entry:
+def _yaml_entry(growth: Growth, path: str, name: Any, value: Any) -> Entry:
     import yaml
 
     line = name.start_mark.line + 1
@@ -311,12 +296,11 @@ def _yaml_entry(nodes: Any, path: str, name: Any, value: Any) -> Entry:
         entry.faults.append((line, "a name is no text"))
     else:
         entry.faults += yaml_names_written_twice(value)
-        maker = yaml.constructor.SafeConstructor()
+        making = maker()
         try:
-            entry.key = maker.construct_object(name, deep=True)
-            entry.value = maker.construct_object(value, deep=True)
-        except RecursionError:
-            raise
-        except Exception as error:  # for a value that its tag does not fit PyYAML raises what Python happens to raise
-            entry.faults.append(yaml_fault(error, "", value.start_mark.line + 1))
+            entry.key = making.construct_object(name, deep=True)
+            growth.check(value)
+            entry.value = making.construct_object(value, deep=True)
+        except Exception as error:
+            entry.faults.append(plain_yaml_fault(error, "", value.start_mark.line + 1))
     return entry

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from framework.errors import ConfigFileError
+from framework.files.formats import Malformed, json_names, read_json, read_toml
 from framework.files.text import read_text
+from framework.files.yaml_nodes import Growth, loader, yaml_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 #: The endings of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
+_FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 
 def read_table(
@@ -33,28 +36,27 @@ def read_table(
     if ending not in ENDINGS:
         raise error("the ending is none that can be read", where=path, hint=f"Use one of {', '.join(ENDINGS)}.")
     text = read_text(path)
-    if ending == ".toml":
-        said, places = _toml(text, path, error), _toml_places(text, path)
-    elif ending == ".json":
-        said = _json(text, path, error)
-        places = {trail: f"{path}#/{'/'.join(trail)}" for trail in _trails(said, ())}
-    else:
-        said, places = _yaml(text, path, error)
+    fault: Malformed | None = None
+    try:
+        if ending == ".toml":
+            said, places = read_toml(text), _toml_places(text, path)
+        elif ending == ".json":
+            said = _json(text)
+            places = {trail: f"{path}#/{'/'.join(trail)}" for trail in _trails(said, ())}
+        else:
+            said, places = _yaml(text, path)
+    except Malformed as malformed:
+        fault = malformed
+    del text
+    if fault is not None:
+        what = fault.what if " twice, " in fault.what else f"this is no {_FORMATS[ending]} ({fault.what})"
+        hint = "Keep one of the two." if what == fault.what else "Correct the line."
+        raise error(what, where=f"{path}:{fault.line or 1}", hint=hint)
     if said is None:
         said = {}
     if not isinstance(said, dict):
         raise error("the file holds no table of sections", where=f"{path}:1", hint="Write sections with options.")
     return said, places
-
-
-def _toml(text: str, path: str, error: type[ConfigFileError]) -> Any:
-    import tomli
-
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as fault:
-        line, what = fault.lineno, fault.msg
-    raise error(f"this is no TOML ({_without_values(what)})", where=f"{path}:{line}", hint="Correct the line.")
 
 
 def _toml_places(text: str, path: str) -> dict[tuple[str, ...], str]:
@@ -88,59 +90,58 @@ def _toml_trail(text: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in parts)
 
 
-def _json(text: str, path: str, error: type[ConfigFileError]) -> Any:
-    import json
+def _json(text: str) -> Any:
+    twice: list[str] = []
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise error(f"{twice!r} is written twice", where=path, hint="Keep one of the two.")
-        return table
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            twice.append("")
+        return made
 
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as fault:
-        line, what = fault.lineno, fault.msg
-    except RecursionError:
-        line, what = 1, "nested too deep"
-    raise error(f"this is no JSON ({what})", where=f"{path}:{line}", hint="Correct the line.")
+    value = read_json(text, object_pairs_hook=table)
+    if twice:
+        trail, line, first = next(found for found in json_names(text) if found[2])
+        raise Malformed(line, _written_twice(trail[-1], first))
+    return value
 
 
-def _yaml(text: str, path: str, error: type[ConfigFileError]) -> tuple[Any, dict[tuple[str, ...], str]]:
+def _yaml(text: str, path: str) -> tuple[Any, dict[tuple[str, ...], str]]:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    reader = loader(text)
     try:
-        node = loader.get_single_node()
-        places = {} if node is None else dict(_yaml_places(yaml, node, (), path, error))
-        return (None if node is None else loader.construct_document(node)), places
-    except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line, what = (mark.line + 1 if mark else 1), getattr(fault, "problem", None) or "it cannot be read"
-    except (ValueError, TypeError, AttributeError, RecursionError):  # a date that is none, a list as a name
-        line, what = 1, "a value is none of its kind"
+        node = reader.get_single_node()
+        if node is None:
+            return None, {}
+        if "&" in text and "*" in text:
+            Growth().check(node)
+        places = dict(_yaml_places(yaml, node, (), path))
+        return reader.construct_document(node), places
+    except Exception as error:  # PyYAML raises what Python happens to raise
+        fault = Malformed(*yaml_fault(error, text, 1))
     finally:
-        loader.dispose()
-    raise error(f"this is no YAML ({_without_values(what)})", where=f"{path}:{line}", hint="Correct the line.")
+        reader.dispose()
+    raise fault
 
 
-def _yaml_places(
-    yaml: Any, node: Any, trail: tuple[str, ...], path: str, error: type[ConfigFileError], depth: int = 0
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    if not isinstance(node, yaml.MappingNode) or depth > 20:
+def _yaml_places(yaml: Any, node: Any, trail: tuple[str, ...], path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    if not isinstance(node, yaml.MappingNode):
         return
     seen: dict[str, int] = {}
     for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        name, line = key.value, key.start_mark.line + 1
         if name in seen and name != "<<":
-            raise error(
-                f"{name!r} is written twice, first on line {seen[name]}", where=f"{path}:{line}", hint="Keep one."
-            )
+            raise Malformed(line, _written_twice(name, seen[name]))
         seen[name] = line
         yield (*trail, name), f"{path}:{line}"
-        yield from _yaml_places(yaml, value, (*trail, name), path, error, depth + 1)
+        yield from _yaml_places(yaml, value, (*trail, name), path)
+
+
+def _written_twice(name: str, first: int) -> str:
+    return f"{name!r} is written twice, first on line {first}"
 
 
 def _trails(value: Any, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -148,10 +149,3 @@ def _trails(value: Any, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         for key, inner in value.items():
             yield (*trail, str(key))
             yield from _trails(inner, (*trail, str(key)))
-
-
-def _without_values(what: str) -> str:
-    """A parser's message up to the first thing that it quotes: that may be a piece of a secret."""
-    if '"' not in what and all(len(piece) == 1 for piece in what.split("'")[1::2]):
-        return what  # it quotes marks such as ',' only
-    return what.split("'")[0].split('"')[0].strip() or "a character that cannot stand here"

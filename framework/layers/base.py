@@ -90,4 +90,4 @@ class EnvironmentLayer(Layer):
                     yield section.lower(), key.lower()
 
     def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        return expand(raw, self.environment.get)
+        return expand(raw, self.environment.get, where)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from framework.convert import expand
 from framework.errors import ConfigError, ConfigFileError
+from framework.files.limits import FAULTS, GROWTH, REFERENCES
 from framework.files.text import read_text
 from framework.layers.base import Layer
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
 #: The section whose options stand in for those that another section of the same file lacks.
 DEFAULT = "DEFAULT"
-
-#: As in configparser: a value may refer to a value that refers to a value…, this many deep.
-_MAX_DEPTH = 10
-_MAX_FAULTS = 20
 
 
 class CfgLayer(Layer):
@@ -75,7 +72,7 @@ class CfgLayer(Layer):
         return None
 
     def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        return expand(self.reference(raw, section, key, where), self.environment.get)
+        return expand(self.reference(raw, section, key, where), self.environment.get, where)
 
     def reference(self, raw: Any, section: str, key: str, where: str) -> str:
         written = self._folded.get((section, key), (section, key))[0]
@@ -169,9 +166,9 @@ def parse(text: str, path: str) -> tuple[dict[str, dict[str, str]], dict[str, di
 
 
 def _malformed(path: str, faults: list[tuple[int, str]]) -> ConfigFileError:
-    texts = [faults[0][1], *(f"line {number}: {text}" for number, text in faults[1:_MAX_FAULTS])]
-    if len(faults) > _MAX_FAULTS:
-        texts.append(f"and {len(faults) - _MAX_FAULTS} more")
+    texts = [faults[0][1], *(f"line {number}: {text}" for number, text in faults[1:FAULTS])]
+    if len(faults) > FAULTS:
+        texts.append(f"and {len(faults) - FAULTS} more")
     if faults[0][1].find(" twice, ") > 0:
         hint = "Keep one of the two, or write both as one."
     else:
@@ -197,19 +194,22 @@ def interpolate(text: str, lookup: Callable[[str], str | None], where: str) -> s
     """
     if "%" not in text:
         return text
+    return _interpolate(text, lookup, where, len(text) + GROWTH, {}, 1)[0]
+
+
+def _interpolate(
+    text: str,
+    lookup: Callable[[str], str | None],
+    where: str,
+    limit: int,
+    known: dict[str, tuple[str, int]],
+    depth: int,
+) -> tuple[str, int]:
+    """The text, and how many options deep its names lead. Each name is worked out once, however often it is used."""
+    if depth > REFERENCES:
+        raise _too_deep(where)
     pieces: list[str] = []
-    _interpolate(text, lookup, where, pieces, 1)
-    return "".join(pieces)
-
-
-def _interpolate(text: str, lookup: Callable[[str], str | None], where: str, pieces: list[str], depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ConfigError(
-            f"%(name)s leads in a circle, or more than {_MAX_DEPTH} options deep",
-            where=where,
-            hint="Write the text itself in one of them; a '%' that means itself is written '%%'.",
-        )
-    position = 0
+    deepest = size = position = 0
     while (at := text.find("%", position)) >= 0:
         pieces.append(text[position:at])
         mark = text[at + 1 : at + 2]
@@ -224,16 +224,40 @@ def _interpolate(text: str, lookup: Callable[[str], str | None], where: str, pie
                 where=where,
                 hint="Write '%%' for a '%' that means itself.",
             )
-        found = lookup(text[at + 2 : close])
-        if found is None:
+        name = text[at + 2 : close]
+        if name not in known:
+            found = lookup(name)
+            if found is None:
+                raise ConfigError(
+                    "a %(name)s names an option that neither this section nor [DEFAULT] has",
+                    where=where,
+                    hint="Correct the name (letters as they are written there), "
+                    "or write '%%' for a '%' that means itself.",
+                )
+            if "%" in found:
+                known[name] = _interpolate(found, lookup, where, limit, known, depth + 1)
+            else:
+                known[name] = found, 0
+        piece, below = known[name]
+        deepest = max(deepest, below)
+        size += len(piece)
+        if size > limit:
             raise ConfigError(
-                "a %(name)s names an option that neither this section nor [DEFAULT] has",
+                f"its %(name)s make the text longer by more than {GROWTH:,} characters",
                 where=where,
-                hint="Correct the name (letters as they are written there), or write '%%' for a '%' that means itself.",
+                hint="Refer to less, or write a '%' that means itself as '%%'.",
             )
-        if "%" in found:
-            _interpolate(found, lookup, where, pieces, depth + 1)
-        else:
-            pieces.append(found)
+        pieces.append(piece)
         position = close + 2
+    if depth + deepest > REFERENCES:
+        raise _too_deep(where)
     pieces.append(text[position:])
+    return "".join(pieces), deepest + 1
+
+
+def _too_deep(where: str) -> ConfigError:
+    return ConfigError(
+        f"%(name)s leads in a circle, or more than {REFERENCES} options deep",
+        where=where,
+        hint="Write the text itself in one of them; a '%' that means itself is written '%%'.",
+    )

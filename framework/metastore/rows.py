@@ -165,9 +165,9 @@ def _column(row: dict[str, Any], column: str, encrypted: object, place: str, key
 
 
 def _is_json_object(text: str) -> bool:
-    import json
+    from framework.files.formats import read_json
 
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(read_json(text), dict)
+    except ValueError:
         return False
