@@ -11,6 +11,7 @@ from framework.config import Config
 from framework.engine import Engine
 from framework.environment import Environment
 from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, warn
+from framework.files import modules, trust
 from framework.layers.base import Layer
 from framework.link import Link
 from framework.locks import ProcessLock
@@ -114,10 +115,13 @@ class App:
     def _home(self, home: str | None) -> str:
         from framework.convert import expand
 
-        if home is None:
-            home = self.environment.get(self.names.home)
+        if home is not None:
+            return trust.like(home, expand(home, self.environment.get))
+        home = self.environment.get(self.names.home)
         text: str = expand(f"~/{self.name}" if home is None else home, self.environment.get)
-        return text
+        if home is not None and os.path.isabs(text):
+            return text
+        return trust.found(text, f"set {self.names.home} to its absolute path")
 
     def main_file(self, environment: Environment | None = None) -> tuple[str, bool]:
         """The main cfg file, and whether somebody named it. Empty: none at all."""
@@ -126,7 +130,11 @@ class App:
         named, environment = self._config, environment or self.environment
         if named is None:
             named = expand(environment.get(self.names.config), environment.get)  # as in Airflow
-        return (os.path.join(self.home, self.names.cfg()), False) if named is None else (named, True)
+            if named and not os.path.isabs(named):
+                named = trust.found(named, f"set {self.names.config} to its absolute path")
+        if named is not None:
+            return named, True
+        return trust.like(self.home, os.path.join(self.home, self.names.cfg())), False
 
     def _layers(self, environment: Environment) -> list[Layer]:
         """The file layers, high to low, and the defaults; the environment says which files."""
@@ -325,11 +333,12 @@ class App:
 
 
 def found() -> App:
-    """The application of this process: `FRAMEWORK_APP`, the project file of the working directory, or `framework`."""
+    """The application of this process: `FRAMEWORK_APP`, the project of `FRAMEWORK_PROJECT` or of the working directory,
+    or `framework`."""
     named = os.environ.get("FRAMEWORK_APP")
     if named:
         return named_by(named, "FRAMEWORK_APP")
-    here = project.find(os.getcwd(), named=False)
+    here = project.here()
     return App() if here is None else App(**here.said)
 
 
@@ -339,11 +348,12 @@ def named_by(path: str, where: str) -> App:
     Raises:
         ConfigError: there is none.
     """
-    import importlib
-
     module, _, attribute = path.partition(":")
+    project.modules_here()
     try:
-        made = getattr(importlib.import_module(module), attribute, None)
+        made = getattr(modules.import_module(module), attribute, None)
+    except modules.UntrustedModule:
+        raise
     except (Exception, SystemExit) as fault:
         what = f"{type(fault).__name__} while it was imported"
     else:

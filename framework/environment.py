@@ -21,19 +21,20 @@ class DotEnv:
 
     Attributes:
         values: name -> (text, line).
+        status: the file, as it was when it was opened.
     """
 
-    __slots__ = ("path", "values")
+    __slots__ = ("path", "values", "status")
 
     def __init__(self, path: str) -> None:
         from io import StringIO
 
-        from framework.files.text import read_text
+        from framework.files.text import read_file
 
         self.path = path
         self.values: dict[str, tuple[str, int]] = {}
         faults = []
-        text = read_text(path)
+        text, self.status = read_file(path)
         if (line := _line_with_many_blanks(text)) > 0:
             what = f"a line has more than {BLANKS:,} blanks in a row"
             raise ConfigFileError(what, where=f"{path}:{line}", hint="Remove the blanks.")

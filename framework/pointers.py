@@ -157,13 +157,13 @@ class Pointers:
             raise lost(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 
     def _file(self, mention: Mention, text: str) -> str:
-        path = os.path.join(
-            os.path.dirname(mention.source.file_of(mention.origin)), expand(text, self._environment.get)
-        )
         from framework.files.text import read_text
+        from framework.files.trust import folder_of, inside
 
         try:
-            content = read_text(path, universal=False)
+            folder = folder_of(mention.source.file_of(mention.origin))
+            path = inside(folder, expand(text, self._environment.get))
+            content = read_text(path, universal=False, seconds=self._timeout())
         except FrameworkError as fault:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
@@ -229,14 +229,13 @@ class Pointers:
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
-        from framework.files.text import others_can_write
+        from framework.files.trust import why_no_command
 
         path = mention.source.file_of(mention.origin)
-        if path and others_can_write(path):
-            mode = os.stat(path).st_mode & 0o777
-            raise lost(
-                mention, f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
-            )
+        if path:
+            what, hint = why_no_command(mention.source.opened[path], path)
+            if what:
+                raise lost(mention, what, hint)
 
 
 def _without(name: str, fault: Failure) -> Failure:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
+from framework.files.modules import also_from
+from framework.files.text import read_doubtful
+from framework.files.trust import Found, Vouched, folder_of, found, like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,42 +43,87 @@ class Project:
         self.path, self.said = path, said
 
 
-def find(directory: str, *, named: bool) -> Project | None:
+def here() -> Project | None:
+    """The project of this process: of `FRAMEWORK_PROJECT`, or else of the working directory.
+
+    Raises:
+        ConfigFileError: see `find`.
+    """
+    directory = os.environ.get("FRAMEWORK_PROJECT")
+    if directory:
+        return find(directory, named=os.path.isabs(directory), must_exist=True)
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:  # it was removed, and the project with it
+        return None
+    return find(directory, named=False)
+
+
+def modules_here() -> None:
+    """Have modules be looked for in the folder that `here` speaks of, whatever project is in it."""
+    directory = os.environ.get("FRAMEWORK_PROJECT", "")
+    if os.path.isabs(directory):
+        return also_from(directory)
+    try:
+        also_from(found(directory))
+    except ConfigFileError:  # the working directory was removed, and its modules with it
+        return None
+
+
+def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Project | None:
     """The project of a directory, or None if its `pyproject.toml` says nothing to us.
 
     Args:
         directory: where to look; parents are not searched.
         named: whether a person named the directory. One that was only found is used if it, and the files that it
-            names, belong to the caller or root and others cannot write them.
+            leads to, are to be trusted; see `files/trust.py`.
+        must_exist: whether it is an error that there is none; if not given, as `named`.
 
     Raises:
-        ConfigFileError: malformed, not to be trusted, or named and not there.
+        ConfigFileError: malformed, not to be trusted, or not there although it must be.
     """
+    must_exist = named if must_exist is None else must_exist
     path = os.path.join(directory, "pyproject.toml")
+    if not named:
+        path = found(path)
     if not os.path.exists(path):
-        if named:
+        if must_exist:
             raise ConfigFileError("there is no project file", where=path, hint="Write one with [tool.framework].")
         return None
-    from framework.files.tables import read_table
-
-    table, places = read_table(path)
+    table, places, doubt = _read(path)
     tools = table.get("tool")
     said = tools.get("framework") if isinstance(tools, dict) else None
     if said is None:
-        if named:
+        if must_exist:
             raise ConfigFileError("there is no [tool.framework]", where=path, hint='Write it, with name = "…".')
         return None
+    if doubt is not None:
+        raise doubt
     if not isinstance(said, dict):
         where = places.get(("tool", "framework"), path)
         raise ConfigFileError("[tool.framework] must be a table", where=where, hint='Write name = "…" under it.')
     said = _checked(said, places, path)
+    folder = folder_of(path if not named else Vouched(path))
     for key in _PATHS:
         if key in said:
-            said[key] = _absolute(os.path.dirname(os.path.abspath(path)), said[key])
-    if not named:
-        for file in _files(path, said):
-            _refuse_untrusted(file)
+            said[key] = _absolute(folder, said[key])
+    also_from(folder)
     return Project(path, said)
+
+
+def _read(path: str) -> tuple[dict[str, Any], dict[tuple[str, ...], str], ConfigFileError | None]:
+    """What the file says, where, and why it is not to be trusted if it is not."""
+    from framework.files.tables import read_table
+
+    if not isinstance(path, Found):
+        return *read_table(path), None
+    text, doubt = read_doubtful(path)
+    try:
+        return *read_table(path, text=text), doubt
+    except ConfigFileError:
+        if doubt is None:
+            raise
+    raise doubt
 
 
 def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[str, Any]:
@@ -92,31 +140,8 @@ def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[s
     return dict(said)
 
 
-def _absolute(directory: str, value: Any) -> Any:
+def _absolute(folder: str, value: Any) -> Any:
+    """Paths that start at the project's folder. All that a project names is trusted as the project is."""
     if isinstance(value, list):
-        return [_absolute(directory, item) for item in value]
-    return os.path.normpath(os.path.join(directory, os.path.expanduser(value)))
-
-
-def _files(path: str, said: dict[str, Any]) -> list[str]:
-    named = [said[key] for key in _PATHS if key in said and key != "home"]
-    files = [path]
-    for item in named:
-        files += item if isinstance(item, list) else [item]
-    return [file for file in files if os.path.exists(file)]
-
-
-def _refuse_untrusted(path: str) -> None:
-    from framework.files.text import others_can_write
-
-    if os.stat(path).st_uid not in (os.geteuid(), 0):
-        what = "it belongs to another user"
-    elif others_can_write(path):
-        what = f"others can write it (mode {os.stat(path).st_mode & 0o777:o})"
-    else:
-        return
-    raise ConfigFileError(
-        f"a project file found in the working directory is not used when {what}",
-        where=path,
-        hint="If you trust it, say --project DIR.",
-    )
+        return [_absolute(folder, item) for item in value]
+    return like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(value))))

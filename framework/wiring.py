@@ -127,7 +127,8 @@ def _metastore(app: App) -> Any:
     option = app.schema.option("database", "sql_alchemy_conn")
     keys = Keys(lambda: app.conf.get("core", "fernet_key", fallback=""))
     try:
-        return MetastoreBackend(Store(database.open(url, create=option is None or option.own), keys))
+        create = option is None or option.own
+        return MetastoreBackend(Store(database.open(url, create=create, like=app.home), keys))
     except BackendError as fault:
         fault.where = f"{app.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
         raise

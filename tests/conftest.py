@@ -14,6 +14,7 @@ from servers import place, served  # noqa: F401 - fixtures: databases on real se
 
 from framework import App, current, errors, masking, project
 from framework.cli.main import main
+from framework.files import modules
 
 
 class World:
@@ -79,6 +80,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(modules, "_folders", [])
     made = World(tmp_path, monkeypatch, capsys)
     made.project()
     before, known = current.use(None), set(sys.modules)

@@ -240,7 +240,7 @@ def test_says_why_a_file_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monk
     assert "(Not a directory)" in message(tmp_path / "a.cfg" / "b.cfg")
     assert "no path can hold" in message("a\0b")
 
-    def refuse(*args: object) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)

@@ -120,8 +120,8 @@ class Session:
         """Make a distribution's entry points known, as `pip install -e` does."""
         groups = said.get("project", {}).get("entry-points", {})
         if groups:
-            about = Path(f"{said['project']['name']}-1.0.dist-info")
-            about.mkdir(exist_ok=True)
+            about = Path("installed", f"{said['project']['name']}-1.0.dist-info")
+            about.mkdir(parents=True, exist_ok=True)
             (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {said['project']['name']}\nVersion: 1.0\n")
             text = "".join(
                 f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
@@ -203,7 +203,7 @@ def run_in(folder: Path, page: Path) -> subprocess.CompletedProcess[str]:
     ours = ("BILLING_", "FRAMEWORK_", "QUICKSTART_", "AIRFLOW_", "COV_")
     env = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     env |= {
-        "PYTHONPATH": str(Path(framework.__file__).resolve().parents[1]),
+        "PYTHONPATH": f"{Path(framework.__file__).resolve().parents[1]}{os.pathsep}{folder / 'installed'}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "HOME": str(folder),

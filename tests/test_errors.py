@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import World
 
-from framework import Variable, errors, project
+from framework import Variable, current, errors
 from framework.metastore import crypto, database
 
 SCHEMA = """
@@ -926,12 +926,13 @@ def test_project_that_others_can_write(world: World) -> None:
     world.write("schema.toml", SCHEMA, 0o666)
     world.project(schema="schema.toml")
     told = (
-        "error: schema.toml: a project file found in the working directory is not used when others can write it "
-        "(mode 666). If you trust it, say --project DIR.\n"
+        "error: schema.toml: a file that nobody named is not used when others can write it (mode 666, owner root, "
+        "uid 0). Correct that, or, if you trust it, say --project DIR, or set FRAMEWORK_PROJECT=DIR in the environment "
+        "of the process.\n"
     )
     assert world.run("config", "get-value", "core", "port") == (1, "", told)
     with pytest.raises(errors.ConfigFileError, match="is not used when others can write it"):
-        project.find(str(world.home), named=False)
+        current.app()
     assert world.run("--project", ".", "config", "get-value", "core", "port") == (0, "8080\n", "")
 
 

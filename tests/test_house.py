@@ -17,7 +17,7 @@ SHARED = ("backends.base", "backends.session")
 FLOORS = """
 files.limits files.formats files.yaml_nodes
 current names spellings locks shown masking wording errors
-files.trust files.text files.atomic files.tables files.entries files.stream files
+files.trust files.text files.modules files.atomic files.tables files.entries files.stream files
 answer convert environment uri connection fields options schemas schemas.airflow
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers

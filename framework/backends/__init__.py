@@ -6,6 +6,7 @@ import os
 
 from framework.backends.base import BaseSecretsBackend
 from framework.errors import BackendError, FrameworkError, warn
+from framework.files.trust import Found, folder_of
 from framework.spellings import is_place
 from framework.wording import add_names
 
@@ -154,10 +155,14 @@ def find_class(path: str, where: str) -> Any:
             f"{path} has no twin here", where=where, hint=f"Write import:{path} to load Airflow's own class."
         )
     from framework.convert import to_import
+    from framework.files import modules
 
+    modules.extend_path()
     try:
         found = to_import(path.replace(":", "."))
     except ValueError as fault:
+        if isinstance(fault.__cause__, modules.UntrustedModule):
+            raise fault.__cause__
         what = str(fault).rpartition("; ")[2]
     else:
         if isinstance(found, type) and any(hasattr(found, method) for method in _METHODS):
@@ -217,10 +222,11 @@ def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any],
     """The constructor's arguments, the place of each, and the folder of the file that names them."""
     answer = app.engine.answer(section, "backend_kwargs")
     kwargs: dict[str, Any] = {}
-    directory = place = ""
+    directory: str = Found()  # of a single kwarg in the environment
+    place = ""
     if answer is not None:
         path = answer.mention.source.file_of(answer.mention.origin)
-        directory = os.path.dirname(os.path.abspath(path)) if path else ""
+        directory = folder_of(path)
         place = f"{answer.mention.origin}: [{section}] backend_kwargs"
         kwargs = _parsed(answer.value, place)
     places = dict.fromkeys(kwargs, place)

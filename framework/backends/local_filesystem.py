@@ -189,7 +189,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         if not path:
             return None
         # Not before it is asked for: `bind` tells the directory after the constructor.
-        path = os.path.join(self.directory, os.path.expanduser(path))
+        path = self.path_of(path)
         return self._files.get((kind, path)) or self._files.setdefault(
             (kind, path), SecretsFile(path, f"{kind}s_file_path")
         )

@@ -49,8 +49,8 @@ options:
 commands:
 {commands}
 
-Without --project, --app or --name it is FRAMEWORK_APP, or the project of the working directory,
-or the application called framework.
+Without --project, --app or --name it is FRAMEWORK_APP, or the project in the folder FRAMEWORK_PROJECT
+or in the working directory, or the application called framework.
 
 exit status: 0 done, 1 the answer is no or problems were found, 2 wrong usage, 3 a link of the chain failed
 
@@ -201,6 +201,7 @@ def _app(args: Namespace) -> App:
 
     from framework import project
     from framework.app import App, named_by
+    from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):
         raise ConfigError("--app goes with neither --name nor --project", hint="Give one of them.")
@@ -213,7 +214,7 @@ def _app(args: Namespace) -> App:
     if args.project:
         said = _of(project.find(args.project, named=True))
     elif not args.name:
-        found = project.find(os.getcwd(), named=False)
+        found = project.here()
         if found is None:
             print(
                 "note: no project was found here, so this is about the application called framework; write "
@@ -223,8 +224,9 @@ def _app(args: Namespace) -> App:
         said = _of(found)
     if args.name:
         said["name"] = args.name
+        project.modules_here()
     if args.config:
-        said["config"] = args.config
+        said["config"] = Typed(args.config)
     return App(**said).use()
 
 

@@ -103,7 +103,11 @@ def short(text: str) -> str:
     """A text without the path of the working directory."""
     import os
 
-    return text.replace(os.path.join(os.getcwd(), ""), "")
+    try:
+        here = os.path.join(os.getcwd(), "")
+    except FileNotFoundError:  # it was removed
+        return text
+    return text.replace(here, "")
 
 
 def link_failed(fault: BaseException | None) -> bool:

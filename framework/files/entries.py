@@ -19,6 +19,8 @@ from framework.errors import (
 )
 from framework.files.formats import Malformed, json_names, read_json
 from framework.files.limits import FAULTS
+from framework.files.text import read_bytes
+from framework.files.trust import Untrusted
 from framework.files.yaml_nodes import Growth, loader, maker, plain_yaml_fault
 
 TYPE_CHECKING = False
@@ -149,9 +151,11 @@ class SecretsFile:
     def _ask_system(self, what: Callable[[str], Any]) -> Any:
         try:
             return what(self.path)
+        except Untrusted as doubt:
+            fault: SecretsError = AccessDenied(doubt.what, where=doubt.where, hint=doubt.hint)
         except FileNotFoundError:
             hint = f"Create it, correct the path, or {self._instead}."
-            fault: SecretsError = BackendUnavailable("the secrets file does not exist", where=self.path, hint=hint)
+            fault = BackendUnavailable("the secrets file does not exist", where=self.path, hint=hint)
         except PermissionError:
             hint = f"Let its user read it, or {self._instead}."
             fault = AccessDenied("this process may not read the secrets file", where=self.path, hint=hint)
@@ -202,8 +206,8 @@ def _listed(lines: list[int]) -> str:
 
 
 def _stat_and_bytes(path: str) -> tuple[os.stat_result, bytes]:
-    with open(path, "rb") as file:
-        return os.fstat(file.fileno()), file.read()  # in this order: a change in between is seen the next time
+    data, stat = read_bytes(path)  # its state is taken before it is read: a change in between is seen the next time
+    return stat, data
 
 
 def _stamp(stat: os.stat_result) -> tuple[int, ...]:

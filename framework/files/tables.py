@@ -18,13 +18,14 @@ _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 
 def read_table(
-    path: str, error: type[ConfigFileError] = ConfigFileError
+    path: str, error: type[ConfigFileError] = ConfigFileError, *, text: str | None = None
 ) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:
     """The top-level table of a TOML, YAML or JSON file, and where its keys stand.
 
     Args:
         path: the file; its ending says what it is.
         error: the class of the errors.
+        text: what is in the file, if it was read already.
 
     Returns:
         The table, and for the trail of each key its place: `path:line`, for JSON `path#/the/key`.
@@ -35,7 +36,8 @@ def read_table(
     ending = path[path.rfind(".") :].lower()
     if ending not in ENDINGS:
         raise error("the ending is none that can be read", where=path, hint=f"Use one of {', '.join(ENDINGS)}.")
-    text = read_text(path)
+    if text is None:
+        text = read_text(path)
     fault: Malformed | None = None
     try:
         if ending == ".toml":

@@ -1,36 +1,163 @@
-"""Opens a file and decodes its text, and says who else could have written it."""
+"""Opens a file, reads as much of it as is allowed, and decodes its text."""
 
 from __future__ import annotations
 
 import os
 
 from framework.errors import ConfigFileError
+from framework.files import trust
+from framework.files.limits import FILE_BYTES, PIPE_SECONDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import RawIOBase
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_text(path: str, *, universal: bool = True) -> str:
+def read_text(path: str, *, universal: bool = True, seconds: float | None = None) -> str:
     """The text of a file.
 
     Args:
-        path: the file; a device such as `/dev/null` or a named pipe will do.
+        path: a regular file, or `/dev/null`. One that was only found is checked, see `trust`.
         universal: whether every kind of line end becomes a newline.
+        seconds: given, the file may also be a pipe, which has so long to end.
 
     Returns:
         The text, decoded as UTF-8 whatever the locale says.
 
     Raises:
-        ConfigFileError: the file is missing, unreadable, a directory, or no UTF-8 text without a byte order mark
-            (which is refused as Airflow refuses it, but by its name).
+        ConfigFileError: the file is missing, unreadable, not to be trusted, no regular file, too large, or no UTF-8
+            text without a byte order mark (which is refused as Airflow refuses it, but by its name).
     """
-    text = _decode(_read(path), path)
+    return read_file(path, universal=universal, seconds=seconds)[0]
+
+
+def read_file(path: str, *, universal: bool = True, seconds: float | None = None) -> tuple[str, os.stat_result]:
+    """The text of a file, and what the file was when it was opened: whose, and who could write it.
+
+    Args, Raises: as `read_text`.
+    """
+    if seconds is None and isinstance(path, trust.Typed):
+        seconds = PIPE_SECONDS
+    data, status = _read(path, seconds)
+    return decoded(data, path, universal=universal), status
+
+
+def read_doubtful(path: trust.Found) -> tuple[str, ConfigFileError | None]:
+    """The text of a found file, and why it is not to be trusted if it is not: perhaps it says nothing to us.
+
+    Raises: as `read_text`, but for that.
+    """
+    doubts: list[trust.Untrusted | None] = []
+
+    def opener(path: str, flags: int) -> int:
+        number, doubt = trust.look(path)
+        doubts.append(doubt)
+        return number
+
+    data, _ = _read(path, None, opener)
+    doubt = doubts[0]
+    try:
+        text = decoded(data, path)
+    except ConfigFileError:
+        if doubt is None:
+            raise
+        text = ""
+    else:
+        return text, None if doubt is None else _refusal(doubt)
+    raise _refusal(doubt)
+
+
+def _refusal(doubt: trust.Untrusted) -> ConfigFileError:
+    return ConfigFileError(doubt.what, where=doubt.where, hint=doubt.hint)
+
+
+def decoded(data: bytes, path: str, *, universal: bool = True) -> str:
+    """The text of what was read. Raises: as `read_text`."""
+    text = _decode(data, path)
     return text.replace("\r\n", "\n").replace("\r", "\n") if universal else text
 
 
-def _read(path: str) -> bytes:
+def read_bytes(
+    path: str, seconds: float | None = None, opener: Callable[[str, int], int] | None = None
+) -> tuple[bytes, os.stat_result]:
+    """The content of a file, and what it was when it was opened.
+
+    Args:
+        path, seconds: as in `read_text`.
+        opener: gives the descriptor, instead of `trust.opened`.
+
+    Raises:
+        OSError: it cannot be read; Untrusted if it was only found and is not to be trusted.
+        ValueError: the path holds a NUL.
+    """
+
+    def checked(path: str, flags: int) -> int:
+        return trust.opened(path, pipes=seconds is not None)
+
+    with open(path, "rb", buffering=0, opener=opener or checked) as file:
+        return content(file, seconds)
+
+
+def content(file: RawIOBase, seconds: float | None = None) -> tuple[bytes, os.stat_result]:
+    """As `read_bytes`, for a file that is open.
+
+    Raises:
+        OSError: it cannot be read, is too large, or a pipe did not end in time.
+    """
+    status = os.fstat(file.fileno())
+    parts: list[bytes] = []
+    size = 0
+    late = _deadline(seconds)
+    while size <= FILE_BYTES:
+        if seconds is not None:
+            wait(file.fileno(), late)
+        part = file.read(min(max(status.st_size - size, 0) + 65536, FILE_BYTES + 1 - size))
+        if part is None:  # it has nothing to read at once, whatever it calls itself
+            if seconds is None:
+                raise OSError(11, "nothing came in time")
+            continue
+        if not part:
+            return b"".join(parts), status
+        parts.append(part)
+        size += len(part)
+    raise OSError(27, f"it is larger than {FILE_BYTES // 2**20} MiB")
+
+
+def _deadline(seconds: float | None) -> float:
+    import time
+
+    return time.monotonic() + (seconds or 0.0)
+
+
+def wait(number: int, late: float) -> None:
+    """Wait until there is something to read, or the end.
+
+    Args:
+        number: the descriptor.
+        late: when to give up, in seconds of `time.monotonic`.
+
+    Raises:
+        TimeoutError: nothing came.
+    """
+    import select
+    import time
+
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    if not poll.poll(max(0.0, late - time.monotonic()) * 1000):
+        raise TimeoutError(110, "nothing came in time")
+
+
+def _read(
+    path: str, seconds: float | None, opener: Callable[[str, int], int] | None = None
+) -> tuple[bytes, os.stat_result]:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_bytes(path, seconds, opener)
+    except trust.Untrusted as doubt:
+        fault = _refusal(doubt)
     except FileNotFoundError:
         fault = ConfigFileError("the file does not exist", where=path, hint="Create it, or correct the path.")
     except IsADirectoryError:
@@ -66,19 +193,3 @@ def _decode(data: bytes, path: str) -> str:
         where=f"{path}:{line}",
         hint="Save the file as UTF-8.",
     )
-
-
-def others_can_write(path: str) -> bool:
-    """Whether anybody but the owner and root can write a file. A group that is the owner's own, as the usual umask 002
-    goes with, is nobody else."""
-    status = os.stat(path)
-    if not status.st_mode & 0o020 or status.st_mode & 0o002:
-        return bool(status.st_mode & 0o022)
-    import grp
-    import pwd
-
-    try:
-        owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid)
-    except KeyError:
-        return True
-    return group.gr_name != owner or not set(group.gr_mem) <= {owner}

@@ -6,6 +6,7 @@ from framework.convert import expand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
@@ -19,17 +20,19 @@ class Layer:
     Attributes:
         name: what answers call the layer.
         path: the file that it is from, or empty.
+        opened: the files that it is from, as each was when it was opened.
         values: section -> key -> what `find` makes its answer of, here (raw, place); all names in lower case.
         followed: what its pointers gave: kept for as long as the layer is there.
     """
 
-    __slots__ = ("name", "path", "values", "followed")
+    __slots__ = ("name", "path", "opened", "values", "followed")
 
     #: Whether its texts are those of a cfg file, in which `%` means something.
     interpolates = False
 
     def __init__(self, name: str, path: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.name, self.path, self.values = name, path, values
+        self.opened: dict[str, os.stat_result] = {}
         self.followed: dict[tuple[str, str, int | None], tuple[str, str | None]] = {}
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
@@ -74,6 +77,7 @@ class EnvironmentLayer(Layer):
         path: str = "",
     ) -> None:
         super().__init__(name, path, {})
+        self.opened = {file.path: file.status for file in environment.dotenv if file.path == path}
         self.names, self.environment, self._find, self._list = names, environment, find, every
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:

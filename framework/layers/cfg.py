@@ -10,7 +10,7 @@ from __future__ import annotations
 from framework.convert import expand
 from framework.errors import ConfigError, ConfigFileError
 from framework.files.limits import FAULTS, GROWTH, REFERENCES
-from framework.files.text import read_text
+from framework.files.text import read_file
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False
@@ -41,9 +41,11 @@ class CfgLayer(Layer):
 
     def __init__(self, name: str, path: str, environment: Environment) -> None:
         self.environment = environment
-        self.written, self.lines = parse(read_text(path), path)
+        text, status = read_file(path)
+        self.written, self.lines = parse(text, path)
         self._folded: dict[tuple[str, str], tuple[str, str]] = {}
         super().__init__(name, path, self.written if all(map(str.islower, self._names())) else self._fold())
+        self.opened = {path: status}
 
     def _names(self) -> Iterator[str]:
         for section, options in self.written.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framework.errors import ConfigFileError
 from framework.files.tables import read_table
+from framework.files.text import read_file
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False
@@ -20,7 +21,8 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     Raises:
         ConfigFileError: unreadable or malformed, with the line; or an option outside of every section.
     """
-    said, places = read_table(path)
+    text, status = read_file(path)
+    said, places = read_table(path, text=text)
     values: dict[str, dict[str, tuple[Any, str]]] = {}
     for section, table in said.items():
         if not isinstance(table, dict):
@@ -30,7 +32,9 @@ def read_layer(path: str, name: str = "config file") -> Layer:
                 hint="Put it under a section.",
             )
         _file(values, (str(section),), table, places, path)
-    return Layer(name, path, values)
+    layer = Layer(name, path, values)
+    layer.opened = {path: status}
+    return layer
 
 
 def _file(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError, FrameworkError
+from framework.files import modules
 from framework.files.tables import read_table
+from framework.files.text import read_file
+from framework.files.trust import folder_of, inside
 from framework.layers.base import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _LOADERS = {".toml": "toml_loader", ".yaml": "yaml_loader", ".yml": "yaml_loader", ".json": "json_loader"}
@@ -30,10 +33,11 @@ def read_settings(paths: Sequence[str], env: str) -> Layer:
     Raises:
         ConfigFileError: a file is missing, unreadable or malformed.
     """
-    files = _with_companions(paths)
-    read = {path: read_table(path) for path in files}  # our own reader: its errors name the line and no value
+    opened = {path: read_file(path) for path in _with_companions(paths)}
+    texts = {path: text for path, (text, _) in opened.items()}
+    read = {path: read_table(path, text=text) for path, text in texts.items()}  # our own: errors without values
     divided = any(name.lower() in ("default", env.lower()) for table, _ in read.values() for name in table)
-    said = _load(files, env, divided)
+    said = _load(texts, env, divided)
     values: dict[str, dict[str, tuple[Any, str]]] = {}
     for section, table in said.items():
         if isinstance(table, dict):
@@ -42,7 +46,9 @@ def read_settings(paths: Sequence[str], env: str) -> Layer:
                 for key, value in table.items()
                 if value is not None
             }
-    return SettingsLayer("settings", paths[-1], values)
+    layer = SettingsLayer("settings", paths[-1], values)
+    layer.opened = {path: status for path, (_, status) in opened.items()}
+    return layer
 
 
 class SettingsLayer(Layer):
@@ -50,7 +56,8 @@ class SettingsLayer(Layer):
 
     def file_of(self, origin: str) -> str:
         path, _, line = origin.rpartition(":")
-        return path if line.isdecimal() else origin.partition("#")[0]
+        path = path if line.isdecimal() else origin.partition("#")[0]
+        return next((file for file in self.opened if file == path), path)  # as it was named, or found
 
 
 def read_object(path: str) -> Layer:
@@ -59,11 +66,11 @@ def read_object(path: str) -> Layer:
     Raises:
         ConfigFileError: there is no such object.
     """
-    import importlib
-
     module, _, attribute = path.partition(":")
     try:
-        said = getattr(importlib.import_module(module), attribute).as_dict()
+        said = getattr(modules.import_module(module), attribute).as_dict()
+    except modules.UntrustedModule:
+        raise
     except Exception as fault:
         what = type(fault).__name__
     else:
@@ -91,25 +98,26 @@ def tokens(layer: Layer) -> list[tuple[str, str, str]]:
 def _with_companions(paths: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
-        folder, name = os.path.split(path)
+        folder, name = folder_of(path), os.path.basename(path)
         stem, ending = os.path.splitext(name)
         if ending.lower() not in _LOADERS:
             raise ConfigFileError(
                 "the ending is none that can be read", where=path, hint=f"Use one of {', '.join(_LOADERS)}."
             )
-        companions = [os.path.join(folder, f"{stem}.local{ending}"), os.path.join(folder, f".secrets{ending}")]
+        companions = [inside(folder, f"{stem}.local{ending}"), inside(folder, f".secrets{ending}")]
         found += [path, *(file for file in companions if os.path.exists(file))]
     return list(dict.fromkeys(found))
 
 
-def _load(files: list[str], env: str, divided: bool) -> dict[str, Any]:
+def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
+    """What dynaconf makes of the files, which were read already: it opens none of them."""
     from importlib import import_module
 
     try:
         from dynaconf.base import Settings
     except ImportError:
         raise ConfigFileError(
-            "settings_files need dynaconf", where=files[0], hint="pip install 'framework[dynaconf]'."
+            "settings_files need dynaconf", where=next(iter(texts)), hint="pip install 'framework[dynaconf]'."
         ) from None
 
     class Quiet(Settings):  # type: ignore[misc]
@@ -131,10 +139,10 @@ def _load(files: list[str], env: str, divided: bool) -> dict[str, Any]:
         DOTTED_LOOKUP_FOR_DYNACONF=False,
         DYNABOXIFY=False,
     )
-    for path in files:
+    for path, text in texts.items():
         loader = import_module(f"dynaconf.loaders.{_LOADERS[os.path.splitext(path)[1].lower()]}")
-        try:
-            loader.load(settings, env=env if divided else "_envless", filename=path)
+        try:  # what does not end as a file's name does is taken for a file's text
+            loader.load(settings, env=env if divided else "_envless", filename=[f"{text}\n"])
         except FrameworkError:
             raise
         except Exception as fault:  # whatever its parsers say may hold a value

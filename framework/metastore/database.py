@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from framework import errors
+from framework.files import trust
 from framework.metastore.base import OPTION, Database, Transaction, quoted
 from framework.metastore.sqlite import SQLite
 
@@ -13,13 +16,14 @@ SERVERS = ("postgresql", "postgres", "cockroachdb", "mysql", "mariadb")
 _WRITE = "Write sqlite:////absolute/path.db: three slashes, then the path."
 
 
-def open(url: str, timeout: float = 30.0, *, create: bool = True) -> Database:
+def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = "") -> Database:
     """The database that a URL names. Opening it touches nothing.
 
     Args:
         url: `sqlite:///relative`, `sqlite:////absolute`, or SQLAlchemy's URL of a PostgreSQL, MySQL or MariaDB.
         timeout: seconds to wait for a lock or a server.
         create: our tables may be made where there are none (not under Airflow's schema).
+        like: the home; a SQLite file inside it is trusted as it is.
 
     Raises:
         BackendError: the URL names no file, or a kind of database that is not served.
@@ -39,4 +43,8 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True) -> Database:
     path = rest.partition("?")[0][1:] if rest.startswith("/") else ""
     if not path or "\0" in path or path.startswith((":memory:", "file:")):
         raise errors.BackendError("the URL names no file", where=OPTION, hint=_WRITE)
+    if like and path.startswith(f"{like}/"):
+        path = trust.like(like, path)
+    elif like and not os.path.isabs(path):  # it starts where we stand
+        path = trust.found(path)
     return SQLite(path, timeout, create=create)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from framework import errors
+from framework.files import trust
 from framework.metastore.base import MIGRATE, OPTION, Database, Transaction
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ class SQLite(Database):
     def __init__(self, path: str, timeout: float = 30.0, *, create: bool = True) -> None:
         from threading import local
 
-        self.path = os.path.abspath(path)
+        self.path = trust.like(path, os.path.abspath(path))
         self.timeout, self.where, self.create, self.makes_tables = timeout, self.path, create, create
         self._held = local()
 
@@ -127,9 +128,25 @@ class SQLite(Database):
             self._held.reader = held
         return held
 
+    def check(self, kind: type[errors.FrameworkError]) -> None:
+        """Refuse a file that was only found and is not to be trusted, and what is no regular file.
+
+        Raises:
+            kind: so it is.
+        """
+        try:
+            return trust.check_database(self.path)
+        except trust.Untrusted as doubt:
+            refusal = kind(doubt.what, where=doubt.where, hint=doubt.hint)
+        except OSError as error:
+            reason = error.strerror or "no reason given"
+            refusal = kind(f"the database cannot be opened ({reason})", where=self.path, hint="Correct the path.")
+        raise refusal
+
     def _connect(self, mode: str) -> sqlite3.Connection:
         import sqlite3
 
+        self.check(errors.MetastoreError if mode == "rw" else errors.AccessDenied)
         path = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         if os.name == "nt":
             path = "/" + path.replace("\\", "/")
@@ -163,6 +180,7 @@ class _SQLiteTransaction(Transaction):
         import sqlite3
 
         path = self._database.path
+        self._database.check(errors.MetastoreError)  # before anything is made there
         if self._database.makes_tables:
             _make_file(path)
         elif not os.path.exists(path):
