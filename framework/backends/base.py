@@ -72,14 +72,6 @@ class BaseSecretsBackend:
                 return has
         return bool(team_name)
 
-    def path_of(self, path: str) -> str:
-        """A path among the kwargs: `~` is expanded, a relative one starts at `directory`, and is trusted as that is."""
-        import os
-
-        from framework.files.trust import inside
-
-        return inside(self.directory, os.path.expanduser(path))
-
     def asks_for(self, kind: str, name: str) -> bool:
         """Whether the store would be asked for this at all, as the kwargs say."""
         return True

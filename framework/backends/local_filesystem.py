@@ -19,6 +19,7 @@ from framework.errors import (
     VariableNotUnique,
 )
 from framework.files.entries import NOTHING, SecretsFile, shown_name
+from framework.files.trust import inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         if not path:
             return None
         # Not before it is asked for: `bind` tells the directory after the constructor.
-        path = self.path_of(path)
+        path = inside(self.directory, os.path.expanduser(path))
         return self._files.get((kind, path)) or self._files.setdefault(
             (kind, path), SecretsFile(path, f"{kind}s_file_path")
         )
