@@ -15,7 +15,7 @@ from framework.files import modules, trust
 from framework.layers.base import Layer
 from framework.link import Link
 from framework.locks import ProcessLock
-from framework.masking import add_mask, configure, should_hide_value_for_name
+from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
 from framework.names import Names
 from framework.parallel import awaited
 from framework.pointers import Pointers
@@ -50,6 +50,8 @@ class App:
         dotenv: `.env` files; the later one wins, the real environment wins over all.
         sensitive: fnmatch patterns on `section.key` that declare more options sensitive.
         environ: a mapping instead of `os.environ`, read live.
+        worker: be a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is asked instead of the backends
+            of `[secrets]`, also for `_secret` pointers, and there is no metastore.
 
     Raises:
         ConfigFileError: a named file is missing, or a file is unreadable or malformed.
@@ -69,12 +71,13 @@ class App:
         dotenv: str | Sequence[str] | None = None,
         sensitive: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
+        worker: bool = False,
     ) -> None:
         try:
             self.names = Names(name)
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
-        self.name = name
+        self.name, self.worker = name, worker
         self._dotenv = _paths(dotenv)
         self._config, self._config_files = config, _paths(config_files)
         self._settings_files, self._settings = _paths(settings_files), settings
@@ -98,6 +101,7 @@ class App:
             reach=self.reach,
         )
         self.conf = Config(self.engine)
+        self._configure_masking()
 
     @classmethod
     def from_project(cls, directory: str = ".") -> App:
@@ -202,6 +206,8 @@ class App:
             MetastoreError: there is none.
         """
         backend = self.chain.links[-1].backend
+        if self.worker:
+            raise MetastoreError("a worker has no metastore", where=f"App({self.name!r}, worker=True)")
         if not hasattr(backend, "store"):
             raise MetastoreError(
                 "there is no metastore", where="[database] sql_alchemy_conn is empty", hint="Set it to a database URL."
@@ -314,8 +320,7 @@ class App:
             layers = self._layers(environment)
             self.environment.dotenv = environment.dotenv
             self.engine.load(layers)
-        if current.is_current(self):
-            self._configure_masking()
+        self._configure_masking()
 
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""
@@ -324,9 +329,26 @@ class App:
         return self
 
     def _configure_masking(self) -> None:
-        """Obey Airflow's options about masking, where the schema declares them."""
-        if self.schema.option("core", "sensitive_var_conn_names") is not None:
-            configure(names=self.conf.getlist("core", "sensitive_var_conn_names", fallback=[]), app=self.name)
+        """Obey Airflow's options about masking, where the schema declares them.
+
+        The masker is one for the process: the application that was made, used or reloaded last counts. A value that
+        makes no sense is the default here; `check` names it.
+        """
+        if self.schema.option("core", "sensitive_var_conn_names") is None:
+            return
+
+        def read(get: Callable[..., Any], section: str, key: str, default: Any) -> Any:
+            try:
+                return get(section, key, fallback=default)
+            except FrameworkError:
+                return default
+
+        configure(
+            names=read(self.conf.getlist, "core", "sensitive_var_conn_names", []),
+            hide_names=read(self.conf.getboolean, "core", "hide_sensitive_var_conn_fields", True),
+            min_length=read(self.conf.getint, "logging", "min_length_masked_secret", MIN_LENGTH),
+            app=self.name,
+        )
 
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"

@@ -25,11 +25,6 @@ def app() -> App:
     return _app
 
 
-def is_current(application: App) -> bool:
-    """Whether `application` is the current one. Makes none."""
-    return _app is application
-
-
 def use(application: App | None) -> App | None:
     """Make `application` the current one (None: whichever is found next) and return the one before."""
     global _app

@@ -13,6 +13,7 @@ from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
 from framework.notices import not_found
+from framework.options import is_backend_kwarg
 from framework.overrides import overrides
 from framework.reading import Reading
 
@@ -132,7 +133,7 @@ class Engine:
 
     def is_sensitive(self, section: str, key: str) -> bool:
         """Whether an option is declared sensitive, by the schema or by a pattern of the project file."""
-        if section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg"):
+        if is_backend_kwarg(section, key):
             return True
         option = self.schema.option(section, key)
         if option is not None and (option.sensitive or option.own):

@@ -47,9 +47,9 @@ class Names:
         """`BILLING_SECRET_{NAME}`: what is no letter or digit becomes `_`."""
         return f"{self.prefix}_SECRET_" + "".join(c if c.isalnum() else "_" for c in name.upper())
 
-    def backend_kwarg(self, section: str = "secrets") -> str:
+    def backend_kwarg(self, section: str = "secrets", backend: str = "backend") -> str:
         """The start of the variables that set one kwarg each: `BILLING__SECRETS__BACKEND_KWARG__`."""
-        return self.option(section, "backend_kwarg__")
+        return self.option(section, f"{backend}_kwarg__")
 
     def cfg(self) -> str:
         """The main file, inside the home: `billing.cfg`."""

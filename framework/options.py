@@ -123,5 +123,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
 }
 
+
+def is_backend_kwarg(section: str, key: str) -> bool:
+    """Whether an option holds arguments of a secrets backend, all or a single one: they are always sensitive."""
+    if section == "workers":
+        return key.startswith("secrets_backend_kwarg")
+    return section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg")
+
+
 #: What `[secrets.NAME]` may say.
 NAMED_BACKEND = {"description": "One of several secrets backends.", "options": BACKEND}

@@ -23,6 +23,7 @@ _KEYS: dict[str, type] = {
     "settings": str,
     "dotenv": list,
     "sensitive": list,
+    "worker": bool,
 }
 
 #: Those that name files or folders, relative to the project file.
@@ -135,7 +136,7 @@ def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[s
             said[key] = value = [value]
         fits = isinstance(value, _KEYS[key])
         if not fits or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
-            wanted = "a list of texts" if _KEYS[key] is list else "text"
+            wanted = {list: "a list of texts", bool: "true or false"}.get(_KEYS[key], "text")
             raise ConfigFileError(f"{key} must be {wanted}", where=place, hint=f"Write {key} = …")
     return dict(said)
 

@@ -8,24 +8,25 @@ from framework.cache import Cache
 from framework.chain import ENVIRONMENT, METASTORE, Chain
 from framework.errors import BackendError
 from framework.link import Link
+from framework.options import is_backend_kwarg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from framework.answer import Answer
     from framework.app import App
 
 
 def build_chain(app: App) -> Chain:
-    """Custom backends -> environment -> metastore. Nothing is built before it is asked."""
+    """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked."""
     app.conf.value("secrets", "on_failure")  # a wrong word is told now, and not in the place of a failure
+    links = [*app.custom_links(), Link("environment", ENVIRONMENT, lambda: _environment(app))]
+    if not app.worker:
+        links.append(Link("metastore", METASTORE, lambda: _metastore(app)))
     return Chain(
-        [
-            *app.custom_links(),
-            Link("environment", ENVIRONMENT, lambda: _environment(app)),
-            Link("metastore", METASTORE, lambda: _metastore(app)),
-        ],
+        links,
         on_failure=lambda: str(app.conf.value("secrets", "on_failure")),
         config_links=lambda: app.conf.getlist("secrets", "config_links"),
     )
@@ -35,23 +36,27 @@ def custom_links(app: App) -> list[Link]:
     """The application's own backends, in order."""
     return [
         Link(
-            section.partition(".")[2] or app.conf.get(section, "backend").rpartition(".")[2],
+            section.partition(".")[2] or app.conf.get(section, key).rpartition(".")[2],
             stratum,
-            _maker(app, section),
-            find=_finder(app, section),
+            _maker(app, section, key),
+            find=_finder(app, section, key),
             custom=True,
             cache=_cache(app),
         )
-        for stratum, section in enumerate(backend_sections(app), 1)
+        for stratum, (section, key) in enumerate(backend_options(app), 1)
     ]
 
 
-def backend_sections(app: App) -> list[str]:
-    """The sections that describe the custom backends, in order.
+def backend_options(app: App) -> list[tuple[str, str]]:
+    """The options that name the custom backends, in order, as (section, key).
+
+    A worker asks `[workers] secrets_backend` instead of those of `[secrets]`, if it is set: as in Airflow.
 
     Raises:
         BackendError: `backend` and `backends` are both set, or a name is given twice.
     """
+    if app.worker and workers_backend(app) is not None:
+        return [WORKERS]
     names = app.conf.getlist("secrets", "backends")
     backend = app.conf.get("secrets", "backend")
     if names and backend:
@@ -63,15 +68,37 @@ def backend_sections(app: App) -> list[str]:
     if len(set(names)) < len(names):
         where = f"{app.answer('secrets', 'backends').mention.origin}: [secrets] backends"
         raise BackendError("a name is given twice", where=where, hint="Name each once.")
-    return [f"secrets.{name.lower()}" for name in names] if names else ["secrets"] if backend else []
+    if names:
+        return [(f"secrets.{name.lower()}", "backend") for name in names]
+    return [("secrets", "backend")] if backend else []
+
+
+#: Airflow's option for the backend of workers; its kwargs stand beside it.
+WORKERS = ("workers", "secrets_backend")
+
+
+def workers_backend(app: App) -> Answer | None:
+    """What `[workers] secrets_backend` says, or None if it is not set or empty."""
+    answer = app.engine.answer(*WORKERS)
+    return answer if answer is not None and str(answer.value).strip() else None
+
+
+def note_on_workers(app: App) -> str:
+    """What is to be said where a backend of workers is set and this application is none; or nothing."""
+    if app.worker or workers_backend(app) is None:
+        return ""
+    return (
+        "[workers] secrets_backend is asked by workers only, and this is none: use --worker, or "
+        f'App("{app.name}", worker=True), for what a worker finds'
+    )
 
 
 def reach(app: App, section: str, key: str) -> int | None:
     """Which strata may answer for an option that a link is built from: those below that link."""
     if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
         return METASTORE
-    if section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg"):
-        sections = backend_sections(app)
+    if is_backend_kwarg(section, key):
+        sections = [section for section, _ in backend_options(app)]
         return sections.index(section) + 1 if section in sections else 1
     return None
 
@@ -84,21 +111,21 @@ def _cache(app: App) -> Cache:
     return Cache(*(app.conf.value("secrets", name) for name in names))
 
 
-def _finder(app: App, section: str) -> Callable[[], Any]:
+def _finder(app: App, section: str, key: str) -> Callable[[], Any]:
     """Finds the class of a link's backend, for what can be known without the kwargs, which may be a pointer."""
 
     def find() -> Any:
-        answer = app.answer(section, "backend")
+        answer = app.answer(section, key)
         if str(answer.value).strip() in _ours():
             return BaseSecretsBackend
-        return backends.find_class(str(answer.value), f"{answer.mention.origin}: [{section}] backend")
+        return backends.find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
 
     return find
 
 
-def _maker(app: App, section: str) -> Callable[[], Any]:
-    made_here = _ours().get(app.conf.get(section, "backend").strip())
-    return (lambda: backends.build(app, section)) if made_here is None else (lambda: made_here(app))
+def _maker(app: App, section: str, key: str) -> Callable[[], Any]:
+    made_here = _ours().get(app.conf.get(section, key).strip())
+    return (lambda: backends.build(app, section, key)) if made_here is None else (lambda: made_here(app))
 
 
 def _ours() -> dict[str, Callable[[App], Any]]:

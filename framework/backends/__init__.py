@@ -45,17 +45,20 @@ AIRFLOW_TWINS = {
 _METHODS = ("get_connection", "get_conn_value", "get_variable", "get_config")
 
 
-def build(app: Any, section: str) -> Any:
-    """The custom backend that `[section] backend` and `backend_kwargs` describe, bound to the application.
+def build(app: Any, section: str, key: str = "backend") -> Any:
+    """The custom backend that an option names and the one of its kwargs describes, bound to the application.
+
+    Args:
+        section, key: the option that names it: `[secrets] backend`.
 
     Raises:
         BackendError: the class, its kwargs or its constructor fail; names the option and never a kwarg's value.
     """
-    answer = app.answer(section, "backend")
-    where = f"{answer.mention.origin}: [{section}] backend"
+    answer = app.answer(section, key)
+    where = f"{answer.mention.origin}: [{section}] {key}"
     path = str(answer.value).strip()
     backend_class = find_class(path, where)
-    kwargs, places, directory = _kwargs(app, section, backend_class)
+    kwargs, places, directory = _kwargs(app, section, key, backend_class)
     fault: BaseException | None = None
     what = ""
     try:
@@ -74,7 +77,7 @@ def build(app: Any, section: str) -> Any:
         raise BackendError(
             f"{backend_class.__name__} cannot be built ({what}{_place(fault)})",
             where=where,
-            hint=f"Check [{section}] backend_kwargs.",
+            hint=f"Check [{section}] {key}_kwargs.",
         )
     if isinstance(backend, BaseSecretsBackend):
         backend.max_workers = app.conf.value("secrets", "max_workers")
@@ -218,19 +221,19 @@ def _others_join() -> bool:
     return False
 
 
-def _kwargs(app: Any, section: str, backend_class: Any) -> tuple[dict[str, Any], dict[str, str], str]:
+def _kwargs(app: Any, section: str, key: str, backend_class: Any) -> tuple[dict[str, Any], dict[str, str], str]:
     """The constructor's arguments, the place of each, and the folder of the file that names them."""
-    answer = app.engine.answer(section, "backend_kwargs")
+    answer = app.engine.answer(section, f"{key}_kwargs")
     kwargs: dict[str, Any] = {}
     directory: str = Found()  # of a single kwarg in the environment
     place = ""
     if answer is not None:
         path = answer.mention.source.file_of(answer.mention.origin)
         directory = folder_of(path)
-        place = f"{answer.mention.origin}: [{section}] backend_kwargs"
+        place = f"{answer.mention.origin}: [{section}] {key}_kwargs"
         kwargs = _parsed(answer.value, place)
     places = dict.fromkeys(kwargs, place)
-    start = app.names.backend_kwarg(section)
+    start = app.names.backend_kwarg(section, key)
     for name, (text, origin) in app.environment.starting(start).items():
         if name:
             if not is_place(name):

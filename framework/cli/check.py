@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import sys
 
-from framework import errors
+from framework import backends, errors
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
 from framework.misspelt import misspelt
 from framework.names import POINTER_FORMS
 from framework.notices import nearest
+from framework.options import is_backend_kwarg
+from framework.wiring import note_on_workers, workers_backend
 from framework.wording import redact_message
 
 TYPE_CHECKING = False
@@ -70,6 +72,7 @@ def run(app: App, args: Namespace) -> int:
 def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
     yield from _links(app)
+    yield from _workers(app)
     yield from _metas(app)
     yield from _numbers(app)
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
@@ -93,6 +96,24 @@ def _links(app: App) -> Iterator[Problem]:
                 _ = link.backend
     except FrameworkError as fault:
         yield _told(fault, "[secrets]")
+
+
+def _workers(app: App) -> Iterator[Problem]:
+    """A backend for workers is named, for this chain does not ask it; and it can be used at all."""
+    answer = workers_backend(app)
+    kwargs = next(app.engine.mentions("workers", "secrets_backend_kwargs"), None)
+    if answer is None:
+        if kwargs is not None and kwargs.layer != "default":
+            what = "[workers] secrets_backend_kwargs is ignored, because [workers] secrets_backend is not set"
+            yield "warning", kwargs.origin, what
+    elif note := note_on_workers(app):
+        yield "warning", answer.mention.origin, note
+        path = str(answer.value).strip()
+        if not path.startswith("import:"):  # which would start Airflow up
+            try:
+                backends.find_class(path, f"{answer.mention.origin}: [workers] secrets_backend")
+            except FrameworkError as fault:
+                yield _told(fault, answer.mention.origin)
 
 
 def _numbers(app: App) -> Iterator[Problem]:
@@ -121,7 +142,7 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     option = app.schema.option(section, key)
     base, _, form = key.rpartition("_")
     is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
-    is_known = option is not None or is_told_as_ignored or _is_backend_kwarg(section, key)
+    is_known = option is not None or is_told_as_ignored or (is_backend_kwarg(section, key) and "__" in key)
     if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
         near = nearest(app.engine, section, key, declared=True)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
@@ -140,10 +161,6 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
 
 def _if_meant(section: str, base: str) -> str:
     return f'write sensitive = ["{section}.{base}"] if this is meant as a pointer'
-
-
-def _is_backend_kwarg(section: str, key: str) -> bool:
-    return section.partition(".")[0] == "secrets" and key.startswith("backend_kwarg__")
 
 
 def _forms(app: App, section: str, key: str, mentions: list[Mention]) -> Iterator[Problem]:

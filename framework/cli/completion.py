@@ -169,17 +169,18 @@ def _names_of(kind: str) -> Callable[[App, Namespace], Iterable[str]]:
 
 def _near(app: App) -> Iterable[Any]:
     """The links that answer at once: the environment, local files, a database file; none that a pointer leads to."""
-    *custom, environment, metastore = app.chain.links
-    from framework.wiring import backend_sections
+    from framework.wiring import backend_options
 
-    for section, link in zip(backend_sections(app), custom, strict=True):
-        local = app.conf.get(section, "backend").rpartition(".")[2] in ("local_filesystem", "LocalFilesystemBackend")
-        if local and not _is_pointer(app, section, "backend_kwargs"):
+    options = backend_options(app)
+    for (section, key), link in zip(options, app.chain.links, strict=False):
+        local = app.conf.get(section, key).rpartition(".")[2] in ("local_filesystem", "LocalFilesystemBackend")
+        if local and not _is_pointer(app, section, f"{key}_kwargs"):
             yield link
+    environment, *metastore = app.chain.links[len(options) :]
     yield environment
     is_plain = not _is_pointer(app, "database", "sql_alchemy_conn")
     if is_plain and str(app.conf.get("database", "sql_alchemy_conn")).startswith("sqlite:"):
-        yield metastore
+        yield from metastore
 
 
 def _is_pointer(app: App, section: str, key: str) -> bool:

@@ -37,6 +37,8 @@ def run(app: App, args: Namespace) -> int:
 
         print("error: name a section and a key, --connection ID or --variable KEY", file=sys.stderr)
         return USAGE
+    if args.section.lower() in ("secrets", "workers"):
+        _tell_of_workers(app)
     explanation = app.conf.explain(args.section, args.key)
     if args.output == "table":
         _tell(app, explanation)
@@ -84,7 +86,18 @@ def _rows(explanation: Explanation) -> list[dict[str, object]]:
     return rows
 
 
+def _tell_of_workers(app: App) -> None:
+    """Say so where a backend is set that this chain does not ask."""
+    import sys
+
+    from framework.wiring import note_on_workers
+
+    if note := note_on_workers(app):
+        print(f"note: {note}", file=sys.stderr)
+
+
 def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
+    _tell_of_workers(app)
     said = app.chain.explain(kind, name)
     show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output)
     found = [text for _, text in said if text == "found"]

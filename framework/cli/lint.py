@@ -10,6 +10,7 @@ from framework.cli.output import NO, OK, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.explanation import shown
 from framework.notices import nearest
+from framework.options import is_backend_kwarg
 from framework.wording import redact_message
 
 TYPE_CHECKING = False
@@ -140,7 +141,11 @@ def _of(app: App, mention: Mention) -> Iterator[Finding]:
             "renamed", mention, f"{old} is now called [{section}] {key}" + (f" (since {since})" if since else "")
         )
     if option is None:
-        if app.schema.declared and section in app.schema.sections and not key.startswith("backend_kwarg__"):
+        if (
+            app.schema.declared
+            and section in app.schema.sections
+            and not ("__" in key and is_backend_kwarg(section, key))
+        ):
             near = nearest(app.engine, section, key, declared=True)
             hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
             yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")

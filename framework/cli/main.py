@@ -43,6 +43,7 @@ options:
   --app module:attribute   an App of your own code
   --name NAME              the application of that name, without a project file
   --config FILE            the main cfg file
+  --worker                 be a worker: [workers] secrets_backend instead of [secrets], and no metastore
   -h, --help               this text; after a command, the command's own
   --version                the version
 
@@ -159,6 +160,7 @@ def _parser() -> ArgumentParser:
 
     parser = Parser(prog="python -m framework", add_help=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--worker", action="store_true")
     parser.add_argument("--version", action="store_true")
     for option in ("--project", "--app", "--name", "--config"):
         parser.add_argument(option)
@@ -207,8 +209,10 @@ def _app(args: Namespace) -> App:
         raise ConfigError("--app goes with neither --name nor --project", hint="Give one of them.")
     named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
     if named:
-        if args.config:
-            raise ConfigError("--config goes with --project or --name only", hint="An App has its own config=.")
+        for flag in ("config", "worker"):
+            if getattr(args, flag):
+                what = f"--{flag} goes with --project or --name only"
+                raise ConfigError(what, hint=f"An App has its own {flag}=.")
         return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
     said: dict[str, Any] = {}
     if args.project:
@@ -227,6 +231,8 @@ def _app(args: Namespace) -> App:
         project.modules_here()
     if args.config:
         said["config"] = Typed(args.config)
+    if args.worker:
+        said["worker"] = True
     return App(**said).use()
 
 
