@@ -79,8 +79,8 @@ class Masker:
             hide_names: whether values under sensitive names are hidden (`hide_sensitive_var_conn_fields`); a secret
                 in a text always is.
             names: more sensitive names, in any case and with any separators (`sensitive_var_conn_names`).
-            min_length: the shortest secret that is searched for (`min_length_masked_secret`); a line or a leaf of one
-                has 5 characters at least. What was too short when it was registered stays out.
+            min_length: the shortest secret that is searched for (`min_length_masked_secret`); a part of one has 5
+                characters at least. What was too short when it was registered stays out.
             app: the application's name, which is no secret even where it serves as a password.
         """
         with self._lock:
@@ -122,9 +122,8 @@ class Masker:
                     pending += [(item, name) for item in secret]
             elif counts and secret is not None and not isinstance(secret, bool):
                 data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
-                # What is only a part of it is never shorter than usual: it would hide half of every text.
                 found = parts(data, self.should_hide_value_for_name)
-                forms = [part for part in found if part is data or len(part) >= MIN_LENGTH]
+                forms = [form for form in found if form is data or len(form) >= MIN_LENGTH]
                 with self._lock:
                     for form in forms:
                         self._file(form, self._index)
