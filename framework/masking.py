@@ -122,10 +122,9 @@ class Masker:
                     pending += [(item, name) for item in secret]
             elif counts and secret is not None and not isinstance(secret, bool):
                 data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
-                found = parts(data, self.should_hide_value_for_name)
-                forms = [form for form in found if form is data or len(form) >= MIN_LENGTH]
+                forms = list(parts(data, self.should_hide_value_for_name))
                 with self._lock:
-                    for form in forms:
+                    for form in (form for form in forms if form is data or len(form) >= MIN_LENGTH):
                         self._file(form, self._index)
 
     def _file(self, form: bytes, index: Index) -> None:

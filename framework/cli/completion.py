@@ -44,6 +44,10 @@ def run(app: None, args: Namespace) -> int:
     return OK
 
 
+#: What may stand before the command.
+_GIVEN = ("project", "app", "name", "config", "worker")
+
+
 def complete(commands: Mapping[str, tuple[str, str]], find_app: Callable[[Namespace], App]) -> int:
     """Answer a shell that asks how the words of `COMP_LINE` go on. Says nothing, whatever goes wrong.
 
@@ -82,7 +86,8 @@ def _whole_parser(
 
     parser = ArgumentParser(prog="framework", allow_abbrev=False)
     parser.add_argument("--version", action="store_true", help="the version")
-    for option in ("project", "app", "name", "config"):
+    parser.add_argument("--worker", dest="given_worker", action="store_true")
+    for option in _GIVEN[:-1]:
         action = parser.add_argument(f"--{option}", dest=f"given_{option}")
         if option in ("project", "config"):
             _give(action, _paths)
@@ -119,7 +124,7 @@ class _Completer:
     def __call__(self, *, prefix: str, parsed_args: Namespace, **_: Any) -> list[str]:
         from argparse import Namespace
 
-        given = {option: getattr(parsed_args, f"given_{option}") for option in ("project", "app", "name", "config")}
+        given = {option: getattr(parsed_args, f"given_{option}") for option in _GIVEN}
         try:
             app = self._find_app(Namespace(**given))
             return [name for name in self._names(app, parsed_args) if name.startswith(prefix) and name.isprintable()]

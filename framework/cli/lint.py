@@ -141,11 +141,8 @@ def _of(app: App, mention: Mention) -> Iterator[Finding]:
             "renamed", mention, f"{old} is now called [{section}] {key}" + (f" (since {since})" if since else "")
         )
     if option is None:
-        if (
-            app.schema.declared
-            and section in app.schema.sections
-            and not ("__" in key and is_backend_kwarg(section, key))
-        ):
+        single_kwarg = "__" in key and is_backend_kwarg(section, key)
+        if app.schema.declared and section in app.schema.sections and not single_kwarg:
             near = nearest(app.engine, section, key, declared=True)
             hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
             yield Finding("undeclared", mention, f"[{section}] {key} is not declared: removed, or misspelt{hint}")
