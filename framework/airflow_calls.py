@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound
 from framework.explanation import HIDDEN
+from framework.formats import cfg_section, cfg_written, comment, commented, commented_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class AirflowCalls:
         lines: list[str] = []
         for name in self.sections():
             if section is None or name == section:
-                lines.append(f"[{name}]")
+                lines.append(cfg_section(name))
+                is_comment = lines[-1].startswith("#")
                 about = self._engine.schema.description(name)
                 if about and include_descriptions:
                     lines += [*commented(about), ""]
@@ -190,10 +192,10 @@ class AirflowCalls:
                     )  # fmt: skip
                     text = self._shown_text(name, key, only_defaults, hide_sensitive) if show_values else ""
                     lines += notes
-                    if not show_values or text is None or text == HIDDEN or comment_out_everything:
+                    if not show_values or text is None or text == HIDDEN or comment_out_everything or is_comment:
                         lines += commented_option(key, text or "")
                     else:
-                        lines += f"{key} = {text}".replace("\n", "\n    ").split("\n")
+                        lines.append(cfg_written(key, text))
                     lines += [""] if notes else []
         file.write("".join(f"{line}\n" for line in lines))
 
@@ -211,7 +213,7 @@ class AirflowCalls:
             mention = next(self._engine.mentions(section, key), None)
             yield from ("#", *commented(f"Source: {'not defined' if mention is None else self.source(mention)}"))
         if variables:
-            yield from ("#", f"# Variable: {self._engine.names.option(section, key)}", *space)
+            yield from ("#", comment(f"Variable: {self._engine.names.option(section, key)}"), *space)
 
     def _shown_text(self, section: str, key: str, only_default: bool, hide: bool) -> str | None:
         """An option's value as a cfg file holds it, or `< hidden >`; None if there is none."""
@@ -223,14 +225,3 @@ class AirflowCalls:
         if mention is None:
             return None
         return HIDDEN if hide else self._as_written(mention)
-
-
-def commented(text: str) -> list[str]:
-    """The lines of a text as comments of a cfg file."""
-    return [f"# {line}".rstrip() for line in text.split("\n")]
-
-
-def commented_option(key: str, text: str) -> list[str]:
-    """An option as a comment of a cfg file."""
-    first, *rest = text.split("\n")
-    return [f"# {key} = {first}", *(f"#     {line}".rstrip() for line in rest)]

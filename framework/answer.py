@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from framework.wording import safe_repr
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -37,6 +39,7 @@ class Mention:
     def is_old_name(self) -> bool:
         return self.name != (self.section, self.key)
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Mention [{self.section}] {self.key} in {self.origin} ({self.form})>"
 
@@ -56,5 +59,6 @@ class Answer:
     def __init__(self, value: Any, mention: Mention, *, link: str | None = None, sensitive: bool = False) -> None:
         self.value, self.mention, self.link, self.sensitive = value, mention, link, sensitive
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Answer of {self.mention!r}>"

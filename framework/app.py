@@ -10,7 +10,7 @@ from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
 from framework.environment import Environment
-from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, warn
+from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, clean, public, warn
 from framework.files import modules, trust
 from framework.layers.base import Layer
 from framework.link import Link
@@ -21,6 +21,7 @@ from framework.parallel import awaited
 from framework.pointers import Pointers
 from framework.schema import of_application
 from framework.variable import UNSET, read
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from framework.metastore.store import Store
 
 
+@public
 class App:
     """One application.
 
@@ -289,7 +291,7 @@ class App:
         """
         from framework.prefetch import prefetch
 
-        return prefetch(self, names, progress)
+        return {name: clean(failure) for name, failure in prefetch(self, names, progress).items()}
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
@@ -350,10 +352,12 @@ class App:
             app=self.name,
         )
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"
 
 
+@public
 def found() -> App:
     """The application of this process: `FRAMEWORK_APP`, the project of `FRAMEWORK_PROJECT` or of the working directory,
     or `framework`."""
@@ -364,6 +368,7 @@ def found() -> App:
     return App() if here is None else App(**here.said)
 
 
+@public
 def named_by(path: str, where: str) -> App:
     """The application at `module:attribute`.
 

@@ -9,6 +9,7 @@ from time import monotonic
 from framework.errors import BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
 from framework.parallel import outcome_of
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ class Cache:
             self._drop_expired()
             return len(self._kept)
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Cache of {len(self)} answers>"
 

@@ -6,7 +6,7 @@ from framework import convert
 from framework.airflow_calls import AirflowCalls
 from framework.answer import Answer
 from framework.engine import text_of
-from framework.errors import ConfigError, FrameworkError, InvalidValue, warn
+from framework.errors import ConfigError, FrameworkError, InvalidValue, clean, public, warn
 from framework.explanation import HIDDEN, Explanation, unconvertible
 from framework.notices import not_found
 from framework.overrides import Override, held, overrides
@@ -29,12 +29,15 @@ _UNSET: Any = object()
 _SOURCES = {"environment": "env var", "default": "default"}
 
 
+@public
 class Config(AirflowCalls):
     """The options of one application.
 
     Every getter takes `fallback`, which answers when nobody writes the option, and never when a pointer fails.
     Names of sections and keys may be given in any case of letters.
     """
+
+    _clean = ("get",)
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -87,8 +90,18 @@ class Config(AirflowCalls):
                     return text
         except KeyError:  # not asked before, or the variable that won is gone
             pass
-        if raw or suppress_warnings or not lookup_from_deprecated:
-            answer = self._answer(section, key, raw, lookup_from_deprecated, suppress_warnings)
+        try:
+            return self._resolved(section, key, fallback, raw, lookup_from_deprecated, suppress_warnings)
+        except BaseException:
+            fallback, data, seen, text = None, {}, None, ""  # values, which a traceback must not hold
+            raise
+
+    @public
+    def _resolved(
+        self, section: str, key: str, fallback: Any, raw: bool, old_names: bool, suppress_warnings: bool
+    ) -> Any:
+        if raw or suppress_warnings or not old_names:
+            answer = self._answer(section, key, raw, old_names, suppress_warnings)
         else:
             answer = compile(self._engine, section, key)
         return text_of(answer) if answer is not None else self._fallback(section, key, fallback)
@@ -127,15 +140,15 @@ class Config(AirflowCalls):
         try:
             return to(answer.value)
         except ValueError as fault:
-            expected, cause = str(fault), fault.__cause__
-        raise unconvertible(self._engine, answer, expected) from cause
+            raise unconvertible(self._engine, answer, str(fault)) from None
 
     def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], Any]) -> Any:
         try:
             return to(value)
         except (ValueError, TypeError, AttributeError, OverflowError) as fault:
             what = str(fault) if isinstance(fault, ValueError) else "it has another type"
-        raise InvalidValue(f"the fallback does not convert: {what}", where=f"[{section}] {key}", hint="Pass another.")
+            where = f"[{section}] {key}"
+            raise InvalidValue(f"the fallback does not convert: {what}", where=where, hint="Pass another.") from None
 
     def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
@@ -244,10 +257,8 @@ class Config(AirflowCalls):
             if option.choices is not None and convert.to_text(answer.value) not in option.choices:
                 raise ValueError(f"one of {', '.join(map(repr, option.choices))} is expected")
         except ValueError as fault:
-            expected = str(fault)
-        else:
-            return self._converted_answer(answer, convert.by_type(option.type))
-        raise unconvertible(self._engine, answer, expected)
+            raise unconvertible(self._engine, answer, str(fault)) from None
+        return self._converted_answer(answer, convert.by_type(option.type))
 
     def has_option(self, section: str, key: str, lookup_from_deprecated: bool = True) -> bool:
         """Whether the option is set. Runs and fetches nothing, and never raises."""
@@ -352,7 +363,7 @@ class Config(AirflowCalls):
             try:
                 answer = self._engine.resolve(mentions[0])
             except FrameworkError as fault:
-                error = fault
+                error = clean(fault).with_traceback(None)
         return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name))
 
     def override(self, values: Mapping[tuple[str, str], Any]) -> Override:

@@ -7,7 +7,9 @@ No message repeats the URI, the JSON or a field: they are the secret.
 
 from __future__ import annotations
 
-from framework.errors import InvalidConnection
+from framework.errors import InvalidConnection, public
+from framework.masking import redact_text
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _INSTEAD = {
 }
 
 
+@public
 class Connection:
     """How to reach one outside system.
 
@@ -231,9 +234,8 @@ class Connection:
 
     __hash__ = None  # type: ignore[assignment]  # the fields may be set
 
+    @safe_repr
     def __repr__(self) -> str:
-        from framework.masking import redact_text
-
         host = None if self.host is None else redact_text(shown_host(self.host))  # it may be a URL with a password
         return f"<Connection {self.conn_id!r}: type={self.conn_type!r} host={host!r}>"
 
@@ -287,7 +289,7 @@ def _checked_extra(extra: Any) -> Any:
             text = json.dumps(dict(extra) if hasattr(extra, "keys") else extra)
         except (TypeError, ValueError, RecursionError):
             text = ""
-    fault = "extra is no JSON object"
+    fault, hint = "extra is no JSON object", "Give a dictionary, or the text of a JSON object."
     try:
         # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
         if isinstance(fields := read_json(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
@@ -297,7 +299,8 @@ def _checked_extra(extra: Any) -> Any:
             fault = f"extra is no JSON object (line {error.line} column {error.column})"
         if error.is_beyond:
             fault = f"extra cannot be read: {error.what}"
-    raise InvalidConnection(fault, hint="Give a dictionary, or the text of a JSON object.")
+        raise InvalidConnection(fault, hint=hint) from None
+    raise InvalidConnection(fault, hint=hint)
 
 
 def _read_extra(extra: str | None) -> dict[str, Any]:
@@ -354,15 +357,14 @@ def _read_json_object(text: str) -> dict[str, Any]:
         keys[:] = [key for key, _ in pairs]  # the outermost object is the last one
         return dict(pairs)
 
-    read: Any = None
-    fault = "the JSON of a connection is no object"
+    hint = f"Write an object with the fields {', '.join(FIELDS)}."
     try:
         read = read_json(text, object_pairs_hook=fields_of)
     except Malformed as error:
         place = f" (line {error.line} column {error.column})" if error.line else ""
-        fault = f"the JSON of a connection is malformed: {error.what}{place}"
+        raise InvalidConnection(f"the JSON of a connection is malformed: {error.what}{place}", hint=hint) from None
     if not isinstance(read, dict):
-        raise InvalidConnection(fault, hint=f"Write an object with the fields {', '.join(FIELDS)}.")
+        raise InvalidConnection("the JSON of a connection is no object", hint=hint)
     if len(set(keys)) < len(keys):
         raise InvalidConnection("the JSON of a connection has a field twice", hint="Write each field once.")
     return read

@@ -47,6 +47,8 @@ class Front:
     the current one, so that `conf.get` through the front door costs no more than `app.conf.get`.
     """
 
+    __attribute = ""  # until the constructor has run
+
     def __init__(self, attribute: str) -> None:
         self.__attribute = attribute
         keep = dict(self.__dict__)

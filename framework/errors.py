@@ -26,20 +26,26 @@
         └── NoFernetKey                  without a key nothing is written
 
 A message says what happened, `where` (file:line, variable name, link), and `hint` what to do.
-Texts are redacted when they are shown, so a secret registered later is hidden as well; our own words stay.
+Texts are redacted when they are shown, so a secret registered later is hidden as well; our own words stay. Control
+characters in them are shown as escapes (`\\x1b`, `\\n`): a message is one line.
+
+An error that leaves a public method holds nothing but its message: see `clean`.
 """
 
 from __future__ import annotations
 
 from framework.files.limits import FAULTS
+from framework.spellings import visible
 from framework.wording import redact_fields, redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any, TypeVar
 
     Kind = TypeVar("Kind", bound="FrameworkError")
+    Public = TypeVar("Public")
 
 
 class FrameworkError(Exception):
@@ -51,13 +57,15 @@ class FrameworkError(Exception):
         hint: what to do about it, a sentence.
     """
 
+    what = where = hint = ""  # what there is of one that was made without its constructor
+
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what, self.where, self.hint = what, where, hint
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return redact_message(f"{text}. {self.hint}" if self.hint else text)
+        return visible(redact_message(f"{text}. {self.hint}" if self.hint else text))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -185,14 +193,105 @@ class FrameworkWarning(UserWarning):
     """Something works, but not as it is written: a shadowed write, an ignored pointer, a link passed over."""
 
 
+def clean(error: Kind) -> Kind:
+    """The same error without what it may carry besides its message.
+
+    What was being handled when it was raised is dropped, and so is a cause that is not an error of ours: a parser's
+    error holds the whole text, a driver's the bound values. The frames that it passed are emptied: a traceback still
+    shows their lines, and a report that prints local variables finds none. Frames that still run are left alone.
+    """
+    below: BaseException | None = error
+    while isinstance(below, FrameworkError):
+        _empty(below.__traceback__, ours=False)
+        below.__context__ = None
+        if not isinstance(below.__cause__, FrameworkError):
+            below.__cause__ = None
+        below = below.__cause__
+    return error
+
+
+def _empty(trace: TracebackType | None, *, ours: bool) -> None:
+    """Clear the local variables of the frames of a traceback, or only of the frames of this package."""
+    while trace is not None:
+        frame = trace.tb_frame
+        if not ours or frame.f_globals.get("__name__", "").partition(".")[0] == "framework":
+            try:
+                frame.clear()
+            except RuntimeError:  # it still runs
+                pass
+        trace = trace.tb_next
+
+
+class clean_errors:  # noqa: N801 - reads as a phrase: with clean_errors()
+    """`with clean_errors():` an error of ours that is raised inside leaves it clean, also from an `except` block."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FrameworkError):
+            clean(error)
+
+
+def public(given: Public) -> Public:
+    """Decorates what applications call, a function or a class with its public methods: errors leave it clean.
+
+    A class names in `_clean` the methods that see to it themselves, because they are called too often for a wrapper.
+
+    What was being handled outside stays the context of the error. Other people's errors that pass keep their chain and
+    their frames; only our frames are emptied.
+    """
+    made: Any = _public_class(given) if isinstance(given, type) else _public_function(given)
+    return made  # type: ignore[no-any-return]
+
+
+def _public_function(function: Any) -> Any:
+    def entered(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except FrameworkError as error:
+            failure = error
+        except BaseException as error:
+            _empty(error.__traceback__, ours=True)
+            args, kwargs = (), {}
+            raise
+        args, kwargs = (), {}  # they may be the secret
+        try:
+            clean(failure)
+            raise failure.with_traceback(failure.__traceback__ and failure.__traceback__.tb_next)  # this frame once
+        finally:
+            del failure  # it holds this frame
+
+    for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):
+        setattr(entered, name, getattr(function, name))
+    entered.__wrapped__ = function  # type: ignore[attr-defined] # for inspect.signature
+    return entered
+
+
+def _public_class(made: Any) -> Any:
+    for name, member in list(vars(made).items()):
+        if (name.startswith("_") and name != "__init__") or name in vars(made).get("_clean", ()):
+            continue
+        if isinstance(member, (classmethod, staticmethod)):
+            setattr(made, name, type(member)(_public_function(member.__func__)))
+        elif isinstance(member, property):
+            setattr(made, name, property(_public_function(member.fget), member.fset, member.fdel, member.__doc__))
+        elif hasattr(member, "__code__") and not member.__code__.co_flags & 0x2A0:  # nor a generator or a coroutine
+            setattr(made, name, _public_function(member))
+    return made
+
+
 #: Told of our warnings instead of Python's `warnings`: the command line prints them itself.
 listener: Callable[[str], None] | None = None
 
 
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
-    """Warn, redacted, at the line of the caller outside of this package."""
+    """Warn, redacted and in one line, at the line of the caller outside of this package."""
+    message = visible(redact_message(message))
     if listener is not None:
-        listener(redact_message(message))
+        listener(message)
         return
     import sys
     import warnings
@@ -200,4 +299,4 @@ def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "framework":
         frame, level = frame.f_back, level + 1
-    warnings.warn(redact_message(message), category, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)

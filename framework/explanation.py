@@ -5,6 +5,8 @@ from __future__ import annotations
 from framework.convert import to_text
 from framework.errors import InvalidValue
 from framework.masking import REPLACEMENT, redact, redact_text
+from framework.spellings import visible
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class Explanation:
             return None
         return HIDDEN if self.hidden else to_text(shown(self.answer.value))
 
+    @safe_repr
     def __str__(self) -> str:
         lines = [f"[{self.section}] {self.key}"]
         if self.error is not None:
@@ -93,7 +96,7 @@ class Explanation:
             old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""
             form = f" ({mention.form})" if mention.is_pointer else ""
             lines.append(f"  {mark} {mention.layer}: {mention.origin}{old}{form}")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
     __repr__ = __str__
 

@@ -19,6 +19,7 @@ from framework.foreign import checked, translated
 from framework.locks import ProcessLock
 from framework.masking import REPLACEMENT
 from framework.parallel import Outage, outcome_of
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -356,6 +357,7 @@ class Link:
             return ""
         return f'To stop asking it, set "{switch}": null in its backend_kwargs.'
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Link {self.name}>"
 

@@ -22,7 +22,7 @@ from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_ur
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
 REPLACEMENT = "***"
@@ -63,7 +63,7 @@ class Masker:
         self._lock.release()
 
     def __repr__(self) -> str:
-        return f"<Masker of {len(self._index.forms)} forms>"
+        return f"<Masker of {len(self._index.forms) if hasattr(self, '_index') else 0} forms>"
 
     def reset(self) -> None:
         """Forget every secret and every setting."""

@@ -6,6 +6,7 @@ from framework.errors import SchemaError
 from framework.facts import of as packaged_for
 from framework.installed import folder_of, schema_in
 from framework.options import NAMED_BACKEND, OPTIONS
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Option:
         self.example = said.get("example")
         self.version_added = said.get("version_added")
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Option [{self.section}] {self.name}>"
 

@@ -236,3 +236,25 @@ def _read_escape(data: bytes, at: int) -> tuple[bytes, int]:
     ):  # JSON writes what is beyond 16 bits as a pair
         code, end = 0x10000 + ((code - 0xD800) << 10) + (_hex(data, end + 2, end + 6) - 0xDC00), end + 6
     return encode(chr(code)), end
+
+
+#: Letters by their class that take no room or show nothing: joiners, fillers, selectors of variants.
+_UNSEEN = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+
+
+def visible(text: str, keep: str = "") -> str:
+    """The text with every character that would not be seen as what it is written as an escape, as `repr` does it.
+
+    Escapes of terminals, line ends, C1 controls, marks of direction, zero-width characters: whoever looks at a
+    terminal must see them, and they must do nothing there.
+
+    Args:
+        keep: characters that stay all the same, such as the line ends of a text of our own.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if (char.isprintable() and char not in _UNSEEN) or char in keep else ascii(char)[1:-1] for char in text
+    )

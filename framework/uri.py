@@ -6,7 +6,7 @@ a host where the scheme is missing) is refused, and no message repeats any of th
 
 from __future__ import annotations
 
-from framework.errors import InvalidConnection
+from framework.errors import InvalidConnection, public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def type_of_scheme(scheme: str) -> str:
     return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
 
 
+@public
 def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | None, str | None]:
     """conn_type, host, login, password, schema, port and extra (the text of a JSON object).
 
@@ -34,18 +35,16 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
     """
     scheme, protocol, place, rest = _split(uri)
     path, _, query = rest.partition("?")
-    fault = ""
     try:
         login, password, host, port = _read_place(place)
         schema, parameters = _unquote(path[1:]), _parameters(query)
-    except UnicodeDecodeError:
-        fault = "percent-encoded byte that is not UTF-8"
-    except ValueError:  # some repeat the text: nothing may be chained to them
-        fault = "malformed host or port"
-    if not fault and protocol and not host:
-        fault = "protocol without a host"
-    if fault:
-        raise InvalidConnection(f"the connection's URI has a {fault}", hint=_SHAPE)
+    except ValueError as error:
+        fault = (
+            "percent-encoded byte that is not UTF-8" if isinstance(error, UnicodeError) else "malformed host or port"
+        )
+        raise InvalidConnection(f"the connection's URI has a {fault}", hint=_SHAPE) from None
+    if protocol and not host:
+        raise InvalidConnection("the connection's URI has a protocol without a host", hint=_SHAPE)
     return type_of_scheme(scheme.lower()), protocol + host, login, password, schema, port, _extra_of(parameters)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework import current
-from framework.errors import InvalidValue, VariableNotFound
+from framework.errors import InvalidValue, VariableNotFound, public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 UNSET: Any = object()
 
 
+@public
 class Variable:
     """Reads go through the chain, writes go to the metastore."""
 
@@ -136,7 +137,8 @@ def _parsed(text: Any, where: str) -> Any:
         return read_json(text)
     except Malformed as fault:
         what = f"line {fault.line} column {fault.column}: {fault.what}" if fault.line else fault.what
-    raise InvalidValue(f"its text is no JSON ({what})", where=where, hint="Correct it, or read it as text.")
+        hint = "Correct it, or read it as text."
+        raise InvalidValue(f"its text is no JSON ({what})", where=where, hint=hint) from None
 
 
 def _text(key: str, value: Any, serialize_json: bool) -> str:
@@ -146,8 +148,8 @@ def _text(key: str, value: Any, serialize_json: bool) -> str:
         try:
             return json.dumps(value, indent=2)
         except (TypeError, ValueError, RecursionError):
-            value = None
-        raise InvalidValue("JSON cannot hold the value", where=f"variable {key!r}", hint="Pass text, numbers, lists.")
+            where, hint = f"variable {key!r}", "Pass text, numbers, lists."
+            raise InvalidValue("JSON cannot hold the value", where=where, hint=hint) from None
     if isinstance(value, (int, float)):  # and so a boolean
         return str(value)
     if not isinstance(value, str):

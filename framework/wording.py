@@ -8,10 +8,11 @@ modules hold as constants, and the names of arguments and options stay as they a
 from __future__ import annotations
 
 from framework.masking import redact, redact_around, redact_text
+from framework.spellings import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
     from typing import Any
 
@@ -52,6 +53,19 @@ def redact_fields(fields: Any) -> Any:
             name: redact_message(said) if isinstance(said, str) else redact(said, name) for name, said in fields.items()
         }
     return redact_message(fields) if isinstance(fields, str) else redact(fields)
+
+
+def safe_repr(describe: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Decorates `__repr__` and `__str__`: the text shows no known secret and no control character, and there always is
+    one, also for an object whose constructor has failed and that a traceback with local variables prints."""
+
+    def described(self: Any) -> str:
+        try:
+            return visible(redact_text(describe(self)), keep="\n")
+        except Exception:
+            return f"<{type(self).__name__}, not built>"
+
+    return described
 
 
 def _texts_in(text: str) -> Iterator[tuple[int, int]]:

@@ -189,9 +189,9 @@ def test_env_reads_back(texts: dict[str, str], world: World) -> None:
     assert read.keys() | {f"BILLING__CORE__{key.upper()}" for key in left_out} == {
         f"BILLING__CORE__{key.upper()}" for key in texts
     }
-    assert [
-        texts[key] for key in left_out if "$" not in texts[key] and texts[key][:1] != "~" and "\r" not in texts[key]
-    ] == []
+    # What readers of `.env` files take differently: see docs/decisions on the portable form.
+    kept = [text for text in map(texts.get, left_out) if text is not None and not set(text) & set("$\\\r")]
+    assert [text for text in kept if text[:1] != "~" and not ("'" in text and set(text) & set('"`'))] == []
     world.write("back.env", out)
     back = App("billing", home=str(world.home / "nowhere"), dotenv=str(world.home / "back.env"))
     for name, text in read.items():
@@ -217,7 +217,10 @@ def test_types_in_trees(world: World) -> None:
     for format_, parse in (("json", json.loads), ("yaml", yaml.safe_load), ("toml", tomli.loads)):
         core = parse(world.run("dump", "--format", format_)[1])["core"]
         assert {key: core[key] for key in wanted} == wanted
-        assert core["limits"]["b"][::2] == [1, 2.5]
+        if format_ != "toml":
+            assert core["limits"] == {"b": [1, None, 2.5]}
+    _, out, _ = world.run("dump", "--format", "toml")
+    assert "\n# limits = " in out  # TOML has no null, so it is a comment
     _, out, _ = world.run("dump")
     assert "\nregions = x, y\n" in out
 

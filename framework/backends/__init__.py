@@ -299,6 +299,8 @@ def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
 def _is_of_the_call(error: TypeError) -> bool:
     """Whether the TypeError is Python's own about the call: its text holds names of parameters only."""
     trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and trace.tb_next.tb_frame.f_code.co_name == "entered":
+        trace = trace.tb_next  # the wrapper of a constructor of ours, see `errors.public`
     return trace is not None and trace.tb_next is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from framework.errors import public
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
@@ -55,6 +57,10 @@ class BaseSecretsBackend:
     directory: str = ""
     _connection_class: type[Any] | None = None
     _is_bound: bool = False
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith("framework."):  # inside Airflow ours are called without a chain around them
+            public(cls)
 
     def bind(self, app_name: str, directory: str) -> None:
         """Called once by the application that uses the backend, before the first lookup."""

@@ -16,6 +16,7 @@ import sys
 
 from framework.cli.output import NO, OK
 from framework.errors import FrameworkError
+from framework.spellings import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class _Completer:
         given = {option: getattr(parsed_args, f"given_{option}") for option in _GIVEN}
         try:
             app = self._find_app(Namespace(**given))
-            return [name for name in self._names(app, parsed_args) if name.startswith(prefix) and name.isprintable()]
+            return [name for name in self._names(app, parsed_args) if name.startswith(prefix) and visible(name) == name]
         except Exception:
             return []
 

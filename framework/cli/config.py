@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import sys
 
-from framework.airflow_calls import commented, commented_option
-from framework.cli.output import NO, OK, OUTPUTS, add_output, short, show
+from framework.cli.output import NO, OK, OUTPUTS, add_output, machine, raw, short, show
 from framework.cli.rows import NOT_FOLLOWED, Row, rows
 from framework.errors import OptionNotFound
 from framework.explanation import HIDDEN
+from framework.formats import cfg_line, cfg_section, comment, commented, commented_option
+from framework.spellings import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def run(app: App, args: Namespace) -> int:
 
 def _get_value(app: App, args: Namespace) -> int:
     try:
-        print(app.conf.get(args.section, args.option))
+        machine(app.conf.get(args.section, args.option))
     except OptionNotFound as fault:
         print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
@@ -135,17 +136,19 @@ def _list(app: App, args: Namespace) -> int:
 
 def _cfg(app: App, args: Namespace, names: list[tuple[str, str]], found: dict[tuple[str, str], Row]) -> Iterator[str]:
     """The lines of a cfg file, laid out as Airflow does it."""
-    section = None
+    section, header = None, ""
     for name, key in names:
         if name != section:
-            section = name
-            yield f"[{section}]"
+            section, header = name, cfg_section(name)
+            yield header
             about = app.schema.description(section)
             if args.include_descriptions and about:
                 yield from (*commented(about), "")
         row, option = found.get((name, key)), app.schema.option(name, key)
         notes = list(_notes(app, args, name, key, row, option))
-        yield from (*notes, *_lines(args, key, row, option), *([""] if notes else []))
+        text = _value(args, row, option) or ""
+        lines = _lines(app, args, key, row, option) if header[0] == "[" else [comment(f"{key} = {text}")]
+        yield from (*notes, *lines, *([""] if notes else []))
 
 
 def _notes(app: App, args: Namespace, section: str, key: str, row: Row | None, option: Option | None) -> Iterator[str]:
@@ -156,7 +159,7 @@ def _notes(app: App, args: Namespace, section: str, key: str, row: Row | None, o
     if args.include_sources:
         yield from ("#", *commented(f"Source: {_source(row)}"))
     if args.include_env_vars:
-        yield from ("#", f"# Variable: {app.names.option(section, key)}", "#")
+        yield from ("#", comment(f"Variable: {app.names.option(section, key)}"), "#")
 
 
 def _source(row: Row | None) -> str:
@@ -175,12 +178,12 @@ def _value(args: Namespace, row: Row | None, option: Option | None) -> str | Non
     return HIDDEN if row.text == NOT_FOLLOWED else row.text
 
 
-def _lines(args: Namespace, key: str, row: Row | None, option: Option | None) -> list[str]:
+def _lines(app: App, args: Namespace, key: str, row: Row | None, option: Option | None) -> list[str]:
     value = _value(args, row, option)
     text = "" if value is None else str(value)
     if args.defaults or args.comment_out_everything or value is None or text == HIDDEN or (row and row.redacted):
         return commented_option(key, text if args.defaults else text.replace("%", "%%"))
-    return f"{key} = {text}".replace("%", "%%").replace("\n", "\n    ").split("\n")
+    return cfg_line(app.environment, key, text).split("\n")
 
 
 def _facts(app: App, args: Namespace, section: str, key: str, row: Row | None) -> dict[str, Any]:
@@ -209,9 +212,10 @@ def _print(lines: list[str], color: str) -> None:
         except ImportError:
             pass
         else:
-            console = Console(soft_wrap=True, force_terminal=color == "on" or None)
+            out = raw(sys.stdout)
+            console = Console(file=out, soft_wrap=True, force_terminal=color == "on" or None)
             for line in lines:
                 style = "bold" if line.startswith("[") else "dim" if line.startswith("#") else ""
-                console.print(Text(line, style=style))
+                console.print(Text(visible(line) if out.isatty() else line, style=style))
             return
-    print("\n".join(lines))
+    machine("\n".join(lines))

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import as_json, as_yaml, short, show
+from framework.cli.output import as_json, as_yaml, machine, short, show
 from framework.cli.rows import Row, rows
-from framework.convert import expand, to_text
+from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
+from framework.formats import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable
     from typing import Any
 
     from framework.app import App
@@ -110,70 +112,38 @@ def _value(kind: str, name: str, value: Any, show_secrets: bool) -> str:
 
 
 def _cfg(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
-    print(f"# the effective configuration of {app.name}; what is hidden or fails is a comment")
-    section, can_be_named = None, True
-    for row in found:
-        if row.section != section:
-            section = row.section
-            can_be_named = _is_section(section)
-            print(f"\n{'' if can_be_named else '# '}[{_comment(section)}]")
-        print(f"# {_comment(f'{row.source}: {row.origin}' if row.mention.layer != 'default' else 'default')}")
-        print(_cfg_option(app, row) if can_be_named else f"# {_comment(f'{row.key} = {row.text}')}")
+    lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
+    for section, rows_of_it in _by_section(found):
+        header = cfg_section(section)
+        lines += ["", header]
+        for row in rows_of_it:
+            lines.append(comment(f"{row.source}: {row.origin}" if row.mention.layer != "default" else "default"))
+            lines.append(_cfg_option(app, row) if header[0] == "[" else comment(f"{row.key} = {row.text}"))
     for kind, entries in listed.items():
-        print(f"\n# {kind}")
-        for entry in entries:
-            print(f"#   {_comment(_entry_text(entry))}")
+        lines += ["", f"# {kind}", *(f"#   {comment(_entry_text(entry))[2:]}" for entry in entries)]
+    machine("\n".join(lines))
+
+
+def _by_section(found: list[Row]) -> Iterable[tuple[str, list[Row]]]:
+    sections: dict[str, list[Row]] = {}
+    for row in found:
+        sections.setdefault(row.section, []).append(row)
+    return sections.items()
 
 
 def _entry_text(entry: dict[str, Any]) -> str:
     if "error" in entry:
-        return f"{entry['name']}: fails: {entry['error']}"
+        return f"{entry['name']}: fails: {short(entry['error'])}"
     return f"{entry['name']} = {entry['value']}  ({entry['link']})"
 
 
 def _cfg_option(app: App, row: Row) -> str:
     if row.error is not None:
-        return f"# {_comment(f'{row.key} fails: {row.error}')}"
+        return comment(f"{row.key} fails: {short(str(row.error))}")
     text = row.written or ""
     if row.redacted or row.answer is None:
-        return f"# {_comment(f'{row.key} = {text}')}"
-    line = f"{row.key} = " + text.replace("%", "%%").replace("\n", "\n    ")
-    if _reads_back(row.key, line, text) and _stays(app, text):
-        return line.rstrip(" ") if not text else line
-    return f"# {_comment(f'{row.key} = {text!r}')} (a cfg file cannot hold this text)"
-
-
-def _stays(app: App, text: str) -> bool:
-    """Whether nothing in the text would be expanded, were it written in a cfg file or a variable."""
-    return bool(expand(text, app.environment.get) == text)
-
-
-def _is_section(name: str) -> bool:
-    if name.isprintable() and name.strip() == name and "]" not in name and name != "DEFAULT":
-        return True
-    from framework.layers.cfg import parse
-
-    try:
-        return list(parse(f"[{name}]\n", "")[0]) == [name]
-    except FrameworkError:
-        return False
-
-
-def _reads_back(key: str, line: str, text: str) -> bool:
-    """Whether the line means the text: a cfg file cannot hold every one, blanks at its ends for example."""
-    if text.isprintable() and text.strip() == text and key.replace("_", "").isalnum():
-        return True
-    from framework.layers.cfg import interpolate, parse
-
-    try:
-        read = parse(f"[s]\n{line}\n", "")[0]["s"]
-    except FrameworkError:
-        return False
-    return list(read) == [key] and interpolate(read[key], lambda name: None, "") == text
-
-
-def _comment(text: str) -> str:
-    return " ".join(short(text).split())
+        return comment(f"{row.key} = {text}")
+    return cfg_line(app.environment, row.key, text)
 
 
 def _tree(found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> dict[str, Any]:
@@ -203,73 +173,49 @@ def _with_source(row: Row) -> dict[str, Any]:
 
 
 def _json(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
-    print(as_json(_tree(found, listed, sources)))
+    machine(as_json(_tree(found, listed, sources)))
 
 
 def _yaml(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
-    print(as_yaml(_plain(_tree(found, listed, sources))), end="")
+    machine(as_yaml(_plain(_tree(found, listed, sources))), end="")
 
 
 def _toml(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
-    print(f"# the effective configuration of {app.name}; what is hidden or fails is a comment")
-    section = None
-    for row in found:
-        if row.section != section:
-            section = row.section
-            print(f"\n[{_toml_key(section)}]")
-        print(f"# {_comment(f'{row.source}: {row.origin}')}")
-        if row.error is not None:
-            print(f"# {_comment(f'{row.key} fails: {row.error}')}")
-        else:
-            mark = "# " if row.redacted or row.answer is None else ""
-            print(f"{mark}{_toml_key(row.key)} = {_toml_value(row.value)}")
-    for kind, entries in listed.items():
-        for entry in entries:
-            print(f"# {kind[:-1]} {_comment(_entry_text(entry))}")
+    lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
+    for section, rows_of_it in _by_section(found):
+        is_text = toml_value(section) is not None
+        lines += ["", f"[{toml_key(section)}]" if is_text else comment(f"[{section}]")]
+        for row in rows_of_it:
+            lines.append(comment(f"{row.source}: {row.origin}"))
+            lines.append(_toml_option(row) if is_text else comment(f"{row.key} = {row.text}"))
+    lines += [comment(f"{kind[:-1]} {_entry_text(entry)}") for kind, entries in listed.items() for entry in entries]
+    machine("\n".join(lines))
 
 
-def _toml_key(key: str) -> str:
-    import json
-
-    bare = key.replace("_", "").replace("-", "").isalnum() and key.isascii()
-    return key if bare else json.dumps(key, ensure_ascii=False)
-
-
-def _toml_value(value: Any) -> str:
-    import json
-
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml_value, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml_key(str(key))} = {_toml_value(inner)}" for key, inner in value.items()) + "}"
-    return json.dumps("" if value is None else str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+def _toml_option(row: Row) -> str:
+    if row.error is not None:
+        return comment(f"{row.key} fails: {short(str(row.error))}")
+    value = toml_value(row.value) if toml_value(row.key) is not None else None
+    if row.redacted or row.answer is None:
+        return comment(f"{row.key} = {value}")
+    return f"{toml_key(row.key)} = {value}" if value else f"{comment(f'{row.key} = {row.text!r}')} (TOML lacks this)"
 
 
 def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+    lines, taken = list[str](), set[str]()
     for row in found:
         name = app.names.option(row.section, row.key)
         text = row.written or ""
         if row.error is not None:
-            print(f"# {_comment(f'{name} fails: {row.error}')}")
+            lines.append(comment(f"{name} fails: {short(str(row.error))}"))
         elif row.redacted or row.answer is None:
-            print(f"# {_comment(f'{name}={text}')}")
-        elif "\r" in text or not (name.replace("_", "").isalnum() and _stays(app, text)):
-            print(f"# {_comment(f'{name}={text!r}')} (a variable cannot hold this)")
+            lines.append(comment(f"{name}={text}"))
         else:
-            print(f"{name}={_env_value(text)}")
-    for kind, entries in listed.items():
-        for entry in entries:
-            print(f"# {kind[:-1]} {_comment(_entry_text(entry))}")
-
-
-def _env_value(text: str) -> str:
-    if text and all(char.isalnum() or char in "_./:,@%+-" for char in text):
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+            line = env_line(name, text) if stays(app.environment, text) and name not in taken else None
+            lines.append(line or f"{comment(f'{name}={text!r}')} (no .env file that every reader understands holds it)")
+            taken.add(name)
+    lines += [comment(f"{kind[:-1]} {_entry_text(entry)}") for kind, entries in listed.items() for entry in entries]
+    machine("\n".join(lines), end="\n" if lines else "")
 
 
 def _table(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:

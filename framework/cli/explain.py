@@ -63,10 +63,10 @@ def _tell(app: App, explanation: Explanation) -> None:
         facts = [option.type]
         facts += ["sensitive"] if option.sensitive else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
-        print(f"  declared: {', '.join(facts)}" + (f"; {option.description}" if option.description else ""))
+        print(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app):
         if variable.option == (explanation.section, explanation.key):
-            print(f"  near miss: {short(variable.origin)}: {variable}")
+            print(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
 
 
 def _rows(explanation: Explanation) -> list[dict[str, object]]:

@@ -76,7 +76,7 @@ def lint(app: App, args: Namespace) -> int:
     found = _selected(app, args)
     if args.output == "table":
         for finding in found:
-            print(f"{finding.origin}: {finding.what}")
+            print(f"{finding.origin}: {short(finding.what)}")
     else:
         rows = [_row(finding) for finding in found]
         show(rows, ("origin", "section", "option", "kind", "problem"), args.output)
@@ -190,7 +190,7 @@ def update(app: App, args: Namespace) -> int:
         change(CfgText(read_text(path, universal=False), path))
     if args.output == "table":
         for row in changes:
-            print(f"{row['origin']}: {row['change']}")
+            print(f"{row['origin']}: {short(str(row['change']))}")
     else:
         show(changes, ("origin", "section", "option", "change"), args.output)
     left = [finding for finding in by_hand if finding.kind == "deprecated" and finding in mine]

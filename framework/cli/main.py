@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from framework import errors
-from framework.cli.output import LINK_FAILED, NO, OK, USAGE, link_failed, short
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, Visible, link_failed, short
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return complete(COMMANDS, _app)
     arguments = list(sys.argv[1:] if argv is None else argv)
+    streams = sys.stdout, sys.stderr
     _prepare_streams()
     try:
         status = _run(arguments)
@@ -94,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print("error: some code ended the process with a message, which is not shown", file=sys.stderr)
         return NO
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 def _run(arguments: list[str]) -> int:
@@ -125,7 +128,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """A stream that is closed swallows; a character that it cannot encode is no reason to fail."""
+    """A stream that is closed swallows; a character that it cannot encode is no reason to fail; none acts on a
+    terminal."""
     import os
 
     if sys.stdout is None:
@@ -135,6 +139,7 @@ def _prepare_streams() -> None:
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     if hasattr(sys.stdout, "reconfigure"):  # bytes of a variable that are no UTF-8 come out as they were
         sys.stdout.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")
+    sys.stdout, sys.stderr = Visible(sys.stdout), Visible(sys.stderr)
 
 
 def _silence_stdout() -> None:

@@ -5,17 +5,52 @@ from __future__ import annotations
 import sys
 
 from framework.errors import BackendError, SecretsError
+from framework.spellings import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
-    from typing import Any
+    from typing import IO, Any
 
 #: Exit statuses: done; the answer is no, or problems were found; wrong usage; a link of the chain failed.
 OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
 
 OUTPUTS = ("table", "json", "yaml", "plain")
+
+
+class Visible:
+    """A stream that shows what would act on a terminal, or would not be seen there, as escapes; line ends stay.
+
+    Every command writes through it: to stderr always, to stdout all but what `machine` prints.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: IO[str]) -> None:
+        self.raw = raw
+
+    def write(self, text: str) -> int:
+        return self.raw.write(visible(text, keep="\n\t"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+def raw(stream: Any) -> Any:
+    """The stream beneath, for escapes of our own: colours, a progress bar."""
+    return stream.raw if isinstance(stream, Visible) else stream
+
+
+def for_programs() -> IO[str]:
+    """Where text goes that a program reads: through a pipe or into a file as it is, to a terminal visibly."""
+    stream: IO[str] = sys.stdout if sys.stdout.isatty() else raw(sys.stdout)
+    return stream
+
+
+def machine(text: str, end: str = "\n") -> None:
+    """Print what a program reads."""
+    print(text, end=end, file=for_programs())
 
 
 def add_output(parser: ArgumentParser) -> None:
@@ -25,9 +60,9 @@ def add_output(parser: ArgumentParser) -> None:
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) -> None:
     """Print rows: `plain` separates by tabs, `table` draws one at a terminal and aligns columns elsewhere."""
     if output == "json":
-        print(as_json([{name: row.get(name) for name in columns} for row in rows]))
+        machine(as_json([{name: row.get(name) for name in columns} for row in rows]))
     elif output == "yaml":
-        print(as_yaml([{name: row.get(name) for name in columns} for row in rows]), end="")
+        machine(as_yaml([{name: row.get(name) for name in columns} for row in rows]), end="")
     elif output == "plain":
         for row in rows:
             print("\t".join(_cell(row.get(name)) for name in columns))
@@ -49,7 +84,7 @@ def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
         from rich.text import Text
     except ImportError:
         return False
-    console, table = Console(), Table(*columns, box=box.SIMPLE_HEAD)
+    console, table = Console(file=raw(sys.stdout)), Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in columns))
     if rows and table.__rich_measure__(console, console.options.update(max_width=100_000)).maximum > console.width:
@@ -95,19 +130,18 @@ def as_yaml(value: Any) -> str:
 
 def _cell(value: Any) -> str:
     """One line a cell, without what would move the cursor."""
-    text = "" if value is None else str(value)
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return "" if value is None else visible(str(value))
 
 
 def short(text: str) -> str:
-    """A text without the path of the working directory."""
+    """A text for a person, in one line: without the path of the working directory, control characters visible."""
     import os
 
     try:
         here = os.path.join(os.getcwd(), "")
     except FileNotFoundError:  # it was removed
-        return text
-    return text.replace(here, "")
+        return visible(text)
+    return visible(text.replace(here, ""))
 
 
 def link_failed(fault: BaseException | None) -> bool:

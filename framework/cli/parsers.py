@@ -6,11 +6,15 @@ from argparse import ArgumentParser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 class Parser(ArgumentParser):
     """Says what is wrong with the words of a command by the names of flags alone."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.color = False  # of Python 3.14: its escapes would be shown, as those of anybody else
 
     def error(self, message: str) -> NoReturn:
         super().error(_without_values(message))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, as_json
+from framework.cli.output import NO, OK, as_json, machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(app: App, args: Namespace) -> int:
             said = f"{links[0].name} is asked for nothing, as its kwargs say"
         print(f"error: {said}", file=sys.stderr)
         return NO
-    print(write(asked))
+    machine(write(asked))
     print(f"note: {note}", file=sys.stderr)
     return OK
 

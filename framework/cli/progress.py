@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from io import RawIOBase
 
+from framework.cli.output import raw
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +56,7 @@ class Progress:
             except ImportError:
                 return
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-            bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            bar = Bar(*columns, console=Console(file=raw(sys.stderr)), transient=True)
             bar.start()
             self._task = bar.add_task(self.what, total=self._total or None, completed=self._done)
             self._bar = bar

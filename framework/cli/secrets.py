@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 
 from framework.cli.arguments import add_ignored, secret_argument
-from framework.cli.output import NO, OK, add_output, short, show
+from framework.cli.output import NO, OK, add_output, machine, short, show
 from framework.errors import NotFound
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def _get(app: App, args: Namespace) -> int:
     except NotFound as fault:
         print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
-    print(value)
+    machine(value)
     return OK
 
 

@@ -7,7 +7,7 @@ import sys
 
 from framework.backends.local_filesystem import LocalFilesystemBackend
 from framework.cli.listing import cannot_list, holder, names_of
-from framework.cli.output import NO, OK, USAGE, short, show
+from framework.cli.output import NO, OK, USAGE, for_programs, short, show
 from framework.cli.progress import Metered, Progress
 from framework.errors import (
     ConfigFileError,
@@ -345,7 +345,7 @@ class _replaced:  # noqa: N801 - reads as a phrase: with _replaced(path) as file
 
     def __enter__(self) -> IO[str]:
         if self._path == "-":
-            self._file: IO[str] = sys.stdout
+            self._file: IO[str] = for_programs()
             return self._file
         if self._place is not None:
             self._beside = self._place.__enter__()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 
 from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, as_json, short, show
+from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show
 from framework.errors import InvalidValue, SecretsError, VariableNotFound
 
 TYPE_CHECKING = False
@@ -79,14 +79,14 @@ def _get(app: App, args: Namespace) -> int:
         value = app.get_variable(args.key, deserialize_json=args.json)
     except VariableNotFound as fault:
         if args.default is not None:
-            print(args.default)
+            machine(args.default)
             return OK
         print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
     except InvalidValue as fault:
         print(f"error: {short(str(fault))}", file=sys.stderr)
         return NO
-    print(as_json(value) if isinstance(value, (dict, list)) and args.json else to_text(value))
+    machine(as_json(value) if isinstance(value, (dict, list)) and args.json else to_text(value))
     return OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import expand
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Layer:
         """The file in which something stands that was found at `origin`; empty if it is in no file."""
         return self.path
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Layer {self.name} {self.path}>"
 

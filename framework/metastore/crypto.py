@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework import errors
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def generate() -> str:
     return b2a_base64(urandom(32), newline=False).translate(bytes.maketrans(b"+/", b"-_")).decode()
 
 
+@errors.public
 class Keys:
     """The configured keys: the first one encrypts, each one decrypts.
 
@@ -49,8 +51,9 @@ class Keys:
     def __len__(self) -> int:
         return len(self._parts)
 
+    @safe_repr
     def __repr__(self) -> str:
-        return f"<Keys: {len(self)}>"
+        return "<Keys>" if self._kept is None else f"<Keys: {len(self._kept)}>"
 
     def encrypt(self, text: str) -> str:
         """The token of `text`.
@@ -65,9 +68,8 @@ class Keys:
         try:
             data = text.encode()
         except UnicodeEncodeError:
-            data = None
-        if data is None:  # raised out here: the codec's error holds the text
-            raise errors.MetastoreError("the text holds characters that UTF-8 cannot store (lone surrogates)")
+            what = "the text holds characters that UTF-8 cannot store (lone surrogates)"
+            raise errors.MetastoreError(what) from None
         return self._opened()[0].encrypt(data).decode()
 
     def decrypt(self, token: str, where: str) -> str:

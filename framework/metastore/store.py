@@ -12,6 +12,7 @@ from framework import errors
 from framework.metastore import limits, migrations, rows
 from framework.metastore.base import is_storable, persistently, quoted
 from framework.metastore.rows import KINDS
+from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _CHUNK = 500
 
 
+@errors.public
 class Store:
     """The rows of one metastore.
 
@@ -196,6 +198,7 @@ class Store:
                 written += len(batch)
         return written
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Store in {self.database.where}>"
 
