@@ -22,7 +22,7 @@ from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_ur
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 REPLACEMENT = "***"
