@@ -9,7 +9,7 @@ from framework.answer import Answer
 from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
-from framework.environment import Environment
+from framework.environment import Environment, running_in
 from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, clean, public, warn
 from framework.files import modules, trust
 from framework.layers.base import Layer
@@ -64,7 +64,7 @@ class App:
         self,
         name: str = "framework",
         *,
-        schema: str | Mapping[str, Any] | None = None,
+        schema: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         home: str | None = None,
         config: str | None = None,
         config_files: Sequence[str] | None = None,
@@ -171,7 +171,7 @@ class App:
             )
         if self._settings:
             return settings.read_object(self._settings)
-        return settings.read_settings(self._settings_files, environment.get(self.names.env) or "development")
+        return settings.read_settings(self._settings_files, running_in(environment, self.names))
 
     def _defaults(self, main_file: str) -> Layer:
         from framework.layers.defaults import DefaultsLayer

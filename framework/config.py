@@ -33,7 +33,8 @@ _SOURCES = {"environment": "env var", "default": "default"}
 class Config(AirflowCalls):
     """The options of one application.
 
-    Every getter takes `fallback`, which answers when nobody writes the option, and never when a pointer fails.
+    Every getter takes `fallback`, which answers when the option is not set, and never when a pointer fails. An empty
+    text means none where the schema declares a type and the default "": the fallback answers, or else None.
     Names of sections and keys may be given in any case of letters.
     """
 
@@ -134,7 +135,17 @@ class Config(AirflowCalls):
         answer = self._answer(section, key, **how)
         if answer is None:
             return self._converted_fallback(section, key, self._fallback(section, key, fallback), to)
+        if answer.value == "" and self._empty_means_none(answer):
+            try:
+                return to("")
+            except ValueError:
+                given = None if fallback is _UNSET else self._fallback(section, key, fallback)
+            return None if given is None else self._converted_fallback(section, key, given, to)
         return self._converted_answer(answer, to)
+
+    def _empty_means_none(self, answer: Answer) -> bool:
+        option = self._engine.schema.option(answer.mention.section, answer.mention.key)
+        return option is not None and option.default == "" and option.type != "string"
 
     def _converted_answer(self, answer: Answer, to: Callable[[Any], Any]) -> Any:
         try:
@@ -240,8 +251,8 @@ class Config(AirflowCalls):
         """The option as the type that the schema declares; an undeclared one as it is written.
 
         Raises:
-            OptionNotFound: nobody writes it and there is no fallback.
-            InvalidValue: it does not convert, or is none of the declared choices.
+            OptionNotFound: it is not set and there is no fallback.
+            InvalidValue: it does not convert, is none of the declared choices, or breaks a constraint.
         """
         answer = self._engine.answer(section, key)
         if answer is None:
@@ -253,12 +264,7 @@ class Config(AirflowCalls):
         option = self._engine.schema.option(answer.mention.section, answer.mention.key)
         if option is None:
             return answer.value
-        try:
-            if option.choices is not None and convert.to_text(answer.value) not in option.choices:
-                raise ValueError(f"one of {', '.join(map(repr, option.choices))} is expected")
-        except ValueError as fault:
-            raise unconvertible(self._engine, answer, str(fault)) from None
-        return self._converted_answer(answer, convert.by_type(option.type))
+        return self._converted_answer(answer, option.convert)
 
     def has_option(self, section: str, key: str, lookup_from_deprecated: bool = True) -> bool:
         """Whether the option is set. Runs and fetches nothing, and never raises."""

@@ -235,40 +235,6 @@ def to_import(value: Any) -> Any:
     raise ValueError(f"{expected}; {reason}")
 
 
-_BY_TYPE: dict[str, Callable[[Any], Any]] = {
-    "string": to_text,
-    "str": to_text,
-    "path": to_text,
-    "integer": to_int,
-    "int": to_int,
-    "float": to_float,
-    "number": to_float,
-    "boolean": to_bool,
-    "bool": to_bool,
-    "list": to_list,
-    "array": to_list,
-    "json": to_json,
-    "object": to_json,
-    "timedelta": to_timedelta,
-    "import": to_import,
-}
-
-
-def by_type(type_name: str | None) -> Callable[[Any], Any]:
-    """The converter for a type as a schema writes it; without one, text.
-
-    Airflow's config.yml has `string`, `integer`, `float` and `boolean`; the others are ours.
-
-    Raises:
-        ValueError: nobody knows the type; lists those that there are.
-    """
-    if type_name is None:
-        return to_text
-    if type_name in _BY_TYPE:
-        return _BY_TYPE[type_name]
-    raise ValueError(f"the type {type_name!r} is not one of {', '.join(_BY_TYPE)}")
-
-
 def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> Any:
     """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
 

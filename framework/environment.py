@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from framework.names import Names
+
 
 class DotEnv:
     """One `.env` file, parsed by python-dotenv: not interpolated, never written to `os.environ`.
@@ -89,6 +91,11 @@ def _dotenv() -> Any:
     from dotenv import parser as imported
 
     return imported
+
+
+def running_in(environment: Environment, names: Names) -> str:
+    """The name of the environment in which an application runs: `BILLING_ENV`, or else `development`."""
+    return environment.get(names.env) or "development"
 
 
 class Environment:

@@ -17,7 +17,8 @@ def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
     if option is not None and not engine.schema.declared and not option.own:
         hint = f"The schema of {engine.names.app} was not found here: install it beside, or pass schema=."
     elif option is not None:
-        hint = f"It is declared without a default: set {engine.names.option(section, key)} or write it in a file."
+        how = "required" if option.required else "declared without a default"
+        hint = f"It is {how}: set {engine.names.option(section, key)} or write it in a file."
     elif (unmeant := next(engine.own_options(section, key), None)) is not None:
         hint = (
             f"{unmeant[1]} sets {key}_{unmeant[0]}, an option of its own: write "

@@ -86,26 +86,31 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "description": "How long a value of a remote backend is kept, in seconds.",
                 "type": "float",
                 "default": "900",
+                "minimum": 0,
             },
             "negative_cache_ttl_seconds": {
                 "description": "How long the absence of a value is kept, in seconds. A failure never is.",
                 "type": "float",
                 "default": "60",
+                "minimum": 0,
             },
             "stale_if_error_seconds": {
                 "description": "How much longer, in seconds, a value may be used while its backend is unavailable.",
                 "type": "float",
                 "default": "0",
+                "minimum": 0,
             },
             "resolve_timeout_seconds": {
                 "description": "How long all pointers together may take when they are resolved at once, in seconds.",
                 "type": "float",
                 "default": "30",
+                "minimum": 0,
             },
             "max_workers": {
                 "description": "How many calls to backends are made at once.",
                 "type": "integer",
                 "default": "16",
+                "minimum": 1,
             },
             "allow_token_like_names": {
                 "description": "Whether a _secret pointer may name a secret that has the shape of a token or key. "

@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
+from framework.declaration import Option, version
 from framework.errors import SchemaError
 from framework.facts import of as packaged_for
 from framework.installed import folder_of, schema_in
 from framework.options import NAMED_BACKEND, OPTIONS
-from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import re
+    import os
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from framework.facts import Facts
-
-#: What Airflow fills with another random text in every process: such a default is no default.
-RANDOM_PLACEHOLDERS = ("{FERNET_KEY}", "{SECRET_KEY}", "{JWT_SECRET_KEY}")
-
-TYPES = ("string", "integer", "float", "boolean", "list", "array", "object", "json", "timedelta", "import", "path")
-
-
-class Option:
-    """One declared option.
-
-    Attributes:
-        section, name: lower-case, as they are looked up.
-        type: one of `TYPES`.
-        default: text, a typed value, or None; placeholders are not yet filled.
-        sensitive: its value is redacted and it may be written as a pointer.
-        choices: the allowed texts, or None.
-        deprecated_values: (pattern, replacement, since): older ways to write a value, which still work.
-        renamed_from: older names as (section, key, since), the newest first.
-        deprecated: its use warns. `retired` says that it has no default any more.
-    """
-
-    __slots__ = (
-        "section",
-        "name",
-        "type",
-        "default",
-        "sensitive",
-        "choices",
-        "deprecated_values",
-        "renamed_from",
-        "deprecated",
-        "retired",
-        "description",
-        "example",
-        "version_added",
-        "deprecation_reason",
-        "own",
-    )
-
-    def __init__(self, section: str, name: str, said: Mapping[str, Any], *, own: bool = False) -> None:
-        self.section, self.name, self.own = section, name, own
-        self.type: str = said.get("type") or "string"
-        self.sensitive = bool(said.get("sensitive"))
-        self.deprecated = bool(said.get("deprecated"))
-        self.deprecation_reason: str = said.get("deprecation_reason") or ""
-        self.retired = self.deprecated or bool(said.get("version_deprecated") or self.deprecation_reason)
-        default = said.get("default")
-        random = isinstance(default, str) and default in RANDOM_PLACEHOLDERS
-        self.default: Any = None if random or self.retired else default
-        choices = said.get("choices")
-        self.choices: list[str] | None = None if choices is None else [str(choice) for choice in choices]
-        self.deprecated_values = _patterns(said.get("deprecated_values") or ())
-        self.renamed_from: list[tuple[str, str, str]] = [
-            (str(old.get("section", section)).lower(), str(old.get("key", name)).lower(), str(old.get("since", "")))
-            for old in said.get("renamed_from") or ()
-        ]
-        self.description: str = (said.get("description") or "").strip()
-        self.example = said.get("example")
-        self.version_added = said.get("version_added")
-
-    @safe_repr
-    def __repr__(self) -> str:
-        return f"<Option [{self.section}] {self.name}>"
 
 
 class Schema:
@@ -86,15 +23,21 @@ class Schema:
     Attributes:
         declared: whether the application declares anything itself.
         origin: the file or object that the application's part is from, for messages.
+        foreign: whether it is the schema of another application, such as Airflow's, which nobody here can correct:
+            it may be newer than we are, so unknown fields and odd names in it are left alone.
     """
 
     __slots__ = (
         *("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "_facts", "_is_whole"),
-        *("declared", "origin"),
+        *("declared", "origin", "foreign"),
     )
 
     def __init__(
-        self, said: Mapping[str, Any] | None = None, origin: str = "schema", facts: Facts | None = None
+        self,
+        said: Mapping[str, Any] | None = None,
+        origin: str = "schema",
+        facts: Facts | None = None,
+        places: Mapping[tuple[str, ...], str] | None = None,
     ) -> None:
         self._options: dict[str, dict[str, Option]] = {}
         self._facts, self._is_whole = facts, facts is None
@@ -102,8 +45,9 @@ class Schema:
         self._sections: dict[str, str] = {}
         self._moved: dict[str, list[tuple[str, str]]] = {}
         self.declared, self.origin = said is not None or facts is not None, origin
+        self.foreign = facts is not None
         if said is not None:
-            self.add(said, origin)
+            self._add(said, origin, places or {})
         if facts is not None:
             for section in list(self._options):
                 self._complete(section, self._options[section])
@@ -150,39 +94,48 @@ class Schema:
             self._is_whole = True
         return self._options
 
-    def add(self, said: Mapping[str, Any], origin: str) -> None:
-        """Declare more: what `said` states replaces what was stated before, field by field.
+    def _add(self, said: Mapping[str, Any], origin: str, places: Mapping[tuple[str, ...], str]) -> None:
+        from framework import contradictions, shape
 
-        Raises:
-            SchemaError: names the file, the section and the key.
-        """
-        for section, content in _mapping(said, origin, "").items():
-            lower = str(section).lower()
-            content = _mapping(content, origin, f"[{section}]")
+        shape.refuse(shape.of_schema(said, lenient=self.foreign), origin, places)
+        trails: dict[tuple[str, str], tuple[str, ...]] = {}
+        options: list[tuple[tuple[str, ...], Option]] = []
+        for section, content in said.items():
+            if section.startswith(("x-", ".")):
+                continue
+            lower, content = section.lower(), content or {}
+            trails[lower, ""] = (section,)
             if content.get("description"):
-                self._sections[lower] = str(content["description"]).strip()
-            for old in _renames(content, origin, f"[{section}]"):
-                self._moved.setdefault(lower, []).append((str(old["section"]).lower(), str(old.get("since", ""))))
-            renamed = content.get("renamed")
-            if renamed:
-                self._moved.setdefault(lower, []).append(
-                    (str(renamed["previous_name"]).lower(), str(renamed.get("version", "")))
-                )
+                self._sections[lower] = content["description"].strip()
+            olds = [(old["section"], old.get("since")) for old in content.get("renamed_from") or ()]
+            if renamed := content.get("renamed"):
+                olds.append((renamed["previous_name"], renamed.get("version")))
+            if olds:
+                self._moved[lower] = [(old.lower(), version(since)) for old, since in olds]
             declared = self._options.setdefault(lower, {})
-            for key, option in _mapping(content.get("options") or {}, origin, f"[{section}] options").items():
-                place = f"[{section}] {key}"
-                option = _mapping({} if option is None else option, origin, place)
-                _check(option, origin, place)
-                declared[str(key).lower()] = Option(lower, str(key).lower(), option)
+            for key, option in (content.get("options") or {}).items():
+                trail = trails[lower, key.lower()] = (section, "options", key)
+                made = Option(lower, key.lower(), option or {}, place=places.get(trail, origin))
+                declared[key.lower()] = made
+                options.append((trail, made))
+        self._index()
+        shape.refuse(contradictions.of_options(options), origin, places)
+        shape.refuse(contradictions.of_renames(trails, self._next_name), origin, places)
+
+    def _next_name(self, name: tuple[str, str]) -> tuple[str, str] | None:
+        """What an option, or with an empty key a section, that has this name is called instead."""
+        if name[1]:
+            found = self._redirects.get(name)
+            return None if found is None else found[:2]
+        return next(((new, "") for new, olds in self._moved.items() if name[0] in dict(olds)), None)
 
     def supplement(self, said: Mapping[str, Any], origin: str) -> None:
         """State what a schema file leaves to code: `renamed_from`, `choices`, `sensitive`, `deprecated_values`.
 
         What the schema itself states is kept. An option that it does not declare is known from now on, but not listed.
         """
-        for section, content in _mapping(said, origin, "").items():
+        for section, content in said.items():
             for key, more in (content.get("options") or {}).items():
-                _check(more, origin, f"[{section}] {key}")
                 extra = Option(section, key, more)
                 option = self._section(section).get(key)
                 if option is None:
@@ -291,20 +244,24 @@ class Schema:
         return found
 
 
-def load(source: str | Mapping[str, Any], facts: Facts | None = None) -> Schema:
+def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None = None) -> Schema:
     """A schema from a YAML, TOML or JSON file, or from a mapping of the same shape.
 
     Raises:
-        SchemaError: the file is unreadable or says something that cannot be; names file, section and key.
+        SchemaError: the file is unreadable or says something that cannot be; names file and line, section and option.
     """
-    if isinstance(source, str):
+    if isinstance(source, str) or hasattr(source, "__fspath__"):
+        from os import fspath
+
         from framework.files.tables import read_table
 
-        return Schema(read_table(source, SchemaError)[0], source, facts)
+        path = fspath(source)
+        said, places = read_table(path, SchemaError)
+        return Schema(said, path, facts, places)
     return Schema(source, facts=facts)
 
 
-def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
+def of_application(name: str, said: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:
     """An application's schema: what it says, or else what an installed package of its name has, with the facts that
     are packaged here for that name.
 
@@ -319,72 +276,3 @@ def of_application(name: str, said: str | Mapping[str, Any] | None) -> Schema:
     if said is None:
         return Schema() if facts is None else Schema(None, facts.origin, facts)
     return load(said, facts)
-
-
-class Pattern:
-    """A regular expression that is compiled when a text may match it: `re` alone takes longer than a start."""
-
-    __slots__ = ("_text", "_start", "_compiled")
-
-    def __init__(self, text: str) -> None:
-        self._text, self._start = text, _literal_start(text)
-        self._compiled: re.Pattern[str] | None = None
-
-    def sub(self, replacement: str, text: str) -> str:
-        """The text with what matches replaced."""
-        if self._start not in text:
-            return text
-        if self._compiled is None:
-            import re
-
-            self._compiled = re.compile(self._text)
-        return self._compiled.sub(replacement, text)
-
-
-def _literal_start(pattern: str) -> str:
-    """Letters that every match of a pattern begins with."""
-    start = ""
-    for char in pattern.removeprefix("^"):
-        if not (char.isalnum() or char == "_"):
-            return "" if "|" in pattern else start[:-1] if char in "?*{" else start
-        start += char
-    return start
-
-
-def _patterns(said: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, str]]:
-    return [(Pattern(old["pattern"]), str(old["replacement"]), str(old.get("since", ""))) for old in said]
-
-
-def _mapping(value: Any, origin: str, place: str) -> Mapping[str, Any]:
-    if not hasattr(value, "items"):
-        where = f"{origin}: {place}" if place else origin
-        raise SchemaError("must be a table of names", where=where, hint="See docs/schema.md for the shape of a schema.")
-    mapping: Mapping[str, Any] = value
-    return mapping
-
-
-def _renames(said: Mapping[str, Any], origin: str, place: str) -> list[Mapping[str, Any]]:
-    renamed = said.get("renamed_from") or []
-    if not isinstance(renamed, list) or not all(hasattr(old, "items") and old for old in renamed):
-        raise SchemaError(
-            "renamed_from must be a list of {section, key, since}", where=f"{origin}: {place}", hint="Write it so."
-        )
-    return renamed
-
-
-def _check(said: Mapping[str, Any], origin: str, place: str) -> None:
-    """Refuse what would go wrong later, at a place that nobody could trace back to the schema."""
-
-    def wrong(what: str, hint: str) -> SchemaError:
-        return SchemaError(what, where=f"{origin}: {place}", hint=hint)
-
-    type_ = said.get("type")
-    if type_ is not None and type_ not in TYPES:
-        raise wrong(f"unknown type {type_!r}", f"Use one of {', '.join(TYPES)}.")
-    choices = said.get("choices")
-    if choices is not None and not isinstance(choices, list):
-        raise wrong("choices must be a list", "Write choices: [one, two].")
-    for flag in ("sensitive", "deprecated"):
-        if not isinstance(said.get(flag, False), (bool, type(None))):
-            raise wrong(f"{flag} must be true or false", f"Write {flag}: true.")
-    _renames(said, origin, place)

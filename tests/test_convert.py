@@ -115,14 +115,6 @@ def test_text(value: object, text: str) -> None:
     assert convert.to_text(value) == text
 
 
-def test_types_of_a_schema() -> None:
-    assert convert.by_type(None) is convert.by_type("string") is convert.to_text
-    assert convert.by_type("integer")("8080") == 8080
-    assert convert.by_type("array") is convert.to_list
-    with pytest.raises(ValueError, match="the type 'strnig' is not one of string, "):
-        convert.by_type("strnig")
-
-
 BAD: list[tuple[Any, list[Any]]] = [
     (convert.to_bool, [CANARY, "yes", "", "#true", "1.0", 2, None, [True]]),
     (convert.to_int, [CANARY, "1.5", "1#0", "nan", "inf", "1e400", "", "9" * 5000, 1.5, float("inf"), None, [1]]),

@@ -40,7 +40,7 @@ from framework.cli.main import COMMANDS, _command_parser, _parser
 from framework.masking import SENSITIVE_NAMES
 from framework.names import Names
 from framework.options import NAMED_BACKEND, OPTIONS
-from framework.schema import TYPES
+from framework.types import TYPES
 
 if sys.version_info >= (3, 11):
     import tomllib

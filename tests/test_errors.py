@@ -354,8 +354,8 @@ CASES = {
     ),
     "schema_unknown_type": Case(
         """
-        HOME/other.toml: [core] port: unknown type 'integr'. Use one of string, integer, float, boolean,
-        list, array, object, json, timedelta, import, path.
+        HOME/other.toml:2: [core] port: unknown type 'integr'. Did you mean integer? Use one of string, integer,
+        float, boolean, list, array, object, json, timedelta, import, path, url, duration, bytes, datetime, decimal.
         """,
         files={"other.toml": "[core.options.port]\ntype = 'integr'\n"},
         project={"schema": "other.toml"},
@@ -363,7 +363,7 @@ CASES = {
     ),
     "schema_wrong_shape": Case(
         """
-        HOME/other.yaml: [core]: must be a table of names. See docs/schema.md for the shape of a schema.
+        HOME/other.yaml:1: [core]: must be a table. For example {description: …, options: {…}}.
         """,
         files={"other.yaml": "core: [1]\n"},
         project={"schema": "other.yaml"},

@@ -19,6 +19,7 @@ files.limits files.formats files.yaml_nodes
 current names spellings locks shown masking wording errors
 files.trust files.text files.modules files.atomic files.tables files.entries files.stream files
 answer convert environment uri connection fields options schemas schemas.airflow
+types constraints declaration shape contradictions
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
 metastore.database

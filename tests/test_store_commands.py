@@ -235,13 +235,13 @@ def test_what_is_done_soon_needs_no_bar(world: Any) -> None:
 
 def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: Any) -> None:
     kwargs = {"url": "http://127.0.0.1:9", "tokn": "x"}
-    written(world, "vault", kwargs, stale_if_eror_seconds="5", max_workers="0", cache_ttl_seconds="-1")
+    written(world, "vault", kwargs, stale_if_eror_seconds="5", max_workers="0", resolve_timeout_seconds="-1")
     status, out, _ = world.run("check", "--offline")
     assert status == 1
     assert out.splitlines() == [
         "error: billing.cfg:3: [secrets] backend_kwargs: VaultBackend takes no argument 'tokn'. Did you mean 'token'?",
-        "error: billing.cfg:5: [secrets] max_workers must be at least 1",
-        "error: billing.cfg:6: [secrets] cache_ttl_seconds must be at least 0",
+        "error: billing.cfg:6: [secrets] resolve_timeout_seconds: at least 0 is expected, not '-1'.",
+        "error: billing.cfg:5: [secrets] max_workers: at least 1 is expected, not '0'.",
         "error: billing.cfg:4: [secrets] stale_if_eror_seconds: no such option is declared; "
         "did you mean [secrets] stale_if_error_seconds?",
     ]

@@ -1,4 +1,4 @@
-"""Look for what is wrong: unknown names, wrong types and choices, pointers that lead nowhere.
+"""Look for what is wrong: required options that are not set, unknown names, wrong values, pointers that lead nowhere.
 
 An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
 backend is set) does so with --strict. A note does not.
@@ -15,7 +15,9 @@ import sys
 from framework import backends, errors
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
+from framework.environment import running_in
 from framework.errors import FrameworkError
+from framework.masking import should_hide_value_for_name
 from framework.misspelt import misspelt
 from framework.names import POINTER_FORMS
 from framework.notices import nearest
@@ -32,12 +34,6 @@ if TYPE_CHECKING:
     from framework.app import App
 
     Problem = tuple[str, str, str]  # level, where, what
-
-
-_NUMBERS = (
-    *("max_workers", "resolve_timeout_seconds", "cache_ttl_seconds"),
-    *("negative_cache_ttl_seconds", "stale_if_error_seconds"),
-)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -74,8 +70,9 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from _links(app)
     yield from _workers(app)
     yield from _metas(app)
-    yield from _numbers(app)
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
+    yield from _required(app)
+    yield from _sensitivity(app)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
@@ -116,17 +113,36 @@ def _workers(app: App) -> Iterator[Problem]:
                 yield _told(fault, answer.mention.origin)
 
 
-def _numbers(app: App) -> Iterator[Problem]:
-    """The numbers of [secrets] make sense."""
-    for key in _NUMBERS:
-        try:
-            answer = app.answer("secrets", key)
-            least = 1 if key == "max_workers" else 0
-            wrong = float(app.conf.typed(answer)) < least
-        except FrameworkError:  # told with the other options
-            continue
-        if wrong:
-            yield "error", answer.mention.origin, f"[secrets] {key} must be at least {least}"
+def _required(app: App) -> Iterator[Problem]:
+    """Every required option is set."""
+    for option in app.schema:
+        section, key = option.section, option.name
+        if option.is_required(running_in(app.environment, app.names)) and not any(app.engine.mentions(section, key)):
+            where = "" if option.required is True else f" in {running_in(app.environment, app.names)}"
+            line = f"{key} = …" if not option.sensitive else f"{key}_secret = NAME"
+            yield (
+                "error",
+                option.place,
+                f"[{section}] {key} is required{where} and not set. Set {app.names.option(section, key)}, or write "
+                f"`{line}` under [{section}] in {app.main_file()[0]}.",
+            )
+
+
+def _sensitivity(app: App) -> Iterator[Problem]:
+    """Options that look like secrets are declared to be secrets, or not to be."""
+    for option in app.schema if not app.schema.foreign else ():
+        is_open = option.sensitivity is None and option.type != "boolean" and not option.own
+        if (
+            is_open
+            and should_hide_value_for_name(option.name)
+            and not app.engine.is_sensitive(option.section, option.name)
+        ):
+            yield (
+                "warning",
+                option.place,
+                f"[{option.section}] {option.name} looks like a secret and is not declared sensitive: declare "
+                "sensitive = true, or sensitive = false if it is no secret.",
+            )
 
 
 def _metas(app: App) -> Iterator[Problem]:
@@ -185,7 +201,9 @@ def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
         app.conf.typed(answer)
     except FrameworkError as fault:
         level, where, what = _told(fault, mention.origin)
-        yield level, app.schema.origin if where == "default" else where, what
+        option = app.schema.option(mention.section, mention.key)
+        place = option.place if option is not None else ""
+        yield level, (place or app.schema.origin) if where == "default" else where, what
         return
     yield from _answered_below(app, answer)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
-    from framework.schema import Option
+    from framework.declaration import Option
 
 _COMMANDS = {
     "get-value": "print the value of one option, in clear",

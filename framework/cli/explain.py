@@ -8,6 +8,7 @@ for example:
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, link_failed, short, show
+from framework.environment import running_in
 from framework.misspelt import misspelt
 from framework.notices import not_found
 
@@ -62,7 +63,9 @@ def _tell(app: App, explanation: Explanation) -> None:
     if option is not None:
         facts = [option.type]
         facts += ["sensitive"] if option.sensitive else []
+        facts += ["required"] if option.is_required(running_in(app.environment, app.names)) else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
+        facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
         print(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app):
         if variable.option == (explanation.section, explanation.key):

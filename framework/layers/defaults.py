@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import expand
+from framework.environment import running_in
 from framework.layers.base import Layer
 from framework.layers.cfg import interpolate
 
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from framework.declaration import Option
     from framework.environment import Environment
     from framework.names import Names
-    from framework.schema import Option, Schema
+    from framework.schema import Schema
 
 
 class DefaultsLayer(Layer):
@@ -27,12 +29,18 @@ class DefaultsLayer(Layer):
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
         option = self.schema.listed(section, key)
-        return None if option is None or option.default is None else (self._default(option), "default")
+        return None if option is None or not self._has_default(option) else (self._default(option), "default")
 
     def entries(self) -> Iterator[tuple[str, str]]:
         for option in self.schema:
-            if option.default is not None:
+            if self._has_default(option):
                 yield option.section, option.name
+
+    def _has_default(self, option: Option) -> bool:
+        """Whether the default answers: where an option is required, it does not."""
+        if option.default is None or not option.required:
+            return option.default is not None
+        return not option.is_required(running_in(self.environment, self.names))
 
     def _default(self, option: Option) -> Any:
         default = option.default
