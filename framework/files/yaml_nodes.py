@@ -127,12 +127,11 @@ class Growth:
         Raises:
             Malformed: too deep with its aliases, holding itself, or too large.
         """
-        self._measure(node, 1)
+        self._measure(node, 1, node.start_mark.line + 1)
 
-    def _measure(self, node: Any, level: int) -> tuple[int, int]:
-        """Characters and levels of a node, aliases written out."""
+    def _measure(self, node: Any, level: int, line: int) -> tuple[int, int]:
+        """Characters and levels of a node that is written or used on a line, aliases written out."""
         known = self._measured.get(id(node))
-        line = node.start_mark.line + 1
         if known is not None:
             size, height, _ = known
             if not height:
@@ -147,8 +146,10 @@ class Growth:
             self._measured[id(node)] = 0, 0, node
             size, height = 1, 0
             for item in node.value:
-                for inner in item if isinstance(item, tuple) else (item,):
-                    inner_size, inner_height = self._measure(inner, level + 1)
+                pair = item if isinstance(item, tuple) else (item,)
+                line = max(line, pair[0].start_mark.line + 1)  # an alias has the line of what it stands for
+                for inner in pair:
+                    inner_size, inner_height = self._measure(inner, level + 1, line)
                     size, height = size + inner_size, max(height, inner_height)
             height += 1
             self._measured[id(node)] = size, height, node
