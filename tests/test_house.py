@@ -27,7 +27,8 @@ metastore.migrations.versions.v0001_first_tables metastore.migrations.versions m
 metastore.rows metastore.store metastore.bulk metastore.rotation metastore
 parallel inside_airflow backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
-backends.mounted_files backends.aws_client backends.aws backends.vault_auth backends.vault_session backends.vault
+backends.mounted_files backends.aws_role backends.aws_client backends.aws
+backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
 cache foreign link chain references pointers overrides reading notices engine slots explanation formats airflow_calls
 config variable project misspelt

@@ -127,12 +127,14 @@ def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
     from inspect import signature
 
     parameters = signature(backend_class).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+    retired = getattr(backend_class, "retired", None)
+    if retired is None and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     for name, place in places.items():
-        if name not in parameters:
-            near = get_close_matches(name, parameters, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(parameters) or 'none'}."
+        if name not in parameters and name not in (retired or ()):
+            known = [each for each, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known) or 'none'}."
             raise BackendError(f"{backend_class.__name__} takes no argument {name!r}", where=place, hint=hint)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 
 from framework.backends.aws_client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
+from framework.backends.aws_role import KWARGS, Role
 from framework.backends.base import DEFAULT, StoreBackend, read_each
-from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,23 @@ _WORDS = {
 }
 
 
+#: What Airflow's classes took once, or take and ignore -> what to do instead.
+RETIRED = {
+    "full_url_mode": "JSON and URIs are told apart",
+    "are_secret_values_urlencoded": "values of JSON are taken as they are",
+    "aws_account_id": "set role_arn",
+    "aws_iam_role": "set role_arn",
+    "external_id": "set ExternalId in assume_role_kwargs",
+    "host": "set endpoint_url",
+    "s3_config_file": "set profile_name",
+    "s3_config_format": "set profile_name",
+    "profile": "set profile_name",
+    "botocore_kwargs": "set config",
+    "assume_role_with_saml": "SAML is not supported",
+}
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
 class AwsBackend(StoreBackend):
     """What both stores share.
 
@@ -44,9 +62,14 @@ class AwsBackend(StoreBackend):
         extra_conn_words: more words for the fields of a connection, `{"login": ["account"]}`; `user` stands for login.
         region_name, profile_name, aws_access_key_id, aws_secret_access_key, aws_session_token: as for any AWS client.
         role_arn: a role to assume; its credentials are renewed before they end.
+        assume_role_method, assume_role_kwargs, assume_role_with_web_identity_*: how it is assumed, see `Role`.
+        session_kwargs: its aws_access_key_id, aws_secret_access_key and aws_session_token stand in for ours.
+        service_config: its `{"sts": {"endpoint_url": …}}` is where STS is.
+        config_kwargs: arguments of `botocore.config.Config` for STS alone, as in Airflow.
         endpoint_url, api_version, use_ssl: as for any AWS client.
         verify: whether to check the server's certificate, or the path of a CA bundle.
         config: arguments of `botocore.config.Config`, over ours.
+        **retired: what Airflow's class takes without any effect is ignored with a warning, see `RETIRED`.
 
     Attributes:
         batch_size: how many names one call may ask for.
@@ -57,6 +80,7 @@ class AwsBackend(StoreBackend):
 
     service = ""
     store = ""
+    retired = RETIRED
 
     def __init__(
         self,
@@ -79,7 +103,17 @@ class AwsBackend(StoreBackend):
         api_version: str | None = None,
         use_ssl: bool | None = None,
         config: dict[str, Any] | None = None,
+        assume_role_method: str | None = None,
+        assume_role_kwargs: dict[str, Any] | None = None,
+        assume_role_with_web_identity_federation: str | None = None,
+        assume_role_with_web_identity_token_file: str | None = None,
+        assume_role_with_web_identity_federation_audience: str | None = None,
+        session_kwargs: dict[str, Any] | None = None,
+        service_config: dict[str, Any] | None = None,
+        config_kwargs: dict[str, Any] | None = None,
+        **retired: Any,
     ) -> None:
+        how = {name: given for name, given in locals().items() if name in KWARGS}
         super().__init__(
             _stripped(connections_prefix, sep),
             _stripped(variables_prefix, sep),
@@ -90,14 +124,20 @@ class AwsBackend(StoreBackend):
             config_lookup_pattern,
         )
         self._words = _extended(extra_conn_words or {})
+        session = session_kwargs or {}
+        if not isinstance(session, dict):
+            raise BackendError("session_kwargs is no JSON object", hint="Correct it in backend_kwargs.")
+        if not (aws_access_key_id or aws_secret_access_key):
+            aws_access_key_id, aws_secret_access_key = map(session.get, _KEYS[:2])
         if bool(aws_access_key_id) != bool(aws_secret_access_key):
             hint = "Set both, or neither."
             raise BackendError("aws_access_key_id and aws_secret_access_key belong together", hint=hint)
-        keys = (aws_access_key_id, aws_secret_access_key, aws_session_token) if aws_access_key_id else None
+        keys = (aws_access_key_id, aws_secret_access_key, aws_session_token or session.get(_KEYS[2]))
+        self._role = (role_arn, how)
+        self._warn_of(retired, {} if role_arn else how, session, service_config if role_arn else None)
         self._settings: dict[str, Any] = {
             "profile": profile_name,
-            "keys": keys,
-            "role": role_arn,
+            "keys": keys if aws_access_key_id else None,
             "config": config or {},
             "region_name": region_name,
             "endpoint_url": endpoint_url,
@@ -114,7 +154,24 @@ class AwsBackend(StoreBackend):
         self._client = self._new_client()
 
     def _new_client(self) -> Client:
-        return Client(self.service, self.store, workers=self.max_workers, **self._settings)
+        arn, how = self._role
+        name = f"{self.app_name}_{type(self).__name__}__connection".lower()  # as in Airflow
+        role = Role(arn, name, self.directory, how) if arn else None
+        return Client(self.service, self.store, role=role, workers=self.max_workers, **self._settings)
+
+    def _warn_of(
+        self, retired: Mapping[str, Any], of_a_role: Mapping[str, Any], session: Mapping[str, Any], services: Any
+    ) -> None:
+        """Warn, once, of all that has no effect. Raises TypeError for a kwarg that nobody ever had."""
+        if unknown := [name for name in retired if name not in RETIRED]:
+            raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
+        ignored = {name: RETIRED[name] for name in retired}
+        ignored |= {name: "it is for a role: set role_arn" for name, given in of_a_role.items() if given}
+        ignored |= {f"session_kwargs.{name}": f"set {name}" for name in session if name not in _KEYS}
+        ignored |= {f"service_config.{name}": "only that of sts has one" for name in services or () if name != "sts"}
+        if ignored:
+            reasons = ", ".join(f"{name} ({reason})" for name, reason in ignored.items())
+            warn(f"{type(self).__name__}: without effect here, as in Airflow, are {reasons}. Remove them.")
 
     @property
     def logins(self) -> int:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from framework.backends.aws_role import Role
+
     Fault = tuple[str, str]  # the code of an error, and the operation that met it
 
 ABSENT = ("ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "ParameterVersionLabelNotFound")
@@ -25,6 +27,7 @@ _REFUSED = (
     *("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "OptInRequired", "AuthFailure"),
     *("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException"),
     *("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+    *("InvalidIdentityToken", "IDPRejectedClaim"),
 )
 _HINTS = {
     "NoRegionError": "Set region_name.",
@@ -56,7 +59,7 @@ class Client:
     Args:
         service: AWS's name of it, `ssm`.
         store: our name of it, for messages.
-        profile, keys, role: who we are: a profile's name; key id, key and token; a role to assume.
+        profile, keys, role: who we are: a profile's name; key id, key and token; the role to assume.
         config: arguments of `botocore.config.Config`, over ours.
         workers: how many calls are made at once: there are no fewer connections.
         **more: further arguments of `create_client`.
@@ -73,7 +76,7 @@ class Client:
         store: str,
         profile: str | None,
         keys: Any,
-        role: str | None,
+        role: Role | None,
         config: Any,
         workers: int,
         **more: Any,
@@ -185,7 +188,10 @@ class Client:
         if self._keys is not None:
             session.set_credentials(*self._keys)
         if self._role is not None:
-            session = self._assumed(session, config)
+            said = {"max_pool_connections": 2 * self._workers, **_CONFIG, **self._config}
+            credentials = self._role.credentials(session, self._more["region_name"], said)
+            session = Session(profile=self._profile)
+            session.register_component("credential_provider", _Source(credentials))
         return session.create_client(self.service, config=config, **self._more)
 
     def _configured(self) -> Any:
@@ -202,25 +208,8 @@ class Client:
         hint = f"It has {', '.join(sorted(self._config))}: see botocore.config.Config for what each may be."
         raise BackendError(f"the kwarg config holds what botocore does not take ({what})", where=self.store, hint=hint)
 
-    def _assumed(self, source: Any, config: Any) -> Any:
-        """A session under the role, whose credentials are fetched at the first call and renewed before they end."""
-        from functools import partial
 
-        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-        from botocore.exceptions import NoCredentialsError
-        from botocore.session import Session
-
-        credentials = source.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        ask = partial(source.create_client, region_name=self._more["region_name"], config=config)
-        fetch = AssumeRoleCredentialFetcher(ask, credentials, self._role).fetch_credentials
-        session = Session(profile=self._profile)
-        session.register_component("credential_provider", _Role(DeferredRefreshableCredentials(fetch, "assume-role")))
-        return session
-
-
-class _Role:
+class _Source:
     """What a session asks for its credentials."""
 
     def __init__(self, credentials: Any) -> None:

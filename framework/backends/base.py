@@ -40,6 +40,7 @@ class BaseSecretsBackend:
         keeps_versions: whether a `get_config_version` that it has is of use.
         max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are worth keeping.
         connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
+        retired: names of kwargs that are taken and ignored, with a warning that says so.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
         find_connection: how the application finds a connection, for a backend that logs in with one; it sees the
             strata below the backend. None when no application has bound it.
@@ -52,6 +53,7 @@ class BaseSecretsBackend:
     connection_map: Mapping[str, Any] | None = None
     find_connection: Callable[[str], Connection] | None = None
     switches: Mapping[str, str] = {}
+    retired: Iterable[str] | None = None
 
     app_name: str = "airflow"
     directory: str = ""

@@ -26,10 +26,10 @@ class MetastoreBackend(BaseSecretsBackend):
         self.store = store
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        return self.store.get_connection(conn_id)
+        return self.store.get_connection(conn_id, team_name)
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self.store.get_variable(key)
+        return self.store.get_variable(key, team_name)
 
     def get_config(self, key: str) -> str | None:
         return self.store.get_config(key)

@@ -45,20 +45,20 @@ class Store:
         self.database, self.keys = database, keys
         self._sound: set[str] = set()  # the kinds whose table was looked at
 
-    def get_connection(self, conn_id: str) -> Connection | None:
-        """The connection of that id, or None.
+    def get_connection(self, conn_id: str, team: str | None = None) -> Connection | None:
+        """The connection of that id, or None. With a team, also a row of that team of Airflow's.
 
         Raises:
             InvalidSecret: no key opens it, or its extra is no JSON object.
             BackendUnavailable: the database does not answer.
             BackendError: a key is malformed.
         """
-        row = self._find(self.database, "connection", conn_id)
+        row = self._find(self.database, "connection", conn_id, team)
         return None if row is None else rows.connection_of(row, self.database.where, self.keys)
 
-    def get_variable(self, key: str) -> str | None:
+    def get_variable(self, key: str, team: str | None = None) -> str | None:
         """The text of the variable, or None; raises as `get_connection` does."""
-        row = self._find(self.database, "variable", key)
+        row = self._find(self.database, "variable", key, team)
         return None if row is None else rows.text_of(row, self.database.where, self.keys, "variable")
 
     def get_config(self, name: str) -> str | None:
@@ -288,13 +288,15 @@ class Store:
         """The row of one name, as it is stored; raises as `get_connection` does."""
         return self._find(self.database, kind, name)
 
-    def _find(self, reader: Database | Transaction, kind: str, name: str) -> dict[str, Any] | None:
+    def _find(
+        self, reader: Database | Transaction, kind: str, name: str, team: str | None = None
+    ) -> dict[str, Any] | None:
         table, column = KINDS[kind]
         # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
         sql = f'SELECT * FROM "{table}" WHERE "{column}" = :name'
         found = self._select(reader, kind, sql, {"name": name})
         # MariaDB finds "A" and "a " for "a"
-        found = [row for row in found if row.get(column) == name and row.get("team_name") is None]
+        found = [row for row in found if row.get(column) == name and row.get("team_name") in (None, team)]
         if len(found) > 1:
             raise rows.named_twice(kind, found, self.database.where)
         return found[0] if found else None
