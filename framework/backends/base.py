@@ -378,12 +378,6 @@ def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[s
     return found
 
 
-def shown_path(path: str, kwarg: str) -> str:
-    """A path as messages may name it; what is not spelt like one may be the secret itself, and goes by its kwarg."""
-    is_path = "/" in path or path.lower().endswith((".json", ".txt", ".pem", ".key", ".token", ".jwt"))
-    return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
-
-
 def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:
     if pattern is None:
         return None

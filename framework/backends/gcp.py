@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import DEFAULT, StoreBackend, shown_path
-from framework.backends.session import Login, OnePerProcess, Quietly
+from framework.backends.base import DEFAULT, StoreBackend
+from framework.backends.session import Login, OnePerProcess, Quietly, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False

@@ -189,3 +189,9 @@ def _silent_handler() -> Any:
 
 def _is_loud(record: Any) -> bool:
     return not _quiet.get()
+
+
+def shown_path(path: str, kwarg: str) -> str:
+    """A path as messages may name it; what is not spelt like one may be the secret itself, and goes by its kwarg."""
+    is_path = "/" in path or path.lower().endswith((".json", ".txt", ".pem", ".key", ".token", ".jwt"))
+    return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"

@@ -6,8 +6,7 @@ import os
 from math import inf
 from time import monotonic, sleep
 
-from framework.backends.base import shown_path
-from framework.backends.session import REFUSED_FOR
+from framework.backends.session import REFUSED_FOR, shown_path
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
