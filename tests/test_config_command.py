@@ -371,7 +371,7 @@ def test_update_is_a_dry_run_first(world: World, cfg: Path) -> None:
     assert err.splitlines() == [
         "by hand: billing.cfg:3: [web] http_port is now called [server] port (since 2.0)",  # %(http_port)s is asked for
         "by hand: billing.cfg:12: [server] strange is not declared: removed, or misspelt",
-        "1 deprecated or removed options stay as they are; --all-recommendations comments them out",
+        "1 deprecated options or old defaults stay as they are; --all-recommendations changes them too",
         "this was a dry run, nothing is written; --fix writes it",
     ]
     assert cfg.read_text() == OLD

@@ -54,7 +54,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         _add_selection(made[name])
     made["update"].add_argument("--fix", action="store_true", help="write the file (default: only say what would be)")
     made["update"].add_argument(
-        "--all-recommendations", action="store_true", help="also comment out what is deprecated or removed"
+        "--all-recommendations",
+        action="store_true",
+        help="also comment out what is deprecated or removed, and change old defaults",
     )
 
 

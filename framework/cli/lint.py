@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from typing import Any
 
     from framework.answer import Mention
     from framework.app import App
@@ -26,10 +27,11 @@ class Finding:
     """One thing that is written and should not be, or not so.
 
     Attributes:
-        kind: `renamed`, `outdated` (its value), `deprecated` or `undeclared`.
+        kind: `renamed`, `outdated` (its value), `deprecated`, `undeclared`, `old value` (best left out), `changed
+            default` (its value is the old one) or `invalid` (its value is refused).
         mention: where it is written.
         what: what is wrong with it, a clause.
-        value: of an outdated one, today's value.
+        value: today's value, of an outdated one or a changed default.
     """
 
     __slots__ = ("kind", "mention", "what", "value")
@@ -114,26 +116,67 @@ def _selected(app: App, args: Namespace) -> list[Finding]:
 
 def _learn(app: App) -> None:
     """Know also what older versions of the application had, if a list of it is packaged; nothing else needs that."""
+    table, path = _packaged(app, "older")
+    if table:
+        app.schema.supplement(table, path)
+
+
+def _packaged(app: App, what: str) -> tuple[dict[str, Any], str]:
+    """A file about this application that is packaged here, as a table, and its path; empty if there is none."""
     import framework.schemas
 
-    path = os.path.join(os.path.dirname(framework.schemas.__file__), f"{app.name}.older.yml")
-    if os.path.exists(path):
-        from framework.files.tables import read_table
+    path = os.path.join(os.path.dirname(framework.schemas.__file__), f"{app.name}.{what}.yml")
+    if not os.path.exists(path):
+        return {}, path
+    from framework.files.tables import read_table
 
-        app.schema.supplement(read_table(path)[0], path)
+    return read_table(path)[0], path
 
 
 def findings(app: App) -> Iterator[Finding]:
     """Everything of the kind, in every layer that a person writes. No value of a secret is shown, nothing is run."""
+    rules, _ = _packaged(app, "values")
     for section, key in app.engine.entries():
         for mention in app.engine.mentions(section, key):
             if mention.layer not in ("default", "override"):
-                yield from _of(app, mention)
+                of_value = _of_value(mention, rules.get(section, {}).get(key, {}))
+                yield from _of(app, mention, of_value)
 
 
-def _of(app: App, mention: Mention) -> Iterator[Finding]:
+def _of_value(mention: Mention, rules: dict[str, Any]) -> Finding | None:
+    """What is to be said of the value itself, by the rules for its option."""
+    if not rules or mention.form != "plain" or not isinstance(mention.raw, str):
+        return None
+    text, name = _unexpanded(mention).strip(), f"[{mention.section}] {mention.key}"
+    if text in rules.get("old_values", ()):
+        what = f"the value of {name} belongs to an older version: leave it out, so that today's default counts"
+        return Finding("old value", mention, what)
+    if text in rules.get("invalid", ()):
+        return Finding("invalid", mention, f"the value {text!r} of {name} is refused: {rules['invalid'][text]}")
+    changed = rules.get("default_changed")
+    if changed and _means(text, changed["old"]):
+        what = f"the default of {name} was {changed['old']} and is {changed['new']} now; the old one is written here"
+        return Finding("changed default", mention, what, changed["new"])
+    return None
+
+
+def _means(text: str, default: str) -> bool:
+    """Whether a text says what a default says, in any of the ways to write a boolean."""
+    from framework.convert import to_bool
+
+    try:
+        return to_bool(text) == to_bool(default)
+    except ValueError:
+        return text == default
+
+
+def _of(app: App, mention: Mention, of_value: Finding | None) -> Iterator[Finding]:
     section, key = mention.section, mention.key
     option = app.schema.option(section, key)
+    if of_value is not None:
+        yield of_value
+        if of_value.kind == "old value":
+            return  # it goes, whatever else is to be said of it
     if mention.is_old_name:
         since = next((s for *name, s in app.schema.old_names(section, key) if tuple(name) == mention.name), "")
         old = f"[{mention.name[0]}] {mention.name[1]}"
@@ -193,12 +236,13 @@ def update(app: App, args: Namespace) -> int:
             print(f"{row['origin']}: {short(str(row['change']))}")
     else:
         show(changes, ("origin", "section", "option", "change"), args.output)
-    left = [finding for finding in by_hand if finding.kind == "deprecated" and finding in mine]
+    optional = ("deprecated", "changed default")
+    left = [finding for finding in by_hand if finding.kind in optional and finding in mine]
     for finding in by_hand:
         if finding not in left or args.all_recommendations:
             _say(f"by hand: {finding.origin}: {finding.what}")
     if left and not args.all_recommendations:
-        _say(f"{len(left)} deprecated or removed options stay as they are; --all-recommendations comments them out")
+        _say(f"{len(left)} deprecated options or old defaults stay as they are; --all-recommendations changes them too")
     if not changes:
         _say(f"there is nothing to change in {short(path)}")
     elif args.fix:
@@ -249,9 +293,12 @@ def _change(
         return f"{old} becomes [{name[0]}] {name[1]}", name
     if finding.kind == "outdated":
         return finding.what, text.set(name[0].lower(), name[1].lower(), finding.value.replace("%", "%%"))
-    if finding.kind == "deprecated" and everything:
+    if finding.kind == "old value" or (finding.kind == "deprecated" and everything):
         text.comment_out(name)
         return f"{old} is commented out", None
+    if finding.kind == "changed default" and everything:
+        name = text.set(name[0].lower(), name[1].lower(), finding.value)
+        return f"{old} becomes {finding.value}, today's default", name
     return None, name
 
 
