@@ -14,12 +14,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
 from conftest import World
 
 from framework import App, current, errors, project
 from framework.files import limits, trust
+from framework.files.atomic import Beside
 from framework.files.text import read_bytes, read_text
 
 HIS = 12345
@@ -756,3 +758,164 @@ def test_the_rule_says_who_is_who(shared: Shared) -> None:
         str(path),
     )
     os.close(trust.opened(str(path)))
+
+
+# What is written
+
+
+@pytest.fixture
+def rows(shared: Shared) -> Shared:
+    shared.home.chmod(0o700)
+    shared.set(BILLING__CORE__FERNET_KEY="bWFkZS11cC1mZXJuZXQta2V5LXdvcnRoLW5vdGhpbmc=")
+    shared.project(home="data")
+    (shared.home / "data").mkdir(0o700)
+    assert shared.run("variables", "set", "a", "in clear")[0] == 0
+    shared.home.chmod(0o1777)
+    return shared
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe of his", "his file", "his link", "his link in the middle", "folder"])
+def test_an_export_replaces_only_a_regular_file_of_the_callers(rows: Shared, kind: str) -> None:
+    victim = rows.elsewhere("victim", "untouched")
+    target = "out.json"
+    if kind.startswith("pipe"):
+        os.mkfifo(rows.home / target)
+        if kind == "pipe of his":
+            os.chown(rows.home / target, HIS, HIS)
+    elif kind == "his file":
+        rows.his(target, "his")
+    elif kind == "his link":
+        rows.his_link(target, victim)
+    elif kind == "his link in the middle":
+        rows.his_link("folder", victim.parent)
+        target = "folder/victim"
+    else:
+        (rows.home / target).mkdir()
+    status, _, err = rows.run("variables", "export", target, "--file-format", "json")
+    assert (status, "the file cannot be written" in err) == (1, True)
+    assert victim.read_text() == "untouched"
+    assert "in clear" not in "".join(p.read_text() for p in rows.home.iterdir() if p.is_file())
+    assert not list(rows.home.glob(".*.new"))
+
+
+def test_an_export_is_for_its_owners_eyes(rows: Shared) -> None:
+    rows.write("out.json", "old", 0o644)
+    assert rows.run("variables", "export", "out.json")[0] == 0
+    status = (rows.home / "out.json").stat()
+    assert (status.st_mode & 0o777, status.st_uid, status.st_nlink) == (0o600, 0, 1)
+    assert json.loads((rows.home / "out.json").read_text()) == {"a": "in clear"}
+
+
+def test_a_hard_link_is_no_way_to_read_an_export(rows: Shared) -> None:
+    rows.write("out.json", "old", 0o644)
+    os.link(rows.home / "out.json", rows.home / "kept.json")
+    assert rows.run("variables", "export", "out.json")[0] == 0
+    assert (rows.home / "kept.json").read_text() == "old"
+
+
+HOLDS = """
+import os, sys
+from framework.files.atomic import Beside
+with Beside(sys.argv[1]) as number:
+    os.write(number, b"in clear")
+    print("ready", flush=True)
+    sys.stdin.read()
+    os.write(number, b", whole")
+"""
+
+
+def _holder(path: Path, code: str = HOLDS) -> subprocess.Popen[str]:
+    """A process that is writing a file beside `path`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    process = _holder(path)
+    process.kill()
+    process.communicate()
+    assert [p.read_text() for p in tmp_path.glob(".out.json.*.new")] == ["in clear"]
+    with Beside(str(path)):
+        assert len(list(tmp_path.glob(".out.json.*.new"))) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_another_process_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    code = HOLDS.replace('    os.write(number, b", whole")', "    os.write(number, b', whole'); beside.take_place()")
+    process = _holder(path, code.replace("with Beside(sys.argv[1])", "beside = Beside(sys.argv[1])\nwith beside"))
+    with Beside(str(path)) as number:
+        os.write(number, b"of the other")
+    assert process.communicate("")[1] is None
+    assert process.returncode == 0
+    assert path.read_text() == "in clear, whole"
+
+
+def test_what_was_planted_as_a_leftover_is_left_alone(rows: Shared) -> None:
+    victim = rows.elsewhere("victim", "untouched")
+    rows.his_link(".out.json.12.new", victim)
+    os.mkfifo(rows.home / ".out.json.13.new")
+    rows.his(".out.json.14.new", "his")
+    assert rows.run("variables", "export", "out.json")[0] == 0
+    assert victim.read_text() == "untouched"
+    assert len(list(rows.home.glob(".out.json.*.new"))) == 3
+
+
+def test_a_setting_is_not_written_through_a_planted_link(shared: Shared) -> None:
+    victim = shared.elsewhere("victim.cfg", "[a]\nb = 1\n")
+    link = shared.his_link("link.cfg", victim)
+    status, _, err = shared.run("--config", str(link), "config", "set", "a", "b", "2", "--force")
+    assert (status, f"uid {HIS}" in err) == (1, True)
+    assert victim.read_text() == "[a]\nb = 1\n"
+
+
+# What is imported
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_pipe_is_imported(rows: Shared, named: bool) -> None:
+    reader, writer = os.pipe()
+    path = f"/dev/fd/{reader}"
+    if named:
+        os.mkfifo(rows.home / "pipe")
+        path = "pipe"
+        writer_of_it = Thread(target=lambda: (rows.home / "pipe").write_text('{"b": "piped"}\n'))
+        writer_of_it.start()  # it waits for the reader
+    os.write(writer, b'{"b": "piped"}\n')
+    os.close(writer)
+    status, _, err = rows.run("variables", "import", path, "--file-format", "json")
+    os.close(reader)
+    assert (status, rows.run("variables", "get", "b")[:2]) == (0, (0, "piped\n")), err
+
+
+def test_a_pipe_that_gives_nothing_is_not_waited_for_without_end(rows: Shared) -> None:
+    rows.set(BILLING__CORE__COMMAND_TIMEOUT_SECONDS="0.2")
+    os.mkfifo(rows.home / "pipe")
+    status, _, err = rows.run("variables", "import", "pipe", "--file-format", "json")
+    assert (status, err) == (1, "error: pipe: the file cannot be read (nothing came in time). Nothing was changed.\n")
+
+
+@pytest.mark.parametrize("file_format", ["json", "yaml", "env"])
+def test_an_endless_file_is_not_imported(rows: Shared, file_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.files.text.IMPORT_BYTES", 500_000)
+    monkeypatch.setattr("framework.files.stream.FILE_BYTES", 200_000)
+    path = rows.write("rows", b'{"a": "' + b"x" * 1_000_000)
+    if file_format != "json":
+        path.write_bytes(b"a: " + b"x" * 1_000_000)
+    status, _, err = rows.run("variables", "import", "rows", "--file-format", file_format)
+    assert status == 1
+    assert "larger than" in err
+
+
+def test_a_device_is_not_imported_without_end(rows: Shared) -> None:
+    for file_format in ("json", "yaml", "env"):
+        assert rows.run("variables", "import", "/dev/zero", "--file-format", file_format)[0] == 1

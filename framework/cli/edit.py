@@ -12,6 +12,7 @@ import os
 from framework.errors import ConfigError, ConfigFileError
 from framework.files.atomic import Beside
 from framework.files.text import read_text
+from framework.files.trust import Untrusted
 from framework.layers.cfg import DEFAULT, interpolate, parse
 
 TYPE_CHECKING = False
@@ -232,15 +233,15 @@ def edit(path: str, change: Callable[[CfgText], None]) -> None:
     Raises:
         ConfigFileError: the file is malformed, cannot be written, or cannot hold the change.
     """
-    path = os.path.realpath(path)  # what a symbolic link leads to is edited, and the link stays
-    folder = os.path.dirname(path)
+    real = os.path.realpath(path)  # what a symbolic link leads to is edited, and the link stays
+    folder = os.path.dirname(real)
     if not os.path.isdir(folder):
         raise ConfigFileError("the folder does not exist", where=folder, hint=f"Make it: mkdir -p {folder}")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ConfigFileError("this is no file that can be edited", where=path, hint="Name another with --config.")
+    if os.path.exists(real) and not os.path.isfile(real):
+        raise ConfigFileError("this is no file that can be edited", where=real, hint="Name another with --config.")
     with _Lock(folder):
-        before = read_text(path, universal=False) if os.path.exists(path) else ""
-        text = CfgText(before, path)
+        before = read_text(path, universal=False) if os.path.exists(real) else ""
+        text = CfgText(before, real)
         change(text)
         if str(text) != before:
             replace(path, str(text))
@@ -258,16 +259,17 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
         ConfigFileError: the folder or the disk refuses.
     """
     try:
-        with Beside(path) as beside:
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(file, "wb") as stream:
-                _like(path, file, mode)
+        beside = Beside(path)
+        with beside as number:
+            _like(beside.status, number, mode)
+            with open(number, "wb", closefd=False) as stream:
                 stream.write(text.encode())
-                stream.flush()
-                os.fsync(file)
-            os.replace(beside, path)
-        _sync(os.path.dirname(path))
+            os.fsync(number)
+            beside.take_place()
+        _sync(os.path.dirname(os.path.realpath(path)))
         return
+    except Untrusted as refusal:
+        raise ConfigFileError(refusal.what, where=path, hint=refusal.hint) from None
     except OSError as fault:
         reason = fault.strerror or type(fault).__name__
     except UnicodeEncodeError:
@@ -275,11 +277,10 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
     raise ConfigFileError(f"the file cannot be written ({reason})", where=path, hint="Nothing was changed.")
 
 
-def _like(path: str, file: int, mode: int) -> None:
-    if not os.path.exists(path):
+def _like(status: os.stat_result | None, file: int, mode: int) -> None:
+    if status is None:
         os.fchmod(file, mode)
         return
-    status = os.stat(path)
     try:
         os.fchown(file, status.st_uid, status.st_gid)
     except OSError:  # only root may give files away
@@ -289,7 +290,7 @@ def _like(path: str, file: int, mode: int) -> None:
 
 def _sync(folder: str) -> None:
     """Have the file's new name on the disk, too."""
-    number = os.open(folder or ".", os.O_RDONLY)
+    number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
     except OSError:  # some file systems do not sync folders

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 from framework.backends.local_filesystem import LocalFilesystemBackend
 from framework.cli.listing import cannot_list, holder, names_of
@@ -20,6 +21,8 @@ from framework.errors import (
 )
 from framework.files.atomic import Beside
 from framework.files.stream import Twice, read_entries
+from framework.files.text import Bounded
+from framework.files.trust import Untrusted
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
 
@@ -54,17 +57,18 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
     if file_format is None:
         return USAGE
     store, shadows = app.store, _Shadows(app, kind)
+    seconds = app.conf.getfloat("core", "command_timeout_seconds")
 
     def act() -> bulk.Report:
         shadows.forget()
-        with _opened(args.file) as file, Progress(f"importing {kind}s", _size(file)) as progress:
+        with _opened(args.file, seconds) as file, Progress(f"importing {kind}s", _size(file)) as progress:
             entries = read_entries(Metered.of(file, progress), _shown(args.file), file_format)
             items = _items(kind, entries, _shown(args.file), shadows, app.store.database.bounded)
             return bulk.put(store, kind, items, existing=existing, dry_run=args.dry_run)
 
     try:
         # A file can be read once more where another transaction was in the way, a pipe cannot.
-        report = act() if args.file == "-" else persistently(store.database, act)
+        report = persistently(store.database, act) if os.path.isfile(args.file) else act()
     except FileParseError as fault:
         for line, what in sorted(fault.faults):
             print(f"error: {short(fault.path)}{f':{line}' if line else ''}: {what}", file=sys.stderr)
@@ -159,11 +163,11 @@ def _shown(path: str) -> str:
     return "<stdin>" if path == "-" else path
 
 
-def _opened(path: str) -> IO[bytes]:
+def _opened(path: str, seconds: float) -> IO[bytes]:
     if path == "-":
         return open(os.dup(sys.stdin.fileno()), "rb", buffering=0) if _is_real(sys.stdin) else sys.stdin.buffer
     try:
-        return open(path, "rb", buffering=0)
+        return Bounded(path, seconds)  # type: ignore[return-value]
     except FileNotFoundError:
         what = "the file does not exist"
     except IsADirectoryError:
@@ -328,60 +332,38 @@ def _some(names: list[str]) -> str:
 # Writing
 
 
-class _replaced:  # noqa: N801 - reads as a phrase: with _replaced(path) as file
-    """A file that is written beside and takes its place when it is whole; `-` and what is no file are written directly.
+#: Where the system keeps its devices, and the streams of this process: nobody else can put anything there.
+_DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
+
+
+@contextmanager
+def _replaced(path: str) -> Iterator[IO[str]]:
+    """A file that is written beside and takes its place when it is whole; `-` and devices are written directly.
 
     Raises:
-        MetastoreError: the folder or the disk refuses; what was there stays.
+        MetastoreError: what is there is no regular file of the caller's, or the folder or the disk refuses; what was
+            there stays.
     """
-
-    __slots__ = ("_path", "_place", "_beside", "_file")
-
-    def __init__(self, path: str) -> None:
-        is_file = path != "-" and (os.path.isfile(path) or not os.path.exists(path))
-        self._path = os.path.realpath(path) if is_file else path  # what a symbolic link leads to, and the link stays
-        self._place = Beside(self._path) if is_file else None
-        self._beside = ""
-
-    def __enter__(self) -> IO[str]:
-        if self._path == "-":
-            self._file: IO[str] = for_programs()
-            return self._file
-        if self._place is not None:
-            self._beside = self._place.__enter__()
-        try:
-            flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if self._beside else 0)
-            number = os.open(self._beside or self._path, flags, 0o600)
-            self._file = open(number, "w", encoding="utf-8", newline="\n")
-            return self._file
-        except (OSError, ValueError) as error:
-            failure = self._failure(error)
-        if self._place is not None:
-            self._place.__exit__()
-        raise failure
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if self._path == "-":
+    if path == "-":
+        yield for_programs()
+        return
+    hint = "What was there is unchanged."
+    try:
+        if "\0" in path:
+            raise OSError(22, "no path can be like this")
+        if os.path.dirname(os.path.abspath(path)) in _DEVICES and os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                yield file
             return
-        failure: MetastoreError | None = None
-        try:
-            if kind is None and self._beside:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None and self._beside:
-                os.replace(self._beside, self._path)
-        except OSError as fault:
-            failure = self._failure(fault)
-        if self._place is not None:
-            self._place.__exit__()
-        if isinstance(error, OSError):
-            failure = self._failure(error)
-        if failure is not None:
-            raise failure from None
-
-    def _failure(self, error: Exception) -> MetastoreError:
-        reason = getattr(error, "strerror", None) or "no path can be like this"
-        return MetastoreError(
-            f"the file cannot be written ({reason})", where=short(self._path), hint="What was there is unchanged."
-        )
+        beside = Beside(path, own=True)
+        with beside as number:
+            with open(number, "w", encoding="utf-8", newline="\n", closefd=False) as file:
+                yield file
+            os.fsync(number)
+            beside.take_place()
+        return
+    except Untrusted as refusal:
+        reason, hint = refusal.what, refusal.hint
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+    raise MetastoreError(f"the file cannot be written ({reason})", where=short(path), hint=hint)

@@ -6,9 +6,10 @@ alone, a syntax fault ends the reading, and a pipe will do as well as a file.
 
 from __future__ import annotations
 
-from framework.errors import FileParseError
+from framework.errors import FileParseError, FrameworkError
 from framework.files.entries import Entry, shown_name, yaml_names_written_twice
 from framework.files.formats import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, deep_place
+from framework.files.limits import FILE_BYTES
 from framework.files.yaml_nodes import Growth, composer, maker, plain_yaml_fault
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Bytes read at a time.
 _CHUNK = 65536
+_TOO_LARGE = f"one value is larger than {FILE_BYTES // 2**20} MiB"
 #: Names that are sorted together.
 _RUN = 8192
 #: A JSON text that is cut fails at most so far before the cut, unless the cut is inside a string.
@@ -91,7 +93,9 @@ class Twice:
 
 def _env_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
     """`NAME=value` lines, nothing quoted or stripped, as in Airflow. A line ends with a newline and nothing else."""
-    for number, data in enumerate(file, 1):
+    for number, data in enumerate(iter(lambda: file.readline(FILE_BYTES + 1), b""), 1):
+        if len(data) > FILE_BYTES:
+            raise FileParseError(path, [(number, _TOO_LARGE)])
         if number == 1 and (fault := _not_utf8(data)):
             raise FileParseError(path, [(1, fault)])
         try:
@@ -142,6 +146,8 @@ class _Window:
 
     def more(self) -> None:
         """Read on. What is read already is let go; what is not is doubled, so that a large value costs no more."""
+        if len(self.text) - self.at > FILE_BYTES:
+            raise FileParseError(self.path, [(self.line(self.at), _TOO_LARGE)])
         first = not self.text and not self._counted
         line = self.line(self.at)
         data = self._file.read(max(_CHUNK, len(self.text) - self.at))
@@ -278,7 +284,7 @@ def _yaml_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
         return
     except yaml.reader.ReaderError:
         fault = (0, "it holds a byte or a character that YAML does not allow")
-    except FileParseError:
+    except FrameworkError:
         raise
     except Exception as error:  # PyYAML raises what Python happens to raise
         fault = plain_yaml_fault(error, "", line)

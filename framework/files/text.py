@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from io import RawIOBase
 
 from framework.errors import ConfigFileError
 from framework.files import trust
-from framework.files.limits import FILE_BYTES, PIPE_SECONDS
+from framework.files.limits import FILE_BYTES, IMPORT_BYTES, PIPE_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from io import RawIOBase
+    from typing import Any
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -149,6 +150,48 @@ def wait(number: int, late: float) -> None:
     poll.register(number, select.POLLIN)
     if not poll.poll(max(0.0, late - time.monotonic()) * 1000):
         raise TimeoutError(110, "nothing came in time")
+
+
+class Bounded(RawIOBase):
+    """A file that is read once, piece by piece, and no further than is stated.
+
+    Args:
+        path: a regular file, or a pipe.
+        seconds: how long a pipe may let us wait for each piece.
+
+    Raises:
+        OSError: it cannot be opened; when it is read, ConfigFileError.
+    """
+
+    def __init__(self, path: str, seconds: float) -> None:
+        self._path, self._seconds, self._left = path, seconds, IMPORT_BYTES
+        self._number = trust.opened(path, pipes=True)
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def readinto(self, buffer: Any) -> int | None:
+        import time
+
+        try:
+            wait(self._number, time.monotonic() + self._seconds)
+            size = os.readv(self._number, [buffer])
+        except OSError as error:
+            what = error.strerror or "no reason given"
+        else:
+            self._left -= size
+            if self._left >= 0:
+                return size
+            what = f"it is larger than {IMPORT_BYTES // 2**30} GiB"
+        raise ConfigFileError(f"the file cannot be read ({what})", where=self._path, hint="Nothing was changed.")
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._number)
+        super().close()
 
 
 def _read(

@@ -160,7 +160,7 @@ def check_database(path: str) -> None:
         if not isinstance(path, Found):
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-                raise OSError(22, f"it is {_kind(status)}, and only a regular file is used")
+                raise OSError(22, f"it is {kind(status)}, and only a regular file is used")
             return
         walk = _Walk(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):  # SQLite says so, or it will be made
@@ -174,12 +174,30 @@ def check_database(path: str) -> None:
             except FileNotFoundError:
                 continue
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-                raise OSError(22, f"{name} is {_kind(status)}, and only a regular file is used")
+                raise OSError(22, f"{name} is {kind(status)}, and only a regular file is used")
             walk.judge(status, "" if name == walk.name else os.path.join(walk.place, name))
         if walk.doubt:
             raise walk.refusal()
     finally:
         os.close(walk.folder)
+
+
+def way_to(path: str) -> tuple[int, str, str]:
+    """The way to a file that is to be written, past the links that lead to it.
+
+    Returns:
+        The descriptor of the last folder, its path without links, and what the file is called in it.
+
+    Raises:
+        Untrusted: a link of another user leads there.
+        OSError: a folder on the way is missing, or may not be entered.
+    """
+    path = os.path.abspath(path)
+    walk = _Walk(path)
+    if walk.foreign_link:
+        os.close(walk.folder)
+        raise Untrusted(walk.foreign_link, path, "Name the file itself.")
+    return walk.folder, walk.place, walk.name
 
 
 def why_no_command(status: os.stat_result, path: str) -> tuple[str, str]:
@@ -190,7 +208,7 @@ def why_no_command(status: os.stat_result, path: str) -> tuple[str, str]:
         path: the file.
     """
     if not _is_ours(status) and not isinstance(path, Vouched):
-        return f"a command is not run from a file of another user ({_owner(status)})", f"chown it, or {Found.way_out}."
+        return f"a command is not run from a file of another user ({owner(status)})", f"chown it, or {Found.way_out}."
     if others_can_write(status):
         mode = status.st_mode & 0o777
         return f"a command is not run from a file that others can write (mode {mode:o})", f"chmod go-w {path}"
@@ -221,12 +239,14 @@ class _Walk:
         name: what the file is called in it.
         is_shared: whether everybody may put files into it, as into /tmp.
         doubt: the first thing that is not to be trusted, as a clause; empty if there is none.
+        foreign_link: the same, for links alone.
     """
 
-    __slots__ = ("path", "folder", "place", "name", "is_shared", "doubt")
+    __slots__ = ("path", "folder", "place", "name", "is_shared", "doubt", "foreign_link")
 
     def __init__(self, path: str) -> None:
         self.path, self.place, self.name, self.doubt, self.is_shared = path, "/", ".", "", False
+        self.foreign_link = ""
         self.folder = os.open("/", _FOLDER)
         try:
             self._enter(self.folder, "/")
@@ -256,7 +276,10 @@ class _Walk:
                 if links > LINKS:
                     raise OSError(40, "too many symbolic links")
                 if not _is_ours(status):
-                    self._doubt(f"the link {place}, which leads to it, belongs to another user ({_owner(status)})")
+                    self.foreign_link = (
+                        f"the link {place}, which leads to it, belongs to another user ({owner(status)})"
+                    )
+                    self._doubt(self.foreign_link)
                 target = os.readlink(name, dir_fd=self.folder)
                 if target.startswith("/"):
                     self._enter(os.open("/", _FOLDER), "/")
@@ -273,20 +296,20 @@ class _Walk:
         status = os.fstat(number)
         self.is_shared = others_can_write(status)
         if not _is_ours(status):
-            self._doubt(f"the folder {place}, which leads to it, belongs to another user ({_owner(status)})")
+            self._doubt(f"the folder {place}, which leads to it, belongs to another user ({owner(status)})")
         elif self.is_shared and not status.st_mode & stat.S_ISVTX:
-            mode = f"mode {status.st_mode & 0o7777:o}, owner {_owner(status)}"
+            mode = f"mode {status.st_mode & 0o7777:o}, owner {owner(status)}"
             self._doubt(f"others can write the folder {place}, which leads to it ({mode})")
 
     def judge(self, status: os.stat_result, beside: str = "") -> None:
         """Look at the file itself, or at one beside it that takes part with it."""
         it = beside or "it"
         if not _is_ours(status):
-            self._doubt(f"{it} belongs to another user ({_owner(status)})")
+            self._doubt(f"{it} belongs to another user ({owner(status)})")
         elif others_can_write(status):
-            self._doubt(f"others can write {it} (mode {status.st_mode & 0o777:o}, owner {_owner(status)})")
+            self._doubt(f"others can write {it} (mode {status.st_mode & 0o777:o}, owner {owner(status)})")
         elif status.st_nlink > 1 and self.is_shared and stat.S_ISREG(status.st_mode):
-            self._doubt(f"{it} is a hard link in a folder that everybody can write (owner {_owner(status)})")
+            self._doubt(f"{it} is a hard link in a folder that everybody can write (owner {owner(status)})")
 
     def _doubt(self, clause: str) -> None:
         self.doubt = self.doubt or clause
@@ -301,7 +324,8 @@ def _is_ours(status: os.stat_result) -> bool:
     return status.st_uid in (0, os.geteuid())
 
 
-def _owner(status: os.stat_result) -> str:
+def owner(status: os.stat_result) -> str:
+    """Whose a file is: `mallory, uid 12345`."""
     import pwd
 
     try:
@@ -310,7 +334,8 @@ def _owner(status: os.stat_result) -> str:
         return f"uid {status.st_uid}"
 
 
-def _kind(status: os.stat_result) -> str:
+def kind(status: os.stat_result) -> str:
+    """What a file is that is no regular one: `a named pipe`."""
     return _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
 
 
@@ -322,7 +347,7 @@ def _refuse_irregular(status: os.stat_result, path: str, pipes: bool) -> None:
         raise IsADirectoryError(21, "it is a directory", path)
     is_null = stat.S_ISCHR(mode) and status.st_rdev == os.stat(os.devnull).st_rdev
     if not is_null and not (pipes and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))):
-        raise OSError(22, f"it is {_kind(status)}, and only regular files are read", path)
+        raise OSError(22, f"it is {kind(status)}, and only regular files are read", path)
 
 
 def _regular(number: int, path: str, pipes: bool) -> int:
