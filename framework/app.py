@@ -207,9 +207,9 @@ class App:
         Raises:
             MetastoreError: there is none.
         """
-        backend = self.chain.links[-1].backend
         if self.worker:
             raise MetastoreError("a worker has no metastore", where=f"App({self.name!r}, worker=True)")
+        backend = self.chain.metastore.backend
         if not hasattr(backend, "store"):
             raise MetastoreError(
                 "there is no metastore", where="[database] sql_alchemy_conn is empty", hint="Set it to a database URL."
@@ -258,11 +258,13 @@ class App:
         Raises:
             SecretsError: a link failed.
         """
-        return sorted({name for link in self.chain.links for name in link.list_names(kind)})
+        return self.chain.list_names(kind)
 
     def warn_if_shadowed(self, kind: str, key: str) -> None:
-        """Warn if a link before the metastore has the key, so that a write would not be read."""
-        link = self.chain.shadowing(kind, key)
+        """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
+        link, faults = self.chain.shadowing(kind, key)
+        for fault in faults:
+            warn(f"whether a link before the metastore has the {kind} {key!r} too is not known: {fault}")
         if link is not None:
             warn(
                 f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "

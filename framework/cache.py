@@ -166,6 +166,13 @@ class Cache:
             return False, None
         return True, value
 
+    def add(self, key: Key, value: Any) -> None:
+        """Keep an answer for which nobody waited any more, unless there is a newer one."""
+        with self._lock:
+            if not self.peek(key)[0]:
+                self._kept.pop(key, None)  # the oldest come first
+                self._keep(key, value)
+
     def _keep(self, key: Key, value: Any) -> None:
         """Keep an answer, None for absence."""
         if value is None:

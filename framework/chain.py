@@ -21,7 +21,9 @@ from framework.errors import (
     VariableNotFound,
     warn,
 )
-from framework.link import Link, at_work, is_restricted
+from framework.link import Link
+from framework.parallel import beside
+from framework.strata import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from framework.connection import Connection
     from framework.link import Reference
     from framework.parallel import Runner
-
-ENVIRONMENT, METASTORE = 0, 1_000_000
 
 #: What a chain was asked for together, for the context that asked.
 _collected: ContextVar[tuple[Chain | None, dict[Reference, Any]]] = ContextVar(
@@ -44,6 +44,9 @@ _NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "c
 
 class Chain:
     """The links in search order and the one rule of search and failure.
+
+    Attributes:
+        links: all of them, in the order of the search.
 
     Args:
         links: in the order of the search.
@@ -59,9 +62,26 @@ class Chain:
     ) -> None:
         self.links = list(links)
         for link in self.links:
-            link.chain = id(self)
+            link.chain = self
         self._on_failure, self._config_links = on_failure, config_links
         self.unshown: set[str] = set()
+
+    @property
+    def custom(self) -> list[Link]:
+        """The application's own backends."""
+        return [link for link in self.links if link.role == CUSTOM]
+
+    @property
+    def environment(self) -> Link:
+        return next(link for link in self.links if link.role == ENVIRONMENT)
+
+    @property
+    def metastore(self) -> Link:
+        return next(link for link in self.links if link.role == METASTORE)
+
+    def before_the_metastore(self) -> list[Link]:
+        """The links that are asked first, so that what they have hides what the metastore has."""
+        return [link for link in self.links if link.role != METASTORE]
 
     def connection(self, conn_id: str) -> tuple[Connection, str]:
         """The connection and the link that has it.
@@ -141,7 +161,7 @@ class Chain:
         return links
 
     def _ceiling(self, reach: int | None) -> int:
-        ceiling = at_work.get({}).get(id(self), METASTORE + 1)
+        ceiling = at_work.get({}).get(self, HIGHEST + 1)
         return ceiling if reach is None else min(ceiling, reach)
 
     def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
@@ -207,37 +227,39 @@ class Chain:
     def explain(self, kind: str, key: str) -> list[tuple[str, str]]:
         """Every link and what it says, `found` once and `shadowed` after it; nothing is raised and no value shown."""
         rows, found = [], False
-        for link in self.visible(kind):
-            try:
-                value = link.ask(kind, key) if link.serves(kind) else None
-                if not link.serves(kind):
-                    said = "does not serve this kind"
-                elif not link.asks_for(kind, key):
-                    said = "is never asked for it"
-                elif value is None:
-                    said = "absent"
-                else:
-                    said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True
-            except FrameworkError as fault:
-                said = f"{_STATES.get(type(fault), 'invalid')}: {fault}"
+        links = self.visible(kind)
+        for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key)), strict=True):
+            if isinstance(outcome, FrameworkError):
+                said = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
+            elif outcome:
+                said = outcome
+            else:
+                said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True
             rows.append((link.name, said))
         return rows
 
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind that the links can list, sorted, each once.
+
+        Raises:
+            SecretsError: a link failed.
+        """
+        outcomes = each(self.links, lambda link: link.list_names(kind))
+        for outcome in outcomes:
+            if isinstance(outcome, FrameworkError):
+                raise outcome
+        return sorted({name for names in outcomes for name in names})
+
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
-        return [link.stats(self.unshown) for link in self.links if link.custom]
+        return [link.stats(self.unshown) for link in self.custom]
 
-    def shadowing(self, kind: str, key: str) -> str | None:
-        """The name of a link before the metastore that has the key, or None."""
-        for link in self.links:
-            if link.stratum == METASTORE:
-                return None
-            try:
-                if link.ask(kind, key) is not None:
-                    return link.name
-            except FrameworkError:
-                continue  # a write is not held up by a store that fails
-        return None
+    def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
+        """The name of a link before the metastore that has the key, or None; and why others could not say."""
+        links = self.before_the_metastore()
+        outcomes = each(links, lambda link: link.ask(kind, key))
+        has = (link.name for link, value in zip(links, outcomes, strict=True) if _is_value(value))
+        return next(has, None), [fault for fault in outcomes if isinstance(fault, FrameworkError)]
 
 
 class Collected:
@@ -253,6 +275,34 @@ class Collected:
 
     def __exit__(self, *_: object) -> None:
         _collected.reset(self._token)
+
+
+def each(links: list[Link], question: Callable[[Link], Any]) -> list[Any]:
+    """What a question comes to for each link: an answer, or the FrameworkError that it raises.
+
+    Links that may hang are asked side by side, so that one which does costs the others nothing.
+    """
+    outcomes = beside([lambda link=link: question(link) for link in links], [link.may_hang for link in links])  # type: ignore[misc]
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, FrameworkError):
+            raise outcome
+    return outcomes
+
+
+def _state(link: Link, kind: str, key: str) -> str:
+    """Why a link does not have the value; empty if it has it."""
+    if not link.serves(kind):
+        return "does not serve this kind"
+    value = link.ask(kind, key)
+    if not link.serves(kind):  # it said so when it was asked
+        return "does not serve this kind"
+    if not link.asks_for(kind, key):
+        return "is never asked for it"
+    return "absent" if value is None else ""
+
+
+def _is_value(outcome: Any) -> bool:
+    return outcome is not None and not isinstance(outcome, FrameworkError)
 
 
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}

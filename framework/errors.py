@@ -23,6 +23,7 @@
     │           ├── ConnectionNotUnique
     │           └── VariableNotUnique
     └── MetastoreError                   the database refused a write or a command
+        ├── MetastoreUnavailable         it does not answer, or lets nobody in
         └── NoFernetKey                  without a key nothing is written
 
 A message says what happened, `where` (file:line, variable name, link), and `hint` what to do.
@@ -183,6 +184,10 @@ class VariableNotUnique(NotUnique):
 
 class MetastoreError(FrameworkError):
     """The database refused a write or a command."""
+
+
+class MetastoreUnavailable(MetastoreError):
+    """The database does not answer, or lets nobody in."""
 
 
 class NoFernetKey(MetastoreError):

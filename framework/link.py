@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from framework.backends.base import KINDS, BaseSecretsBackend
+from framework.bounded import Threads
 from framework.cache import Cache
 from framework.errors import (
     AccessDenied,
@@ -19,6 +18,7 @@ from framework.foreign import checked, translated
 from framework.locks import ProcessLock
 from framework.masking import REPLACEMENT
 from framework.parallel import Outage, outcome_of
+from framework.strata import CUSTOM, AtWork
 from framework.wording import safe_repr
 
 TYPE_CHECKING = False
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     Reference = tuple[str, str | None]  # a config secret's name and version
 
-#: chain id -> the stratum of the link that is at work right now in this context.
-at_work: ContextVar[dict[int, int]] = ContextVar("framework_links_at_work")
-
 
 class Link:
     """One backend at its place in the chain, built when it is first asked.
@@ -40,30 +37,16 @@ class Link:
     Attributes:
         name: what messages and `config_links` call it.
         stratum: what it leans on: the strata below this number.
-        custom: whether it is one of the application's own backends.
-        chain: the id of the chain that it is a link of.
+        role: `CUSTOM`, `ENVIRONMENT` or `METASTORE`.
+        chain: the chain that it is a link of, or None.
         cache: what a remote backend said, and how often it was asked.
         unserved: the kinds of which the backend, when it was asked, said that it does not serve them.
 
     Args:
         make: makes the backend.
         find: finds its class, which tells what it is like before it is made.
+        seconds: how long a question to it may take, `[secrets] resolve_timeout_seconds`.
     """
-
-    __slots__ = (
-        "name",
-        "stratum",
-        "custom",
-        "chain",
-        "cache",
-        "unserved",
-        "_make",
-        "_find",
-        "_class",
-        "_backend",
-        "_picks",
-        "_lock",
-    )
 
     def __init__(
         self,
@@ -72,10 +55,12 @@ class Link:
         make: Callable[[], Any],
         *,
         find: Callable[[], Any] | None = None,
-        custom: bool = False,
+        role: str = CUSTOM,
         cache: Cache | None = None,
+        seconds: Callable[[], float] = lambda: 30.0,
     ) -> None:
-        self.name, self.stratum, self.custom, self.chain = name, stratum, custom, 0
+        self.name, self.stratum, self.role = name, stratum, role
+        self.chain: object = None
         self.cache = Cache() if cache is None else cache
         self.unserved: set[str] = set()
         self._make: Callable[[], Any] = make
@@ -83,6 +68,7 @@ class Link:
         self._backend: Any = None
         self._picks = False  # whether the backend has a say in what its store is asked for
         self._lock = ProcessLock()
+        self._seconds, self._threads = seconds, Threads()
 
     @property
     def backend(self) -> Any:
@@ -90,14 +76,45 @@ class Link:
 
         Raises:
             BackendError: it cannot be built; the next use tries again.
+            BackendUnavailable: it was not built in time.
         """
         if self._backend is None:
-            with self._lock, AtWork(self.chain, self.stratum):
-                if self._backend is None:
-                    made = self._make()
-                    self._picks = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
-                    self._backend = made
+            self.in_time(self._build)
         return self._backend
+
+    def _build(self) -> None:
+        with self._lock, AtWork(self.chain, self.stratum):
+            if self._backend is None:
+                made = self._make()
+                self._picks = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
+                self._backend = made
+
+    def in_time(self, question: Callable[[], Any], late: Callable[[Any], None] | None = None) -> Any:
+        """What a question comes to, or how it fails; of a link that may hang, under a deadline.
+
+        Args:
+            late: is given an answer that comes too late.
+
+        Raises:
+            BackendUnavailable: there was no answer in time.
+        """
+        return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
+
+    @property
+    def custom(self) -> bool:
+        """Whether it is one of the application's own backends."""
+        return self.role == CUSTOM
+
+    @property
+    def may_hang(self) -> bool:
+        """Whether asking may take long: it is another machine, or nobody knows what. Else a thread is saved."""
+        if self._backend is None and self._find is None:
+            return self.custom
+        try:
+            like = self._like()
+        except FrameworkError:  # there is no such class, and nobody will be asked
+            return False
+        return bool(getattr(like, "may_hang", getattr(like, "remote", True)))
 
     def _like(self) -> Any:
         """The backend, or its class while the backend is not made: what it is like, either says."""
@@ -109,7 +126,7 @@ class Link:
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking costs a call to another machine."""
+        """Whether asking costs a call to another machine, whose answers are worth keeping."""
         return self.custom and bool(getattr(self._like(), "remote", True))
 
     @property
@@ -141,7 +158,7 @@ class Link:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
         if self._backend is None:
-            self.guard(kind, key, lambda: self.backend)
+            self.guard(kind, key, lambda: self.backend)  # under a deadline of its own
         if self._picks and not self.asks_for(kind, key):
             return None
 
@@ -154,7 +171,8 @@ class Link:
             return checked(kind, key, method(key) if version is None else self._version(key, version))
 
         def guarded() -> Any:
-            return self.guard(kind, key, look_up)
+            late = (lambda value: self.cache.add((kind, key, version), value)) if self.custom else None
+            return self.guard(kind, key, lambda: self.in_time(look_up, late))
 
         if not self.custom:
             return guarded()
@@ -252,13 +270,19 @@ class Link:
         """The backend's batch, or how it failed; None if it has none."""
         try:
             with AtWork(self.chain, self.stratum):
-                return dict(self.backend.get_many("config", names))
+                return self.in_time(lambda: dict(self.backend.get_many("config", names)), self._late)  # type: ignore[no-any-return]
         except NotImplementedError:
             return None
         except _OF_THE_PROCESS:
             raise
         except BaseException as fault:
             return fault
+
+    def _late(self, said: Any) -> None:
+        """A batch that came too late: its values are kept, its failures are not."""
+        for name, value in dict(said).items():
+            if isinstance(value, str):
+                self.cache.add(("config", name, None), value)
 
     def _located(self, name: str, outcome: Any) -> Any:
         """What a batch says of one name, a failure as if that name had been asked for alone."""
@@ -312,7 +336,7 @@ class Link:
             except NotImplementedError:
                 return None
 
-        names: list[str] | None = self.guard(kind, None, look_up)
+        names: list[str] | None = self.guard(kind, None, lambda: self.in_time(look_up))
         return names
 
     def guard(self, kind: str, key: str | None, look_up: Callable[[], Any]) -> Any:
@@ -333,7 +357,7 @@ class Link:
             failure = fault.again()  # a backend may raise one error object again and again
             if not fault.where.startswith(where):
                 at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
-                failure.where = f"{where}{at}" if fault.where else where
+                failure.where = where if fault.where in ("", self.name) else f"{where}{at}"
             if isinstance(fault, AccessDenied) and key is not None:
                 failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
         except (NotFound, OptionNotFound) as fault:  # something else that it needs: nothing is said of this name
@@ -367,25 +391,3 @@ _METHODS = {kind: f"get_{kind}" for kind in KINDS}
 
 #: What may end more than a look-up.
 _OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
-
-
-class AtWork:
-    """Sets the ceiling of one chain for this context."""
-
-    __slots__ = ("_chain", "_stratum", "_token")
-
-    def __init__(self, chain: int, stratum: int) -> None:
-        self._chain, self._stratum = chain, stratum
-
-    def __enter__(self) -> None:
-        before = at_work.get({})
-        stratum = min(self._stratum, before.get(self._chain, self._stratum))
-        self._token = at_work.set({**before, self._chain: stratum})
-
-    def __exit__(self, *_: object) -> None:
-        at_work.reset(self._token)
-
-
-def is_restricted() -> bool:
-    """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
-    return bool(at_work.get({}))

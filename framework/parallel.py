@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from time import monotonic
 
+from framework.bounded import Deadline, deadline
 from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from threading import Thread
     from typing import Any, TypeVar
 
     Answer = TypeVar("Answer")
@@ -46,6 +48,7 @@ class Runner:
         """What each task returned, or the exception that it raised, in order."""
         from queue import Empty, SimpleQueue
 
+        each = [Deadline(self._ends) for _ in tasks]
         todo: SimpleQueue[int] = SimpleQueue()
         done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         for number in range(len(tasks)):
@@ -57,7 +60,9 @@ class Runner:
                     number = todo.get_nowait()
                 except Empty:
                     return
+                token = deadline.set(each[number])
                 done.put((number, _outcome_in_a_thread(tasks[number])))
+                deadline.reset(token)
 
         for _ in range(min(self.workers, len(tasks))):
             _start(work)
@@ -69,7 +74,36 @@ class Runner:
                 break
             outcomes[number] = outcome
             self._done(1)
-        return [outcomes[number] if number in outcomes else self._late() for number in range(len(tasks))]
+        return [outcomes[number] if number in outcomes else self._late_of(each[number]) for number in range(len(tasks))]
+
+    def _late_of(self, until: Deadline) -> Exception:
+        """The error of a task that was not done in time, with the name of the link that it was waiting for."""
+        late = self._late()
+        return until.named(late) if isinstance(late, BackendUnavailable) else late
+
+
+def beside(tasks: Sequence[Callable[[], Any]], apart: Sequence[bool]) -> list[Any]:
+    """What each task returned, or the exception that it raised, in order.
+
+    Args:
+        tasks: each ends by itself.
+        apart: for each, whether it may take long: then it runs beside the others, if there are others.
+    """
+    outcomes: dict[int, Any] = {}
+    threads = []
+    for number, task in enumerate(tasks):
+        if apart[number] and len(tasks) > 1:
+
+            def work(number: int = number, task: Callable[[], Any] = task) -> None:
+                outcomes[number] = _outcome_in_a_thread(task)
+
+            threads.append(_start(work))
+    for number, task in enumerate(tasks):
+        if not apart[number] or len(tasks) == 1:
+            outcomes[number] = outcome_of(task)
+    for thread in threads:
+        thread.join()
+    return [outcomes[number] for number in range(len(tasks))]
 
 
 class Outage:
@@ -139,11 +173,13 @@ async def awaited(call: Callable[[], Answer]) -> Answer:
     return said
 
 
-def _start(work: Callable[[], None]) -> None:
+def _start(work: Callable[[], None]) -> Thread:
     from contextvars import copy_context
     from threading import Thread
 
-    Thread(target=copy_context().run, args=(work,), daemon=True).start()
+    thread = Thread(target=copy_context().run, args=(work,), daemon=True)
+    thread.start()
+    return thread
 
 
 def _outcome_in_a_thread(task: Callable[[], Any]) -> Any:

@@ -6,9 +6,9 @@ import os
 
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
-from framework.link import is_restricted
 from framework.masking import REPLACEMENT, Masker
 from framework.references import parse_reference
+from framework.strata import is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

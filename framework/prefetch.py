@@ -103,8 +103,9 @@ def prefetch(
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
         outcome = outcomes[name]
-        if isinstance(outcome, BackendUnavailable) and not outcome.where:
-            failures[name] = lost(mention, outcome.what, outcome.hint)
+        if isinstance(outcome, BackendUnavailable):  # it was not done in time
+            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
+            failures[name].__cause__ = outcome  # so that it is known for a link's
         elif isinstance(outcome, BackendError):  # of a link, for which this option is only one of those that need it
             failures[name] = lost(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
         elif isinstance(outcome, FrameworkError):

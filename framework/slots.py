@@ -13,8 +13,8 @@ fastest thing there is: (var, raw, absent, text).
 from __future__ import annotations
 
 from framework.engine import text_of
-from framework.link import is_restricted
 from framework.overrides import overrides
+from framework.strata import is_restricted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ class IsolatedApp(App):
         super().__init__(name, **more)
 
     def custom_links(self) -> list[Link]:
-        return [Link("memory", 1, lambda: self.memory, custom=True), *super().custom_links()]
+        return [Link("memory", 1, lambda: self.memory), *super().custom_links()]
 
 
 class ReadingContract:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from framework import backends
 from framework.backends.base import BaseSecretsBackend
 from framework.cache import Cache
-from framework.chain import ENVIRONMENT, METASTORE, Chain
+from framework.chain import Chain
 from framework.errors import BackendError
 from framework.link import Link
 from framework.options import is_backend_kwarg
+from framework.strata import ENVIRONMENT, HIGHEST, LOWEST, METASTORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 def build_chain(app: App) -> Chain:
     """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked."""
     app.conf.value("secrets", "on_failure")  # a wrong word is told now, and not in the place of a failure
-    links = [*app.custom_links(), Link("environment", ENVIRONMENT, lambda: _environment(app))]
+    links = [*app.custom_links(), Link("environment", LOWEST, lambda: _environment(app), role=ENVIRONMENT)]
     if not app.worker:
-        links.append(Link("metastore", METASTORE, lambda: _metastore(app)))
+        links.append(Link("metastore", HIGHEST, lambda: _metastore(app), role=METASTORE, seconds=_seconds(app)))
     return Chain(
         links,
         on_failure=lambda: str(app.conf.value("secrets", "on_failure")),
@@ -36,12 +37,12 @@ def custom_links(app: App) -> list[Link]:
     """The application's own backends, in order."""
     return [
         Link(
-            section.partition(".")[2] or app.conf.get(section, key).rpartition(".")[2],
+            _name(app, section, key),
             stratum,
             _maker(app, section, key),
             find=_finder(app, section, key),
-            custom=True,
             cache=_cache(app),
+            seconds=_seconds(app),
         )
         for stratum, (section, key) in enumerate(backend_options(app), 1)
     ]
@@ -65,7 +66,7 @@ def backend_options(app: App) -> list[tuple[str, str]]:
             where=f"{app.answer('secrets', 'backend').mention.origin}: [secrets]",
             hint="Name the one in backends as well.",
         )
-    if len(set(names)) < len(names):
+    if len(set(map(str.lower, names))) < len(names):
         where = f"{app.answer('secrets', 'backends').mention.origin}: [secrets] backends"
         raise BackendError("a name is given twice", where=where, hint="Name each once.")
     if names:
@@ -93,14 +94,37 @@ def note_on_workers(app: App) -> str:
     )
 
 
+def _name(app: App, section: str, option: str) -> str:
+    """What a custom link is called: as in `backends`, or like its class.
+
+    Raises:
+        BackendError: that is the name of one of the two links that every chain has.
+    """
+    name = section.partition(".")[2] or app.conf.get(section, option).rpartition(".")[2]
+    if name.lower() in (ENVIRONMENT, METASTORE):
+        if "." in section:
+            section, option = "secrets", "backends"
+        raise BackendError(
+            f"no backend can be called {name!r}: that is the name of a link that every application has",
+            where=f"{app.answer(section, option).mention.origin}: [{section}] {option}",
+            hint="Call it something else in [secrets] backends, with a section [secrets.NAME] of its own.",
+        )
+    return name
+
+
 def reach(app: App, section: str, key: str) -> int | None:
     """Which strata may answer for an option that a link is built from: those below that link."""
     if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
-        return METASTORE
+        return HIGHEST
     if is_backend_kwarg(section, key):
         sections = [section for section, _ in backend_options(app)]
         return sections.index(section) + 1 if section in sections else 1
     return None
+
+
+def _seconds(app: App) -> Callable[[], float]:
+    """How long a question to a link may take."""
+    return lambda: float(app.conf.value("secrets", "resolve_timeout_seconds"))
 
 
 def _cache(app: App) -> Cache:
@@ -145,7 +169,9 @@ def _environment(app: App) -> Any:
 def _metastore(app: App) -> Any:
     url = app.conf.get("database", "sql_alchemy_conn")
     if not url:
-        return BaseSecretsBackend()  # serves nothing
+        nothing = BaseSecretsBackend()
+        nothing.remote = False
+        return nothing
     from framework.backends.metastore_link import MetastoreBackend
     from framework.metastore import database
     from framework.metastore.crypto import Keys

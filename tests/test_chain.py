@@ -556,7 +556,7 @@ def test_a_refusal_of_airflows_own_is_a_refusal(tmp_path: Path) -> None:
             raise AirflowSecretsBackendAccessDenied("canary")
 
     app = App("billing", home=str(tmp_path), environ={"BILLING_VAR_X": "1", "BILLING__SECRETS__ON_FAILURE": "next"})
-    app.chain.links.insert(0, Link("provider", 1, Provider, custom=True))
+    app.chain.links.insert(0, Link("provider", 1, Provider))
     with pytest.raises(AccessDenied, match="provider: variable 'x': the backend refuses") as caught:
         app.get_variable("x")
     assert "canary" not in str(caught.value)

@@ -25,13 +25,13 @@ metastore.crypto metastore.base metastore.limits metastore.failures metastore.sq
 metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
 metastore.rows metastore.store metastore.bulk metastore.rotation metastore
-parallel inside_airflow backends.base backends.session
+bounded parallel inside_airflow backends.base backends.session
 backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernetes
 backends.mounted_files backends.aws_role backends.aws_client backends.aws
 backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
-cache foreign link chain references pointers overrides reading notices engine slots explanation formats airflow_calls
-config variable project misspelt
+cache foreign strata link chain references pointers overrides reading notices engine slots explanation formats
+airflow_calls config variable project misspelt
 wiring prefetch probing.tcp probing.protocols probing.probe probing app
 testing
 cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,16 @@ class Store(StoreBackend):
         return self.values.get(name)
 
 
+class Slow(Store):
+    """Waits until it may answer."""
+
+    wait: Callable[[], object]
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        self.wait()
+        return super().read(name, version)
+
+
 class BatchStore(Store):
     def read_many(self, names: list[str]) -> Mapping[str, str | errors.SecretsError]:
         self.batches.append(names)
@@ -57,7 +67,7 @@ def app_over(tmp_path: Path, *stores: Any, cfg: str = "", count: int = 0, **opti
             from framework.wiring import _cache
 
             return [
-                Link(f"store{i}", i + 1, lambda store=store: store, custom=True, cache=_cache(self))
+                Link(f"store{i}", i + 1, lambda store=store: store, cache=_cache(self))
                 for i, store in enumerate(stores)
             ]
 
@@ -375,7 +385,7 @@ def test_a_class_without_a_batch_call_is_asked_one_by_one(tmp_path: Path) -> Non
 def test_one_link_that_cannot_be_built_is_the_failure_of_what_it_would_be_asked(tmp_path: Path) -> None:
     store = BatchStore(values(2))
     app = app_over(tmp_path, store, count=2, cfg="other_secret = elsewhere\n")
-    broken = Link("broken", 2, lambda: (_ for _ in ()).throw(errors.BackendError("no class")), custom=True)
+    broken = Link("broken", 2, lambda: (_ for _ in ()).throw(errors.BackendError("no class")))
     app.chain.links.insert(1, broken)
     failures = app.prefetch()
     assert set(failures) == {("s", "other")}
@@ -388,12 +398,12 @@ def test_a_single_pointer_is_under_the_deadline(tmp_path: Path) -> None:
     started = time.monotonic()
     [failure] = app.prefetch().values()
     assert time.monotonic() - started < 4.5  # the store needs five
-    assert "[s] k0_secret: there was no answer within 0.2 s" in str(failure)
+    assert "[s] k0_secret: store0: there was no answer within 0.2 s" in str(failure)
 
 
 def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path) -> None:
     app = app_over(tmp_path, count=2, resolve_timeout_seconds="0.2")
-    app.chain.links.insert(0, Link("slow", 1, lambda: time.sleep(5) or Store({}), custom=True))
+    app.chain.links.insert(0, Link("slow", 1, lambda: time.sleep(5) or Store({})))
     started = time.monotonic()
     failures = app.prefetch()
     assert time.monotonic() - started < 4.5
@@ -401,11 +411,14 @@ def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path) -> None:
 
 
 def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path) -> None:
-    store = Store(values(2), seconds=0.6)
+    store, answers = Slow(values(2)), threading.Event()
+    store.wait = answers.wait
     app = app_over(tmp_path, store, count=2, resolve_timeout_seconds="0.2")
     failures = app.prefetch()
     assert "from store0: config 's0': there was no answer within 0.2 s" in str(failures["s", "k0"])
-    time.sleep(0.8)
+    answers.set()
+    while not app.chain.links[0].cache.peek(("config", "s0", None))[0]:
+        time.sleep(0.001)
     assert app.conf.get("s", "k0") == "value 0"
     assert store.reads.count("s0") == 1
 
@@ -506,7 +519,7 @@ def test_a_fork_while_another_thread_makes_the_link_does_not_hang_the_child(tmp_
         return Store({"v/x": "1"})
 
     app = app_over(tmp_path)
-    app.chain.links.insert(0, Link("slow", 1, make, custom=True))
+    app.chain.links.insert(0, Link("slow", 1, make))
     thread = threading.Thread(target=lambda: app.get_variable("x"))
     thread.start()
     making.wait(5)

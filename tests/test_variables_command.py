@@ -181,7 +181,7 @@ def test_links_that_cannot_be_listed_are_told(stocked: Any) -> None:
     assert said == "note: the link Backend cannot list its variables; what it has is not shown here\n"
     with_backend(stocked, "fails")
     status, out, said = stocked.run("variables", "list", "-o", "plain")
-    assert (status, out) == (1, "a\tmetastore\t\n")
+    assert (status, out) == (3, "a\tmetastore\t\n")
     assert said.startswith("error: Backend: names of every variable: no listing")
 
 

@@ -29,6 +29,7 @@ class KeyringBackend(KindsBackend):
     """
 
     remote = False
+    may_hang = True  # it may ask the person, or a service that does not answer
     switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
 
     def __init__(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from framework.backends.base import TeamsBackend
-from framework.backends.session import OnePerProcess, Quietly
+from framework.backends.session import OnePerProcess, Quietly, retrying
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -206,11 +206,9 @@ class KubernetesSecretsBackend(TeamsBackend):
             raise BackendError(
                 "the namespace is not known", where=f"Kubernetes, {place}", hint="Set namespace in backend_kwargs."
             )
-        from urllib3 import Retry
-
         settings.connection_pool_maxsize = 2 * self.max_workers
         # A Retry-After is not waited for: it has no bound.
-        settings.retries = Retry(
+        settings.retries = retrying(
             total=3,
             connect=2,
             read=1,

@@ -24,6 +24,7 @@ class MetastoreBackend(BaseSecretsBackend):
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.may_hang = store.database.bounded  # a server, and no file
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         return self.store.get_connection(conn_id, team_name)

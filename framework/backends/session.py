@@ -195,3 +195,20 @@ def shown_path(path: str, kwarg: str) -> str:
     """A path as messages may name it; what is not spelt like one may be the secret itself, and goes by its kwarg."""
     is_path = "/" in path or path.lower().endswith((".json", ".txt", ".pem", ".key", ".token", ".jwt"))
     return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
+
+
+def retrying(**limits: Any) -> Any:
+    """urllib3's `Retry` with these limits, which does not ask a server again that took all of its time: nobody waits
+    twice."""
+    from urllib3 import Retry
+    from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
+
+    class Once(Retry):
+        def increment(self, method: Any = None, url: Any = None, *args: Any, **said: Any) -> Any:
+            error = said.get("error")
+            is_late = isinstance(error, (ConnectTimeoutError, ReadTimeoutError))
+            if is_late and not isinstance(error, NewConnectionError):  # which is no time-out, but a refusal
+                raise MaxRetryError(said["_pool"], url, error)
+            return super().increment(method, url, *args, **said)
+
+    return Once(**limits)

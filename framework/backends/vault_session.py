@@ -6,7 +6,7 @@ import os
 from math import inf
 from time import monotonic, sleep
 
-from framework.backends.session import REFUSED_FOR, shown_path
+from framework.backends.session import REFUSED_FOR, retrying, shown_path
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
@@ -132,9 +132,13 @@ class Session:
             self._keep(self._token, auth["lease_duration"], auth["renewable"], asked)
         except (Forbidden, InvalidRequest, KeyError, TypeError):
             return False
-        except Exception:  # the server does not answer now, and the token is still good
-            self._renew_at = (asked + self._ends_at) / 2
-            return True
+        except Exception as fault:  # the server cannot do it now, and the token is still good
+            if _is_timeout(fault):  # whoever reads with it would wait as long once more
+                failure = self.failed(fault, where="renewal of the token")
+            else:
+                self._renew_at = (asked + self._ends_at) / 2
+                return True
+            raise failure from None
         # Near its longest time a token is given less and less: then it is better to log in.
         return self._seconds > before / 2 or self._kwargs["auth_type"] == "token"
 
@@ -257,8 +261,7 @@ class Session:
             return InvalidSecret(
                 f"{self.server} calls the request invalid (400)", where=where, hint="Check the name and the kwargs."
             )
-        last = getattr(fault.args[0] if fault.args else None, "reason", None)  # of several tries
-        if isinstance(fault, broken.Timeout) or "Timeout" in type(last).__name__:
+        if _is_timeout(fault):
             what = f"{self.server} did not answer in time"
             return BackendUnavailable(what, where=where, hint="Check url and network, or raise timeout.")
         code = {"InternalServerError": 500, "VaultNotInitialized": 501, "BadGateway": 502}.get(type(fault).__name__, 0)
@@ -294,9 +297,8 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str], connection
     from requests import Session as Pool
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
-    from urllib3 import Retry
 
-    retry = Retry(
+    retry = retrying(
         total=3,
         connect=2,
         read=1,
@@ -360,6 +362,13 @@ def _keep_in_place(pool: Any, allowed: bool | None) -> None:
         follow(request, answer)
 
     pool.rebuild_auth = sent_on
+
+
+def _is_timeout(fault: Exception) -> bool:
+    from requests.exceptions import Timeout
+
+    last = getattr(fault.args[0] if fault.args else None, "reason", None)  # of several tries
+    return isinstance(fault, Timeout) or type(last).__name__ in ("ConnectTimeoutError", "ReadTimeoutError")
 
 
 def _patiently(request: Callable[[], Any]) -> Any:

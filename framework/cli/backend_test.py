@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from framework.backends.base import KINDS
 from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
+from framework.errors import SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run(app: App, args: Namespace) -> int:
 
 def _links(app: App, args: Namespace) -> list[Link]:
     """The links of the named backend or of the configured ones, which keep nothing and belong to no chain."""
+    from framework.chain import each
     from framework.errors import BackendError
     from framework.wiring import custom_links
 
@@ -66,8 +68,9 @@ def _links(app: App, args: Namespace) -> list[Link]:
     with app.conf.override(said):
         links = custom_links(app)
         try:
-            for link in links:
-                _ = link.backend
+            for outcome in each(links, lambda link: link.backend):
+                if isinstance(outcome, BackendError):  # one that does not answer is told with its link
+                    raise outcome
         except BackendError as fault:
             fault.where = fault.where.replace("conf.override()", "backend-test")
             raise
@@ -81,7 +84,11 @@ def _works(says: list[str]) -> bool:
 
 
 def _try(link: Link) -> Iterator[tuple[str, str]]:
-    backend = link.backend
+    try:
+        backend = link.backend
+    except SecretsError as fault:
+        yield "class", f"fails: {short(str(fault))}"
+        return
     yield "class", f"{type(backend).__module__}.{type(backend).__name__}"
     kinds = tuple(kind for kind in KINDS if link.serves(kind) and link.asks_for(kind, _ABSENT))
     listed: dict[str, list[str]] = {}
@@ -129,7 +136,7 @@ def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             return "holds"
 
         what = name.removeprefix("test_").replace("_", " ")
-        yield f"contract: {what}", _said(lambda attempt=attempt: link.guard("config", _ABSENT, attempt))  # type: ignore[misc]
+        yield f"contract: {what}", _said(lambda attempt=attempt: _asked(link, _ABSENT, attempt))  # type: ignore[misc]
 
 
 def _said(ask: Callable[[], str]) -> str:
@@ -141,6 +148,11 @@ def _said(ask: Callable[[], str]) -> str:
         return f"denied: {short(str(fault))}"
     except FrameworkError as fault:
         return f"fails: {short(str(fault))}"
+
+
+def _asked(link: Link, name: str, question: Callable[[], Any]) -> Any:
+    """What a question comes to that goes past the link to its backend; bounded like all others."""
+    return link.guard("config", name, lambda: link.in_time(question))
 
 
 def _absent(link: Link, kind: str) -> str:
@@ -155,7 +167,7 @@ def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
 
 def _elsewhere(link: Link) -> str:
     """How a refusal is told, if there is one: most policies allow the application's own names alone."""
-    value = link.guard("config", _ELSEWHERE, lambda: link.backend.read_elsewhere(_ELSEWHERE))
+    value = _asked(link, _ELSEWHERE, lambda: link.backend.read_elsewhere(_ELSEWHERE))
     return "absent: it may be asked for as well" if value is None else "fails: it answers for a name that nobody has"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 
 from framework import backends, errors
+from framework.chain import each
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
 from framework.environment import running_in
@@ -88,11 +89,10 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
 def _links(app: App) -> Iterator[Problem]:
     """The chain can be built at all."""
     try:
-        for link in app.chain.links:
-            if link.custom:
-                _ = link.backend
+        outcomes = each(app.chain.custom, lambda link: link.backend)
     except FrameworkError as fault:
-        yield _told(fault, "[secrets]")
+        outcomes = [fault]
+    yield from (_told(fault, "[secrets]") for fault in outcomes if isinstance(fault, FrameworkError))
 
 
 def _workers(app: App) -> Iterator[Problem]:
@@ -215,9 +215,8 @@ def _told(fault: FrameworkError, place: str) -> Problem:
 
 def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:
     """A config secret that the environment or the metastore answered although a custom backend is set."""
-    if answer.link is None or not any(link.custom for link in app.chain.links):
-        return
-    if not any(link.custom and link.name == answer.link for link in app.chain.links):
+    custom = [link.name for link in app.chain.custom] if answer.link is not None else []
+    if custom and answer.link not in custom:
         mention = answer.mention
         yield (
             "warning",

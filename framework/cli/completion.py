@@ -175,18 +175,17 @@ def _names_of(kind: str) -> Callable[[App, Namespace], Iterable[str]]:
 
 def _near(app: App) -> Iterable[Any]:
     """The links that answer at once: the environment, local files, a database file; none that a pointer leads to."""
+    from framework.strata import METASTORE
     from framework.wiring import backend_options
 
-    options = backend_options(app)
-    for (section, key), link in zip(options, app.chain.links, strict=False):
+    for (section, key), link in zip(backend_options(app), app.chain.custom, strict=False):
         local = app.conf.get(section, key).rpartition(".")[2] in ("local_filesystem", "LocalFilesystemBackend")
         if local and not _is_pointer(app, section, f"{key}_kwargs"):
             yield link
-    environment, *metastore = app.chain.links[len(options) :]
-    yield environment
+    yield app.chain.environment
     is_plain = not _is_pointer(app, "database", "sql_alchemy_conn")
     if is_plain and str(app.conf.get("database", "sql_alchemy_conn")).startswith("sqlite:"):
-        yield from metastore
+        yield from (link for link in app.chain.links if link.role == METASTORE)
 
 
 def _is_pointer(app: App, section: str, key: str) -> bool:

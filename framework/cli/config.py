@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, OUTPUTS, add_output, machine, raw, short, show
+from framework.cli.output import NO, OK, OUTPUTS, add_output, machine, raw, short, show, status_of
 from framework.cli.rows import NOT_FOLLOWED, Row, rows
 from framework.errors import OptionNotFound
 from framework.explanation import HIDDEN
@@ -133,7 +133,7 @@ def _list(app: App, args: Namespace) -> int:
     if args.section is not None and not names:
         print(f"error: there is no section [{args.section}]", file=sys.stderr)
         return NO
-    return NO if failed else OK
+    return max(map(status_of, failed), default=OK)
 
 
 def _cfg(app: App, args: Namespace, names: list[tuple[str, str]], found: dict[tuple[str, str], Row]) -> Iterator[str]:

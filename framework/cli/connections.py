@@ -15,9 +15,10 @@ from __future__ import annotations
 import sys
 
 from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, short, show
+from framework.cli.output import NO, OK, USAGE, add_output, short, show, status_of
 from framework.connection import Connection
 from framework.errors import ConnectionNotFound, InvalidConnection, SecretsError
+from framework.strata import METASTORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _list(app: App, args: Namespace) -> int:
         return USAGE
     listed, status = listing(app, "connection", args.prefix)
     types: dict[str, str] = {}
-    if not args.show_values and any(entry.link.name == "metastore" for entry in listed):
+    if not args.show_values and any(entry.link.role == METASTORE for entry in listed):
         from framework.metastore.bulk import conn_types
 
         types = conn_types(app.store)
@@ -145,7 +146,7 @@ def _list(app: App, args: Namespace) -> int:
             connection = entry.link.ask("connection", entry.name)
         except SecretsError as fault:
             print(f"error: {short(str(fault))}", file=sys.stderr)
-            status = NO
+            status = max(status, status_of(fault))
         connections.append(connection)
         for secret in connection.secrets() if connection else ():
             add_mask(secret)  # before anything is shown: another connection may hold it as well
@@ -154,7 +155,7 @@ def _list(app: App, args: Namespace) -> int:
         row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
         if args.show_values and (connection := connections[number]) is not None:
             row.update(_masked(entry.name, connection, args.hide_sensitive))
-        elif entry.link.name == "metastore":
+        elif entry.link.role == METASTORE:
             row["conn_type"] = types.get(entry.name)
         rows.append(row)
     fields = _SHOWN if args.show_values else ("conn_type",)

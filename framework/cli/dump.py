@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import as_json, as_yaml, machine, short, show
+from framework.chain import each
+from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, short, show
 from framework.cli.rows import Row, rows
 from framework.convert import to_text
 from framework.errors import FrameworkError
@@ -77,17 +78,20 @@ def run(app: App, args: Namespace) -> int:
     unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]
     for entry in unlisted:
         print(f"error: {short(entry['error'])}", file=sys.stderr)
-    return 1 if failed or unlisted else 0
+    if any(link_failed(row.error) for row in failed) or unlisted:
+        return LINK_FAILED
+    return NO if failed else OK
 
 
 def _listed(app: App, kind: str) -> Any:
     """The names of one kind with the link that has each, values as they are; their secrets are known from then on."""
     names: set[str] = set()
-    for link in app.chain.links:
-        try:
-            names.update(link.list_names(kind))
-        except FrameworkError as fault:
-            yield {"name": f"({link.name})", "error": str(fault)}
+    links = app.chain.links
+    for link, listed in zip(links, each(links, lambda link: link.list_names(kind)), strict=True):
+        if isinstance(listed, FrameworkError):
+            yield {"name": f"({link.name})", "error": str(listed)}  # always a link's
+        else:
+            names.update(listed)
     for name in sorted(names):
         entry: dict[str, Any] = {"name": name}
         try:

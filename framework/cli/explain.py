@@ -7,7 +7,7 @@ for example:
 
 from __future__ import annotations
 
-from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, link_failed, short, show
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of
 from framework.environment import running_in
 from framework.misspelt import misspelt
 from framework.notices import not_found
@@ -51,7 +51,7 @@ def run(app: App, args: Namespace) -> int:
         print(f"error: {not_found(app.engine, args.section, args.key)}", file=sys.stderr)
         return NO
     if explanation.error is not None:
-        return LINK_FAILED if link_failed(explanation.error) else NO
+        return status_of(explanation.error)
     return OK
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, short
+from framework.chain import each
+from framework.cli.output import OK, short, status_of
 from framework.errors import FrameworkError
+from framework.strata import ENVIRONMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +41,12 @@ def listing(app: App, kind: str, prefix: str = "") -> tuple[list[Listed], int]:
     """
     status, found = OK, list[Listed]()
     earlier: list[tuple[str, Callable[[str], bool]]] = []
-    for link in app.chain.visible(kind):
-        names: list[str] | None = []
-        try:
-            names = names_of(app, link, kind)
-        except FrameworkError as fault:
-            print(f"error: {short(str(fault))}", file=sys.stderr)
-            status = NO
-        if names is None:
+    links = app.chain.visible(kind)
+    for link, names in zip(links, each(links, lambda link: names_of(app, link, kind)), strict=True):
+        if isinstance(names, FrameworkError):
+            print(f"error: {short(str(names))}", file=sys.stderr)
+            status, names = max(status, status_of(names)), []
+        elif names is None:
             print(f"note: {cannot_list(link, kind)}; what it has is not shown here", file=sys.stderr)
         for name in sorted(set(names or ())):
             if name.startswith(prefix):
@@ -72,7 +72,7 @@ def cannot_list(link: Link, kind: str) -> str:
 
 def holder(names: list[str], link: Link) -> Callable[[str], bool]:
     """Whether a link that lists these names has a name: the environment knows no small letters."""
-    if link.name != "environment":
+    if link.role != ENVIRONMENT:
         return set(names).__contains__
     upper = {name.upper() for name in names}
     return lambda name: name.upper() in upper

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from framework import errors
-from framework.cli.output import LINK_FAILED, NO, OK, USAGE, Visible, link_failed, short
+from framework.bounded import given_up
+from framework.cli.output import NO, OK, USAGE, Visible, short, status_of
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     streams = sys.stdout, sys.stderr
     _prepare_streams()
+    token = given_up.set(set())  # a link that does not answer is asked once by a command, not for every name
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -97,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NO
     finally:
         sys.stdout, sys.stderr = streams
+        given_up.reset(token)
 
 
 def _run(arguments: list[str]) -> int:
@@ -258,7 +261,7 @@ def _unknown(command: str) -> int:
 
 def _failed(fault: FrameworkError) -> int:
     print(f"error: {short(str(fault))}", file=sys.stderr)
-    return LINK_FAILED if link_failed(fault) else NO
+    return status_of(fault)
 
 
 def _show_warnings() -> None:

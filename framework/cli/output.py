@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.errors import BackendError, SecretsError
+from framework.errors import BackendError, MetastoreUnavailable, SecretsError
 from framework.spellings import visible
 
 TYPE_CHECKING = False
@@ -144,6 +144,13 @@ def short(text: str) -> str:
     return visible(text.replace(here, ""))
 
 
+def status_of(fault: BaseException | None) -> int:
+    """The exit status of an error: a link of the chain failed, or the answer is no."""
+    return LINK_FAILED if link_failed(fault) else NO
+
+
 def link_failed(fault: BaseException | None) -> bool:
     """Whether an error is a link's, directly or behind a pointer."""
-    return isinstance(fault, (SecretsError, BackendError)) or (fault is not None and link_failed(fault.__cause__))
+    return isinstance(fault, (SecretsError, BackendError, MetastoreUnavailable)) or (
+        fault is not None and link_failed(fault.__cause__)
+    )

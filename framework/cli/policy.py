@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(app: App, args: Namespace) -> int:
     classes, write, note = _WRITERS[args.store]
-    links = [link for link in app.chain.links if link.custom and type(link.backend).__name__ in classes]
+    links = [link for link in app.chain.custom if type(link.backend).__name__ in classes]
     asked = [(link.backend, names) for link in links if (names := _names(app, link))]
     if not asked:
         said = f"no configured backend is of {args.store}"

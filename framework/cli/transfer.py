@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 
 from framework.backends.local_filesystem import LocalFilesystemBackend
+from framework.chain import each
 from framework.cli.listing import cannot_list, holder, names_of
 from framework.cli.output import NO, OK, USAGE, for_programs, short, show
 from framework.cli.progress import Metered, Progress
@@ -272,13 +273,13 @@ class _Shadows:
         self._kind, self._notes = kind, list[str]()
         self._links: list[tuple[str, Callable[[str], bool]]] = []
         self._found: dict[str, list[str]] = {}
-        for link in app.chain.links[:-1]:
+        links = app.chain.before_the_metastore()
+        for link, found in zip(links, each(links, lambda link: names_of(app, link, kind)), strict=True):
             names, failure = list[str](), ""
-            try:
-                found = names_of(app, link, kind)
+            if isinstance(found, FrameworkError):
+                failure = short(str(found)).rstrip(".")
+            else:
                 names, failure = found or [], "" if found is not None else cannot_list(link, kind)
-            except FrameworkError as fault:
-                failure = short(str(fault)).rstrip(".")
             if failure:
                 self._notes.append(f"note: {failure}; whether it shadows what is imported is not known")
             elif names:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 
 from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show
+from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show, status_of
 from framework.errors import InvalidValue, SecretsError, VariableNotFound
 
 TYPE_CHECKING = False
@@ -106,7 +106,7 @@ def _list(app: App, args: Namespace) -> int:
                 app.hide_variable(entry.name, row["val"])
             except SecretsError as fault:
                 print(f"error: {short(str(fault))}", file=sys.stderr)
-                status = NO
+                status = max(status, status_of(fault))
         rows.append(row)
     for row in rows:  # now that the secrets of all are known
         row["val"] = _shown(row["key"], row.get("val"), args.hide_sensitive)

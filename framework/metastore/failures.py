@@ -39,6 +39,9 @@ _SAID = {
     "failed": ("the database failed", "Look into the server's log."),
 }
 
+#: What says that nobody could get as far as to write.
+_DOWN = ("no answer", "no room", "busy", "no login", "no database")
+
 #: PostgreSQL's SQLSTATE, or how it begins; the longest that fits counts.
 _STATES = {
     "08": "no answer", "57P": "no answer", "53": "limit", "53100": "full", "53200": "memory", "53300": "no room",
@@ -106,7 +109,8 @@ class Failure:
         what, hint = _SAID[self.kind]
         if ending and self.kind == "no answer":
             what, hint = "the connection broke as the write was ending", "Look whether it was written."
-        return (Overtaken if self.kind == "overtaken" else errors.MetastoreError)(what, where=where, hint=hint)
+        down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
+        return (Overtaken if self.kind == "overtaken" else down)(what, where=where, hint=hint)
 
 
 def explain(error: BaseException) -> Failure:

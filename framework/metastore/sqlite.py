@@ -313,7 +313,7 @@ def _make_file(path: str) -> None:
     except OSError as error:
         failed = error.strerror or "no reason given"
     if failed:
-        raise errors.MetastoreError(
+        raise errors.MetastoreUnavailable(
             f"the database cannot be made ({failed})",
             where=path,
             hint=f"Make its directory, or name another in {OPTION}.",
@@ -360,4 +360,5 @@ def _read_error(said: str, path: str) -> errors.SecretsError:
 
 def _write_error(said: str, path: str) -> errors.MetastoreError:
     what, hint = _explain(said)
-    return errors.MetastoreError(what, where=path, hint=hint)
+    down = "unable to open" in said or "disk I/O" in said
+    return (errors.MetastoreUnavailable if down else errors.MetastoreError)(what, where=path, hint=hint)

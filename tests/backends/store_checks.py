@@ -54,7 +54,7 @@ def by_threads(ask: Callable[[], Any], count: int = 32) -> list[Any]:
 def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
     """What the chain gets when it asks for config secrets at once: values and errors; absent ones are left out."""
     runner = Runner(workers, 60, lambda: TimeoutError("a call was late"))
-    said = Link("store", 1, lambda: backend, custom=True).ask_many([(name, None) for name in names], runner)
+    said = Link("store", 1, lambda: backend).ask_many([(name, None) for name in names], runner)
     return {name: outcome for name, outcome in zip(names, said, strict=True) if outcome is not None}
 
 

@@ -198,7 +198,7 @@ def over(backend: Any, home: Path, **environ: str) -> App:
 
     class Over(App):
         def custom_links(self) -> list[Link]:
-            return [Link("store", 1, lambda: backend, custom=True)]
+            return [Link("store", 1, lambda: backend)]
 
     (home / "billing.cfg").write_text("[s]\nk_secret = k\nother_secret = other\n")
     environ = {"BILLING_SECRET_K": "the next link's", "BILLING_SECRET_OTHER": "the next link's", **environ}

@@ -1,0 +1,205 @@
+"""Questions that may never be answered, each under a deadline.
+
+Nothing can stop a call that hangs in somebody else's code. It is made in a daemon thread, and whoever asked waits no
+longer than the time allowed. What runs inside the call (a link that is built with a secret of another link) shares its
+deadline.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import TIMEOUT_MAX, allocate_lock
+from _weakref import ref
+from contextvars import ContextVar, copy_context
+from time import monotonic
+
+from framework.errors import BackendUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+#: So many calls of one link may be left without an answer. Then the next are refused, so that threads do not pile up.
+_MOST_LATE = 64
+#: So many threads of one link wait for the next question.
+_MOST_IDLE = 16
+_HINT = "See [secrets] resolve_timeout_seconds."
+
+
+class Deadline:
+    """When a question and all that is asked because of it must be over.
+
+    Attributes:
+        ends: on the clock of `time.monotonic`.
+        asked: who is being asked right now, the innermost last.
+    """
+
+    __slots__ = ("ends", "asked")
+
+    def __init__(self, ends: float) -> None:
+        self.ends = ends
+        self.asked: list[str] = []
+
+    def named(self, fault: BackendUnavailable) -> BackendUnavailable:
+        """The error with the name of the link that did not answer, if there is one and it names none."""
+        if self.asked and not fault.where:
+            fault.where = self.asked[-1]
+        return fault
+
+
+#: The deadline of this context.
+deadline: ContextVar[Deadline | None] = ContextVar("framework_deadline", default=None)
+
+#: The links that had no answer in time. Within one command they are not asked again; None: that does not matter here.
+given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)
+
+
+class Threads:
+    """The threads in which one link is asked.
+
+    A thread that has answered is used again, so that a backend which belongs to the thread that made it (one over
+    `sqlite3`, say) serves a program that asks one question at a time.
+    """
+
+    __slots__ = ("_idle", "_late", "_pid", "__weakref__")
+
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+        self._late: set[_Call] = set()
+        self._pid = os.getpid()
+
+    def ask(
+        self, name: str, seconds: float, question: Callable[[], Any], late: Callable[[Any], None] | None = None
+    ) -> Any:
+        """What the question comes to: its answer, or the exception that it raises.
+
+        Args:
+            name: who is asked.
+            seconds: how long to wait, unless a deadline of this context comes first.
+            late: is given an answer that comes too late.
+
+        Raises:
+            BackendUnavailable: there was no answer in time; `where` names who did not answer.
+        """
+        if self._pid != os.getpid():  # a child of a fork has none of the threads
+            self._idle, self._late, self._pid = [], set(), os.getpid()
+        lost = given_up.get()
+        if lost is not None and self in lost:
+            what = f"there was no answer within {seconds:g} s before, so it was not asked again"
+            raise BackendUnavailable(what, where=name, hint=_HINT)
+        if len(self._late) >= _MOST_LATE:
+            what = f"it was not asked, for {len(self._late)} questions have had no answer yet"
+            raise BackendUnavailable(what, where=name, hint="See whether the store is well.")
+        until = deadline.get()
+        if until is None or until.ends <= monotonic():
+            until = Deadline(monotonic() + seconds)
+        token = deadline.set(until)
+        until.asked.append(name)
+        try:
+            call = self._started(question, late)
+            if not call.is_over(until.ends - monotonic()):
+                self._late.add(call)
+                if call.is_over(0):  # it came to an end just now
+                    self._late.discard(call)
+                else:
+                    if lost is not None:
+                        lost.add(self)
+                    raise until.named(BackendUnavailable(f"there was no answer within {seconds:g} s", hint=_HINT))
+            until.asked.remove(name)  # but not if it is late: whoever waits for all of it then finds the name here
+        finally:
+            deadline.reset(token)
+        return call.answer()
+
+    def _started(self, question: Callable[[], Any], late: Callable[[Any], None] | None) -> _Call:
+        call = _Call(question, late)
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = _Worker(self)
+        worker.calls.put(call)
+        return call
+
+    def takes_back(self, worker: _Worker) -> bool:
+        """Whether the worker shall wait for another question."""
+        if len(self._idle) >= _MOST_IDLE:
+            return False
+        self._idle.append(worker)
+        return True
+
+    def forget(self, call: _Call) -> None:
+        """A call has come to its end, late or not."""
+        if call in self._late:
+            self._late.discard(call)
+            call.tell_late()
+
+    def __del__(self) -> None:
+        for worker in self._idle:
+            worker.calls.put(None)
+
+
+class _Worker:
+    """A daemon thread that takes one call after the other, for as long as somebody may have more."""
+
+    __slots__ = ("calls", "_threads")
+
+    def __init__(self, threads: Threads) -> None:
+        from queue import SimpleQueue
+        from threading import Thread
+
+        self.calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._threads = ref(threads)
+        Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self.calls.get()) is not None:
+            call.run()
+            threads = self._threads()
+            goes_on = threads is not None and threads.takes_back(self)  # before whoever waits can ask again
+            call.end()
+            if threads is not None:
+                threads.forget(call)
+            del call, threads  # nothing is kept while it waits: an answer may be a secret
+            if not goes_on:
+                return
+
+
+class _Call:
+    """One question in a thread, in the context of whoever asks."""
+
+    __slots__ = ("_question", "_late", "_context", "_answer", "_fault", "_over")
+
+    def __init__(self, question: Callable[[], Any], late: Callable[[Any], None] | None) -> None:
+        self._question, self._late, self._context = question, late, copy_context()
+        self._answer: Any = None
+        self._fault: BaseException | None = None
+        self._over = allocate_lock()
+        self._over.acquire()
+
+    def run(self) -> None:
+        try:
+            self._answer = self._context.run(self._question)
+        except BaseException as fault:  # whoever asks is told, whatever it is
+            self._fault = fault
+
+    def end(self) -> None:
+        self._over.release()
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether it comes to an end within so many seconds."""
+        return self._over.acquire(timeout=min(max(seconds, 0), TIMEOUT_MAX))
+
+    def tell_late(self) -> None:
+        """Nobody waits for the answer any more, but it may be worth keeping."""
+        if self._late is not None and self._fault is None:
+            self._late(self._answer)
+
+    def answer(self) -> Any:
+        """What it came to."""
+        fault = self._fault
+        try:
+            if fault is not None:
+                raise fault
+            return self._answer
+        finally:
+            del fault

@@ -1,0 +1,36 @@
+"""Who leans on whom: what runs while a link is built or asked sees the strata below that link alone."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+#: What a link is. Two of them are in every chain; the application's own ones are asked before those.
+CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"
+
+#: The strata of the environment and of the metastore; the custom backends are between them.
+LOWEST, HIGHEST = 0, 1_000_000
+
+#: Chain -> the stratum of the link that is at work right now in this context.
+at_work: ContextVar[dict[object, int]] = ContextVar("framework_links_at_work")
+
+
+class AtWork:
+    """Sets the ceiling of one chain for this context."""
+
+    __slots__ = ("_chain", "_stratum", "_token")
+
+    def __init__(self, chain: object, stratum: int) -> None:
+        self._chain, self._stratum = chain, stratum
+
+    def __enter__(self) -> None:
+        before = at_work.get({})
+        stratum = min(self._stratum, before.get(self._chain, self._stratum))
+        self._token = at_work.set({**before, self._chain: stratum})
+
+    def __exit__(self, *_: object) -> None:
+        at_work.reset(self._token)
+
+
+def is_restricted() -> bool:
+    """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
+    return bool(at_work.get({}))
