@@ -1000,7 +1000,7 @@ def fails(world: World, variable: str, kind: type[errors.FrameworkError], told: 
     assert (status, err) == (3, "")
     assert f"{said}: {told.replace('HOME/', '')}" in out
     status, out, err = world.run("dump", "--variables", "--section", "core")
-    assert status == 1
+    assert status == 3
     assert "[core]" in out
     assert "Traceback" not in err
     assert err.startswith("error: ")

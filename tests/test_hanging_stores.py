@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from pathlib import Path
@@ -86,6 +87,8 @@ def fresh() -> Iterator[None]:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
     before = current.use(None)
+    monkeypatch.setattr(errors, "listener", None)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setenv("BILLING_HOME", str(tmp_path))
     monkeypatch.setenv("BILLING_VAR_B", "from the environment")
     monkeypatch.setenv("BILLING_CONN_B", "http://environment")
