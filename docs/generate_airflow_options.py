@@ -32,6 +32,14 @@ ENTRY_POINTS, FALLBACK = "apache_airflow_provider", "provider_config_fallback_de
 #: What Airflow does to a value in a function, and not by its table of outdated values.
 _POSTGRES = {"pattern": r"^postgres(\+psycopg2)?://", "replacement": "postgresql://", "since": "3.0"}
 
+#: What Airflow's code reads as whole sections, whatever stands in them; the last five up to 1.10.
+_OPEN = (
+    *("celery_broker_transport_options", "celery_result_backend_transport_options"),
+    *("elasticsearch_configs", "opensearch_configs"),
+    *("kubernetes_environment_variables", "kubernetes_secrets", "kubernetes_labels"),
+    *("kubernetes_annotations", "kubernetes_node_selectors"),
+)
+
 _HEAD = '''\
 """The options of Apache Airflow {release} and its providers: facts for `framework.facts`.
 
@@ -54,6 +62,8 @@ CORE = {core!r}
 #: Where the options of other packages are found, and the defaults that hold where no package declares them.
 ENTRY_POINTS = {group!r}
 FALLBACK = {fallback!r}
+#: Sections that are read whole, so that they may hold options that nobody declares.
+OPEN = {opened!r}
 '''
 
 Options = dict[str, dict[str, dict[str, Any]]]
@@ -88,7 +98,11 @@ def main() -> None:
         owner, options = owned.get(section, ("", {}))
         owned[section] = (owner, merged(options, defaults))
     now = {section: options for section, (_, options) in owned.items()}
-    lines = [_HEAD.format(release=airflow.__version__, core=owned["core"][0], group=ENTRY_POINTS, fallback=FALLBACK)]
+    lines = [
+        _HEAD.format(
+            release=airflow.__version__, core=owned["core"][0], group=ENTRY_POINTS, fallback=FALLBACK, opened=_OPEN
+        )
+    ]
     lines += [
         "#: Section -> (the distribution that declares it, empty where only a default is known; its options).",
         "SECTIONS: dict[str, tuple[str, str]] = {",

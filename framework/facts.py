@@ -103,7 +103,7 @@ class Facts:
         sections, unread = provider_sections(distributions([os.path.dirname(folder)]), self.data.ENTRY_POINTS)
         for info in unread:
             _debug(f"the options that {info} declares are computed, and cannot be read without importing it")
-            name = os.path.basename(info).rpartition("-")[0]
+            name = os.path.basename(info).removesuffix(".dist-info").rpartition("-")[0]
             for section, (owner, _) in self.data.SECTIONS.items():
                 if name and owner.rpartition("-")[0] == name:
                     sections.setdefault(section, {"options": self._packaged(section)})

@@ -181,6 +181,10 @@ class Schema:
     def has_section(self, section: str) -> bool:
         return bool(self._section(section)) or section in self._options or section.startswith("secrets.")
 
+    def is_open(self, section: str) -> bool:
+        """Whether a section may hold options that nobody declares, because its reader takes it whole."""
+        return self._facts is not None and section in self._facts.data.OPEN
+
     def options(self, section: str) -> list[str]:
         """The declared keys of a section, in order."""
         return list(self._section(section))

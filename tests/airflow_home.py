@@ -74,6 +74,21 @@ def airflow_answers(options: list[list[str]], whole: bool) -> dict[str, Any]:
     return answers(conf, options)
 
 
+def airflow_whole() -> dict[str, Any]:
+    """Every option that Airflow and its installed providers declare, and what Airflow's configuration says of each."""
+    os.environ["_AIRFLOW__AS_LIBRARY"] = "1"
+    from airflow.configuration import conf
+    from airflow.providers_manager import ProvidersManager
+
+    ProvidersManager().initialize_providers_configuration()
+    options = [
+        [section, key, said.get("type") or "string", (section, key) in conf.sensitive_config_values]
+        for section, content in conf.configuration_description.items()
+        for key, said in content["options"].items()
+    ]
+    return {"options": options, "answers": answers(conf, [option[:3] for option in options])}
+
+
 def airflow_commands(*lines: list[str]) -> list[str]:
     """What Airflow's own command line prints, for each of these lines."""
     from contextlib import redirect_stdout
@@ -170,6 +185,20 @@ def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[
     told["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
     return told
+
+
+def framework_whole(options: list[list[str]], with_airflow: bool) -> dict[str, Any]:
+    """What we say of options, and of which we say that they are sensitive."""
+    from importlib.util import find_spec
+
+    from framework import App
+
+    assert (find_spec("airflow") is not None) is with_airflow
+    conf = App("airflow").conf
+    told = answers(conf, options)
+    assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
+    sensitive = [f"{section}.{key}" for section, key, _ in options if conf.is_sensitive(section, key)]
+    return {"answers": told, "sensitive": sensitive}
 
 
 def framework_searches(

@@ -159,6 +159,7 @@ def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterato
     base, _, form = key.rpartition("_")
     is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
     is_known = option is not None or is_told_as_ignored or (is_backend_kwarg(section, key) and "__" in key)
+    is_known = is_known or app.schema.is_open(section)
     if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
         near = nearest(app.engine, section, key, declared=True)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""

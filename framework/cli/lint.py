@@ -184,6 +184,8 @@ def _of(app: App, mention: Mention, of_value: Finding | None) -> Iterator[Findin
             "renamed", mention, f"{old} is now called [{section}] {key}" + (f" (since {since})" if since else "")
         )
     if option is None:
+        if app.schema.is_open(section):
+            return
         single_kwarg = "__" in key and is_backend_kwarg(section, key)
         if app.schema.declared and section in app.schema.sections and not single_kwarg:
             near = nearest(app.engine, section, key, declared=True)

@@ -124,6 +124,8 @@ def _refuse_unknown(target: _Target, *, force: bool) -> None:
     app = target.app
     if not app.schema.declared or force or app.schema.option(target.section, target.key) is not None:
         return
+    if app.schema.is_open(target.section):
+        return
     near = nearest(target.app.engine, target.section, target.key)
     hint = f"Did you mean [{near[0]}] {near[1]}? " if near and app.schema.option(*near) else ""
     raise ConfigError(

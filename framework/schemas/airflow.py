@@ -19,6 +19,8 @@ CORE = 'apache_airflow_core-3.3.2'
 #: Where the options of other packages are found, and the defaults that hold where no package declares them.
 ENTRY_POINTS = 'apache_airflow_provider'
 FALLBACK = 'provider_config_fallback_defaults.cfg'
+#: Sections that are read whole, so that they may hold options that nobody declares.
+OPEN = ('celery_broker_transport_options', 'celery_result_backend_transport_options', 'elasticsearch_configs', 'opensearch_configs', 'kubernetes_environment_variables', 'kubernetes_secrets', 'kubernetes_labels', 'kubernetes_annotations', 'kubernetes_node_selectors')
 
 #: Section -> (the distribution that declares it, empty where only a default is known; its options).
 SECTIONS: dict[str, tuple[str, str]] = {
