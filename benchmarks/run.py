@@ -1,6 +1,6 @@
 """Measure everything, beside the peers, in one run.
 
-    python benchmarks/run.py [--quick] [--write] [startup] [dump] [get] [cfg] [masking] [metastore] [commands]
+    python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [masking] [metastore] [commands]
                              [remote]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
@@ -20,6 +20,7 @@ from timing import ROOT, Row, table
 #: Name -> heading, in the order of the page.
 BENCHMARKS = {
     "startup": "Start-up, as whole processes",
+    "airflow": "The packaged options of Airflow, as whole processes",
     "dump": "`dump`, as whole processes",
     "get": "One `conf.get`",
     "cfg": "A cfg file, parsed and ready",

@@ -23,7 +23,7 @@ class Facts:
     """The options of one application, section by section.
 
     Args:
-        data: its packaged module, see docs/decisions/0140-packaged-facts.md.
+        data: its packaged module, see docs/decisions/0016-packaged-facts.md.
         folder: the folder of the installed package of its name, or None.
         is_given: whether a schema was given to the application: then nothing else is declared, and what is known
             from here is still known, but has no default and no place in a listing.
