@@ -39,6 +39,14 @@ def attempt(getter: Callable[..., Any], *args: Any) -> Any:
         return {"error": True}
 
 
+def comparable(told: Any) -> Any:
+    """What can be compared: at an empty text Airflow's typed getters fail, and ours say None, for empty means none."""
+    if not isinstance(told, dict) or told.get("get") != "":
+        return told
+    typed = GETTERS.values()
+    return {name: value for name, value in told.items() if name not in typed or value not in (None, {"error": True})}
+
+
 # Run by Airflow's Python
 
 

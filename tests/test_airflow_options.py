@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_home import comparable
 from test_beside_airflow import BACKEND, FERNET_KEY, RANDOM, TEST_MODE, Airflow, Home, _ask, airflow  # noqa: F401
 
 from framework import App, facts
@@ -107,9 +108,8 @@ def _declared(airflow: Airflow) -> list[list[Any]]:  # noqa: F811
 def test_every_option_of_core_and_providers_is_equal(whole: Whole, where: str) -> None:
     theirs, ours = whole.theirs["answers"], whole.ours[where]["answers"]
     assert len(theirs) > 480
-    assert {
-        name: (said, ours[name]) for name, said in theirs.items() if said != ours[name] and name not in whole.left_out
-    } == {}
+    pairs = {name: (comparable(said), comparable(ours[name])) for name, said in theirs.items()}
+    assert {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in whole.left_out} == {}
 
 
 @pytest.mark.parametrize("where", ["beside", "without"])
@@ -203,7 +203,7 @@ def test_an_option_that_ends_like_a_pointer_is_an_option(home: Home, text: str) 
     for words in (["check"], ["dump"], ["config", "list", "--show-values"]):
         done = run(home, *words)
         assert (errors_in(done), done.returncode) == ([], 0), done.stderr
-        assert "fails" not in done.stdout
+        assert " fails:" not in done.stdout
 
 
 RECORDER = """

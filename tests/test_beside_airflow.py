@@ -376,7 +376,8 @@ class Asked:
 
     def differences(self, ours: dict[str, Any], theirs: dict[str, Any] | None = None) -> dict[str, Any]:
         pairs = {name: (told, ours.get(name)) for name, told in (theirs or self.theirs).items()}
-        return {name: pair for name, pair in pairs.items() if name not in self.left_out and pair[0] != pair[1]}
+        compared = {name: tuple(map(airflow_home.comparable, pair)) for name, pair in pairs.items()}
+        return {name: pair for name, pair in compared.items() if name not in self.left_out and pair[0] != pair[1]}
 
 
 @pytest.fixture(scope="module", params=HOMES, ids=NAME)
@@ -408,7 +409,7 @@ def test_a_named_schema_and_an_own_environ_tell_the_same(asked: Asked) -> None:
 
 def test_values_have_the_declared_types(asked: Asked, airflow: Airflow) -> None:
     getters = {f"{section}.{key}": airflow_home.GETTERS.get(type_, "get") for section, key, type_ in airflow.options}
-    theirs = {name: told[getters[name]] for name, told in asked.theirs.items()}
+    theirs = {name: told[getters[name]] for name, told in asked.theirs.items() if told["get"] != ""}
     assert asked.differences(asked.ours["typed"], theirs) == {}
 
 
