@@ -1,7 +1,7 @@
 """Measure everything, beside the peers, in one run.
 
-    python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [masking] [metastore] [commands]
-                             [remote]
+    python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [readers] [masking] [metastore]
+                             [commands] [remote]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
 that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/performance.md, `--quick` is for a first look.
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "dump": "`dump`, as whole processes",
     "get": "One `conf.get`",
     "cfg": "A cfg file, parsed and ready",
+    "readers": "Readers, with once, ten and a hundred times as much",
     "masking": "Masking",
     "metastore": "Reading the metastore",
     "commands": "Commands on the metastore, as whole processes",

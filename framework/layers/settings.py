@@ -39,10 +39,14 @@ def read_settings(paths: Sequence[str], env: str) -> Layer:
     divided = any(name.lower() in ("default", env.lower()) for table, _ in read.values() for name in table)
     said = _load(texts, env, divided)
     values: dict[str, dict[str, tuple[Any, str]]] = {}
+    places = {
+        path: {tuple(step.lower() for step in trail): place for trail, place in found.items()}
+        for path, (_, found) in read.items()
+    }
     for section, table in said.items():
         if isinstance(table, dict):
             values[section.lower()] = {
-                str(key).lower(): (value, _place(read, env if divided else "", section, str(key)))
+                str(key).lower(): (value, _place(places, env if divided else "", section, str(key)))
                 for key, value in table.items()
                 if value is not None
             }
@@ -154,14 +158,11 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
     return said
 
 
-def _place(read: dict[str, Any], env: str, section: str, key: str) -> str:
+def _place(places: dict[str, dict[tuple[str, ...], str]], env: str, section: str, key: str) -> str:
     """Where a value is written: the last file that has it, the environment before `default`."""
-    for path in reversed(read):
-        places: dict[tuple[str, ...], str] = {
-            tuple(step.lower() for step in trail): place for trail, place in read[path][1].items()
-        }
+    for path in reversed(places):
         for start in ((env.lower(),), ("default",), ("global",)) if env else ((),):
-            place = places.get((*start, section.lower(), key.lower()))
+            place = places[path].get((*start, section.lower(), key.lower()))
             if place is not None:
                 return place
-    return next(reversed(read), "")
+    return next(reversed(places), "")
