@@ -58,6 +58,8 @@ def part_of(text: str, pointer: str) -> str:
             value = value[int(step)]
         else:
             raise ValueError("its value has no such part")
+    if value is None:
+        raise ValueError("its value has null there, which is no value")
     return to_text(value)
 
 
@@ -175,6 +177,18 @@ class Pointers:
         import shlex
         import subprocess
 
+        class Process(subprocess.Popen[bytes]):
+            """Knows when its exit status went to somebody else, which Python takes for success."""
+
+            is_lost = False
+
+            def _try_wait(self, flags: int) -> tuple[int, int]:
+                try:
+                    return os.waitpid(self.pid, flags)
+                except ChildProcessError:
+                    self.is_lost = True
+                    return self.pid, 0
+
         try:
             words = shlex.split(text)
         except ValueError:
@@ -184,7 +198,7 @@ class Pointers:
         timeout = self._timeout()
         program = _shown_program(words[0])
         try:
-            process = subprocess.Popen(
+            process = Process(
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -207,7 +221,10 @@ class Pointers:
                 output = None
             finally:
                 if process.returncode is None:  # its children hold the pipe too: end the whole group
-                    os.killpg(process.pid, 9)
+                    _end(process.pid)
+        if process.is_lost and output is not None:
+            hint = "This process must not ignore SIGCHLD, nor may other code of it wait for all children."
+            raise lost(mention, f"the exit status of {program} is not known, so its output is not used", hint)
         if output is None:
             raise lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
         if process.returncode:
@@ -236,6 +253,14 @@ class Pointers:
             what, hint = why_no_command(mention.source.opened[path], path)
             if what:
                 raise lost(mention, what, hint)
+
+
+def _end(group: int) -> None:
+    """End a group of processes, if it has not ended by itself."""
+    try:
+        os.killpg(group, 9)
+    except ProcessLookupError:
+        pass
 
 
 def _without(name: str, fault: Failure) -> Failure:

@@ -140,7 +140,8 @@ def _finder(app: App, section: str, key: str) -> Callable[[], Any]:
 
     def find() -> Any:
         answer = app.answer(section, key)
-        if str(answer.value).strip() in _ours():
+        path = str(answer.value).strip()
+        if path in _ours() or path.startswith("import:"):  # Airflow need not start up for this
             return BaseSecretsBackend
         return backends.find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
 

@@ -114,8 +114,8 @@ class Rotation:
     """What a rotation did.
 
     Attributes:
-        rotated: rows that got new tokens.
-        current: rows that the first key opened already.
+        rotated: rows that got new tokens from this run.
+        current: rows that the first key opened already, also those that another run rotated meanwhile.
         unopened: the rows that no key opens; they were left as they are.
     """
 
@@ -141,6 +141,7 @@ def rotate(store: Store, advance: Callable[[int], None] = lambda rows: None) -> 
     store.keys.encrypt("")
     done = Rotation()
     for table in _TABLES:
+        ours: set[object] = set()  # the rows that this run has rotated
         for _ in range(_PASSES):
             overtaken = False
             unopened: list[str] = []
@@ -152,16 +153,17 @@ def rotate(store: Store, advance: Callable[[int], None] = lambda rows: None) -> 
                     unopened.append(table.row(row))
                 if changes:
                     batch.append(changes)
-                elif not lost:
+                elif not lost and row["id"] not in ours:
                     current += 1
                 if len(batch) == BATCH:
-                    overtaken |= _write(store, table, batch, done)
+                    overtaken |= _write(store, table, batch, ours)
                     batch = []
                 advance(1)
             if batch:
-                overtaken |= _write(store, table, batch, done)
+                overtaken |= _write(store, table, batch, ours)
             if not overtaken:
                 break
+        done.rotated += len(ours)
         done.current += current
         done.unopened += unopened
     return done
@@ -188,11 +190,11 @@ def _changes(store: Store, table: _Table, row: Row) -> tuple[list[_Change], bool
     return changes, lost
 
 
-def _write(store: Store, table: _Table, batch: list[list[_Change]], done: Rotation) -> bool:
+def _write(store: Store, table: _Table, batch: list[list[_Change]], ours: set[object]) -> bool:
     """Write and verify one batch in one transaction; True if somebody changed one of its rows meanwhile."""
     changes = [change for of_row in batch for change in of_row]
     written = persistently(store.database, lambda: _try_to_write(store, table, changes))
-    done.rotated += len({id for id, _ in written})
+    ours.update(id for id, _ in written)
     return len(written) < len(changes)
 
 
