@@ -151,9 +151,9 @@ def env_line(name: str, text: str) -> str:
     fault = ""
     if not text:
         fault = "an empty value"
-    elif "=" in name or "\n" in name or name.lstrip().startswith("#"):
+    elif not name or "=" in name or len(f"{name}.".splitlines()) > 1 or name.lstrip().startswith("#"):
         fault = "this name"
-    elif "\n" in text or text.endswith("\r"):
+    elif len(f"{text}.".splitlines()) > 1:  # also where only Airflow's reader, like Python, ends a line
         fault = "a line break"
     if fault:
         raise InvalidSecret(f"a .env file cannot hold {fault}", where=repr(name), hint="Export json or yaml.")
