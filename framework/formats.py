@@ -50,8 +50,11 @@ def cfg_written(key: str, raw: str) -> str:
     """An option whose text is as a cfg file has it, with each `%` and `$` meaning what it means there."""
     head, *rest = raw.split("\n")
     line = "\n".join([f"{key} = {head}" if head else f"{key} =", *(f"    {line}" for line in rest)])
-    simple = raw.isascii() and raw.isprintable() and raw.strip() == raw
-    if simple and key.isascii() and key.replace("_", "").isalnum():
+    lines = raw.split("\n")
+    simple = all(line.isprintable() and line.strip() == line for line in lines)
+    if len(lines) > 1:  # an empty line may be dropped, and a comment sign begins a comment
+        simple = simple and all(line and line[0] not in "#;" for line in lines)
+    if simple and key.replace("_", "").isalnum():
         return line
     return line if _cfg_reads(f"[s]\n{line}\n", "s", key, raw) else _cfg_cannot(key, raw)
 
