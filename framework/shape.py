@@ -197,8 +197,9 @@ def _place(trail: Trail, origin: str, places: Mapping[tuple[str, ...], str]) -> 
 
 def _label(trail: Trail) -> str:
     """`[section] option`, as people speak of it."""
-    names = " ".join(str(name) for name in trail[2:3])
-    return f"[{trail[0]}] {names}".rstrip() if trail else ""
+    if not trail:
+        return ""
+    return f"[{trail[0]}] {trail[2]}".rstrip() if trail[1:2] == ("options",) and len(trail) > 2 else f"[{trail[0]}]"
 
 
 def of_schema(said: Any, *, lenient: bool = False) -> Iterator[Mistake]:
