@@ -175,6 +175,8 @@ class AirflowCalls:
         if isinstance(file, (io.RawIOBase, io.BufferedIOBase)) or not hasattr(file, "write"):
             what = f"a text stream is expected, not {type(file).__name__}"
             raise ConfigError(what, where="conf.write(file)", hint='Pass open(path, "w") or io.StringIO().')
+        if include_descriptions or include_examples:
+            self._engine.schema.describe()
         lines: list[str] = []
         for name in self.sections():
             if section is None or name == section:

@@ -6,11 +6,13 @@ import configparser
 import enum
 import io
 import json
+import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_beside_airflow import airflow_python
 
 from framework import App, Connection, Variable, conf, current, errors, masking
 from framework.metastore.crypto import generate
@@ -168,6 +170,30 @@ def test_what_conf_cannot_do_says_what_to_use(app: App, name: str, words: str) -
             getattr(asked, name)
     with pytest.raises(AttributeError, match="'no_such_thing'$"):
         _ = app.conf.no_such_thing
+
+
+def test_the_calls_answer_as_in_airflow(tmp_path: Path) -> None:
+    """In a home that holds nothing: the same sections, options, defaults and sensitive ones, and ours more."""
+    script = (
+        "import json; from airflow.configuration import conf; s = conf.get_sections_including_defaults(); print(json."
+        "dumps([{n: conf.get_options_including_defaults(n) for n in s}, {n: {k: [conf.get_default_value(n, k), "
+        "conf.get_default_value(n, k, raw=True)] for k in conf.get_options_including_defaults(n)} for n in s}, "
+        "sorted(conf.sensitive_config_values)]))"
+    )
+    environ = {"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run([airflow_python(), "-c", script], capture_output=True, text=True, check=True, env=environ)
+    options, defaults, sensitive = json.loads(done.stdout.strip().splitlines()[-1])
+    (tmp_path / "airflow.cfg").unlink(missing_ok=True)  # Airflow's own, with its random secrets
+    ours = App("airflow", home=str(tmp_path), environ=environ).conf
+    random = {("core", "fernet_key"), ("api", "secret_key"), ("api_auth", "jwt_secret")}
+    assert set(options) <= set(ours.get_sections_including_defaults())
+    for section, keys in options.items():
+        assert set(keys) <= set(ours.get_options_including_defaults(section))
+        for key in keys:
+            if (section, key) not in random:
+                given = [ours.get_default_value(section, key), ours.get_default_value(section, key, raw=True)]
+                assert given == defaults[section][key], (section, key)
+    assert {tuple(name) for name in sensitive} <= ours.sensitive_config_values
 
 
 # Connections and variables

@@ -31,22 +31,35 @@ def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | er
         BackendUnavailable: the database does not answer.
         BackendError: a key is malformed.
     """
-    table, column = KINDS[kind]
     store.check_columns(kind)
-    before: dict[str, Any] | None = None
-    for row in pages(store.database, table, column):
+    column = KINDS[kind][1]
+    for same in _of_one_name(store.database, kind):
+        row = same[0]
+        value: str | Connection | errors.SecretsError
+        try:
+            if (fault := rows.fault_of_name(kind, row, store.database.where)) is not None:
+                raise fault
+            if len(same) > 1:
+                raise rows.named_twice(kind, same, store.database.where)
+            value = store.value_of(kind, row)
+        except errors.SecretsError as error:
+            value = error
+        yield row[column], value, row.get("description") if kind == "variable" else None
+
+
+def _of_one_name(database: Database, kind: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one kind that belong to no team, those of one name together: old tables hold a name twice."""
+    table, column = KINDS[kind]
+    same: list[dict[str, Any]] = []
+    for row in pages(database, table, column):
         if row.get("team_name") is None:
-            value: str | Connection | errors.SecretsError
-            try:
-                if (fault := rows.fault_of_name(kind, row, store.database.where)) is not None:
-                    raise fault
-                if before is not None and before[column] == row[column]:
-                    raise rows.named_twice(kind, [before, row], store.database.where)
-                value = store.value_of(kind, row)
-            except errors.SecretsError as error:
-                value = error
-            yield row[column], value, row.get("description") if kind == "variable" else None
-            before = row
+            if same and (row[column] is None or row[column] != same[0][column]):
+                yield same
+                same = []
+            if len(same) < 2:  # no more are named, and there may be many
+                same.append(row)
+    if same:
+        yield same
 
 
 def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[str, Any]]:

@@ -79,11 +79,11 @@ def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidS
 def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.InvalidSecret:
     """The error about rows of one name, of which nobody can say which counts."""
     table, column = KINDS[kind]
-    ids = " and ".join(str(row.get("id")) for row in rows)
+    ids = " and ".join(str(row.get("id")) for row in rows[:2])
     return errors.InvalidSecret(
-        f"table {table} holds {len(rows)} rows with this {column}, their ids are {ids}",
+        f"table {table} holds several rows with this {column}, those with the ids {ids}",
         where=place_of(kind, rows[0], where),
-        hint=f"Delete all but one: DELETE FROM {table} WHERE id = {rows[-1].get('id')}",
+        hint=f"Delete all but one: DELETE FROM {table} WHERE id = {rows[1].get('id')}",
     )
 
 
