@@ -404,29 +404,33 @@ def test_a_command_is_judged_by_the_file_that_was_opened(shared: Shared) -> None
 # Between the look and the use
 
 
-@pytest.mark.parametrize("swapped", ["billing.cfg", "conf"])
-def test_what_is_exchanged_after_the_look_is_refused(
-    shared: Shared, swapped: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("exchanged", ["the file", "its folder"])
+def test_what_is_exchanged_after_the_look_changes_nothing(
+    shared: Shared, exchanged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared.project(home="conf")
     cfg = shared.write("conf/billing.cfg", "[db]\npassword = mine\n")
-    hers = shared.his_folder("prepared")
+    prepared = shared.his_folder("prepared")
     shared.his("prepared/billing.cfg", CFG)
     real = os.lstat
 
     def look(path: str, **more: int) -> os.stat_result:
         seen = real(path, **more)
-        if path == swapped:
+        if path == "billing.cfg":
             monkeypatch.setattr(trust.os, "lstat", real)
-            if swapped == "conf":
-                cfg.parent.rename(shared.home / "away")
-                hers.rename(cfg.parent)
+            if exchanged == "the file":
+                (prepared / "billing.cfg").rename(cfg)
             else:
-                (hers / "billing.cfg").rename(cfg)
+                cfg.parent.rename(shared.home / "away")
+                prepared.rename(cfg.parent)
         return seen
 
     monkeypatch.setattr(trust.os, "lstat", look)
-    shared.refused(naming="billing.cfg")
+    if exchanged == "the file":  # it is judged when it is open
+        shared.refused(naming="billing.cfg")
+    else:  # the folder is held open
+        assert shared.run("config", "get-value", "db", "password")[:2] == (0, "mine\n")
+        shared.refused(naming="the folder conf")
 
 
 @pytest.mark.parametrize("into", ["link", "pipe"])

@@ -86,7 +86,7 @@ def run(app: None, args: Namespace) -> int:
     os.makedirs(folder, exist_ok=True)
     _write(schema, _filled(_SCHEMA, values), 0o644)
     _write(cfg, _filled(_CFG, values), 0o600)
-    replace(os.path.realpath(path), before + _filled(_PROJECT, values), mode=0o644)  # last: now it is a project
+    replace(path, before + _filled(_PROJECT, values), mode=0o644)  # last: now it is a project
     print(f"{'added [tool.framework] to' if before else 'wrote'} {short(path)}")
     where = "" if os.path.realpath(folder) == os.getcwd() else f" --project {quote(folder)}"
     print(

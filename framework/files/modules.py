@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 
 from framework.errors import ConfigFileError
 from framework.files.text import read_bytes
@@ -16,6 +15,7 @@ from framework.files.trust import Found, Untrusted, found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import FileFinder
     from types import ModuleType
 
 #: Where modules are looked for in the end.
@@ -73,22 +73,26 @@ def _checked(path: str) -> FileFinder:
     """A path hook: how the found folders, and what is below them, are looked through."""
     for folder in _folders:
         if isinstance(folder, Found) and (path == folder or path.startswith(f"{folder}/")):
-            return FileFinder(path, (_Checked, SOURCE_SUFFIXES))
+            return _finder(path)
     raise ImportError(path)
 
 
-class _Checked(SourceFileLoader):
-    """Reads only what is to be trusted."""
+def _finder(path: str) -> FileFinder:
+    from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 
-    def get_data(self, path: str) -> bytes:
-        refusal = None
-        try:
-            return read_bytes(found(path))[0]
-        except Untrusted as error:
-            refusal = error
-        if path.endswith(".pyc"):  # then the source counts
-            raise OSError(refusal.what)
-        raise UntrustedModule(refusal.what, where=path, hint=refusal.hint)
+    class Checked(SourceFileLoader):
+        """Reads only what is to be trusted."""
 
-    def set_data(self, path: str, data: object, *, _mode: int = 0o666) -> None:
-        """Nothing is written into a folder that was only found."""
+        def get_data(self, path: str) -> bytes:
+            try:
+                return read_bytes(found(path))[0]
+            except Untrusted as error:
+                refusal = UntrustedModule(error.what, where=path, hint=error.hint)
+            if path.endswith(".pyc"):  # then the source counts
+                raise OSError(refusal.what)
+            raise refusal
+
+        def set_data(self, path: str, data: object, *, _mode: int = 0o666) -> None:
+            """Nothing is written into a folder that was only found."""
+
+    return FileFinder(path, (Checked, SOURCE_SUFFIXES))

@@ -8,6 +8,7 @@ nothing can be exchanged between the look and the use.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -263,6 +264,13 @@ class _Walk:
                 continue
             while steps and steps[-1] in ("", "."):
                 steps.pop()
+            try:
+                if steps and name != "..":  # most are folders: one call less for these
+                    self._enter(os.open(name, _FOLDER, dir_fd=self.folder), os.path.join(self.place, name))
+                    continue
+            except OSError as error:  # a link, or a file in the place of a folder
+                if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                    raise
             try:
                 status = os.lstat(name, dir_fd=self.folder)
             except FileNotFoundError:
