@@ -116,7 +116,7 @@ def reach(app: App, section: str, key: str) -> int | None:
     """Which strata may answer for an option that a link is built from: those below that link."""
     if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
         return HIGHEST
-    if is_backend_kwarg(section, key):
+    if is_backend_kwarg(section, key) and (section != WORKERS[0] or app.worker):
         sections = [section for section, _ in backend_options(app)]
         return sections.index(section) + 1 if section in sections else 1
     return None
