@@ -44,11 +44,16 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return not isinstance(value, bool) and (isinstance(value, float) or _is_whole(value))
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, and not so large that Python refuses to write it."""
+    return isinstance(value, int) and value.bit_length() < 10_000
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) or hasattr(value, "isoformat")
+    return isinstance(value, (str, float)) or _is_whole(value) or hasattr(value, "isoformat")
 
 
 def _is_plain(value: Any) -> bool:
@@ -74,7 +79,7 @@ NAME = Field("a name", lambda value: isinstance(value, str) and bool(value.strip
 VERSION = Field("a version", lambda value: isinstance(value, str) or _is_number(value), 'For example "2.1".')
 FLAG = Field("true or false", lambda value: isinstance(value, bool), "Write it without quotes.")
 COUNT = Field(
-    "a whole number of 0 or more", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    "a whole number of 0 or more", lambda value: _is_whole(value) and not isinstance(value, bool) and value >= 0
 )
 TYPE = Field("one of the types", lambda value: isinstance(value, str), f"Use one of {', '.join(TYPES)}.")
 LIMIT = Field(

@@ -186,6 +186,10 @@ def test_toml_and_json_name_the_place_as_well(tmp_path: Path) -> None:
 def test_a_mapping_is_held_against_the_same() -> None:
     with pytest.raises(SchemaError, match=r"schema: \[a\] b: unknown field 'defalt'\. Did you mean default\?"):
         App("billing", schema={"a": {"options": {"b": {"defalt": 1}}}})
+    for field in ("default", "minimum", "choices", "version_added", "example"):
+        huge = 10**5000 if field != "choices" else [10**5000]
+        with pytest.raises(SchemaError, match=rf"\[a\] b: {field} must be"):
+            App("billing", schema={"a": {"options": {"b": {"type": "integer", field: huge}}}})
     for wrong in (5, b"x", ["a"]):
         with pytest.raises(SchemaError, match="a schema must be a table of sections"):
             App("billing", schema=wrong)  # type: ignore[arg-type]
