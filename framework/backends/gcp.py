@@ -12,6 +12,7 @@ import os
 from framework.backends.base import DEFAULT, StoreBackend
 from framework.backends.session import Login, OnePerProcess, Quietly, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.files.trust import inside, opener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class GcpSecretManagerBackend(StoreBackend):
     def _text_of(self, path: str) -> str:
         reason = ""
         try:
-            with open(os.path.join(self.directory, os.path.expanduser(path)), encoding="utf-8") as file:
+            with open(inside(self.directory, os.path.expanduser(path)), encoding="utf-8", opener=opener) as file:
                 return file.read()
         except OSError as fault:
             reason = fault.strerror or type(fault).__name__

@@ -10,6 +10,7 @@ import os
 from framework.backends.base import TeamsBackend
 from framework.backends.session import OnePerProcess, Quietly, retrying
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.files import trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class KubernetesSecretsBackend(TeamsBackend):
         self.logins += 1
         settings = client.Configuration()
         inside = self._kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
-        path = os.path.join(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None
+        path = trust.inside(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None
         place, what = "the service account" if inside else path or "the kubeconfig", ""
         namespace = self._namespace
         try:
@@ -192,6 +193,8 @@ class KubernetesSecretsBackend(TeamsBackend):
                     namespace = namespace or _pods_namespace()
                 else:
                     _leave_files_to_the_parent()
+                    if path:  # it may name programs to run
+                        os.close(trust.opened(path))
                     config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
                     namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
         except Exception as fault:  # the texts may quote the file, or what a program of it printed

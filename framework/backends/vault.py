@@ -9,6 +9,7 @@ from framework.backends.session import OnePerProcess
 from framework.backends.vault_auth import check
 from framework.backends.vault_session import Session
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.files.trust import inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ class VaultBackend(TeamsBackend):
         self.logins += 1
 
     def _path_of(self, path: str) -> str:
-        return os.path.join(self.directory, os.path.expanduser(path))
+        return inside(self.directory, os.path.expanduser(path))
 
 
 def _paths(kwarg: str, said: Any, more: list[str]) -> list[str] | None:

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from framework.backends.session import REFUSED_FOR, retrying, shown_path
 from framework.backends.vault_auth import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+from framework.files.trust import opener
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -198,7 +199,7 @@ class Session:
         where = self._shown(path)
         failure: SecretsError
         try:
-            with open(self._path_of(path), encoding="utf-8") as file:
+            with open(self._path_of(path), encoding="utf-8", opener=opener) as file:
                 return file.read().strip()
         except PermissionError:
             failure = AccessDenied("the file cannot be read", where=where, hint="Allow this user to read it.")

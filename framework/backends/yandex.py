@@ -12,6 +12,7 @@ from framework.backends.base import DEFAULT, StoreBackend
 from framework.backends.session import Login, OnePerProcess, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.formats import read_json
+from framework.files.trust import inside, opener
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -157,7 +158,8 @@ class LockboxSecretBackend(StoreBackend):
         try:
             if path:
                 where = shown_path(path, "yc_sa_key_json_path")
-                with open(os.path.join(self.directory, os.path.expanduser(path)), encoding="utf-8") as file:
+                path = inside(self.directory, os.path.expanduser(path))
+                with open(path, encoding="utf-8", opener=opener) as file:
                     key = file.read()
             if isinstance(key, str):
                 key = read_json(key)

@@ -120,6 +120,11 @@ def opened(path: str, *, pipes: bool = False) -> int:
     return number
 
 
+def opener(path: str, flags: int) -> int:
+    """For `open(path, opener=opener)`. Raises: as `opened`."""
+    return opened(path)
+
+
 def look(path: str, *, pipes: bool = False) -> tuple[int, Untrusted | None]:
     """The descriptor of a found file, and why it is not to be trusted.
 
