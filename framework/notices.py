@@ -46,7 +46,17 @@ def nearest(engine: Engine, section: str, key: str, *, declared: bool = False) -
     short = [name for name in names if len(name) <= NAME_LENGTH]
     same = [name for name in short if names[name][0] == section]
     wanted = f"{section}.{key}"
-    close = get_close_matches(wanted, same, 1, 0.75) or get_close_matches(wanted, short, 1, 0.75)
+    close = get_close_matches(wanted, _likely(wanted, same), 1, 0.75)
+    close = close or get_close_matches(wanted, _likely(wanted, short), 1, 0.75)
     if not close:
         close = [name for name, (_, k) in names.items() if k == key][:1]
     return names[close[0]] if close else None
+
+
+def _likely(wanted: str, names: list[str]) -> list[str]:
+    """The names that share the most pairs of letters with the wanted one: difflib takes a hundred times as long."""
+    from heapq import nlargest
+    from itertools import pairwise
+
+    pairs = set(pairwise(wanted))
+    return nlargest(8, names, lambda name: len(pairs.intersection(pairwise(name))) / (len(name) + 1))
