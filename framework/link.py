@@ -372,8 +372,7 @@ class Link:
             raise
         except BaseException as fault:  # a backend must not end the process, nor have its words printed
             failure = translated(fault, where)
-        # Raised out here, without its causes: foreign texts may hold a secret.
-        raise failure from None
+        raise failure  # behind the blocks, so without what was handled there
 
     def _how_to_stop_asking(self, kind: str, said: str) -> str:
         switch = getattr(self._backend, "switches", {}).get(kind)

@@ -113,10 +113,9 @@ class Role:
                 return client.assume_role(**arguments)
             return client.assume_role_with_web_identity(**arguments, WebIdentityToken=self._token())
         except ParamValidationError:
-            pass  # raised below, without the cause: its text repeats the arguments
-        names = ", ".join(sorted(set(arguments) - {"RoleArn"}))
-        hint = f"Check the types of {names} and role_arn: see AssumeRole in AWS's reference for what each may be."
-        raise BackendError("assume_role_kwargs holds what STS does not take", where=_STS, hint=hint)
+            names = ", ".join(sorted(set(arguments) - {"RoleArn"}))
+            hint = f"Check the types of {names} and role_arn: see AssumeRole in AWS's reference for what each may be."
+            raise BackendError("assume_role_kwargs holds what STS does not take", where=_STS, hint=hint) from None
 
     def _token_of_the_file(self) -> str:
         path = self._said["assume_role_with_web_identity_token_file"] or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")

@@ -113,9 +113,8 @@ class GcpSecretManagerBackend(StoreBackend):
             text: str | None = payload.data.decode("utf-8")
             return text
         except UnicodeDecodeError:
-            pass  # raised below, without the cause: that one holds the value
-        where = f"{_STORE}: {name}"
-        raise InvalidSecret("the value is no UTF-8 text", where=where, hint="Store text; bytes need an encoding.")
+            where, hint = f"{_STORE}: {name}", "Store text; bytes need an encoding."
+            raise InvalidSecret("the value is no UTF-8 text", where=where, hint=hint) from None
 
     def names_below(self, start: str) -> list[str]:
         """Page by page. Needs the permission to list the project's secrets."""

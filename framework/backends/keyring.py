@@ -60,7 +60,7 @@ class KeyringBackend(KindsBackend):
             if value is None or isinstance(value, str):
                 return value
         except UnicodeDecodeError:
-            pass  # raised below, without the cause: that one holds the value
+            pass  # the same error as for a value that is no text
         except Exception as error:
             what = type(error).__name__
         if not what:

@@ -136,8 +136,8 @@ class KubernetesSecretsBackend(TeamsBackend):
         try:
             return b64decode(data[key], validate=True).decode()
         except (ValueError, TypeError):
-            pass  # raised below, without the cause: that one holds the value
-        raise InvalidSecret(f"the data under the key {key!r} is no text", where=where, hint="Store UTF-8 text.")
+            what = f"the data under the key {key!r} is no text"
+            raise InvalidSecret(what, where=where, hint="Store UTF-8 text.") from None
 
     def _list(self, selector: str, team: str | None) -> list[Any]:
         """Every secret of a team, or of none, that the selector finds.

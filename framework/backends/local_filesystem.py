@@ -144,10 +144,8 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         try:
             return value.decode("utf-8") if isinstance(value, bytes) else to_text(value)
         except ValueError:
-            pass  # raised below, without the cause: that one holds the value
-        raise InvalidSecret(
-            f"{shown_name(key)} has a value that cannot be written as text", where=entry.place, hint="Write text."
-        )
+            what = f"{shown_name(key)} has a value that cannot be written as text"
+            raise InvalidSecret(what, where=entry.place, hint="Write text.") from None
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         """Several values of one kind; absent names are left out, failed ones map to their error."""

@@ -151,5 +151,5 @@ def _text(data: bytes, path: str) -> str:
     try:
         return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        pass  # raised below, without the cause: that one holds the value
-    raise InvalidSecret("the content is no UTF-8 text", where=path, hint="Store text; bytes need an encoding.")
+        hint = "Store text; bytes need an encoding."
+        raise InvalidSecret("the content is no UTF-8 text", where=path, hint=hint) from None

@@ -166,7 +166,7 @@ class LockboxSecretBackend(StoreBackend):
             if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):
                 return dict(key)
         except (OSError, ValueError, TypeError, KeyError):
-            pass  # raised below, without the cause: that one may hold the key
+            pass  # the same error as for a key without its fields
         hint = "It must be a JSON object with id, service_account_id and private_key."
         raise BackendError("this is no key of a service account", where=where, hint=hint)
 
@@ -213,8 +213,8 @@ class _Proof:
         try:
             return str(jwt.encode(said, private, algorithm="PS256", headers={"kid": self._key["id"]}))
         except Exception:
-            pass  # raised below, without the cause: that one may hold the key
-        raise BackendError("the service account's private key cannot be read", where="Lockbox", hint="Make a new key.")
+            what = "the service account's private key cannot be read"
+            raise BackendError(what, where="Lockbox", hint="Make a new key.") from None
 
 
 class _Folder:

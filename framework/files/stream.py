@@ -157,9 +157,7 @@ class _Window:
             more = self._decoder.decode(data, not data)
         except UnicodeDecodeError as error:
             place = line + self.text.count("\n", self.at) + bytes(error.object[: error.start]).count(b"\n")
-            more = None
-        if more is None:  # raised out here: the decoder's error carries the text
-            raise FileParseError(self.path, [(place, "a byte is no UTF-8; save the file as UTF-8")])
+            raise FileParseError(self.path, [(place, "a byte is no UTF-8; save the file as UTF-8")]) from None
         self.text, self.ended = self.text[self.at :] + more, not data
         self.at = self._counted = 0
         self._deep = deep_place(self.text)  # it begins between two values, so outside of a string

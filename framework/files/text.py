@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from io import RawIOBase
 
-from framework.errors import ConfigFileError
+from framework.errors import ConfigFileError, public
 from framework.files import trust
 from framework.files.limits import FILE_BYTES, IMPORT_BYTES, PIPE_SECONDS
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
+@public
 def read_text(path: str, *, universal: bool = True, seconds: float | None = None) -> str:
     """The text of a file.
 
@@ -227,12 +228,7 @@ def _decode(data: bytes, path: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        at = error.start
-    # Raised out here: the decoder's error carries the whole file, secrets included.
-    head = data[:at]
-    line = 1 + head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
-    raise ConfigFileError(
-        f"the byte at offset {at} (0x{data[at]:02x}) is no UTF-8",
-        where=f"{path}:{line}",
-        hint="Save the file as UTF-8.",
-    )
+        at, head = error.start, data[: error.start]
+        line = 1 + head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
+        what = f"the byte at offset {at} (0x{data[at]:02x}) is no UTF-8"
+        raise ConfigFileError(what, where=f"{path}:{line}", hint="Save the file as UTF-8.") from None
