@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 NAME, RELEASE = 'Airflow', {release!r}
 #: Who declares the core sections: if this release is installed beside us, its file says what stands here.
 CORE = {core!r}
+#: How the distributions of older releases begin: what is outdated today is not yet so beside one of them.
+OLDER_CORES = ('apache_airflow-1.', 'apache_airflow-2.')
 #: Where the options of other packages are found, and the defaults that hold where no package declares them.
 ENTRY_POINTS = {group!r}
 FALLBACK = {fallback!r}

@@ -36,6 +36,8 @@ class Facts:
         self._others: dict[str, dict[str, Any]] | None = None
         #: Whether a schema says what the application itself declares: one given, or that of another release.
         self.is_described = is_given or not self._holds(data.CORE)
+        #: Whether the installed release is older than the facts, so that today's names are not yet its own.
+        self.is_older = self.is_described and folder is not None and self._is_older(folder)
 
     def section(self, section: str) -> Options:
         """The declared options of a section; empty if nobody declares it."""
@@ -53,7 +55,7 @@ class Facts:
 
     def known(self, section: str, key: str) -> Mapping[str, Any] | None:
         """What is known of an option that is not declared here and now, without a default; or None."""
-        more = self.supplement(section).get(key)
+        more = None if self.is_older else self.supplement(section).get(key)
         packaged = self._packaged(section).get(key)
         if packaged is not None:
             return {**packaged, **(more or {}), "default": None}
@@ -68,6 +70,9 @@ class Facts:
     def supplement(self, section: str) -> Options:
         """Older names, choices and outdated values, which no schema file states."""
         options: Options = self.data.SUPPLEMENT.get(section, {}).get("options", {})
+        if self.is_older:
+            names = {key: said["renamed_from"] for key, said in options.items() if "renamed_from" in said}
+            return {key: {"renamed_from": renamed} for key, renamed in names.items()}
         return options
 
     def described(self) -> Mapping[str, Mapping[str, Any]]:
@@ -92,6 +97,10 @@ class Facts:
             return True
         site = os.path.dirname(self._folder)
         return bool(owner) and os.path.isdir(os.path.join(site, f"{owner}.dist-info"))
+
+    def _is_older(self, folder: str) -> bool:
+        infos = distributions([os.path.dirname(folder)])
+        return any(os.path.basename(info).startswith(self.data.OLDER_CORES) for info in infos)
 
     def _installed(self) -> dict[str, dict[str, Any]]:
         """The options of other packages that are installed beside the application, and the defaults it has for them."""

@@ -73,7 +73,9 @@ class Schema:
         """Add what no schema file states: older names, choices, outdated values, the framework's own options."""
         for key, said in self._facts.supplement(section).items() if self._facts is not None else ():
             if key in options:
-                self._supplement(options[key], Option(section, key, said))
+                extra = Option(section, key, said)
+                extra.renamed_from = [old for old in extra.renamed_from if self._is_old(old[:2], (section, key))]
+                self._supplement(options[key], extra)
         if section in OPTIONS:
             self._add_own(section, options)
 
@@ -160,9 +162,17 @@ class Schema:
         if self._facts is not None:
             for name, content in self._facts.data.SUPPLEMENT.items():
                 for key, said in content["options"].items():
-                    for old in said.get("renamed_from", ()):
-                        self._redirects.setdefault((old["section"], old["key"]), (name, key, old["since"]))
+                    for renamed in said.get("renamed_from", ()):
+                        old = renamed["section"], renamed["key"]
+                        if self._is_old(old, (name, key)):
+                            self._redirects.setdefault(old, (name, key, renamed["since"]))
         self._old_names: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+
+    def _is_old(self, old: tuple[str, str], new: tuple[str, str]) -> bool:
+        """Whether a name is an older one here: beside an older release it may be today's."""
+        if self._facts is None or not self._facts.is_older:
+            return True
+        return self.listed(*old) is None and self.listed(*new) is not None
 
     def _redirect_to(self, options: Iterable[Option]) -> None:
         for option in options:

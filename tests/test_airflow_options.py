@@ -349,6 +349,20 @@ def test_another_release_says_what_it_declares(home: Home, site: Path) -> None:
     assert conf.is_sensitive("api_auth", "jwt_secret"), "what is known to be a secret stays one"
 
 
+def test_beside_an_older_release_its_own_names_and_values_hold(home: Home, site: Path) -> None:
+    (site / f"{packaged.CORE}.dist-info").rename(site / "apache_airflow-2.11.0.dist-info")
+    config = "{webserver: {options: {secret_key: {sensitive: true}}}, core: {options: {executor: {default: x}}}, "
+    config += "database: {options: {sql_alchemy_conn: {sensitive: true}}}}"
+    (site / "airflow" / "config_templates" / "config.yml").write_text(config)
+    values = {("webserver", "secret_key"): "canary", ("core", "executor"): "SequentialExecutor"}
+    home.write_cfg({**values, ("core", "sql_alchemy_conn"): "postgres://u:canary@h/d"})
+    app = App("airflow", environ=home.env)
+    assert app.conf.get("core", "executor") == "SequentialExecutor"
+    assert app.schema.redirect("webserver", "secret_key") is None
+    assert app.conf.get("database", "sql_alchemy_conn") == "postgres://u:canary@h/d"
+    assert "canary" not in repr(app.conf.as_dict())
+
+
 def test_providers_are_read_from_their_files(home: Home, site: Path) -> None:
     install(site, "corp", "1.0", "{'corp': {'options': {'Url': {'default': '{AIRFLOW_HOME}/x', 'type': 'string'}}}}")
     conf = conf_of(home)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NAME, RELEASE = 'Airflow', '3.3.2'
 #: Who declares the core sections: if this release is installed beside us, its file says what stands here.
 CORE = 'apache_airflow_core-3.3.2'
+#: How the distributions of older releases begin: what is outdated today is not yet so beside one of them.
+OLDER_CORES = ('apache_airflow-1.', 'apache_airflow-2.')
 #: Where the options of other packages are found, and the defaults that hold where no package declares them.
 ENTRY_POINTS = 'apache_airflow_provider'
 FALLBACK = 'provider_config_fallback_defaults.cfg'
