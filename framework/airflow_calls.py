@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound
+from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound, public
 from framework.explanation import HIDDEN
 from framework.formats import cfg_section, cfg_written, comment, commented, commented_option
 
@@ -39,6 +39,7 @@ _INSTEAD = {
 }
 
 
+@public
 class AirflowCalls:
     """The part of `Config` that Airflow's code calls and new code need not."""
 

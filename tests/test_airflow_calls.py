@@ -150,6 +150,23 @@ def test_write_takes_a_text_stream_alone(app: App, tmp_path: Path) -> None:
     assert (tmp_path / "billing.cfg").read_text() == before
 
 
+@pytest.mark.parametrize("call", ["get_mandatory_value", "get_mandatory_list_value", "items", "write"])
+def test_errors_leave_clean(tmp_path: Path, call: str) -> None:
+    environ = {"BILLING__CORE__TOKEN_CMD": f"false {CANARY}"}
+    ours = App("billing", schema=SCHEMA, home=str(tmp_path), environ=environ).conf
+    arguments: tuple[Any, ...] = ("core", "token") if call.startswith("get") else ("core",)
+    more = {"show_values": True, "hide_sensitive": False} if call == "write" else {}
+    with pytest.raises(errors.PointerError) as caught:
+        getattr(ours, call)(*((io.StringIO(),) if call == "write" else arguments), **more)
+    assert CANARY not in str(caught.value) and caught.value.__context__ is None
+    trace = caught.value.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals["__name__"].startswith("framework"):
+            held = [repr(value) for value in trace.tb_frame.f_locals.values()]
+            assert CANARY not in "".join(held), trace.tb_frame.f_code.co_name
+        trace = trace.tb_next
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
