@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from framework.asked import asked as asked_of
+from framework.asked import mistake
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -191,9 +193,10 @@ class Chain:
         what = f"nobody has the {word} {key!r}" + (f" in version {version}" if version is not None else "")
         serving = [link for link in links if link.serves(kind)]
         asked = [link for link in serving if link.asks_for(kind, key)]
-        names = ", ".join(link.name for link in asked) or "no link"
+        names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
         reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
         reasons += self._reasons(kind, version, links, self._ceiling(reach))
+        reasons += filter(None, (mistake(link, kind, key) for link in serving))
         return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=" ".join(reasons) or "Check its name, or create it.")
 
     def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:

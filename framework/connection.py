@@ -110,6 +110,8 @@ class Connection:
         for key in fields:
             if key != "uri" and key not in FIELDS:
                 hint = f"The fields are {', '.join(FIELDS)} or uri."
+                if not any(field in FIELDS or field == "uri" for field in fields):
+                    hint += " A store's JSON of another shape is read by [secrets] connection_map."
                 raise InvalidConnection(f"the JSON of a connection has {_shown_key(key)}", hint=hint)
         for key in ("conn_type", "port", "extra"):
             fields[key] = fields.get(key) or None

@@ -19,6 +19,10 @@ EXTRA_PARAMETER = "__extra__"
 _IGNORED = "".join(map(chr, range(33)))
 
 _SHAPE = "Write TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA?NAME=VALUE, with other characters percent-encoded."
+_SEVERAL = (
+    'Write JSON, with all of them as the host: {"conn_type": "TYPE", "host": "HOST1:PORT1,HOST2:PORT2", "login": "…", '
+    '"password": "…", "schema": "…", "extra": {}}; or write HOST1%3APORT1%2CHOST2%3APORT2 in the URI.'
+)
 
 
 def type_of_scheme(scheme: str) -> str:
@@ -42,6 +46,10 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
         fault = (
             "percent-encoded byte that is not UTF-8" if isinstance(error, UnicodeError) else "malformed host or port"
         )
+        if "," in place.rpartition("@")[2]:
+            kind = "mongo" if scheme.lower().startswith("mongo") else type_of_scheme(scheme.lower())
+            hint = _SEVERAL.replace("TYPE", kind)
+            raise InvalidConnection("the connection's URI has several hosts with ports", hint=hint) from None
         raise InvalidConnection(f"the connection's URI has a {fault}", hint=_SHAPE) from None
     if protocol and not host:
         raise InvalidConnection("the connection's URI has a protocol without a host", hint=_SHAPE)
@@ -51,10 +59,12 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
 def _split(uri: str) -> tuple[str, str, str, str]:
     """The scheme, the protocol before the host (`https://` or nothing), `login:password@host:port`, and the rest."""
     if any(c in uri for c in "\t\r\n"):
+        _refuse_what_is_none(uri)
         raise InvalidConnection("the connection's URI holds a tab or a line break", hint="Write %09, %0D or %0A.")
     scheme, separator, rest = uri.lstrip(_IGNORED).partition("//")
     # Without a scheme it is a connection without a type, which is written so.
     if not separator or (scheme and not (scheme[-1] == ":" and _is_scheme(scheme[:-1]))):
+        _refuse_what_is_none(uri)
         raise InvalidConnection("the connection is neither a URI nor JSON", hint=_SHAPE)
     rest, hash_sign, _ = rest.partition("#")
     if hash_sign:
@@ -71,6 +81,14 @@ def _split(uri: str) -> tuple[str, str, str, str]:
     if place.endswith(":") and rest.startswith("//"):
         raise InvalidConnection("the connection's URI holds :// after the host", hint="Write %3A%2F%2F.")
     return scheme[:-1], protocol, place, rest
+
+
+def _refuse_what_is_none(text: str) -> None:
+    """Raises InvalidConnection for a mistake that is known; the text is not in the message."""
+    from framework.mistakes import mistake_in
+
+    if found := mistake_in(text):
+        raise InvalidConnection(f"the connection is neither a URI nor JSON: {found[0]}", hint=found[1])
 
 
 def _is_scheme(text: str) -> bool:

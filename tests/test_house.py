@@ -18,7 +18,7 @@ FLOORS = """
 files.limits files.formats files.yaml_nodes
 current names spellings locks shown masking wording errors
 files.trust files.text files.modules files.atomic files.tables files.entries files.stream files
-answer convert environment uri connection fields options schemas schemas.airflow
+answer convert environment mistakes uri connection fields options schemas schemas.airflow
 types constraints declaration shape contradictions
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers
@@ -30,8 +30,8 @@ backends.akeyless backends.azure backends.gcp backends.keyring backends.kubernet
 backends.mounted_files backends.aws_role backends.aws_client backends.aws
 backends.vault_auth backends.vault_session backends.vault
 backends.yandex backends.env_link backends.metastore_link backends.local_filesystem backends
-cache foreign strata link chain references pointers overrides reading notices engine slots explanation formats
-airflow_calls config variable project misspelt
+cache foreign strata link asked chain references pointers overrides reading notices engine slots explanation
+formats airflow_calls config variable project misspelt
 wiring prefetch probing.tcp probing.protocols probing.probe probing app
 testing
 cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint

@@ -42,6 +42,17 @@ AIRFLOW_TWINS = {
     "airflow.secrets.local_filesystem.LocalFilesystemBackend": "local_filesystem",
 }
 
+#: Class path in an older Airflow -> what it is called there today.
+RETIRED_PATHS = {
+    "airflow.contrib.secrets.aws_secrets_manager.SecretsManagerBackend": "aws_secrets_manager",
+    "airflow.contrib.secrets.aws_systems_manager.SystemsManagerParameterStoreBackend": "aws_ssm",
+    "airflow.contrib.secrets.azure_key_vault.AzureKeyVaultBackend": "azure_key_vault",
+    "airflow.contrib.secrets.gcp_secrets_manager.CloudSecretsManagerBackend": "gcp_secret_manager",
+    "airflow.contrib.secrets.hashicorp_vault.VaultBackend": "vault",
+    "airflow.providers.google.cloud.secrets.secrets_manager.CloudSecretsManagerBackend": "gcp_secret_manager",
+    "airflow.providers.microsoft.azure.secrets.azure_key_vault.AzureKeyVaultBackend": "azure_key_vault",
+}
+
 _METHODS = ("get_connection", "get_conn_value", "get_variable", "get_config")
 
 
@@ -81,7 +92,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
         )
     if isinstance(backend, BaseSecretsBackend):
         backend.max_workers = app.conf.value("secrets", "max_workers")
-        backend.bind("airflow" if path in AIRFLOW_TWINS else app.name, directory)
+        backend.bind("airflow" if path in AIRFLOW_TWINS or path in RETIRED_PATHS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
         backend.find_connection = app.get_connection
     elif _connection_map(app, section) is not None:
@@ -153,12 +164,15 @@ def find_class(path: str, where: str) -> Any:
         )
     elif path in AIRFLOW_TWINS:
         path = SHORT_NAMES[AIRFLOW_TWINS[path]]
+    elif path in RETIRED_PATHS:
+        short = RETIRED_PATHS[path]
+        today = next(twin for twin, name in AIRFLOW_TWINS.items() if name == short)
+        warn(f"{where}: {path} is the class path of an older Airflow; today it is {today}", DeprecationWarning)
+        path = SHORT_NAMES[short]
     elif "." not in path:
         path = _short_name(path, where)
     elif path.startswith("airflow."):
-        raise BackendError(
-            f"{path} has no twin here", where=where, hint=f"Write import:{path} to load Airflow's own class."
-        )
+        raise BackendError(f"{path} has no twin here", where=where, hint=_nearest_twin(path))
     from framework.convert import to_import
     from framework.files import modules
 
@@ -174,6 +188,20 @@ def find_class(path: str, where: str) -> Any:
             return found
         what = "it is no secrets backend: it has none of " + ", ".join(_METHODS)
     raise BackendError(f"the class {path} cannot be used: {what}", where=where, hint="Correct the class path.")
+
+
+def _nearest_twin(path: str) -> str:
+    """What to write for a class path of Airflow's that is not known: classes were moved, and are misspelt."""
+    from difflib import get_close_matches
+
+    names = {twin.rpartition(".")[2]: twin for twin in (*RETIRED_PATHS, *AIRFLOW_TWINS)}
+    near = get_close_matches(path.rpartition(".")[2], names, 1, 0.85)
+    own = f"write import:{path} to load Airflow's own class."
+    if not near:
+        return own[0].upper() + own[1:]
+    twin = names[near[0]]
+    today = next(known for known, short in AIRFLOW_TWINS.items() if short == RETIRED_PATHS.get(twin) or known == twin)
+    return f"Did you mean {today}? Or {own}"
 
 
 def _short_name(name: str, where: str) -> str:

@@ -178,13 +178,23 @@ class AwsBackend(StoreBackend):
         """How many clients were made so far: one in each process that asks."""
         return self._client.made
 
+    def mistake(self, kind: str, name: str) -> str:
+        """What is wrong with an ARN for a name: it is one only where no prefix is put before it. Else empty."""
+        if not name.startswith("arn:") or not self.prefix(kind):
+            return ""
+        prefix = self.joined(self.prefix(kind) or "", "")
+        rest = name.rpartition(prefix.lstrip("/"))[2].rpartition(":")[2]
+        if self.service == "secretsmanager" and rest[-7:-6] == "-":  # AWS adds six characters to a secret's name
+            rest = rest[:-7]
+        return f'This is an ARN, but {prefix} is put before it: write {rest}, or set "{self.switches[kind]}": "".'
+
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:
         """As the base does; a JSON object may also use the words that Airflow's Secrets Manager backend knows.
 
         Other keys of such an object say nothing, as in Airflow.
         """
         if self.connection_map is None and value.lstrip().startswith("{"):
-            value = _in_our_words(value, self._words)
+            value = _in_our_words(conn_id, value, self._words)
         return super().deserialize_connection(conn_id, value)
 
     def read(self, name: str, version: str | None = None) -> str | None:
@@ -357,7 +367,7 @@ def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return words
 
 
-def _in_our_words(text: str, words: Mapping[str, tuple[str, ...]]) -> str:
+def _in_our_words(conn_id: str, text: str, words: Mapping[str, tuple[str, ...]]) -> str:
     """A JSON object in the words of a connection; the text as it is if it is in them, or no object."""
     import json
 
@@ -370,4 +380,9 @@ def _in_our_words(text: str, words: Mapping[str, tuple[str, ...]]) -> str:
     if not isinstance(said, dict) or set(said) <= set(words):
         return text
     found = {field: next((said[key] for key in said if key in known), None) for field, known in words.items()}
+    if said and all(value is None for value in found.values()):
+        from framework.fields import warn_of_nothing
+
+        hint = "Say in extra_conn_words or [secrets] connection_map which field is which."
+        warn_of_nothing(conn_id, said, "no field of a connection", hint)
     return json.dumps({field: value for field, value in found.items() if value is not None})

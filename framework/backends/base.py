@@ -84,6 +84,10 @@ class BaseSecretsBackend:
         """Whether the store would be asked for this at all, as the kwargs say."""
         return True
 
+    def places(self, kind: str, name: str) -> list[str]:
+        """What the store is asked for, in the order of the asking, as messages say it; nothing if that is the name."""
+        return []
+
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """The connection as the store holds it: by default a URI or a JSON object."""
         raise NotImplementedError
@@ -106,14 +110,11 @@ class BaseSecretsBackend:
         if self.connection_map is not None:
             from framework.fields import mapped
 
-            value = mapped(value, self.connection_map)
-        connection_class = self._get_connection_class()  # inside Airflow it is Airflow's, which has from_json alone
-        text = value.strip()
-        made: Connection = (
-            connection_class.from_json(text, conn_id=conn_id)
-            if text.startswith("{")
-            else connection_class(conn_id=conn_id, uri=text)
-        )
+            value = mapped(conn_id, value, self.connection_map)
+        connection_class, text = self._get_connection_class(), value.strip()
+        is_json = text.startswith("{")  # inside Airflow the class is Airflow's, which has from_json alone
+        read = connection_class.from_json if is_json else connection_class
+        made: Connection = read(**{"conn_id": conn_id, "value" if is_json else "uri": text})
         return made
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
@@ -225,15 +226,14 @@ class TeamsBackend(KindsBackend):
 
         More is refused than in Airflow: team `ops` and id `-x` would be team `ops-` and id `x`.
         """
-        sep = self.team_sep
         if team and (wrong := self.wrong_team(team)):
             return wrong
         if not self.has_teams(team):
             return ""
-        if kind in self.guards and sep in secret_id:
+        if kind in self.guards and (sep := self.team_sep) in secret_id:
             return f"{sep!r} stands between the names of a team and a secret, so this could be another team's"
-        if team and secret_id.startswith(sep[:1]):
-            return f"with {sep[:1]!r} at its start it could be another team's"
+        if team and secret_id.startswith(edge := self.team_sep[:1]):
+            return f"with {edge!r} at its start it could be another team's"
         return ""
 
     def wrong_team(self, team: str) -> str:
@@ -297,6 +297,9 @@ class StoreBackend(TeamsBackend):
 
     def asks_for(self, kind: str, name: str) -> bool:
         return self.name_of(kind, name) is not None
+
+    def places(self, kind: str, name: str) -> list[str]:
+        return [place] if (place := self.name_of(kind, name)) is not None and place != name else []
 
     def joined(self, prefix: str, secret_id: str) -> str:
         """Prefix and id as the store writes them; the id alone if the prefix is empty."""

@@ -46,12 +46,17 @@ class KeyringBackend(KindsBackend):
     def asks_for(self, kind: str, name: str) -> bool:
         return self._prefixes[kind] is not None
 
-    def _get(self, kind: str, secret_id: str) -> str | None:
+    def places(self, kind: str, name: str) -> list[str]:
+        return [f"service {self._service(kind)}"]
+
+    def _service(self, kind: str) -> str | None:
         service = self._prefixes[kind]
+        return f"{self.app_name}/{_FOLDERS[kind]}" if service is DEFAULT else service
+
+    def _get(self, kind: str, secret_id: str) -> str | None:
+        service = self._service(kind)
         if service is None:
             return None
-        if service is DEFAULT:
-            service = f"{self.app_name}/{_FOLDERS[kind]}"
         where = f"{_STORE}: {service}, {secret_id}"
         opened = self._opened.get()
         what = ""

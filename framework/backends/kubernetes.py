@@ -76,6 +76,9 @@ class KubernetesSecretsBackend(TeamsBackend):
     def asks_for(self, kind: str, name: str) -> bool:
         return self._labels[kind] is not None
 
+    def places(self, kind: str, name: str) -> list[str]:
+        return [f"{self._labels[kind]}={name}"]
+
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         """Several values of one kind by one list call for each hundred names."""
         label, found = self._labels[kind], dict[str, "str | SecretsError"]()

@@ -171,6 +171,10 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         entries = {} if file is None else file.entries()
         return [name for name, entry in entries.items() if isinstance(name, str) and not entry.is_absent]
 
+    def places(self, kind: str, name: str) -> list[str]:
+        file = self._file(kind)
+        return [] if file is None else [file.path]
+
     def _find(self, kind: str, name: str) -> Entry | None:
         file = self._file(kind)
         entries = {} if file is None else file.entries()

@@ -64,6 +64,9 @@ class MountedFilesBackend(KindsBackend):
     def asks_for(self, kind: str, name: str) -> bool:
         return self._prefixes[kind] is not None
 
+    def places(self, kind: str, name: str) -> list[str]:
+        return [os.path.join(self.directory, self._path, f"{self._head(kind)}{name}")]
+
     def list_names(self, kind: str) -> list[str]:
         """The ids of one kind: files, but none of the folders in which Kubernetes keeps its own copies."""
         head = self._head(kind)

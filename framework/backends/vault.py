@@ -160,6 +160,18 @@ class VaultBackend(TeamsBackend):
     def asks_for(self, kind: str, name: str) -> bool:
         return bool(self._paths[kind])
 
+    def places(self, kind: str, name: str) -> list[str]:
+        return self.policy_paths(kind, name)
+
+    def mistake(self, kind: str, name: str) -> str:
+        """What is wrong with a name that begins with a path, be it as policies, as commands or as kwargs have it."""
+        for base in filter(None, self._paths[kind] or ()):
+            for start in (f"{self._mount}/data/{base}/", f"{self._mount}/{base}/", f"{base}/"):
+                if name.lstrip("/").startswith(start):
+                    rest = name.lstrip("/").removeprefix(start)
+                    return f"{self.switches[kind]} already holds {base}, and mount_point the engine: write {rest}."
+        return ""
+
     def get_config_version(self, key: str, version: str) -> str | None:
         """The field `value` in one version, a number; None for one that was deleted. Raises: as `_get`."""
         if self._engine == 1:
