@@ -235,16 +235,19 @@ def test_what_is_done_soon_needs_no_bar(world: Any) -> None:
 
 def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: Any) -> None:
     kwargs = {"url": "http://127.0.0.1:9", "tokn": "x"}
-    written(world, "vault", kwargs, stale_if_eror_seconds="5", max_workers="0", resolve_timeout_seconds="-1")
+    written(world, "vault", kwargs, stale_if_eror_seconds="5", max_workers="0")
     status, out, _ = world.run("check", "--offline")
     assert status == 1
     assert out.splitlines() == [
         "error: billing.cfg:3: [secrets] backend_kwargs: VaultBackend takes no argument 'tokn'. Did you mean 'token'?",
-        "error: billing.cfg:6: [secrets] resolve_timeout_seconds: at least 0 is expected, not '-1'.",
         "error: billing.cfg:5: [secrets] max_workers: at least 1 is expected, not '0'.",
         "error: billing.cfg:4: [secrets] stale_if_eror_seconds: no such option is declared; "
         "did you mean [secrets] stale_if_error_seconds?",
     ]
+    for key in ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds", "resolve_timeout_seconds"):
+        written(world, "vault", {"url": "http://127.0.0.1:9"}, **{key: "-1"})
+        told = f"error: billing.cfg:4: [secrets] {key}: at least 0 is expected, not '-1'.\n"
+        assert world.run("check", "--offline")[:2] == (1, told)
 
 
 @pytest.mark.parametrize(
