@@ -101,7 +101,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "minimum": 0,
             },
             "resolve_timeout_seconds": {
-                "description": "How long all pointers together may take when they are resolved at once, in seconds.",
+                "description": "How long a link may take to answer, and all pointers resolved at once; in seconds.",
                 "type": "float",
                 "default": "30",
                 "minimum": 0,

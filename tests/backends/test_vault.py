@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -454,6 +457,56 @@ def test_faults_of_the_network(bao: Bao, mount: str, make: Any, proxy: Proxy, fa
     assert backend.get_variable("x") == f"{CANARY} and more of it"
     proxy.faults = [fault] if fault in ("reset", "busy") else []  # one is not noticed
     assert backend.get_variable("x") == f"{CANARY} and more of it"
+
+
+@pytest.mark.parametrize("auth", ["token", "approle"])
+def test_a_server_that_never_answers_is_asked_once(make: Any, speaker: Any, auth: str) -> None:  # noqa: F811
+    """It took all of the time of the question; nobody waits for it twice."""
+    never = threading.Event()
+
+    def sleep(*question: Any) -> tuple[int, Any]:
+        never.wait(60)
+        return 503, {}
+
+    server = speaker(sleep)
+    kwargs = {"token": "t"} if auth == "token" else {"auth_type": "approle", "role_id": "r", "secret_id": "s"}
+    backend = make(url=server.url, timeout=0.3, **kwargs)
+    assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
+    assert len(server.asked) == 1
+    never.set()
+
+
+def test_a_renewal_that_never_comes_is_waited_for_once(make: Any, speaker: Any) -> None:  # noqa: F811
+    never, asleep, answer = threading.Event(), threading.Event(), vault_of(x="1")
+
+    def sleep(method: str, path: str, *rest: Any) -> tuple[int, Any]:
+        if asleep.is_set():
+            never.wait(60)
+        return answer(method, path, *rest)
+
+    server = speaker(sleep)
+    backend = make(url=server.url, timeout=0.3, auth_type="approle", role_id="r", secret_id="s")
+    assert backend.get_variable("x") == "1"
+    session = backend._sessions.get() if hasattr(backend, "_sessions") else backend._session.get()
+    session._renew_at = 0.0
+    asleep.set()
+    before = len(server.asked)
+    assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
+    assert len(server.asked) == before + 1
+    never.set()
+
+
+def test_a_frozen_server_is_unavailable(spare: Bao, make: Any) -> None:  # noqa: F811
+    mount = spare.mount()
+    spare.put(mount, "variables/x", {"value": "1"})
+    backend = make(url=spare.url, timeout=0.5, **spare.approle(spare.reading(mount)), mount_point=mount)
+    assert backend.get_variable("x") == "1"
+    os.kill(spare._process.pid, signal.SIGSTOP)
+    try:
+        assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
+    finally:
+        os.kill(spare._process.pid, signal.SIGCONT)
+    assert backend.get_variable("x") == "1"
 
 
 def test_slow(make: Any, relay: Relay) -> None:  # noqa: F811
