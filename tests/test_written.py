@@ -144,6 +144,7 @@ def test_env(tmp_path: Path, given_texts: list[str]) -> None:
 
 @examples(200)
 @given(texts, texts)
+@example("\ufeff", "0")
 def test_a_line_of_an_export(tmp_path: Path, name: str, text: str) -> None:
     """As Airflow's reader takes it, which splits where Python's `splitlines` does."""
     try:

@@ -151,7 +151,7 @@ def env_line(name: str, text: str) -> str:
     fault = ""
     if not text:
         fault = "an empty value"
-    elif not name or "=" in name or len(f"{name}.".splitlines()) > 1 or name.lstrip().startswith("#"):
+    elif not name or "=" in name or len(f"{name}.".splitlines()) > 1 or name.lstrip().startswith(("#", "\ufeff")):
         fault = "this name"
     elif len(f"{text}.".splitlines()) > 1:  # also where only Airflow's reader, like Python, ends a line
         fault = "a line break"
