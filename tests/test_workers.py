@@ -69,6 +69,21 @@ def test_without_a_backend_of_its_own_a_worker_asks_that_of_secrets(home: Any, w
     assert "[workers] secrets_backend_kwargs is ignored, because [workers] secrets_backend is not set" in out
 
 
+def test_backend_test_tries_the_backend_that_is_named(home: Any) -> None:
+    kwargs = '{"variables_file_path": "worker.json"}'
+    for words in ((), ("--worker",)):
+        named = ("backend-test", "local_filesystem", "--kwargs", kwargs)
+        status, out, said = home.run("--name", "airflow", *words, *named)
+        assert (status, "LocalFilesystemBackend" in out or "local_filesystem" in out) == (0, True), said
+        assert home.run("--name", "airflow", *words, "backend-test")[0] == 0
+
+
+def test_check_says_nothing_of_empty_options(home: Any) -> None:
+    """As they stand in the file that Airflow writes for itself."""
+    home.write("airflow.cfg", "[workers]\nsecrets_backend =\nsecrets_backend_kwargs =\n")
+    assert home.run("--name", "airflow", "check")[1] == ""
+
+
 def test_single_kwargs_of_a_worker(home: Any) -> None:
     home.write("other.json", json.dumps({"who": "other"}))
     home.set(AIRFLOW__WORKERS__SECRETS_BACKEND_KWARG__VARIABLES_FILE_PATH=str(home.home / "other.json"))

@@ -56,11 +56,11 @@ def _links(app: App, args: Namespace) -> list[Link]:
     """The links of the named backend or of the configured ones, which keep nothing and belong to no chain."""
     from framework.chain import each
     from framework.errors import BackendError
-    from framework.wiring import custom_links
+    from framework.wiring import WORKERS, custom_links
 
     said = {("secrets", "use_cache"): "false"}
     if args.backend is not None:
-        said |= {("secrets", "backend"): args.backend, ("secrets", "backends"): ""}
+        said |= {("secrets", "backend"): args.backend, ("secrets", "backends"): "", WORKERS: ""}
     if args.kwargs:
         import sys
 

@@ -100,7 +100,7 @@ def _workers(app: App) -> Iterator[Problem]:
     answer = workers_backend(app)
     kwargs = next(app.engine.mentions("workers", "secrets_backend_kwargs"), None)
     if answer is None:
-        if kwargs is not None and kwargs.layer != "default":
+        if kwargs is not None and kwargs.layer != "default" and str(kwargs.raw).strip():
             what = "[workers] secrets_backend_kwargs is ignored, because [workers] secrets_backend is not set"
             yield "warning", kwargs.origin, what
     elif note := note_on_workers(app):
