@@ -194,10 +194,14 @@ class Chain:
         serving = [link for link in links if link.serves(kind)]
         asked = [link for link in serving if link.asks_for(kind, key)]
         names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
+        plain = ", ".join(link.name for link in asked) or "no link"
         reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
         reasons += self._reasons(kind, version, links, self._ceiling(reach))
         reasons += filter(None, (mistake(link, kind, key) for link in serving))
-        return _NOT_FOUND[kind](f"{what}; asked: {names}", hint=" ".join(reasons) or "Check its name, or create it.")
+        hint = " ".join(reasons) or "Check its name, or create it."
+        fault = _NOT_FOUND[kind](f"{what}; asked: {names}", hint=hint)
+        fault.plain = f"{what}; asked: {plain}"
+        return fault
 
     def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
         """Why the other links were not asked."""

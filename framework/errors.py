@@ -119,7 +119,13 @@ class BackendError(ConfigError):
 
 
 class NotFound(FrameworkError):
-    """Every link was asked and nobody has it (Airflow's AirflowNotFoundException)."""
+    """Every link was asked and nobody has it (Airflow's AirflowNotFoundException).
+
+    Attributes:
+        plain: `what` without what each store was asked for, which may be the name in another spelling; or empty.
+    """
+
+    plain = ""
 
 
 class ConnectionNotFound(NotFound):

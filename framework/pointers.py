@@ -142,6 +142,7 @@ class Pointers:
             if show_reference:
                 raise lost(mention, fault.what, fault.hint) from None
             chain.unshown.add(reference.name)
+            fault.what = fault.plain or fault.what
             raise lost(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
         except SecretsError as failure:
             told = failure if show_reference else _without(reference.name, failure)
@@ -268,6 +269,9 @@ def _without(name: str, fault: Failure) -> Failure:
     masker = Masker()
     masker.configure(min_length=1)
     masker.add_mask(name)
+    for part in name.replace("_", "/").replace("-", "/").split("/"):  # a store may join them in another way
+        if len(part) > 3:
+            masker.add_mask(part)
     hidden = fault.again()
     hidden.what, hidden.where, hidden.hint = map(masker.redact_text, (fault.what, fault.where, fault.hint))
     hidden.args = (hidden.what,)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from framework import errors
+from framework.backends.metastore_link import MetastoreBackend
 from framework.connection import Connection
 from framework.metastore import database as databases
 from framework.metastore import migrations
@@ -442,6 +443,9 @@ def test_a_teams_rows_are_nobodys(airflow_store: Store) -> None:
     assert (airflow_store.get_variable("k"), airflow_store.list_names("variable")) == (None, [])
     assert airflow_store.get_many("variable", ["k"]) == {}
     assert (airflow_store.delete_variable("k"), airflow_store.update_variable("k", "v")) == (0, 0)
+    link = MetastoreBackend(airflow_store)  # inside Airflow a team may ask
+    assert link.get_variable("k", team_name="team_a") == "plain"
+    assert link.get_variable("k", team_name="team_b") is None
     with pytest.raises(errors.MetastoreError, match="belongs to a team"):
         airflow_store.set_variable("k", "v")
     assert query(path, "SELECT val FROM variable") == [("plain",)]

@@ -235,3 +235,27 @@ def test_the_error_of_a_pointer_says_it(tmp_path: Path) -> None:
         )
     assert f"mounted_files ({tmp_path}/secrets/c/c/smtp)" in caught.value.what
     assert "write smtp" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["pa_ss_cAnArY", "mount/cAnArY"])
+@pytest.mark.parametrize("backend", ["azure_key_vault", "vault"])
+def test_a_reference_that_is_not_shown_is_not_shown_in_the_spelling_of_a_store(
+    name: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An option that nobody declares may hold the secret itself."""
+    from framework.backends.azure import AzureKeyVaultBackend
+    from framework.backends.vault import VaultBackend
+
+    monkeypatch.setattr(AzureKeyVaultBackend, "read", lambda self, name, version=None: None)
+    monkeypatch.setattr(VaultBackend, "_ask", lambda self, *_: None)
+    kwargs = {"vault_url": "https://v.example"} if backend == "azure_key_vault" else {**VAULT, "mount_point": None}
+    environ = {
+        "BILLING__SECRETS__BACKEND": backend,
+        "BILLING__SECRETS__BACKEND_KWARGS": json.dumps(kwargs),
+        "BILLING__MAIL__PASSWORD_SECRET": name,
+    }
+    made = App("billing", home=str(tmp_path), environ=environ)
+    with pytest.raises(errors.PointerError) as caught:
+        made.conf.get("mail", "password")
+    assert "cAnArY" not in str(caught.value)
+    assert "pa-ss" not in str(caught.value)
