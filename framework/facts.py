@@ -59,13 +59,27 @@ class Facts:
         packaged = self._packaged(section).get(key)
         if packaged is not None:
             return {**packaged, **(more or {}), "default": None}
-        older = self.data.OLDER.get(section, "")
-        at = f";{older}".find(f";{key}|")
-        if at < 0:
+        flags, last = self._older(section, key)
+        if not last:
             return more
-        _, flags, last = older[at:].split(";", 1)[0].split("|")
         reason = f"{self.data.NAME} {self.data.RELEASE} does not read it, {last} is the last release known to do so"
         return {"sensitive": flags == "s", "deprecation_reason": reason, **(more or {})}
+
+    def was_sensitive(self, section: str, key: str) -> bool:
+        """Whether any release calls an option sensitive: then it stays hidden, whatever an installed one says."""
+        if self._is_given:
+            return False
+        packaged = self._packaged(section).get(key)
+        return (packaged is not None and bool(packaged["sensitive"])) or self._older(section, key)[0] == "s"
+
+    def _older(self, section: str, key: str) -> tuple[str, str]:
+        """The flags of an option of older releases, and the last release that had it; both empty if none did."""
+        text = self.data.OLDER.get(section, "")
+        at = f";{text}".find(f";{key}|")
+        if at < 0:
+            return "", ""
+        _, flags, last = text[at:].split(";", 1)[0].split("|")
+        return flags, last
 
     def supplement(self, section: str) -> Options:
         """Older names, choices and outdated values, which no schema file states."""

@@ -76,6 +76,9 @@ class Schema:
                 extra = Option(section, key, said)
                 extra.renamed_from = [old for old in extra.renamed_from if self._is_old(old[:2], (section, key))]
                 self._supplement(options[key], extra)
+        if self._facts is not None:
+            for key, option in options.items():
+                option.sensitive |= self._facts.was_sensitive(section, key)
         if section in OPTIONS:
             self._add_own(section, options)
 

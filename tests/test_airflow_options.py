@@ -384,6 +384,15 @@ def test_a_provider_of_another_release_wins_over_the_table(home: Home, site: Pat
     assert conf.is_sensitive("celery", "broker_url")
 
 
+def test_what_has_been_sensitive_stays_so_whatever_is_installed(home: Home, site: Path) -> None:
+    (site / f"{packaged.CORE}.dist-info").rmdir()
+    (site / "airflow" / "config_templates" / "config.yml").write_text("api_auth: {options: {jwt_secret: {}}}\n")
+    install(site, "apache_airflow_providers_celery", "99.0", "{'celery': {'options': {'broker_url': {}}}}")
+    conf = conf_of(home)
+    assert conf.is_sensitive("api_auth", "jwt_secret")
+    assert conf.is_sensitive("celery", "broker_url")
+
+
 def test_without_the_provider_the_fallback_holds(home: Home, site: Path) -> None:
     conf = conf_of(home)
     assert conf.get("celery", "pool") == "threads"
