@@ -901,7 +901,7 @@ def app_over(tmp_path: Path, short: str, kwargs: dict[str, Any], options: str) -
     cfg = f"[secrets]\nbackend = {short}\nbackend_kwargs = {json.dumps(kwargs)}\n[s]\n{pointers}\n"
     (tmp_path / "billing.cfg").write_text(cfg)
     environ = {"PATH": os.environ["PATH"], "BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}
-    return App("billing", home=str(tmp_path), environ=environ)
+    return App("billing", home=str(tmp_path), environ=environ, sensitive=["s.*"])
 
 
 def app_plan(app: App) -> list[dict[str, Any]]:
