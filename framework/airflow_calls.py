@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound, public
+from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound, public, without
 from framework.explanation import HIDDEN
 from framework.formats import cfg_section, cfg_written, comment, commented, commented_option
 
@@ -40,6 +40,7 @@ _INSTEAD = {
 
 
 @public
+@without("conf", _INSTEAD)
 class AirflowCalls:
     """The part of `Config` that Airflow's code calls and new code need not."""
 
@@ -53,10 +54,6 @@ class AirflowCalls:
         def options(self, section: str) -> list[str]: ...
         def source(self, mention: Mention) -> str: ...
         def _as_written(self, mention: Mention) -> str: ...
-
-    def __getattr__(self, name: str) -> Any:
-        instead = _INSTEAD.get(name)
-        raise AttributeError(f"conf has no {name!r}" + (f": {instead}" if instead else ""))
 
     def get_mandatory_value(self, section: str, key: str, **how: Any) -> str:
         """Like `get`, with its arguments, but there must be a value.

@@ -7,7 +7,7 @@ No message repeats the URI, the JSON or a field: they are the secret.
 
 from __future__ import annotations
 
-from framework.errors import InvalidConnection, public
+from framework.errors import InvalidConnection, public, without
 from framework.masking import redact_text
 from framework.wording import safe_repr
 
@@ -32,6 +32,7 @@ _INSTEAD = {
 
 
 @public
+@without("a Connection", _INSTEAD)
 class Connection:
     """How to reach one outside system.
 
@@ -162,10 +163,6 @@ class Connection:
         from framework import current
 
         return current.app().test_connection(self, timeout)
-
-    def __getattr__(self, name: str) -> Any:
-        instead = _INSTEAD.get(name)
-        raise AttributeError(f"a Connection has no {name!r}" + (f": {instead}" if instead else ""))
 
     def get_uri(self) -> str:
         """The connection as a URI that `from_uri` reads as the same connection.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     Kind = TypeVar("Kind", bound="FrameworkError")
+    Made = TypeVar("Made")
     Public = TypeVar("Public")
 
 
@@ -311,3 +312,29 @@ def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "framework":
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+class Instead:
+    """An attribute that Airflow's class has and ours cannot have: asking for it says what to use instead.
+
+    A descriptor for each, and no `__getattr__`, which would make every other attribute slower to look up.
+    """
+
+    __slots__ = ("_name", "_owner", "_instead")
+
+    def __init__(self, owner: str, name: str, instead: str) -> None:
+        self._owner, self._name, self._instead = owner, name, instead
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError(f"{self._owner} has no {self._name!r}: {self._instead}")
+
+
+def without(owner: str, instead: dict[str, str]) -> Callable[[type[Made]], type[Made]]:
+    """Decorates a class that lacks these attributes of Airflow's; the values say what to use instead."""
+
+    def decorate(made: type[Made]) -> type[Made]:
+        for name, what in instead.items():
+            setattr(made, name, Instead(owner, name, what))
+        return made
+
+    return decorate
