@@ -264,7 +264,7 @@ class App:
         """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
         link, faults = self.chain.shadowing(kind, key)
         for fault in faults:
-            warn(f"whether a link before the metastore has the {kind} {key!r} too is not known: {fault}")
+            warn(f"it is not known whether an earlier link has the {kind} {key!r}, too: {fault}")
         if link is not None:
             warn(
                 f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "

@@ -319,7 +319,7 @@ CASES = {
     "project_unknown_setting": Case(
         """
         HOME/pyproject.toml:5: unknown setting 'nam'. Use one of name, schema, home, config,
-        config_files, settings_files, settings, dotenv, sensitive.
+        config_files, settings_files, settings, dotenv, sensitive, worker.
         """,
         project={"nam": "billing"},
         kind="ConfigFileError",
