@@ -6,6 +6,7 @@ from framework.chain import Collected
 from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.parallel import Runner, outcome_of
 from framework.pointers import lost
+from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class Plan:
                 rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
         for place, link in enumerate(self._app.chain.visible("config") if self.references else ()):
             number = len(self.references)
-            secrets = f"{number} {'secret' if number == 1 else 'secrets'}"
+            secrets = counted(number, "secret")
             which = secrets if place == 0 else f"what is still missing of {secrets}"
             count = link.calls_for(self.references) if link.is_remote else 0
-            call = f"at most {count} {'call' if count == 1 else 'calls'}" if link.is_remote else "look up"
+            call = f"at most {counted(count, 'call')}" if link.is_remote else "look up"
             rows.append({"by": link.name, "call": call, "for": which})
         return rows
 

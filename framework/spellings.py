@@ -258,3 +258,8 @@ def visible(text: str, keep: str = "") -> str:
     return "".join(
         char if (char.isprintable() and char not in _UNSEEN) or char in keep else ascii(char)[1:-1] for char in text
     )
+
+
+def counted(number: int, what: str, several: str = "") -> str:
+    """`1 row`, `2,000 rows`, `2 entries`."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"

@@ -108,7 +108,7 @@ def test_update_changes_old_defaults_when_all_is_asked_for(world: Any) -> None:
     assert status == 0 and cfg.read_text() == OLD
     assert "[core] hostname is commented out" in out and "catchup_by_default" not in out
     assert "by hand: airflow.cfg:3: the value '0' of [core] parallelism is refused" in said
-    assert "2 deprecated options or old defaults stay as they are" in said
+    assert "left as they are: 2 deprecated options or old defaults" in said
     status, out, _ = world.run("--name", "airflow", "config", "update", "--fix", "--all-recommendations")
     assert status == 0 and "[scheduler] catchup_by_default becomes False, today's default" in out
     assert cfg.read_text() == (

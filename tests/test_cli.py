@@ -434,7 +434,7 @@ def test_check(world: World) -> None:
     cfg = "[core]\nprot = 1\ncolour = blue\npassword = x\npassword_cmd = false\nport_cmd = false\nratio = much\n"
     world.write("billing.cfg", f"{cfg}[old]\nlabel = x\n")
     status, out, err = world.run("check")
-    assert (status, err) == (1, "5 errors, 1 warnings\n")
+    assert (status, err) == (1, "5 errors, 1 warning\n")
     for line in (
         "error: billing.cfg:2: [core] prot: no such option is declared; did you mean [core] port?",
         "error: billing.cfg:3: [core] colour: one of 'red', 'green' is expected, not 'blue'.",

@@ -961,7 +961,7 @@ def test_conversion(option: str, text: str, told: str, world: World) -> None:
         world.app().conf.value("core", option)
     assert world.shown(caught.value) == f"HOME/billing.cfg:2: {told}"
     status, out, err = world.run("check", "--offline")
-    assert (status, err) == (1, "1 errors, 0 warnings\n")
+    assert (status, err) == (1, "1 error, 0 warnings\n")
     assert out == f"error: billing.cfg:2: {told}.\n"
 
 

@@ -34,7 +34,7 @@ cache foreign strata link asked chain references pointers overrides reading noti
 formats airflow_calls config variable project misspelt
 wiring prefetch probing.tcp probing.protocols probing.probe probing app
 testing
-cli.output cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
+cli.output cli.nothing cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db
 cli.init cli.completion
 cli.arguments cli.listing cli.transfer

@@ -13,6 +13,7 @@ from __future__ import annotations
 from framework.backends.base import KINDS
 from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
 from framework.errors import SecretsError
+from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def _try(link: Link) -> Iterator[tuple[str, str]]:
     if hasattr(backend, "read_elsewhere"):
         yield "a name elsewhere", _said(lambda: _elsewhere(link))
     size = link.batch_size(_MANY)
-    number = "any number of" if size == _MANY else size
-    yield "batch", "one by one, several at once" if size == 1 else f"{number} names in a call"
+    batch = "any number of names" if size == _MANY else counted(size, "name")
+    yield "batch", "one by one, several at once" if size == 1 else f"{batch} in a call"
     yield "versions", "yes" if link.keeps_versions else "no"
     yield "a read takes", _said(lambda: _time(link, kinds, listed))
 
@@ -162,7 +163,7 @@ def _absent(link: Link, kind: str) -> str:
 def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
     names = link.names_if_listed(kind)
     listed[kind] = names or []
-    return "no" if names is None else f"{len(names)} name{'' if len(names) == 1 else 's'}"
+    return "no" if names is None else counted(len(names), "name")
 
 
 def _elsewhere(link: Link) -> str:

@@ -23,6 +23,7 @@ from framework.misspelt import misspelt
 from framework.names import POINTER_FORMS
 from framework.notices import nearest
 from framework.options import is_backend_kwarg
+from framework.spellings import counted
 from framework.wiring import note_on_workers, workers_backend
 from framework.wording import redact_message
 
@@ -62,7 +63,7 @@ def run(app: App, args: Namespace) -> int:
         )
     levels = [level for level, _, _ in problems]
     wrong, doubtful = levels.count("error"), levels.count("warning")
-    print(f"{wrong} errors, {doubtful} warnings", file=sys.stderr)
+    print(f"{counted(wrong, 'error')}, {counted(doubtful, 'warning')}", file=sys.stderr)
     return 1 if wrong or (args.strict and doubtful) else 0
 
 

@@ -1,6 +1,7 @@
 """Print the effective configuration: every value that this application will run with, and where it is from.
 
-As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
+Of the framework's own options (`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or by
+the name of their section. As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
 or fails is a comment line, so that the output can never be mistaken for the file.
 
 for example:
@@ -40,6 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sources", action="store_true", help="json and yaml: {value, source, origin} for each option")
     parser.add_argument("--section", metavar="NAME", help="this section alone")
     parser.add_argument("--changed", action="store_true", help="leave out what is just the default")
+    parser.add_argument("--all", action="store_true", help="the framework's own options too, though nobody set them")
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
     parser.add_argument("--plan", action="store_true", help="print the calls that a dump would make, and make none")
     parser.add_argument("--show-secrets", action="store_true", help="print sensitive values in clear")
@@ -58,6 +60,7 @@ def run(app: App, args: Namespace) -> int:
             app,
             section=args.section,
             changed=args.changed,
+            own=args.all or args.section is not None,
             offline=args.offline,
             show_secrets=args.show_secrets,
         )

@@ -11,6 +11,7 @@ from framework.errors import ConfigError, ConfigFileError
 from framework.explanation import shown
 from framework.notices import nearest
 from framework.options import is_backend_kwarg
+from framework.spellings import counted
 from framework.wording import redact_message
 
 TYPE_CHECKING = False
@@ -110,7 +111,7 @@ def _selected(app: App, args: Namespace) -> list[Finding]:
         for what in ("section", "option"):
             names = getattr(args, f"ignore_{what}")
             _say(f"ignored {what}s: {names or 'none'}")
-        _say(f"left out: {len(every) - len(found)} of {len(every)} findings")
+        _say(f"left out: {len(every) - len(found)} of {counted(len(every), 'finding')}")
     return found
 
 
@@ -244,11 +245,12 @@ def update(app: App, args: Namespace) -> int:
         if finding not in left or args.all_recommendations:
             _say(f"by hand: {finding.origin}: {finding.what}")
     if left and not args.all_recommendations:
-        _say(f"{len(left)} deprecated options or old defaults stay as they are; --all-recommendations changes them too")
+        _say(f"left as they are: {counted(len(left), 'deprecated option or old default', 'deprecated options or old defaults')}; "
+            "--all-recommendations changes them too")
     if not changes:
         _say(f"there is nothing to change in {short(path)}")
     elif args.fix:
-        _say(f"{short(path)}: {len(changes)} changes are written")
+        _say(f"{short(path)}: written with {counted(len(changes), 'change')}")
     else:
         _say("this was a dry run, nothing is written; --fix writes it")
     return OK

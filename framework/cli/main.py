@@ -6,6 +6,7 @@ import sys
 
 from framework import errors
 from framework.bounded import given_up
+from framework.cli import nothing
 from framework.cli.output import NO, OK, USAGE, Visible, short, status_of
 from framework.errors import ConfigError, FrameworkError
 
@@ -126,6 +127,11 @@ def _run(arguments: list[str]) -> int:
     command = import_module(f"framework.cli.{COMMANDS[args.command][0]}")
     words = _command_parser(command, args.command).parse_args(args.rest, Namespace(given=args))
     app = _app(args) if getattr(words, "needs_app", getattr(command, "NEEDS_APP", True)) else None
+    if app is not None and args.command in nothing.COMMANDS and (fault := nothing.nothing_found(app, args)):
+        if args.command != "check":  # what there is: defaults, or the framework's own options
+            command.run(app, words)
+        _failed(fault)
+        return USAGE
     status: int = command.run(app, words)
     return status
 

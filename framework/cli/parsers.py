@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+from framework.spellings import counted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
@@ -25,7 +27,7 @@ def _without_values(message: str) -> str:
     if what == "unrecognized arguments":
         flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
         others = len(words.split()) - len(flags)
-        more = f"{others} more word{'s' * (others > 1)}" if others else ""
+        more = counted(others, "more word") if others else ""
         return f"{what}: {', '.join([*flags, more] if more else flags)}"
     head, invalid, tail = message.partition("invalid ")
     if invalid and "choice" in tail:

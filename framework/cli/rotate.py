@@ -13,6 +13,7 @@ import sys
 
 from framework.cli.output import NO, OK
 from framework.cli.progress import Progress
+from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run(app: App, args: Namespace) -> int:
     with Progress("rotating", 0) as progress:
         progress.total(lambda: row_count(app))
         done = rotate(store, progress.advance)
-    rotated = f"{done.rotated:,} {'row' if done.rotated == 1 else 'rows'} rotated"
+    rotated = f"{counted(done.rotated, 'row')} rotated"
     print(f"{rotated}, {done.current:,} had the first key already", file=sys.stderr)
     tell_unopened(done.unopened)
     return NO if done.unopened else OK

@@ -106,16 +106,25 @@ def rows(
     *,
     section: str | None = None,
     changed: bool = False,
+    own: bool = True,
     offline: bool = False,
     show_secrets: bool = False,
 ) -> Iterator[Row]:
-    """Every option with a value, resolved; one that fails does not stop the rest."""
+    """Every option with a value, resolved; one that fails does not stop the rest.
+
+    Args:
+        section: this section alone.
+        changed: leave out what is the default.
+        own: keep the framework's own options that are the default.
+        offline: follow no pointer.
+        show_secrets: show sensitive values.
+    """
     found = {
         (name, key): mention
         for name, key in app.engine.entries()
         if (section is None or name == section.lower())
         and (mention := next(app.engine.mentions(name, key), None)) is not None
-        and not (changed and mention.layer == "default")
+        and (mention.layer != "default" or not (changed or (not own and _is_own(app, name, key))))
     }
     failures = {} if offline else resolve_at_once(app, [name for name, mention in found.items() if mention.is_pointer])
     for name, mention in found.items():
@@ -128,6 +137,11 @@ def rows(
             except FrameworkError as fault:
                 answer, error = None, fault
         yield Row(app, mention, answer, error, show_secrets=show_secrets)
+
+
+def _is_own(app: App, section: str, key: str) -> bool:
+    option = app.schema.option(section, key)
+    return option is not None and option.own
 
 
 def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:

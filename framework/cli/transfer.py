@@ -26,6 +26,7 @@ from framework.files.text import Bounded
 from framework.files.trust import Untrusted
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
+from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -318,11 +319,6 @@ def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
         print(f"skipped, for they exist: {_some(report.skipped)}", file=sys.stderr)
     verb = "would be imported" if args.dry_run else "imported"
     print(f"{kind}s {verb} from {_shown(args.file)}: {counts}", file=sys.stderr)
-
-
-def counted(number: int, what: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _some(names: list[str]) -> str:

@@ -1,0 +1,82 @@
+"""What is told where a command is about an application of which nothing was found."""
+
+from __future__ import annotations
+
+import os
+
+from framework.errors import ConfigError, FrameworkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from framework.app import App
+
+#: The commands that tell how an application is configured. About nothing there is nothing to tell.
+COMMANDS = ("check", "dump", "explain")
+
+#: What the names of an application's variables go on with.
+_VARIABLES = ("__", "_CONN_", "_VAR_", "_SECRET_")
+#: How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.
+_ALIKE = 0.75
+
+
+def nothing_found(app: App, args: Namespace) -> ConfigError | None:
+    """Why there is nothing to tell about the application: no project, no home, no file and no variable; else None.
+
+    Args:
+        app: the application that was found or named.
+        args: the words before the command.
+    """
+    if args.app or args.config or args.project or (os.environ.get("FRAMEWORK_APP") and not args.name):
+        return None
+    if not args.name and _project() is not None:
+        return None
+    start = app.names.prefix
+    file = app.main_file()[0]
+    is_set = any(name.startswith(f"{start}{rest}") for name in app.environment.names() for rest in _VARIABLES)
+    if is_set or os.path.isdir(app.home) or (file and os.path.exists(file)):
+        return None
+    where = "" if args.name else _no_project()
+    home = f"no folder {app.home} ({app.names.home} is {'set to it' if os.environ.get(app.names.home) else 'not set'})"
+    looked = [*filter(None, [where]), home, *([f"no file {file}"] if file else []), f"no variable {start}__…"]
+    what = f"nothing was found of the application {app.name!r}: {', '.join(looked)}"
+    near = ", ".join(_near(app)) if args.name else ""
+    hint = f"Did you mean --name {near}?" if near else "Go to the folder of the project, or say --project DIR, --app or --name."
+    return ConfigError(what, hint=hint if near or not args.name else f"Check the name, or set {app.names.home}.")
+
+
+def _no_project() -> str:
+    folder = os.environ.get("FRAMEWORK_PROJECT") or "the working directory"
+    return f"no pyproject.toml with [tool.framework] in {folder}"
+
+
+def _project() -> str | None:
+    """The name of the project here, if there is one."""
+    from framework import project
+
+    try:
+        found = project.here()
+    except FrameworkError:  # it is malformed or not to be trusted, and was not asked for
+        return None
+    return None if found is None else str(found.said.get("name", "framework"))
+
+
+def _near(app: App) -> Iterator[str]:
+    """The most similar name of an application of which there is something: a project, a home, or variables."""
+    from difflib import get_close_matches
+
+    found = {name.partition(mark)[0].lower() for name in app.environment.names() for mark in _marks(name)}
+    found.add(_project() or "")
+    try:
+        with os.scandir(os.path.dirname(app.home)) as entries:
+            found.update(entry.name for entry in entries if entry.is_dir())
+    except OSError:  # there is no such folder, or nobody may look
+        pass
+    yield from get_close_matches(app.name, sorted(found - {"", app.name}), 1, _ALIKE)
+
+
+def _marks(name: str) -> Iterator[str]:
+    """Where a variable named like that of an application divides."""
+    return (mark for mark in (*_VARIABLES, "_HOME", "_CONFIG") if mark in name)
