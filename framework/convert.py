@@ -120,16 +120,33 @@ def to_float(value: Any) -> float:
 def to_list(value: Any, delimiter: str = ",") -> list[Any]:
     """The pieces between the delimiters, without the white space around them; empty text is an empty list.
 
-    A list of a file is taken as it is, with the types that its items have.
+    A list in JSON form, `["a", "b"]`, is read as JSON, and a list of a file is taken as it is: with the types that the
+    items have.
 
     Raises:
         ValueError: neither text nor a list.
     """
     if isinstance(value, str):
+        if value[:1] in "[ \t\n" and (items := json_list(value)) is not None:
+            return items
         return [piece.strip() for piece in value.split(delimiter)] if value else []
     if isinstance(value, (list, tuple)):
         return list(value)
     raise ValueError(f"a list is expected, with {delimiter!r} between its items")
+
+
+def json_list(text: str) -> list[Any] | None:
+    """The items of a list in JSON form; None for any other text."""
+    text = text.strip()
+    if text[:1] != "[" or text[-1:] != "]":
+        return None
+    from framework.files.formats import Malformed, read_json
+
+    try:
+        items: list[Any] = read_json(text)
+        return items
+    except Malformed:
+        return None
 
 
 def to_json(value: Any) -> Any:

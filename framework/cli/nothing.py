@@ -43,7 +43,11 @@ def nothing_found(app: App, args: Namespace) -> ConfigError | None:
     looked = [*filter(None, [where]), home, *([f"no file {file}"] if file else []), f"no variable {start}__…"]
     what = f"nothing was found of the application {app.name!r}: {', '.join(looked)}"
     near = ", ".join(_near(app)) if args.name else ""
-    hint = f"Did you mean --name {near}?" if near else "Go to the folder of the project, or say --project DIR, --app or --name."
+    hint = (
+        f"Did you mean --name {near}?"
+        if near
+        else "Go to the folder of the project, or say --project DIR, --app or --name."
+    )
     return ConfigError(what, hint=hint if near or not args.name else f"Check the name, or set {app.names.home}.")
 
 

@@ -14,6 +14,7 @@ from .written import (
     is_listing,
 )
 
+LISTS = ("getlist", "getenumlist", "get_mandatory_list_value")
 RANDOM = ("{FERNET_KEY}", "{SECRET_KEY}", "{JWT_SECRET_KEY}")
 
 
@@ -88,6 +89,31 @@ def keeps_its_type(case: Case, row: Row, got: Any) -> bool:
     if getter in ("get", "get_mandatory_value"):
         return bool(json.loads(got["value"]) == default)
     return got["value"] in (default, True, [], list(map(str, default)))
+
+
+@predicate
+def list_in_json_form(case: Case, row: Row) -> bool:
+    """`["a", "b"]` asked for as a list; Airflow splits it at its commas."""
+    return row.name.partition(".")[2].startswith(LISTS) and _json_list(case) is not None
+
+
+@check
+def items_of_the_json_list(case: Case, row: Row, got: Any) -> bool:
+    items = _json_list(case)
+    if "getenumlist" in row.name:
+        return bool(got["value"] == [])  # no item of these names a member
+    return bool(got["value"] == items)
+
+
+def _json_list(case: Case) -> Any:
+    text = next((case.data[name] for name in ("value", "default", "fallback") if name in case.data), None)
+    if text is None:
+        text = case.data.get("cfg", "").partition("=")[2]
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return found if isinstance(found, list) else None
 
 
 @predicate
