@@ -179,8 +179,8 @@ class Config(AirflowCalls):
     def getlist(
         self, section: str, key: str, delimiter: str = ",", *, fallback: Any = _UNSET, **how: bool
     ) -> list[Any]:
-        """The stripped pieces between the delimiters; a list in JSON form, `["a", "b"]`, is read as JSON; a list of a typed
-        file, and a fallback of None, as it is."""
+        """The stripped pieces between the delimiters; `["a", "b"]` is read as JSON. A list of a typed file, and a
+        fallback of None, stay as they are."""
 
         def pieces(value: Any) -> list[Any] | None:
             return None if value is None else convert.to_list(value, delimiter)

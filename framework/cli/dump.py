@@ -1,8 +1,8 @@
 """Print the effective configuration: every value that this application will run with, and where it is from.
 
-Of the framework's own options (`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or by
-the name of their section. As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
-or fails is a comment line, so that the output can never be mistaken for the file.
+As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
+or fails is a comment line, so that the output can never be mistaken for the file. Of the framework's own options
+(`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or with `--section`.
 
 for example:
   python -m framework dump

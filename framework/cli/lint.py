@@ -245,10 +245,8 @@ def update(app: App, args: Namespace) -> int:
         if finding not in left or args.all_recommendations:
             _say(f"by hand: {finding.origin}: {finding.what}")
     if left and not args.all_recommendations:
-        _say(
-            f"left as they are: {counted(len(left), 'deprecated option or old default', 'deprecated options or old defaults')}; "
-            "--all-recommendations changes them too"
-        )
+        kept = counted(len(left), "deprecated option or old default", "deprecated options or old defaults")
+        _say(f"left as they are: {kept}; --all-recommendations changes them too")
     if not changes:
         _say(f"there is nothing to change in {short(path)}")
     elif args.fix:
