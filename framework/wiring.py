@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from framework import backends
 from framework.backends.base import BaseSecretsBackend
+from framework.backends.factory import build
+from framework.backends.registry import find_class
 from framework.cache import Cache
 from framework.chain import Chain
 from framework.errors import BackendError
@@ -143,14 +144,14 @@ def _finder(app: App, section: str, key: str) -> Callable[[], Any]:
         path = str(answer.value).strip()
         if path in _ours() or path.startswith("import:"):  # Airflow need not start up for this
             return BaseSecretsBackend
-        return backends.find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
+        return find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
 
     return find
 
 
 def _maker(app: App, section: str, key: str) -> Callable[[], Any]:
     made_here = _ours().get(app.conf.get(section, key).strip())
-    return (lambda: backends.build(app, section, key)) if made_here is None else (lambda: made_here(app))
+    return (lambda: build(app, section, key)) if made_here is None else (lambda: made_here(app))
 
 
 def _ours() -> dict[str, Callable[[App], Any]]:
@@ -162,7 +163,7 @@ def _ours() -> dict[str, Callable[[App], Any]]:
 
 
 def _environment(app: App) -> Any:
-    from framework.backends.env_link import EnvironmentVariablesBackend
+    from framework.backends.environment import EnvironmentVariablesBackend
 
     return EnvironmentVariablesBackend(app.names, app.environment, app.engine.referred_secrets)
 
@@ -173,7 +174,7 @@ def _metastore(app: App) -> Any:
         nothing = BaseSecretsBackend()
         nothing.remote = False
         return nothing
-    from framework.backends.metastore_link import MetastoreBackend
+    from framework.backends.metastore import MetastoreBackend
     from framework.metastore import database
     from framework.metastore.crypto import Keys
     from framework.metastore.store import Store

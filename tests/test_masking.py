@@ -577,7 +577,7 @@ def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
 )
 def test_our_own_words_stay_whatever_is_secret(secret: str) -> None:
     from framework.backends import aws, vault  # noqa: F401 - whose arguments these are
-    from framework.backends.aws_client import Client
+    from framework.backends.aws.client import Client
     from framework.errors import BackendError
 
     masking.add_mask(secret)
@@ -619,7 +619,7 @@ def test_what_comes_from_outside_is_searched(where: str, what: str) -> None:
 def test_our_words_survive_pickling() -> None:
     import pickle
 
-    from framework.backends.aws_client import Client
+    from framework.backends.aws.client import Client
 
     masking.add_mask("aws_secret")
     fault = Client("ssm", "AWS SSM", None, None, None, {}, 1).failure(("NoCredentialsError", ""), "aws_secret_of_mine")

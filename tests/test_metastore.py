@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from framework import errors
-from framework.backends.metastore_link import MetastoreBackend
+from framework.backends.metastore import MetastoreBackend
 from framework.connection import Connection
 from framework.metastore import database as databases
 from framework.metastore import migrations

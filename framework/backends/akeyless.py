@@ -5,8 +5,8 @@ Three calls of the API are all it takes, so they are made with urllib3: the vend
 
 from __future__ import annotations
 
-from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess
+from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.remote import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False

@@ -8,8 +8,9 @@ Key Vault gives secrets that have expired, for their dates are information only;
 
 from __future__ import annotations
 
-from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess, Quietly
+from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.quiet import Quietly
+from framework.backends.remote import Login, OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
 

@@ -6,18 +6,15 @@ from framework.errors import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from framework.backends.named import StoreBackend as StoreBackend
     from framework.connection import Connection
-    from framework.errors import BackendError, SecretsError
+    from framework.errors import SecretsError
 
 #: The three kinds that a backend may serve.
 KINDS = ("connection", "variable", "config")
-
-#: A prefix that nobody gave: it begins with the application's name once the backend is bound to one.
-DEFAULT: Any = object()
 
 
 class BaseSecretsBackend:
@@ -74,7 +71,7 @@ class BaseSecretsBackend:
         In an application of ours, and where Airflow is not loaded, only who asks for a team says so.
         """
         if not self._is_bound:
-            from framework.inside_airflow import has_teams
+            from framework.backends.inside_airflow import has_teams
 
             if (has := has_teams()) is not None:
                 return has
@@ -108,7 +105,7 @@ class BaseSecretsBackend:
             InvalidConnection: the text is neither a URI nor a JSON object of a connection.
         """
         if self.connection_map is not None:
-            from framework.fields import mapped
+            from framework.backends.fields import mapped
 
             value = mapped(conn_id, value, self.connection_map)
         connection_class, text = self._get_connection_class(), value.strip()
@@ -141,7 +138,7 @@ class BaseSecretsBackend:
     def _set_connection_class(self, conn_class: type[Any]) -> None:
         """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's, whose
         search goes on after any other error."""
-        from framework.inside_airflow import refusing_as_airflow
+        from framework.backends.inside_airflow import refusing_as_airflow
 
         self._connection_class = conn_class
         for name in ("get_connection", "get_variable"):
@@ -242,130 +239,6 @@ class TeamsBackend(KindsBackend):
         return "" if is_name else "the name of the team holds other characters than letters, digits, '-' and '_'"
 
 
-class StoreBackend(TeamsBackend):
-    """A backend over a store of named texts: a secret's name is a prefix, a separator and the id.
-
-    A subclass says how one name is read (`read`), and where the store can, how many are (`read_many`).
-
-    Args:
-        connections_prefix, variables_prefix, config_prefix: where the secrets of a kind are; None: this store is never
-            asked for that kind; empty: the bare id. By default the application's name and the kind's.
-        sep: between prefix and id.
-        connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern: regular expressions, matched from
-            the start in any case of letters; an id that does not match is never asked for.
-    """
-
-    batch_size = 1
-    team_sep = "--"
-    switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
-
-    #: What follows the application's name in a default prefix.
-    folders: Mapping[str, str] = {"connection": "/connections", "variable": "/variables", "config": "/config"}
-
-    def __init__(
-        self,
-        connections_prefix: str | None = DEFAULT,
-        variables_prefix: str | None = DEFAULT,
-        config_prefix: str | None = DEFAULT,
-        sep: str = "/",
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
-    ) -> None:
-        self.sep = sep
-        self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
-        self._patterns = {
-            "connection": _compiled("connections_lookup_pattern", connections_lookup_pattern),
-            "variable": _compiled("variables_lookup_pattern", variables_lookup_pattern),
-            "config": _compiled("config_lookup_pattern", config_lookup_pattern),
-        }
-        for kind, prefix in self._prefixes.items():
-            if prefix is not None and prefix is not DEFAULT and not isinstance(prefix, str):
-                raise _wrong(self.switches[kind], "neither text nor null")
-
-    def prefix(self, kind: str) -> str | None:
-        """Where the secrets of a kind are; None: nowhere."""
-        prefix = self._prefixes[kind]
-        return f"{self.app_name}{self.folders[kind]}" if prefix is DEFAULT else prefix
-
-    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        """The name of a secret, or of a team's, in the store; None if the store is not to be asked for it."""
-        prefix, pattern = self.prefix(kind), self._patterns[kind]
-        if prefix is None or (pattern is not None and not pattern.match(secret_id)):
-            return None
-        return self.joined(prefix, f"{team}{self.team_sep}{secret_id}" if team else secret_id)
-
-    def asks_for(self, kind: str, name: str) -> bool:
-        return self.name_of(kind, name) is not None
-
-    def places(self, kind: str, name: str) -> list[str]:
-        return [place] if (place := self.name_of(kind, name)) is not None and place != name else []
-
-    def joined(self, prefix: str, secret_id: str) -> str:
-        """Prefix and id as the store writes them; the id alone if the prefix is empty."""
-        return self.build_path(prefix.removesuffix(self.sep), secret_id, self.sep) if prefix else secret_id
-
-    def read(self, name: str, version: str | None = None) -> str | None:
-        """The text under a name of the store, or None.
-
-        Raises:
-            AccessDenied, BackendUnavailable, InvalidSecret: exactly what the store says.
-        """
-        raise NotImplementedError
-
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        """Several texts; absent names are left out, failed ones map to their error. For a store with a batch call."""
-        return read_each(self.read, names)
-
-    def read_elsewhere(self, name: str) -> str | None:
-        """What the store says to a name outside of every prefix: for `backend-test`, which looks how it refuses."""
-        return self.read(self.joined("", name))
-
-    def names_below(self, start: str) -> Iterable[str]:
-        """The names in the store that begin so; others among them do not matter. For a store that can list.
-
-        Raises:
-            AccessDenied, BackendUnavailable: what the store says.
-        """
-        raise NotImplementedError
-
-    def list_names(self, kind: str) -> list[str]:
-        """The ids of one kind, as far as they would be asked for. Raises: as `names_below`."""
-        prefix = self.prefix(kind)
-        if prefix is None:
-            return []
-        start = self.joined(prefix, "")
-        ids = [self.id_in(name, start) for name in self.names_below(start)]
-        return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
-
-    def id_in(self, name: str, start: str) -> str:
-        """What follows in a name after the start; empty if it does not begin so."""
-        return name[len(start) :] if name.startswith(start) else ""
-
-    def _check_prefixes(self, store: str, is_name: Callable[[str], bool], letters: str) -> None:
-        """Raises BackendError for a prefix that no name in the store can begin with."""
-        from framework.errors import BackendError
-
-        for kind, switch in self.switches.items():
-            prefix = self._prefixes[kind]
-            if prefix and prefix is not DEFAULT and not is_name(self.joined(prefix, "x")):
-                what = f"{switch} and sep hold characters that no name of a secret has"
-                raise BackendError(what, where=store, hint=f"Use {letters}.")
-
-    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
-        name = self.name_of(kind, secret_id, team)
-        return None if name is None else self.read(name, version)
-
-    def get_config_version(self, key: str, version: str) -> str | None:
-        """One version of a config secret, by the store's own name for it."""
-        return self._get("config", key, version)
-
-    def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
-        values = self.read_many(list(dict.fromkeys(asked.values())))  # two ids may have one name in the store
-        return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
-
-
 def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[str, str | SecretsError]:
     """One name after the other: absent names are left out, failed ones map to their error."""
     from framework.errors import SecretsError
@@ -381,19 +254,10 @@ def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[s
     return found
 
 
-def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    import re
+def __getattr__(name: str) -> Any:
+    """`StoreBackend` is in `named`; classes that others wrote take it from here."""
+    if name != "StoreBackend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    try:
-        return re.compile(pattern, re.IGNORECASE)
-    except (re.error, TypeError) as fault:
-        what = getattr(fault, "msg", "it is no text")
-    raise _wrong(kwarg, f"no regular expression ({what})")
-
-
-def _wrong(kwarg: str, what: str) -> BackendError:
-    from framework.errors import BackendError
-
-    return BackendError(f"{kwarg} is {what}", hint="Correct it in backend_kwargs.")
+    return import_module("framework.backends.named").StoreBackend

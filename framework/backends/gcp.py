@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess, Quietly, shown_path
+from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.quiet import Quietly
+from framework.backends.remote import Login, OnePerProcess, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 from framework.files.trust import inside, opener
 

@@ -6,8 +6,9 @@ In a keyring a secret has a service and a user name: the service is the prefix, 
 
 from __future__ import annotations
 
-from framework.backends.base import DEFAULT, KindsBackend
-from framework.backends.session import OnePerProcess
+from framework.backends.base import KindsBackend
+from framework.backends.named import DEFAULT
+from framework.backends.remote import OnePerProcess
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
 TYPE_CHECKING = False

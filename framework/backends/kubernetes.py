@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from framework.backends.base import TeamsBackend
-from framework.backends.session import OnePerProcess, Quietly, retrying
+from framework.backends.quiet import Quietly
+from framework.backends.remote import OnePerProcess, retrying
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files import trust
 

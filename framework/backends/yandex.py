@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess, shown_path
+from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.remote import Login, OnePerProcess, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.formats import read_json
 from framework.files.trust import inside, opener

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 
-from framework import backends, errors
+from framework import errors
+from framework.backends.registry import find_class
 from framework.chain import each
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
@@ -109,7 +110,7 @@ def _workers(app: App) -> Iterator[Problem]:
         path = str(answer.value).strip()
         if not path.startswith("import:"):  # which would start Airflow up
             try:
-                backends.find_class(path, f"{answer.mention.origin}: [workers] secrets_backend")
+                find_class(path, f"{answer.mention.origin}: [workers] secrets_backend")
             except FrameworkError as fault:
                 yield _told(fault, answer.mention.origin)
 

@@ -12,7 +12,8 @@ import pytest
 from store_checks import by_threads
 
 from framework import errors
-from framework.backends.session import Login, OnePerProcess, Quietly
+from framework.backends.quiet import Quietly
+from framework.backends.remote import Login, OnePerProcess
 
 
 def test_threads_that_wait_for_one_client_share_how_it_failed() -> None:
@@ -81,7 +82,7 @@ def test_a_package_is_quiet_for_us_and_loud_for_others(caplog: pytest.LogCapture
 
 def test_the_root_logger_works_on_after_it_was_quiet() -> None:
     code = (
-        "import logging\nfrom framework.backends.session import Quietly\n"
+        "import logging\nfrom framework.backends.quiet import Quietly\n"
         "with Quietly(''):\n    logging.error('canary')\n"
         "logging.basicConfig(format='%(message)s')\nlogging.error('heard')\n"
     )

@@ -25,7 +25,7 @@ from framework.backends.akeyless import AkeylessBackend  # noqa: E402
 from framework.backends.aws import SecretsManagerBackend, SystemsManagerParameterStoreBackend  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
 from framework.backends.base import BaseSecretsBackend  # noqa: E402
-from framework.backends.env_link import EnvironmentVariablesBackend  # noqa: E402
+from framework.backends.environment import EnvironmentVariablesBackend  # noqa: E402
 from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
 from framework.backends.kubernetes import KubernetesSecretsBackend  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402

@@ -24,8 +24,8 @@ from servers_vault import Bao, Relay, bao, proxy, relay, spare, speaker, vault_o
 from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
-from framework.backends import vault_session  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402
+from framework.backends.vault import session as vault_session  # noqa: E402
 from framework.testing import BackendContract  # noqa: E402
 
 CANARY = "canary-s3cret"

@@ -22,8 +22,9 @@ from servers_vault import Bao, Relay, Speaker, bao, relay, speaker, vault_of  # 
 from store_checks import by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
-from framework.backends import vault_auth, vault_session  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402
+from framework.backends.vault import login as vault_auth  # noqa: E402
+from framework.backends.vault import session as vault_session  # noqa: E402
 
 CANARY = "canary-s3cret"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.session import Quietly
+from framework.backends.quiet import Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
 
 TYPE_CHECKING = False

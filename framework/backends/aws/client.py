@@ -6,7 +6,8 @@ of people and keys.
 
 from __future__ import annotations
 
-from framework.backends.session import OnePerProcess, Quietly
+from framework.backends.quiet import Quietly
+from framework.backends.remote import OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from framework.backends.aws_role import Role
+    from framework.backends.aws.role import Role
 
     Fault = tuple[str, str]  # the code of an error, and the operation that met it
 

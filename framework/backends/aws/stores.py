@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.aws_client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
-from framework.backends.aws_role import KWARGS, Role
-from framework.backends.base import DEFAULT, StoreBackend, read_each
+from framework.backends.aws.client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
+from framework.backends.aws.role import KWARGS, Role
+from framework.backends.base import read_each
+from framework.backends.named import DEFAULT, StoreBackend
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError, warn
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from framework.backends.aws_client import Fault
+    from framework.backends.aws.client import Fault
     from framework.connection import Connection
 
     Said = str | SecretsError | None  # a text, a failure, or None: AWS says that there is none
@@ -381,7 +382,7 @@ def _in_our_words(conn_id: str, text: str, words: Mapping[str, tuple[str, ...]])
         return text
     found = {field: next((said[key] for key in said if key in known), None) for field, known in words.items()}
     if said and all(value is None for value in found.values()):
-        from framework.fields import warn_of_nothing
+        from framework.backends.fields import warn_of_nothing
 
         hint = "Say in extra_conn_words or [secrets] connection_map which field is which."
         warn_of_nothing(conn_id, said, "no field of a connection", hint)

@@ -6,8 +6,8 @@ import os
 from math import inf
 from time import monotonic, sleep
 
-from framework.backends.session import REFUSED_FOR, retrying, shown_path
-from framework.backends.vault_auth import LOGINS, package, prepared
+from framework.backends.remote import REFUSED_FOR, retrying, shown_path
+from framework.backends.vault.login import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.trust import opener
 from framework.locks import ProcessLock

@@ -1,0 +1,198 @@
+"""How a secrets backend is built from the configuration."""
+
+from __future__ import annotations
+
+from framework.backends.base import BaseSecretsBackend
+from framework.backends.registry import AIRFLOW_TWINS, RETIRED_PATHS, find_class
+from framework.errors import BackendError, FrameworkError
+from framework.files.trust import Found, folder_of
+from framework.spellings import is_place
+from framework.wording import add_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def build(app: Any, section: str, key: str = "backend") -> Any:
+    """The custom backend that an option names and the one of its kwargs describes, bound to the application.
+
+    Args:
+        section, key: the option that names it: `[secrets] backend`.
+
+    Raises:
+        BackendError: the class, its kwargs or its constructor fail; names the option and never a kwarg's value.
+    """
+    answer = app.answer(section, key)
+    where = f"{answer.mention.origin}: [{section}] {key}"
+    path = str(answer.value).strip()
+    backend_class = find_class(path, where)
+    kwargs, places, directory = _kwargs(app, section, key, backend_class)
+    fault: BaseException | None = None
+    what = ""
+    try:
+        backend = backend_class(**kwargs)
+    except BackendError as error:
+        error.where = f"{where}: {error.where}".removesuffix(": ")
+        raise
+    except FrameworkError:
+        raise
+    except TypeError as error:
+        _refuse_unknown(backend_class, places)
+        fault, what = error, f"TypeError: {error}" if _is_of_the_call(error) else "TypeError"
+    except (Exception, SystemExit) as error:
+        fault, what = error, type(error).__name__
+    if fault is not None:
+        raise BackendError(
+            f"{backend_class.__name__} cannot be built ({what}{_place(fault)})",
+            where=where,
+            hint=f"Check [{section}] {key}_kwargs.",
+        )
+    if isinstance(backend, BaseSecretsBackend):
+        backend.max_workers = app.conf.value("secrets", "max_workers")
+        backend.bind("airflow" if path in AIRFLOW_TWINS or path in RETIRED_PATHS else app.name, directory)
+        backend.connection_map = _connection_map(app, section)
+        backend.find_connection = app.get_connection
+    elif _connection_map(app, section) is not None:
+        what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
+        raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
+    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
+        from framework.connection import Connection
+
+        backend._set_connection_class(Connection)
+    return backend
+
+
+def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
+    """`[secrets] connection_map`: how a company's own JSON calls the fields of a connection."""
+    from framework.connection import FIELDS
+
+    said: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
+    if said is None:
+        return None
+    known = [field for field in FIELDS if field != "conn_id"]
+    what = ""
+    if not isinstance(said, dict):
+        what = "it is no JSON object"
+    elif unknown := [field for field in said if field not in known]:
+        what = f"a connection has no field {unknown[0]!r}"
+    elif wrong := [field for field, source in said.items() if not _is_source(source)]:
+        what = f'the source of {wrong[0]!r} is neither a path nor {{"const": …}}'
+    if what:
+        where = f"{app.answer(section, 'connection_map').mention.origin}: [{section}] connection_map"
+        example = '{"login": "username", "conn_type": {"const": "postgres"}}'
+        hint = f"Write {example}; the fields are {', '.join(known)}."
+        raise BackendError(what, where=where, hint=hint)
+    return said
+
+
+def _is_source(source: Any) -> bool:
+    return isinstance(source, str) or (isinstance(source, dict) and list(source) == ["const"])
+
+
+def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
+    """Raises BackendError for a kwarg that the class does not take, with the place that names it."""
+    from difflib import get_close_matches
+    from inspect import signature
+
+    parameters = signature(backend_class).parameters
+    retired = getattr(backend_class, "retired", None)
+    if retired is None and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for name, place in places.items():
+        if name not in parameters and name not in (retired or ()):
+            known = [each for each, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known) or 'none'}."
+            raise BackendError(f"{backend_class.__name__} takes no argument {name!r}", where=place, hint=hint)
+
+
+def _kwargs(app: Any, section: str, key: str, backend_class: Any) -> tuple[dict[str, Any], dict[str, str], str]:
+    """The constructor's arguments, the place of each, and the folder of the file that names them."""
+    answer = app.engine.answer(section, f"{key}_kwargs")
+    kwargs: dict[str, Any] = {}
+    directory: str = Found()  # of a single kwarg in the environment
+    place = ""
+    if answer is not None:
+        path = answer.mention.source.file_of(answer.mention.origin)
+        directory = folder_of(path)
+        place = f"{answer.mention.origin}: [{section}] {key}_kwargs"
+        kwargs = _parsed(answer.value, place)
+    places = dict.fromkeys(kwargs, place)
+    start = app.names.backend_kwarg(section, key)
+    for name, (text, origin) in app.environment.starting(start).items():
+        if name:
+            if not is_place(name):
+                from framework.masking import add_mask
+
+                add_mask(text)
+            kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
+            places[name.lower()] = origin
+    add_names(kwargs)
+    return kwargs, places, directory
+
+
+def _parsed(value: Any, where: str) -> dict[str, Any]:
+    from framework.convert import to_json
+
+    try:
+        parsed = to_json(value)
+    except ValueError as fault:
+        what = str(fault)
+    else:
+        if parsed is None:
+            return {}
+        if isinstance(parsed, dict):
+            return dict(parsed)
+        what = "it must be a JSON object"
+    raise BackendError(
+        f"the kwargs cannot be read: {what}",
+        where=where,
+        hint='Write {"name": "value"} with double quotes, null, true and false (not None, True, False).',
+    )
+
+
+def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
+    """A single kwarg from the environment, as its parameter is annotated: bool, int, float, list, dict, else text."""
+    from inspect import signature
+
+    from framework import convert
+
+    try:
+        annotation = signature(backend_class).parameters[name].annotation
+    except (KeyError, ValueError, TypeError):
+        return text
+    said = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    kinds = {
+        "bool": convert.to_bool,
+        "int": convert.to_int,
+        "float": convert.to_float,
+        "list": convert.to_json,
+        "dict": convert.to_json,
+    }
+    if "str" in said.replace("dict[str", "dict[").replace("list[str", "list["):
+        return text
+    for kind, to in kinds.items():
+        if kind in said:
+            try:
+                return to(text)
+            except ValueError as fault:
+                what = str(fault)
+            raise BackendError(what, where=origin, hint=f"The parameter {name} is annotated {said}.")
+    return text
+
+
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether the TypeError is Python's own about the call: its text holds names of parameters only."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and trace.tb_next.tb_frame.f_code.co_name == "entered":
+        trace = trace.tb_next  # the wrapper of a constructor of ours, see `errors.public`
+    return trace is not None and trace.tb_next is None
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    own = trace is None or trace.tb_frame.f_code.co_filename == __file__
+    return "" if own or trace is None else f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
