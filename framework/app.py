@@ -9,9 +9,9 @@ from framework.answer import Answer
 from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
-from framework.environment import Environment, running_in
-from framework.errors import ConfigError, ConfigFileError, FrameworkError, MetastoreError, clean, public, warn
-from framework.files import modules, trust
+from framework.environment import Environment
+from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
+from framework.files import modules
 from framework.layers.base import Layer
 from framework.link import Link
 from framework.locks import ProcessLock
@@ -20,6 +20,7 @@ from framework.names import Names
 from framework.parallel import awaited
 from framework.pointers import Pointers
 from framework.schema import of_application
+from framework.sources import Sources
 from framework.variable import UNSET, read
 from framework.wording import safe_repr
 
@@ -46,16 +47,24 @@ class App:
             name is asked for its `config_templates/config.yml`.
         home: the application's home; else `BILLING_HOME`, else `~/billing`.
         config: the main cfg file; else `BILLING_CONFIG`, else `billing.cfg` in the home. Named, it must exist.
-        config_files: more files (cfg, TOML, YAML, JSON); later ones win, all win over the main file.
+        config_files: more files (cfg, TOML, YAML, JSON); later ones win, all win over the main file. In this list and
+            the next two `{env}` is the environment, `*` in the last part of a path any text, and a trailing `?` lets a
+            file be missing.
         settings_files: dynaconf settings files, read as one layer below `config_files`.
         settings: a `Dynaconf` object of the application's own, `module:attribute`, instead.
+        settings_environments: whether the tables of the settings files are environments; if not given, they are if one
+            is called `default` or as the environment.
+        root_section: the section of settings outside of every table; without it they are not read.
         dotenv: `.env` files; the later one wins, the real environment wins over all.
+        env: the environment, such as `production`; else `BILLING_ENV`, else `development`.
+        environments: the only ones that there are.
         sensitive: fnmatch patterns on `section.key` that declare more options sensitive.
         environ: a mapping instead of `os.environ`, read live.
         worker: be a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is asked instead of the backends
             of `[secrets]`, also for `_secret` pointers, and there is no metastore.
 
     Raises:
+        ConfigError: there is no such environment.
         ConfigFileError: a named file is missing, or a file is unreadable or malformed.
         SchemaError: the schema says something that cannot be.
     """
@@ -70,7 +79,11 @@ class App:
         config_files: Sequence[str] | None = None,
         settings_files: Sequence[str] | None = None,
         settings: str | None = None,
+        settings_environments: bool | None = None,
+        root_section: str | None = None,
         dotenv: str | Sequence[str] | None = None,
+        env: str | None = None,
+        environments: Sequence[str] | None = None,
         sensitive: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
         worker: bool = False,
@@ -80,11 +93,22 @@ class App:
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
         self.name, self.worker = name, worker
-        self._dotenv = _paths(dotenv)
-        self._config, self._config_files = config, _paths(config_files)
-        self._settings_files, self._settings = _paths(settings_files), settings
-        self._environ, self.environment = environ, Environment(environ, self._dotenv)
-        self.home = self._home(home)
+        self._sensitive = list(sensitive or ())
+        self.sources = Sources(
+            self.names,
+            environ=environ,
+            env=env,
+            environments=environments,
+            dotenv=_paths(dotenv),
+            config=config,
+            config_files=_paths(config_files),
+            settings_files=_paths(settings_files),
+            settings=settings,
+            settings_environments=settings_environments,
+            root_section=root_section,
+        )
+        self.environment = self.sources.environment()
+        self.home = self.sources.home(self.environment, home)
         self.schema = of_application(name, schema)
         self._reloading = ProcessLock()
         self._pointers = Pointers(
@@ -99,11 +123,12 @@ class App:
             self.environment,
             self._layers(self.environment),
             self._pointers,
-            patterns=sensitive or (),
+            patterns=self._sensitive,
             reach=self.reach,
         )
         self.conf = Config(self.engine)
         self._configure_masking()
+        self._tell_doubts()
 
     @classmethod
     def from_project(cls, directory: str = ".") -> App:
@@ -118,66 +143,28 @@ class App:
 
     # Finding files
 
-    def _home(self, home: str | None) -> str:
-        from framework.convert import expand
-
-        if home is not None:
-            return trust.like(home, expand(home, self.environment.get))
-        home = self.environment.get(self.names.home)
-        text: str = expand(f"~/{self.name}" if home is None else home, self.environment.get)
-        if home is not None and os.path.isabs(text):
-            return text
-        return trust.found(text, f"set {self.names.home} to its absolute path")
-
-    def main_file(self, environment: Environment | None = None) -> tuple[str, bool]:
+    def main_file(self) -> tuple[str, bool]:
         """The main cfg file, and whether somebody named it. Empty: none at all."""
-        from framework.convert import expand
-
-        named, environment = self._config, environment or self.environment
-        if named is None:
-            named = expand(environment.get(self.names.config), environment.get)  # as in Airflow
-            if named and not os.path.isabs(named):
-                named = trust.found(named, f"set {self.names.config} to its absolute path")
-        if named is not None:
-            return named, True
-        return trust.like(self.home, os.path.join(self.home, self.names.cfg())), False
+        return self.sources.main_file(self.environment, self.home)
 
     def _layers(self, environment: Environment) -> list[Layer]:
         """The file layers, high to low, and the defaults; the environment says which files."""
-        from framework.layers.cfg import CfgLayer
-
-        layers: list[Layer] = []
-        for path in reversed(self._config_files):
-            if os.path.splitext(path)[1].lower() in (".toml", ".yaml", ".yml", ".json"):
-                from framework.layers.data import read_layer
-
-                layers.append(read_layer(path))
-            else:
-                layers.append(CfgLayer("config file", path, self.environment))
-        if self._settings_files or self._settings:
-            layers.append(self._settings_layer(environment))
-        path, named = self.main_file(environment)
-        if path and (named or os.path.exists(path)):
-            layers.append(CfgLayer("main cfg", path, self.environment))
-        layers.append(self._defaults(path))
-        return layers
-
-    def _settings_layer(self, environment: Environment) -> Layer:
-        from framework.layers import settings
-
-        if self._settings and self._settings_files:
-            raise ConfigFileError(
-                "settings and settings_files are both given", where=f"App({self.name!r})", hint="Give one of them."
-            )
-        if self._settings:
-            return settings.read_object(self._settings)
-        return settings.read_settings(self._settings_files, running_in(environment, self.names))
-
-    def _defaults(self, main_file: str) -> Layer:
         from framework.layers.defaults import DefaultsLayer
 
+        layers = self.sources.layers(environment, self.environment, self.home, self._hides)
+        main_file = self.sources.main_file(environment, self.home)[0]
         placeholders = {self.names.home: self.home, self.names.config: main_file}
-        return DefaultsLayer(self.schema, self.names, self.environment, placeholders)
+        return [*layers, DefaultsLayer(self.schema, self.names, self.environment, placeholders)]
+
+    def _hides(self, section: str, key: str) -> bool:
+        """Whether a value must not be shown, where the layers are not there yet."""
+        from fnmatch import fnmatchcase
+
+        option = self.schema.option(section, key)
+        if option is not None and option.sensitive:
+            return True
+        looks_so = (option is None or option.sensitivity is None) and should_hide_value_for_name(f"{section}.{key}")
+        return looks_so or any(fnmatchcase(f"{section}.{key}", pattern.lower()) for pattern in self._sensitive)
 
     # The chain
 
@@ -314,17 +301,23 @@ class App:
     def reload(self) -> None:
         """Read the files again, and forget all that was found before: pointers, links, kept values.
 
+        Which files these are is found out anew: patterns are looked up again, and `BILLING_ENV` may have changed.
         Nothing that was asked before, and is answered later, is kept. The schema and the home stay.
 
         Raises:
             ConfigFileError: a file is missing, unreadable or malformed. Then nothing has changed.
         """
         with self._reloading:  # of two at once, the one that read last is the one that counts
-            environment = Environment(self._environ, self._dotenv)
+            environment = self.sources.environment()
             layers = self._layers(environment)
-            self.environment.dotenv = environment.dotenv
+            self.environment.become(environment)
             self.engine.load(layers)
         self._configure_masking()
+        self._tell_doubts()
+
+    def _tell_doubts(self) -> None:
+        for place, what in self.environment.doubts:
+            warn(f"{place}: {what}")
 
     def use(self) -> App:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from framework.names import Names
+    from framework.files.lists import Look
+
+#: The environment of an application for which nobody chose one.
+DEFAULT = "development"
+#: What environments are usually called. Where nobody chose one, other words are not taken for environments.
+USUAL = frozenset(
+    ("dev", "development", "test", "testing", "qa", "ci", "stage", "staging", "preprod", "prod", "production", "live")
+)
 
 
 class DotEnv:
@@ -93,9 +100,20 @@ def _dotenv() -> Any:
     return imported
 
 
-def running_in(environment: Environment, names: Names) -> str:
-    """The name of the environment in which an application runs: `BILLING_ENV`, or else `development`."""
-    return environment.get(names.env) or "development"
+def is_name(text: str) -> bool:
+    """Whether an environment may be called so: the name becomes a part of paths."""
+    plain = text.replace("_", "").replace(".", "").replace("-", "")
+    return text.isascii() and text[:1].isalnum() and plain.isalnum() and ".." not in text
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word that was probably meant."""
+    from difflib import get_close_matches
+
+    by_plain = {known.lower(): known for known in words}
+    start = [known for plain, known in by_plain.items() if plain.startswith(word.lower())]
+    near = [by_plain[plain] for plain in get_close_matches(word.lower(), by_plain, 1, 0.7)]
+    return next(iter([*near, *start]), None)
 
 
 class Environment:
@@ -108,9 +126,13 @@ class Environment:
     Attributes:
         data: the dictionary beneath `os.environ`. Reading it costs a tenth of what reading `os.environ` costs.
         encode: a name as `data` knows it.
+        env: the environment in which the application runs, such as `production`.
+        given: the variable whose text `env` is, whatever the process says; empty if nobody gave it to the application.
+        looks: every file that was looked for.
+        doubts: what is probably a mistake in the choice of the environment, as (place, what).
     """
 
-    __slots__ = ("data", "encode", "decode", "dotenv")
+    __slots__ = ("data", "encode", "decode", "dotenv", "env", "given", "looks", "doubts")
 
     def __init__(self, environ: Mapping[str, str] | None = None, dotenv: Sequence[str] = ()) -> None:
         self.data: Mapping[Any, Any]
@@ -122,6 +144,14 @@ class Environment:
         else:
             self.data, self.encode, self.decode = source, str, str
         self.dotenv = [DotEnv(path) for path in reversed(dotenv)]
+        self.env, self.given = DEFAULT, ""
+        self.looks: list[Look] = []
+        self.doubts: list[tuple[str, str]] = []
+
+    def become(self, other: Environment) -> None:
+        """Take over what was read for another one of the same process."""
+        self.dotenv, self.env, self.given = other.dotenv, other.env, other.given
+        self.looks, self.doubts = other.looks, other.doubts
 
     def get(self, name: str) -> str | None:
         """The text under `name`, or None."""
@@ -129,6 +159,8 @@ class Environment:
 
     def find(self, name: str) -> tuple[str | None, str]:
         """The text under `name` and where it is from: the name itself or `path:line`."""
+        if name == self.given:
+            return self.env, name
         raw = self.data.get(self.encode(name))
         if raw is not None:
             return self.decode(raw), name
@@ -159,7 +191,8 @@ class Environment:
 
     def process(self) -> dict[str, str]:
         """The process environment, for a program that is started; no `.env` file is in it."""
-        return {self.decode(name): self.decode(text) for name, text in self.data.items()}
+        variables = {self.decode(name): self.decode(text) for name, text in self.data.items()}
+        return variables | {self.given: self.env} if self.given else variables
 
     def process_names(self) -> list[str]:
         """The names in the process environment alone."""

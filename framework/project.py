@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
+from framework.files.lists import PLACEHOLDER, Entry, Placed
 from framework.files.modules import also_from
 from framework.files.text import read_doubtful
 from framework.files.trust import Found, Vouched, folder_of, found, like
@@ -21,13 +22,17 @@ _KEYS: dict[str, type] = {
     "config_files": list,
     "settings_files": list,
     "settings": str,
+    "settings_environments": bool,
+    "root_section": str,
     "dotenv": list,
+    "environments": list,
     "sensitive": list,
     "worker": bool,
 }
 
 #: Those that name files or folders, relative to the project file.
-_PATHS = ("schema", "home", "config", "config_files", "settings_files", "dotenv")
+_PATHS = ("schema", "home", "config")
+_PATTERNS = ("config_files", "settings_files", "dotenv")
 
 
 class Project:
@@ -104,10 +109,14 @@ def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Proj
         where = places.get(("tool", "framework"), path)
         raise ConfigFileError("[tool.framework] must be a table", where=where, hint='Write name = "…" under it.')
     said = _checked(said, places, path)
+    # All that a project names is trusted as the project is.
     folder = folder_of(path if not named else Vouched(path))
     for key in _PATHS:
         if key in said:
-            said[key] = _absolute(folder, said[key])
+            said[key] = like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(said[key]))))
+    for key in _PATTERNS:
+        if key in said:
+            said[key] = [Entry(folder, item) for item in said[key]]
     also_from(folder)
     return Project(path, said)
 
@@ -138,11 +147,10 @@ def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[s
         if not fits or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
             wanted = {list: "a list of texts", bool: "true or false"}.get(_KEYS[key], "text")
             raise ConfigFileError(f"{key} must be {wanted}", where=place, hint=f"Write {key} = …")
+        if key in _PATHS and PLACEHOLDER in value:
+            hint = f"It is in {', '.join(_PATTERNS)}."
+            raise ConfigFileError(f"{PLACEHOLDER} is not replaced in {key}", where=place, hint=hint)
+        if key == "environments":
+            said[key] = listed = Placed(value)
+            listed.place = place
     return dict(said)
-
-
-def _absolute(folder: str, value: Any) -> Any:
-    """Paths that start at the project's folder. All that a project names is trusted as the project is."""
-    if isinstance(value, list):
-        return [_absolute(folder, item) for item in value]
-    return like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(value))))

@@ -17,7 +17,6 @@ from framework.backends.registry import find_class
 from framework.chain import each
 from framework.cli.output import add_output, short, show
 from framework.cli.rows import resolve_at_once
-from framework.environment import running_in
 from framework.errors import FrameworkError
 from framework.masking import should_hide_value_for_name
 from framework.misspelt import misspelt
@@ -72,7 +71,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
     yield from _links(app)
     yield from _workers(app)
-    yield from _metas(app)
+    yield from _sources(app)
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
     yield from _required(app)
     yield from _sensitivity(app)
@@ -119,8 +118,8 @@ def _required(app: App) -> Iterator[Problem]:
     """Every required option is set."""
     for option in app.schema:
         section, key = option.section, option.name
-        if option.is_required(running_in(app.environment, app.names)) and not any(app.engine.mentions(section, key)):
-            where = "" if option.required is True else f" in {running_in(app.environment, app.names)}"
+        if option.is_required(app.environment.env) and not any(app.engine.mentions(section, key)):
+            where = "" if option.required is True else f" in {app.environment.env}"
             line = f"{key} = …" if not option.sensitive else f"{key}_secret = NAME"
             yield (
                 "error",
@@ -147,11 +146,19 @@ def _sensitivity(app: App) -> Iterator[Problem]:
             )
 
 
-def _metas(app: App) -> Iterator[Problem]:
+def _sources(app: App) -> Iterator[Problem]:
+    """What is doubtful about the choice of files, and what in them is not used."""
+    yield from (("error", place, f"{what}.") for place, what in app.environment.doubts)
     for layer in app.engine.layers:
         if layer.name == "settings":
             from framework.layers.settings import tokens
 
+            for key, place in getattr(layer, "outside", ()):
+                yield (
+                    "error",
+                    place,
+                    f"{key} is outside of every table, and not read: set root_section, a section for it",
+                )
             for section, key, place in tokens(layer):
                 yield "warning", place, f"[{section}] {key}: dynaconf's @token is not evaluated here, it stays text"
 

@@ -8,7 +8,6 @@ for example:
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of
-from framework.environment import running_in
 from framework.misspelt import misspelt
 from framework.notices import not_found
 
@@ -63,7 +62,7 @@ def _tell(app: App, explanation: Explanation) -> None:
     if option is not None:
         facts = [option.type]
         facts += ["sensitive"] if option.sensitive else []
-        facts += ["required"] if option.is_required(running_in(app.environment, app.names)) else []
+        facts += ["required"] if option.is_required(app.environment.env) else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
         facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
         print(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))

@@ -152,6 +152,29 @@ def look(path: str, *, pipes: bool = False) -> tuple[int, Untrusted | None]:
         os.close(walk.folder)
 
 
+def names_in(folder: str) -> list[str]:
+    """The names in a folder; one that is `Found` is checked as the folder of a file is.
+
+    Raises:
+        Untrusted: it was only found, and others decide what is in it.
+        OSError: it cannot be listed.
+    """
+    if not isinstance(folder, Found):
+        return os.listdir(folder)
+    walk = _Walk(like(folder, os.path.join(folder, ".*")))
+    try:
+        walk.path = folder
+        if walk.doubt:
+            raise walk.refusal()
+        number = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=walk.folder)
+        try:
+            return os.listdir(number)
+        finally:
+            os.close(number)
+    finally:
+        os.close(walk.folder)
+
+
 def check_database(path: str) -> None:
     """Refuse a database that is no regular file, and a found one that others could exchange, or plant a journal for.
 

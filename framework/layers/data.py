@@ -9,6 +9,7 @@ from framework.layers.base import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -31,23 +32,23 @@ def read_layer(path: str, name: str = "config file") -> Layer:
                 where=places.get((str(section),), path),
                 hint="Put it under a section.",
             )
-        _file(values, (str(section),), table, places, path)
+        file_sections(values, (str(section),), table, lambda trail: places.get(trail, path))
     layer = Layer(name, path, values)
     layer.opened = {path: status}
     return layer
 
 
-def _file(
+def file_sections(
     values: dict[str, dict[str, tuple[Any, str]]],
     trail: tuple[str, ...],
     table: dict[str, Any],
-    places: dict[tuple[str, ...], str],
-    path: str,
+    place_of: Callable[[tuple[str, ...]], str],
 ) -> None:
+    """Add a table and those inside of it to `values`: each is a section, and those inside are options as well."""
     options = values.setdefault(".".join(trail).lower(), {})
     for key, value in table.items():
         inner = (*trail, str(key))
         if value is not None:  # YAML's and JSON's null: not written
-            options[str(key).lower()] = value, places.get(inner, path)
+            options[str(key).lower()] = value, place_of(inner)
         if isinstance(value, dict):
-            _file(values, inner, value, places, path)
+            file_sections(values, inner, value, place_of)

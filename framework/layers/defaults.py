@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework.convert import expand
-from framework.environment import running_in
 from framework.layers.base import Layer
 from framework.layers.cfg import interpolate
 
@@ -40,7 +39,7 @@ class DefaultsLayer(Layer):
         """Whether the default answers: where an option is required, it does not."""
         if option.default is None or not option.required:
             return option.default is not None
-        return not option.is_required(running_in(self.environment, self.names))
+        return not option.is_required(self.environment.env)
 
     def _default(self, option: Option) -> Any:
         default = option.default

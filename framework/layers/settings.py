@@ -8,55 +8,100 @@ from __future__ import annotations
 
 import os
 
+from framework.environment import USUAL, nearest
 from framework.errors import ConfigFileError, FrameworkError
 from framework.files import modules
 from framework.files.tables import read_table
 from framework.files.text import read_file
 from framework.files.trust import folder_of, inside
 from framework.layers.base import Layer
+from framework.layers.data import file_sections
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
 _LOADERS = {".toml": "toml_loader", ".yaml": "yaml_loader", ".yml": "yaml_loader", ".json": "json_loader"}
 
 
-def read_settings(paths: Sequence[str], env: str) -> Layer:
-    """The settings files as a layer.
+#: Tables of a settings file that are in every environment. Dynaconf says `dynaconf` for `default` as well.
+_SHARED = ("default", "dynaconf", "global")
+
+
+def read_settings(
+    paths: Sequence[str], env: str, divided: bool | None = None, root_section: str | None = None
+) -> tuple[Layer, str]:
+    """The settings files as a layer, and what is probably a mistake about environments; empty if nothing is.
 
     Args:
-        paths: the files, later ones over earlier ones; beside each its `.local.` twin and the folder's `.secrets.*`.
+        paths: the files, later ones over earlier ones, with their companions.
         env: dynaconf's environment, such as `development`; used where the files are divided into environments.
+        divided: whether they are; None: they are if one of their tables is `default` or called like `env`.
+        root_section: the section of the settings outside of every table.
 
     Raises:
         ConfigFileError: a file is missing, unreadable or malformed.
     """
-    opened = {path: read_file(path) for path in _with_companions(paths)}
+    opened = {path: read_file(path) for path in paths}
     texts = {path: text for path, (text, _) in opened.items()}
     read = {path: read_table(path, text=text) for path, text in texts.items()}  # our own: errors without values
-    divided = any(name.lower() in ("default", env.lower()) for table, _ in read.values() for name in table)
-    said = _load(texts, env, divided)
-    values: dict[str, dict[str, tuple[Any, str]]] = {}
-    places = {
-        path: {tuple(step.lower() for step in trail): place for trail, place in found.items()}
-        for path, (_, found) in read.items()
-    }
-    for section, table in said.items():
-        if isinstance(table, dict):
-            values[section.lower()] = {
-                str(key).lower(): (value, _place(places, env if divided else "", section, str(key)))
-                for key, value in table.items()
-                if value is not None
-            }
-    layer = SettingsLayer("settings", paths[-1], values)
+    tables = {str(name).lower(): path for path, (said, _) in read.items() for name in said}
+    is_divided = bool({"default", env.lower()} & set(tables)) if divided is None else divided
+    said = _load(texts, env, is_divided)
+    places = _Places({path: found for path, (_, found) in read.items()}, env if is_divided else "")
+    layer = SettingsLayer("settings", paths[-1], said, root_section, places.find)
     layer.opened = {path: status for path, (_, status) in opened.items()}
-    return layer
+    return layer, "" if env.lower() in tables else _doubt(list(tables), env, divided, is_divided)
+
+
+def _doubt(tables: list[str], env: str, divided: bool | None, is_divided: bool) -> str:
+    """What is to be said where no table is of the environment `env`."""
+    others = [name for name in tables if name not in (*_SHARED, "dynaconf_merge") and (is_divided or name in USUAL)]
+    if not others:
+        return ""
+    near = nearest(env.lower(), others)
+    what = f"no settings file has a table for the environment {env!r}, only for {', '.join(sorted(others))}"
+    if divided is None and not is_divided:
+        return f"{what}; if these are environments, write settings_environments = true, or else false"
+    return f"{what}; did you mean {near}?" if near else what
 
 
 class SettingsLayer(Layer):
-    """Several files in one layer: which of them holds a value, its origin says."""
+    """Several files in one layer: which of them holds a value, its origin says.
+
+    Attributes:
+        outside: settings outside of every table that are in no section, as (key, place).
+    """
+
+    __slots__ = ("outside",)
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        said: Mapping[str, Any],
+        root_section: str | None,
+        place_of: Callable[[tuple[str, ...]], str],
+    ) -> None:
+        values: dict[str, dict[str, tuple[Any, str]]] = {}
+        self.outside: list[tuple[str, str]] = []
+        for key, value in said.items():
+            if isinstance(value, dict):
+                file_sections(values, (str(key),), value, place_of)
+        root = None if root_section is None else values.setdefault(root_section.lower(), {})
+        for key, value in said.items():
+            place = place_of((str(key),))
+            if isinstance(value, dict) or value is None:
+                continue
+            if root is None:
+                self.outside.append((str(key).lower(), place))
+            elif str(key).lower() in root:
+                what = f"[{root_section}] {str(key).lower()} is also written outside of every table"
+                raise ConfigFileError(what, where=place, hint="Keep one of the two, or choose another root_section.")
+            else:
+                root[str(key).lower()] = value, place
+        super().__init__(name, path, values)
 
     def file_of(self, origin: str) -> str:
         path, _, line = origin.rpartition(":")
@@ -64,11 +109,16 @@ class SettingsLayer(Layer):
         return next((file for file in self.opened if file == path), path)  # as it was named, or found
 
 
-def read_object(path: str) -> Layer:
+def read_object(path: str, root_section: str | None, hides: Callable[[str, str], bool]) -> Layer:
     """A user's own `Dynaconf` object, `module:attribute`, taken as it is.
 
+    Args:
+        path: where it is.
+        root_section: the section of the settings outside of every table.
+        hides: whether the value of an option, (section, key), must not be shown.
+
     Raises:
-        ConfigFileError: there is no such object.
+        ConfigFileError: there is no such object, or one of its validators fails.
     """
     module, _, attribute = path.partition(":")
     try:
@@ -76,17 +126,68 @@ def read_object(path: str) -> Layer:
     except modules.UntrustedModule:
         raise
     except Exception as fault:
-        what = type(fault).__name__
+        what, failed = type(fault).__name__, _failed(fault, root_section, hides)
     else:
-        values = {
-            str(section).lower(): {str(key).lower(): (value, path) for key, value in table.items() if value is not None}
-            for section, table in said.items()
-            if isinstance(table, dict)
-        }
-        return Layer("settings", "", values)
+        return SettingsLayer("settings", "", said, root_section, lambda trail: path)
+    if failed:
+        raise ConfigFileError(f"a validator of the settings fails: {failed}", where=path, hint="Correct the setting.")
     raise ConfigFileError(
-        f"the settings object cannot be had ({what})", where=path, hint="Write settings = 'module:attribute'."
+        f"the settings object cannot be loaded ({what})", where=path, hint="Write settings = 'module:attribute'."
     )
+
+
+def _failed(fault: Exception, root_section: str | None, hides: Callable[[str, str], bool]) -> str:
+    """What failing validators say, each in its own words; empty if it is another error.
+
+    What they say holds values. A value is shown if it is a plain word or number and no secret.
+    """
+    import re
+    import sys
+
+    validators = sys.modules.get("dynaconf.validator")
+    if validators is None or not isinstance(fault, validators.ValidationError):
+        return ""
+
+    def in_order(text: str, names: Sequence[str]) -> str:
+        secret = any(hides(*_option(name, root_section)) for name in names)
+
+        def value(found: re.Match[str]) -> str:
+            shown = not secret and re.fullmatch(r"[\w.+-]{1,40}", found[2])
+            return f"{found[1]}{found[2] if shown else '< hidden >'}{found[3]}"
+
+        text = re.sub(r"(?s)( but it is )(.*?)( in env )", value, text)
+        return re.sub(r"(?s)( invalid for \S+?\()(.*?)(\) in env )", value, text)
+
+    lines = []
+    for validator, message in fault.details:
+        names = [str(name) for name in _names_of(validator)]
+        if any("{value" in text for text in _own_words(validator)):  # where in it the value stands, nobody knows
+            lines.append(f"that of {', '.join(names)}, whose message holds the value")
+        else:
+            lines.append(in_order(str(message), names))
+    return "; ".join(lines) or "its message is not shown"
+
+
+def _names_of(validator: Any) -> Iterator[str]:
+    """The settings of a validator, also of one that is made of two."""
+    yield from getattr(validator, "names", None) or ()
+    for inner in getattr(validator, "validators", None) or ():
+        yield from _names_of(inner)
+
+
+def _own_words(validator: Any) -> Iterator[str]:
+    """The messages that its author wrote."""
+    usual = getattr(validator, "default_messages", {})
+    for name, text in (getattr(validator, "messages", None) or {}).items():
+        if text != usual.get(name):
+            yield str(text)
+    for inner in getattr(validator, "validators", None) or ():
+        yield from _own_words(inner)
+
+
+def _option(name: str, root_section: str | None) -> tuple[str, str]:
+    section, _, key = name.lower().replace("__", ".").rpartition(".")
+    return section or root_section or "", key
 
 
 def tokens(layer: Layer) -> list[tuple[str, str, str]]:
@@ -99,18 +200,17 @@ def tokens(layer: Layer) -> list[tuple[str, str, str]]:
     ]
 
 
-def _with_companions(paths: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for path in paths:
-        folder, name = folder_of(path), os.path.basename(path)
-        stem, ending = os.path.splitext(name)
-        if ending.lower() not in _LOADERS:
-            raise ConfigFileError(
-                "the ending is none that can be read", where=path, hint=f"Use one of {', '.join(_LOADERS)}."
-            )
-        companions = [inside(folder, f"{stem}.local{ending}"), inside(folder, f".secrets{ending}")]
-        found += [path, *(file for file in companions if os.path.exists(file))]
-    return list(dict.fromkeys(found))
+def companions(path: str) -> list[str]:
+    """The files beside a settings file that are read after it, if they are there.
+
+    Raises:
+        ConfigFileError: the file's extension is none that can be read.
+    """
+    folder, name = folder_of(path), os.path.basename(path)
+    stem, ending = os.path.splitext(name)
+    if ending.lower() not in _LOADERS:
+        raise ConfigFileError("unsupported file extension", where=path, hint=f"Use one of {', '.join(_LOADERS)}.")
+    return [inside(folder, f"{stem}.local{ending}"), inside(folder, f".secrets{ending}")]
 
 
 def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
@@ -140,7 +240,6 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
         ENVVAR_PREFIX_FOR_DYNACONF=False,
         AUTO_CAST_FOR_DYNACONF=False,
         YAML_LOADER_FOR_DYNACONF="safe_load",
-        DOTTED_LOOKUP_FOR_DYNACONF=False,
         DYNABOXIFY=False,
     )
     for path, text in texts.items():
@@ -158,11 +257,31 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
     return said
 
 
-def _place(places: dict[str, dict[tuple[str, ...], str]], env: str, section: str, key: str) -> str:
-    """Where a value is written: the last file that has it, the environment before `default`."""
-    for path in reversed(places):
-        for start in ((env.lower(),), ("default",), ("global",)) if env else ((),):
-            place = places[path].get((*start, section.lower(), key.lower()))
-            if place is not None:
-                return place
-    return next(reversed(places), "")
+class _Places:
+    """Where values are written, in files that may write `a__b` for `b` in the table `a`.
+
+    Args:
+        places: for each file the trails of its keys, with their places.
+        env: the environment, if the files are divided into environments.
+    """
+
+    def __init__(self, places: Mapping[str, Mapping[tuple[str, ...], str]], env: str) -> None:
+        self._places = {
+            path: {_plain(trail): place for trail, place in found.items()} for path, found in places.items()
+        }
+        self._starts: tuple[tuple[str, ...], ...] = (("global",), _plain((env,)), ("dynaconf",), ("default",))
+        self._starts = self._starts if env else ((),)
+
+    def find(self, trail: tuple[str, ...]) -> str:
+        """The last file that has it, in it the environment before `default`."""
+        plain = _plain(trail)
+        for path in reversed(self._places):
+            for start in self._starts:
+                place = self._places[path].get((*start, *plain))
+                if place is not None:
+                    return place
+        return next(reversed(self._places), "")
+
+
+def _plain(trail: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(piece for step in trail for piece in step.lower().replace("__", ".").split("."))
