@@ -54,6 +54,8 @@ class Sources:
     ) -> None:
         self.names, self._environ, self._env, self._config = names, environ, env or "", config
         self._dotenv, self._config_files, self._settings_files = dotenv, config_files, settings_files
+        #: The project file that was looked for, if any was.
+        self.project = ""
         self._settings, self._divided, self.root_section = settings, settings_environments, root_section
         self._place = getattr(environments, "place", "") or f"App({names.app!r}, environments=…)"
         self.environments = None if environments is None else list(environments)
@@ -128,13 +130,13 @@ class Sources:
         if not others:
             return
         looked_for = ", ".join(dict.fromkeys(map(_written, entries)))
-        files = f"no file ({looked_for}) is there for the environment {env!r}, only for {', '.join(sorted(others))}"
+        what = f"no file {looked_for} exists for the environment {env!r}, only for {', '.join(sorted(others))}."
         near = nearest(env, others)
         if not place:
-            what = f"the environment is {env!r}, because none is named, and {files}: say --env, or set {self.names.env}"
-        else:
-            what = f"{files}; did you mean {near}?" if near else files
-        yield place or self.names.env, f"{what}. If this is right, list the names in environments = […]."
+            what = f"no environment is named, so it is {env!r}, and {what} Say --env NAME, or set {self.names.env}."
+        elif near:
+            what += f" Did you mean {near}?"
+        yield place or self.names.env, f"{what} If {env!r} is right, list it in environments = […]."
 
     # Which files
 

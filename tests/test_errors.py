@@ -301,7 +301,7 @@ CASES = {
     ),
     "settings_no_object": Case(
         """
-        nowhere:settings: the settings object cannot be had (ModuleNotFoundError). Write settings =
+        nowhere:settings: the settings object cannot be loaded (ModuleNotFoundError). Write settings =
         'module:attribute'.
         """,
         project={"settings": "nowhere:settings"},
@@ -319,7 +319,8 @@ CASES = {
     "project_unknown_setting": Case(
         """
         HOME/pyproject.toml:5: unknown setting 'nam'. Use one of name, schema, home, config,
-        config_files, settings_files, settings, dotenv, sensitive, worker.
+        config_files, settings_files, settings, settings_environments, root_section, dotenv, environments,
+        sensitive, worker.
         """,
         project={"nam": "billing"},
         kind="ConfigFileError",

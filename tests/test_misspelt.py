@@ -106,7 +106,8 @@ def test_what_was_probably_meant(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", FINE)
 def test_what_means_something_or_resembles_nothing_is_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / "1").touch()
-    assert not [*misspelt(app(tmp_path, **{name: f"{tmp_path}/1"}))]
+    text = "test" if name == "BILLING_ENV" else f"{tmp_path}/1"
+    assert not [*misspelt(app(tmp_path, **{name: text}))]
 
 
 def test_a_secret_that_is_referred_to_means_something(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     Problem = tuple[str, str, str]  # level, where, what
 
+#: What the application warns of when it is made is in the list.
+LISTS_WARNINGS = True
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
@@ -148,7 +151,7 @@ def _sensitivity(app: App) -> Iterator[Problem]:
 
 def _sources(app: App) -> Iterator[Problem]:
     """What is doubtful about the choice of files, and what in them is not used."""
-    yield from (("error", place, f"{what}.") for place, what in app.environment.doubts)
+    yield from (("error", place, what) for place, what in app.environment.doubts)
     for layer in app.engine.layers:
         if layer.name == "settings":
             from framework.layers.settings import tokens

@@ -46,7 +46,7 @@ def run(app: None, args: Namespace) -> int:
 
 
 #: What may stand before the command.
-_GIVEN = ("project", "app", "name", "config", "worker")
+_GIVEN = ("project", "app", "name", "env", "config", "dotenv", "worker")
 
 
 def complete(commands: Mapping[str, tuple[str, str]], find_app: Callable[[Namespace], App]) -> int:
@@ -89,8 +89,9 @@ def _whole_parser(
     parser.add_argument("--version", action="store_true", help="the version")
     parser.add_argument("--worker", dest="given_worker", action="store_true")
     for option in _GIVEN[:-1]:
-        action = parser.add_argument(f"--{option}", dest=f"given_{option}")
-        if option in ("project", "config"):
+        how = "append" if option == "dotenv" else "store"
+        action = parser.add_argument(f"--{option}", dest=f"given_{option}", action=how)
+        if option in ("project", "config", "dotenv"):
             _give(action, _paths)
     below = parser.add_subparsers(dest="given_command")
     for name, (module, what) in commands.items():

@@ -15,7 +15,7 @@ import sys
 
 from framework.chain import each
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, short, show
-from framework.cli.rows import Row, rows
+from framework.cli.rows import Row, files_of, rows
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
@@ -45,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
     parser.add_argument("--plan", action="store_true", help="print the calls that a dump would make, and make none")
     parser.add_argument("--show-secrets", action="store_true", help="print sensitive values in clear")
+    parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
     parser.add_argument("--connections", action="store_true", help="list the connections too, with their links")
     parser.add_argument("--variables", action="store_true", help="list the variables too, with their links")
 
@@ -74,6 +75,8 @@ def run(app: App, args: Namespace) -> int:
             if "value" in entry:
                 entry["value"] = _value(kind, entry["name"], entry["value"], args.show_secrets)
     listed = {f"{kind}s": entries for kind, entries in listed.items()}
+    if args.files:
+        listed["files"] = [{"name": file, "value": state, "link": kind} for kind, file, state in files_of(app)]
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
     for row in failed:

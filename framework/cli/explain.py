@@ -8,6 +8,7 @@ for example:
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of
+from framework.cli.rows import files_of
 from framework.misspelt import misspelt
 from framework.notices import not_found
 
@@ -25,13 +26,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--connection", metavar="ID", help="a connection instead of an option")
     which.add_argument("--variable", metavar="KEY", help="a variable instead of an option")
+    parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
     add_output(parser)
 
 
 def run(app: App, args: Namespace) -> int:
+    files = (
+        [{"layer": kind, "origin": file, "form": state} for kind, file, state in files_of(app)] if args.files else []
+    )
     for kind, name in (("connection", args.connection), ("variable", args.variable)):
         if name is not None:
             return _link_by_link(app, kind, name, args.output)
+    if args.files and args.section is None:
+        show(
+            [{"layer": row["layer"], "file": row["origin"], "": row["form"]} for row in files],
+            ("layer", "file", ""),
+            args.output,
+        )
+        return OK
     if args.key is None:
         import sys
 
@@ -42,8 +54,10 @@ def run(app: App, args: Namespace) -> int:
     explanation = app.conf.explain(args.section, args.key)
     if args.output == "table":
         _tell(app, explanation)
+        for row in files:
+            print(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
     else:
-        show(_rows(explanation), ("wins", "layer", "origin", "written as", "form", "value"), args.output)
+        show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
     if not explanation.mentions:
         import sys
 

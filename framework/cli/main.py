@@ -44,7 +44,9 @@ options:
   --project DIR            the folder of the pyproject.toml with [tool.framework]
   --app module:attribute   an App of your own code
   --name NAME              the application of that name, without a project file
+  --env NAME               the environment, such as production; else BILLING_ENV, else development
   --config FILE            the main cfg file
+  --dotenv FILE            a .env file over those of the project; may be given more than once
   --worker                 be a worker: [workers] secrets_backend instead of [secrets], and no metastore
   -h, --help               this text; after a command, the command's own
   --version                the version
@@ -116,8 +118,8 @@ def _run(arguments: list[str]) -> int:
         return OK if args.help else USAGE
     if args.command not in COMMANDS:
         return _unknown(args.command)
-    for option in ("project", "app", "name", "config"):
-        if getattr(args, option) == "":
+    for option in ("project", "app", "name", "config", "dotenv"):
+        if getattr(args, option) == "" or (option == "dotenv" and "" in (args.dotenv or ())):
             print(f"error: --{option} is empty: give it a value, or leave it out", file=sys.stderr)
             return USAGE
     _show_warnings()
@@ -125,6 +127,8 @@ def _run(arguments: list[str]) -> int:
     from importlib import import_module
 
     command = import_module(f"framework.cli.{COMMANDS[args.command][0]}")
+    if getattr(command, "LISTS_WARNINGS", False):
+        errors.listener = lambda message: None
     words = _command_parser(command, args.command).parse_args(args.rest, Namespace(given=args))
     app = _app(args) if getattr(words, "needs_app", getattr(command, "NEEDS_APP", True)) else None
     if app is not None and args.command in nothing.COMMANDS and (fault := nothing.nothing_found(app, args)):
@@ -176,8 +180,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--worker", action="store_true")
     parser.add_argument("--version", action="store_true")
-    for option in ("--project", "--app", "--name", "--config"):
+    for option in ("--project", "--app", "--name", "--env", "--config"):
         parser.add_argument(option)
+    parser.add_argument("--dotenv", action="append")
     parser.add_argument("command", nargs="?")
     parser.add_argument("rest", nargs=REMAINDER)
     return parser
@@ -223,14 +228,16 @@ def _app(args: Namespace) -> App:
         raise ConfigError("--app goes with neither --name nor --project", hint="Give one of them.")
     named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
     if named:
-        for flag in ("config", "worker"):
+        for flag in ("env", "config", "dotenv", "worker"):
             if getattr(args, flag):
                 what = f"--{flag} goes with --project or --name only"
                 raise ConfigError(what, hint=f"An App has its own {flag}=.")
         return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
     said: dict[str, Any] = {}
+    path = ""
     if args.project:
-        said = _of(project.find(args.project, named=True))
+        found = project.find(args.project, named=True)
+        said, path = _of(found), found.path if found else ""
     elif not args.name:
         found = project.here()
         if found is None:
@@ -239,15 +246,24 @@ def _app(args: Namespace) -> App:
                 '[tool.framework] with name = "…" in pyproject.toml, or say --project, --app or --name',
                 file=sys.stderr,
             )
-        said = _of(found)
+        said, path = (
+            _of(found),
+            found.path if found else os.path.join(os.environ.get("FRAMEWORK_PROJECT") or "", "pyproject.toml"),
+        )
     if args.name:
         said["name"] = args.name
         project.modules_here()
+    if args.env:
+        said["env"] = args.env
     if args.config:
         said["config"] = Typed(args.config)
+    if args.dotenv:
+        said["dotenv"] = [*said.get("dotenv", ()), *map(Typed, args.dotenv)]
     if args.worker:
         said["worker"] = True
-    return App(**said).use()
+    made = App(**said)
+    made.sources.project = path
+    return made.use()
 
 
 def _of(found: Any) -> dict[str, Any]:

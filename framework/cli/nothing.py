@@ -29,7 +29,7 @@ def nothing_found(app: App, args: Namespace) -> ConfigError | None:
         app: the application that was found or named.
         args: the words before the command.
     """
-    if args.app or args.config or args.project or (os.environ.get("FRAMEWORK_APP") and not args.name):
+    if args.app or args.config or args.dotenv or args.project or (os.environ.get("FRAMEWORK_APP") and not args.name):
         return None
     if not args.name and _project() is not None:
         return None

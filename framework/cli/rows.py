@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from framework.answer import Answer
 from framework.cli.output import short
 from framework.cli.progress import Progress
@@ -156,3 +158,18 @@ def _is_plain(item: Any) -> bool:
     return isinstance(item, (bool, int, float)) or (
         isinstance(item, str) and item != "" and "," not in item and item.strip() == item
     )
+
+
+def files_of(app: App) -> Iterator[tuple[str, str, str]]:
+    """Every file that was looked for, in order of precedence, as (kind, file, `found` or `absent`)."""
+    project, schema = app.sources.project, app.schema.origin
+    if project:
+        yield "project", short(project), _state(os.path.exists(project))
+    for look in app.environment.looks:
+        yield look.kind, short(look.path), _state(look.found)
+    if os.path.sep in schema and os.path.exists(schema):
+        yield "schema", short(schema), _state(True)
+
+
+def _state(found: bool) -> str:
+    return "found" if found else "absent"

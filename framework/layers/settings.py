@@ -61,10 +61,10 @@ def _doubt(tables: list[str], env: str, divided: bool | None, is_divided: bool) 
     if not others:
         return ""
     near = nearest(env.lower(), others)
-    what = f"no settings file has a table for the environment {env!r}, only for {', '.join(sorted(others))}"
+    what = f"no settings file has a table for the environment {env!r}, only for {', '.join(sorted(others))}."
     if divided is None and not is_divided:
-        return f"{what}; if these are environments, write settings_environments = true, or else false"
-    return f"{what}; did you mean {near}?" if near else what
+        return f"{what} If these are environments, write settings_environments = true, or else false."
+    return f"{what} Did you mean {near}?" if near else f"{what} Correct the name, or list it in environments = […]."
 
 
 class SettingsLayer(Layer):
