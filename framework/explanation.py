@@ -101,6 +101,19 @@ class Explanation:
     __repr__ = __str__
 
 
+def _hint_about(value: Any) -> str:
+    """What to do about a text that no type takes: it is empty, or has quotes around it. It does not repeat the text."""
+    if not isinstance(value, str):
+        return ""
+    if not value.strip():
+        return "It is set, and empty: write a value, or remove it."
+    from framework.mistakes import is_in_quotes
+
+    if is_in_quotes(value):
+        return "Remove the quotes around it: docker's env_file keeps them as a part of the value."
+    return ""
+
+
 def unconvertible(engine: Engine, answer: Answer, expected: str) -> InvalidValue:
     """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
     mention = answer.mention
@@ -109,7 +122,8 @@ def unconvertible(engine: Engine, answer: Answer, expected: str) -> InvalidValue
     given = "" if hidden or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
     option = engine.schema.option(section, key)
     example = f"For example: {option.example}" if option is not None and option.example else ""
-    return InvalidValue(f"[{section}] {key}: {expected}{given}", where=mention.origin, hint=example)
+    hint = _hint_about(answer.value) or example
+    return InvalidValue(f"[{section}] {key}: {expected}{given}", where=mention.origin, hint=hint)
 
 
 def _short(text: str) -> str:

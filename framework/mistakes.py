@@ -8,6 +8,12 @@ _UNREPLACED = ("${", "$(", "{{", "<%", "%(")
 _URI = "TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA"
 
 
+def is_in_quotes(text: str) -> bool:
+    """Whether the text begins and ends with quotes of one kind."""
+    text = text.strip()
+    return len(text) > 1 and text[0] in _QUOTES and text.endswith(_QUOTES[text[0]])
+
+
 def mistake_in(text: str) -> tuple[str, str] | None:
     """What is wrong with a text that is neither, and what to do; None: nobody knows. Neither repeats a secret."""
     if text.startswith(("\ufeff", "ï»¿")):

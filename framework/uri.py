@@ -19,6 +19,7 @@ EXTRA_PARAMETER = "__extra__"
 _IGNORED = "".join(map(chr, range(33)))
 
 _SHAPE = "Write TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA?NAME=VALUE, with other characters percent-encoded."
+_CUT = "In a login or password, write %2F for / and %3F for ?."
 _SEVERAL = (
     'Write JSON, with all of them as the host: {"conn_type": "TYPE", "host": "HOST1:PORT1,HOST2:PORT2", "login": "…", '
     '"password": "…", "schema": "…", "extra": {}}; or write HOST1%3APORT1%2CHOST2%3APORT2 in the URI.'
@@ -50,7 +51,8 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
             kind = "mongo" if scheme.lower().startswith("mongo") else type_of_scheme(scheme.lower())
             hint = _SEVERAL.replace("TYPE", kind)
             raise InvalidConnection("the connection's URI has several hosts with ports", hint=hint) from None
-        raise InvalidConnection(f"the connection's URI has a {fault}", hint=_SHAPE) from None
+        cut = "@" in rest and "@" not in place  # the login or the password holds what ends it
+        raise InvalidConnection(f"the connection's URI has a {fault}", hint=_CUT if cut else _SHAPE) from None
     if protocol and not host:
         raise InvalidConnection("the connection's URI has a protocol without a host", hint=_SHAPE)
     return type_of_scheme(scheme.lower()), protocol + host, login, password, schema, port, _extra_of(parameters)
