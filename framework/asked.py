@@ -29,8 +29,8 @@ def mistake(link: Link, kind: str, key: str) -> str:
 
 
 def _places(link: Link, kind: str, key: str) -> list[str]:
-    """Only of the application's own backends, and as far as they say it."""
-    places: Any = getattr(link.backend, "places", None) if link.custom else None
+    """As far as the backend says it."""
+    places: Any = getattr(link.backend, "places", None)
     return [] if places is None else list(places(kind, key))
 
 

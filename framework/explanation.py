@@ -119,13 +119,16 @@ def unconvertible(engine: Engine, answer: Answer, expected: str) -> InvalidValue
     mention = answer.mention
     section, key = mention.section, mention.key
     hidden = answer.sensitive or engine.is_hidden(section, key)
-    given = "" if hidden or not isinstance(answer.value, str) else f", not {_short(answer.value)}"
+    given = "" if hidden and isinstance(answer.value, str) else f", not {_short(answer.value)}"
     option = engine.schema.option(section, key)
     example = f"For example: {option.example}" if option is not None and option.example else ""
     hint = _hint_about(answer.value) or example
     return InvalidValue(f"[{section}] {key}: {expected}{given}", where=mention.origin, hint=hint)
 
 
-def _short(text: str) -> str:
-    given = redact_text(text)
+def _short(value: Any) -> str:
+    """A text as it may be shown; of anything else, what it is."""
+    if not isinstance(value, str):
+        return {bool: "a boolean", list: "a list", dict: "a table", float: "a fraction"}.get(type(value), "that")
+    given = redact_text(value)
     return repr(given if len(given) <= 60 else f"{given[:57]}...")

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
     section, key = section.lower(), key.lower()
-    near = nearest(engine, section, key)
     option = engine.schema.option(section, key)
+    near = nearest(engine, section, key, declared=engine.schema.declared and option is None)
+    near = near or nearest(engine, section, key)
     if option is not None and not engine.schema.declared and not option.own:
         hint = f"The schema of {engine.names.app} was not found here: install it beside, or pass schema=."
     elif option is not None:
         how = "required" if option.required else "declared without a default"
         hint = f"It is {how}: set {engine.names.option(section, key)} or write it in a file."
+        if near is not None and engine.schema.option(*near) is None:
+            hint += f" There is [{near[0]}] {near[1]}, which is not declared: a misspelling?"
     elif (unmeant := next(engine.own_options(section, key), None)) is not None:
         hint = (
             f"{unmeant[1]} sets {key}_{unmeant[0]}, an option of its own: write "

@@ -137,6 +137,7 @@ def test_typed_files_give_the_value_itself(tmp_path: Path) -> None:
     assert {key: app.conf.value("a", key) for key in written} == {key: found for key, (_, _, found) in written.items()}
 
 
+EMPTY = ". It is set, and empty: write a value, or remove it"
 RULES: list[tuple[dict[str, Any], list[str], dict[str, str]]] = [
     ({"type": "integer", "minimum": 1}, ["1", "2"], {"0": "at least 1 is expected"}),
     ({"type": "integer", "maximum": 9}, ["9", "-5"], {"10": "at most 9 is expected"}),
@@ -177,7 +178,7 @@ RULES: list[tuple[dict[str, Any], list[str], dict[str, str]]] = [
     ),
     ({"type": "integer", "choices": [1, 2]}, ["1", "2.0"], {"3": "one of '1', '2' is expected"}),
     ({"type": "boolean", "choices": [True]}, ["true", "1"], {"false": "one of 'true' is expected"}),
-    ({"choices": ["a", "b"]}, ["a"], {"A": "one of 'a', 'b' is expected", "": "one of 'a', 'b' is expected"}),
+    ({"choices": ["a", "b"]}, ["a"], {"A": "one of 'a', 'b' is expected", "": f"one of 'a', 'b' is expected{EMPTY}"}),
     ({"type": "list", "choices": ["a", "b"]}, ["a", "b, a", ""], {"a, xyz": "item 2: one of 'a', 'b' is expected"}),
     ({"type": "list", "items": "integer"}, ["1, 2"], {"1, x2z": "item 2: a whole number is expected, such as 8080"}),
     ({"type": "list", "items": "integer", "choices": [1, 2]}, ["1, 2"], {"333": "item 1: one of '1', '2' is expected"}),
@@ -252,7 +253,7 @@ def test_an_empty_text_means_none_where_the_default_is_empty(type_: str, world: 
 
 def test_an_empty_text_is_wrong_where_the_default_is_not_empty() -> None:
     for said in ({"type": "integer"}, {"type": "integer", "default": "5"}):
-        assert refused(said, "") == "a whole number is expected, such as 8080"
+        assert refused(said, "") == f"a whole number is expected, such as 8080{EMPTY}"
         with pytest.raises(InvalidValue):
             app_of(said, "").conf.getint("a", "b")
 

@@ -202,7 +202,8 @@ CASES = {
     ),
     "malformed_toml": Case(
         """
-        HOME/production.toml:2: this is no TOML (Invalid value). Correct the line.
+        HOME/production.toml:2: this is no TOML (Invalid value). Write text in quotes, and true and
+        false in small letters.
         """,
         files={"production.toml": "[core]\nport = = 3\n"},
         project={"config_files": ["production.toml"]},
@@ -334,7 +335,8 @@ CASES = {
     ),
     "project_malformed": Case(
         """
-        HOME/pyproject.toml:2: this is no TOML (Invalid value). Correct the line.
+        HOME/pyproject.toml:2: this is no TOML (Invalid value). Write text in quotes, and true and
+        false in small letters.
         """,
         files={"pyproject.toml": "[tool.framework]\nname = "},
         kind="ConfigFileError",
@@ -493,7 +495,7 @@ CASES = {
     "secret_absent": Case(
         """
         HOME/billing.cfg:2: [core] password_secret: nobody has the secret 'db/password'; asked:
-        environment, metastore. Check its name, or create it.
+        environment (BILLING_SECRET_DB_PASSWORD), metastore. Check its name, or create it.
         """,
         "[core]\npassword_secret = db/password",
         kind="PointerError",
@@ -828,8 +830,8 @@ CASES = {
     "kwargs_that_only_it_has": Case(
         """
         HOME/billing.cfg:3: [secrets] backend_kwargs_secret: nobody has the secret 'kwargs'; asked:
-        environment. This is for the link Plain itself, so it is not asked, nor are those that come
-        after it: metastore.
+        environment (BILLING_SECRET_KWARGS). This is for the link Plain itself, so it is not asked, nor
+        are those that come after it: metastore.
         """,
         backend("stores.Plain", "backend_kwargs_secret = kwargs\n"),
         kind="PointerError",
@@ -837,8 +839,8 @@ CASES = {
     "kwargs_that_a_later_one_has": Case(
         """
         HOME/billing.cfg:5: [secrets.corp] backend_kwargs_secret: nobody has the secret 'kwargs'; asked:
-        environment. This is for the link corp itself, so it is not asked, nor are those that come after
-        it: team, metastore.
+        environment (BILLING_SECRET_KWARGS). This is for the link corp itself, so it is not asked, nor
+        are those that come after it: team, metastore.
         """,
         "[secrets]\nbackends = corp, team\n[secrets.corp]\nbackend = stores.Plain\nbackend_kwargs_secret = kwargs\n"
         "[secrets.team]\nbackend = stores.Plain\n[core]\npassword_secret = db/password",
@@ -847,15 +849,15 @@ CASES = {
     "url_that_only_the_metastore_has": Case(
         """
         HOME/billing.cfg:2: [database] sql_alchemy_conn_secret: nobody has the secret 'url'; asked:
-        environment. This is for the link metastore itself, so it is not asked.
+        environment (BILLING_SECRET_URL). This is for the link metastore itself, so it is not asked.
         """,
         "[database]\nsql_alchemy_conn_secret = url\n[core]\npassword_secret = db/password",
         kind="PointerError",
     ),
     "backend_that_asks_itself": Case(
         """
-        HOME/billing.cfg:6: [db] url_secret: nobody has the secret 'db/password'; asked: environment.
-        This is for the link Selfish itself, so it is not asked, nor are those that come after it:
+        HOME/billing.cfg:6: [db] url_secret: nobody has the secret 'db/password'; asked:
+        environment (BILLING_SECRET_DB_PASSWORD). This is for the link Selfish itself, so it is not asked, nor are those that come after it:
         metastore.
         """,
         "[secrets]\nbackend = stores.Selfish\n[core]\npassword_secret = db/password\n[db]\nurl_secret = db/password",
@@ -865,7 +867,7 @@ CASES = {
     "metastore_missing_is_empty": Case(
         """
         HOME/billing.cfg:2: [core] password_secret: nobody has the secret 'db/password'; asked:
-        environment, metastore. Check its name, or create it.
+        environment (BILLING_SECRET_DB_PASSWORD), metastore. Check its name, or create it.
         """,
         "[core]\npassword_secret = db/password",
         kind="PointerError",
@@ -1074,7 +1076,8 @@ def test_metastore_no_database(world: World) -> None:
 def test_metastore_missing_is_empty(world: World) -> None:
     with pytest.raises(errors.VariableNotFound) as caught:
         world.app().get_variable("rate")
-    told = "nobody has the variable 'rate'; asked: environment, metastore. Check its name, or create it."
+    asked = "environment (BILLING_VAR_RATE), metastore"
+    told = f"nobody has the variable 'rate'; asked: {asked}. Check its name, or create it."
     assert str(caught.value) == told
     status, out, _ = world.run("explain", "--variable", "rate")
     assert (status, out.split()) == (1, ["link", "says", "environment", "absent", "metastore", "absent"])
@@ -1138,8 +1141,8 @@ def test_one_error_does_not_hide_the_rest(world: World) -> None:
         "error: billing.cfg:4: [core] pool: a '%' is followed by neither '%' nor '(name)s'. "
         "Write '%%' for a '%' that means itself.",
         "error: billing.cfg:3: [core] password_cmd: false ended with status 1. Run it by hand to see what it says.",
-        "error: billing.cfg:6: [db] url_secret: nobody has the secret 'nowhere'; asked: environment, metastore. "
-        "Check its name, or create it.",
+        "error: billing.cfg:6: [db] url_secret: nobody has the secret 'nowhere'; asked: "
+        "environment (BILLING_SECRET_NOWHERE), metastore. Check its name, or create it.",
     ]
     assert world.run("check")[0] == 1
 

@@ -463,7 +463,9 @@ def test_the_plan_makes_no_link(tmp_path: Path) -> None:
 def test_kinds_that_are_never_asked_for_are_told_and_not_counted(tmp_path: Path) -> None:
     app = app_over(tmp_path, Store({}))
     assert app.chain.explain("connection", "x")[0] == ("store0", "is never asked for it")
-    with pytest.raises(errors.ConnectionNotFound, match=r"asked: environment, metastore. store0 is never asked"):
+    with pytest.raises(
+        errors.ConnectionNotFound, match=r"asked: environment \(BILLING_CONN_X\), metastore. store0 is never asked"
+    ):
         app.get_connection("x")
     assert app.stats()[0]["calls"] == 0
 
@@ -475,7 +477,7 @@ def test_a_store_that_keeps_no_versions_is_not_asked_for_one_and_serves_the_rest
     app = app_over(tmp_path, Unversioned(values(1)), count=1, cfg="old_secret = s0?version=3\nother_secret = s1\n")
     failures = app.prefetch()
     assert "asked: no link. No versions are kept by store0, environment, metastore" in str(failures["s", "old"])
-    assert "asked: store0, environment, metastore" in str(failures["s", "other"])
+    assert "asked: store0, environment (BILLING_SECRET_S1), metastore" in str(failures["s", "other"])
     assert app.chain.explain("config", "s0")[0] == ("store0", "found")
 
 

@@ -63,6 +63,11 @@ class EnvironmentVariablesBackend(TeamsBackend):
                 )
         return text
 
+    def places(self, kind: str, key: str) -> list[str]:
+        """The variable that is looked for."""
+        name_of = {"connection": self._names.connection, "variable": self._names.variable}
+        return [name_of.get(kind, self._names.secret)(key)]
+
     def list_names(self, kind: str) -> Iterable[str]:
         """The ids in lower case: how they were spelled, the variables do not tell."""
         start = {"connection": self._names.connection(""), "variable": self._names.variable("")}.get(kind)

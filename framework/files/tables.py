@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The endings of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
+#: What a parser says of a mistake that people coming from other formats make -> what to do.
+_HINTS = {"Invalid value": "Write text in quotes, and true and false in small letters."}
 _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 
@@ -52,7 +54,7 @@ def read_table(
     del text
     if fault is not None:
         what = fault.what if " twice, " in fault.what else f"this is no {_FORMATS[ending]} ({fault.what})"
-        hint = "Keep one of the two." if what == fault.what else "Correct the line."
+        hint = "Keep one of the two." if what == fault.what else _HINTS.get(fault.what, "Correct the line.")
         raise error(what, where=f"{path}:{fault.line or 1}", hint=hint)
     if said is None:
         said = {}
