@@ -857,8 +857,8 @@ CASES = {
     "backend_that_asks_itself": Case(
         """
         HOME/billing.cfg:6: [db] url_secret: nobody has the secret 'db/password'; asked:
-        environment (BILLING_SECRET_DB_PASSWORD). This is for the link Selfish itself, so it is not asked, nor are those that come after it:
-        metastore.
+        environment (BILLING_SECRET_DB_PASSWORD). This is for the link Selfish itself, so it is not asked,
+        nor are those that come after it: metastore.
         """,
         "[secrets]\nbackend = stores.Selfish\n[core]\npassword_secret = db/password\n[db]\nurl_secret = db/password",
         kind="PointerError",
