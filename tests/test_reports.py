@@ -407,7 +407,6 @@ TYPES = [
         env('BILLING__SERVER__ORIGINS=\'["a", "b"]\'\n'),
         get="server.origins",
         answer=["a", "b"],
-        wrong="a JSON list in a variable is split at its commas",
     ),
     Report(
         "pydantic/pydantic-settings#78",
