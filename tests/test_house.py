@@ -20,7 +20,7 @@ FACTORY = ("backends.factory", "backends.registry")
 FLOORS = """
 files.limits files.formats files.yaml_nodes
 current names spellings locks shown masking wording errors
-files.trust files.lists files.text files.modules files.atomic files.tables files.entries files.stream files
+files.trust files.lists files.text files.modules files.atomic files.tables files.scalars files.entries files.stream files
 answer convert environment mistakes uri connection options schemas schemas.airflow
 types constraints declaration shape contradictions
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
@@ -36,7 +36,7 @@ backends.aws.role backends.aws.client backends.aws.stores backends.aws
 backends.vault.login backends.vault.session backends.vault.store backends.vault
 backends.registry backends.factory backends
 cache foreign strata link asked chain references pointers overrides reading notices engine slots explanation
-formats airflow_calls config variable project misspelt
+formats airflow_calls config variable project misspelt surprises
 wiring prefetch probing.tcp probing.protocols probing.probe probing sources app
 testing
 cli.output cli.nothing cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint

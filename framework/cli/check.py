@@ -24,6 +24,7 @@ from framework.names import POINTER_FORMS
 from framework.notices import nearest
 from framework.options import is_backend_kwarg
 from framework.spellings import counted
+from framework.surprises import surprises
 from framework.wiring import note_on_workers, workers_backend
 from framework.wording import redact_message
 
@@ -78,6 +79,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
     yield from _required(app)
     yield from _sensitivity(app)
+    yield from surprises(app)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
