@@ -178,12 +178,10 @@ def _is_replaced_by_chance(text: str, getenv: Callable[[str], str | None]) -> bo
 
 def _empty(about: _About, text: str) -> str | None:
     """A required option that is set to nothing."""
-    from framework.environment import running_in
-
     option = about.option
     if text.strip() or option is None or not option.required:
         return None
-    if not option.is_required(running_in(about.app.environment, about.app.names)):
+    if not option.is_required(about.app.environment.env):
         return None
     return "it is required, and set to an empty text"
 

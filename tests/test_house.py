@@ -20,7 +20,8 @@ FACTORY = ("backends.factory", "backends.registry")
 FLOORS = """
 files.limits files.formats files.yaml_nodes
 current names spellings locks shown masking wording errors
-files.trust files.lists files.text files.modules files.atomic files.tables files.scalars files.entries files.stream files
+files.trust files.lists files.text files.modules files.atomic files.tables files.scalars files.entries
+files.stream files
 answer convert environment mistakes uri connection options schemas schemas.airflow
 types constraints declaration shape contradictions
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
