@@ -278,9 +278,14 @@ class App:
         Returns:
             The options whose pointers lead nowhere, each with its error; empty if all is well.
         """
-        from framework.prefetch import prefetch
+        from framework.prefetch import Plan, prefetch
 
-        return {name: clean(failure) for name, failure in prefetch(self, names, progress).items()}
+        plan = Plan(self.engine, names)
+        if not plan.pointers:
+            return {}
+        seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
+        failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
+        return {name: clean(failure) for name, failure in failures.items()}
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""

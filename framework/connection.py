@@ -145,7 +145,8 @@ class Connection:
         """
         from framework import current
 
-        return current.app().get_connection(conn_id)
+        found: Connection = current.app().get_connection(conn_id)
+        return found
 
     @classmethod
     def get_connection_from_secrets(cls, conn_id: str, team_name: None = None) -> Connection:

@@ -5,16 +5,30 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
-    from framework.app import App
+    class Application(Protocol):
+        """What `Connection`, `Variable` and `conf` ask of the current application."""
 
-_app: App | None = None
-_make: Callable[[], App] | None = None
+        @property
+        def conf(self) -> Any: ...
+        @property
+        def chain(self) -> Any: ...
+        @property
+        def store(self) -> Any: ...
+        def get_connection(self, conn_id: str) -> Any: ...
+        def test_connection(self, connection: Any, timeout: float = ...) -> tuple[bool, str]: ...
+        def hide_variable(self, key: str, value: Any) -> None: ...
+        def list_names(self, kind: str) -> list[str]: ...
+        def warn_if_shadowed(self, kind: str, key: str) -> None: ...
+
+
+_app: Application | None = None
+_make: Callable[[], Application] | None = None
 _watchers: list[Callable[[], None]] = []
 
 
-def app() -> App:
+def app() -> Application:
     """The current application, made on first use."""
     if _app is None:
         assert _make is not None, "framework/__init__.py says how an application is made"
@@ -25,7 +39,7 @@ def app() -> App:
     return _app
 
 
-def use(application: App | None) -> App | None:
+def use(application: Application | None) -> Application | None:
     """Make `application` the current one (None: whichever is found next) and return the one before."""
     global _app
     before, _app = _app, application
@@ -34,7 +48,7 @@ def use(application: App | None) -> App | None:
     return before
 
 
-def found_by(make: Callable[[], App]) -> None:
+def found_by(make: Callable[[], Application]) -> None:
     """Say how an application is made when there is none."""
     global _make
     _make = make

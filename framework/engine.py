@@ -64,7 +64,7 @@ class Engine:
         reach: Callable[[str, str], int | None] = lambda section, key: None,
     ) -> None:
         self.names, self.schema, self.environment = names, schema, environment
-        self._pointers, self._reach = pointers, reach
+        self._pointers, self.reach = pointers, reach
         self._patterns = [pattern.lower() for pattern in patterns]
         self.slots: dict[tuple[str, str], Slot] = {}
         self._loading = ProcessLock()
@@ -236,7 +236,7 @@ class Engine:
 
     def is_followed(self, mention: Mention) -> bool:
         """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
-        return self._pointers.is_followed(mention, self._reach(mention.section, mention.key))
+        return self._pointers.is_followed(mention, self.reach(mention.section, mention.key))
 
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
@@ -254,7 +254,7 @@ class Engine:
         else:
             name = mention.section, mention.key
             is_known = self.schema.option(*name) is not None or self.is_sensitive(*name)
-            value, link = self._pointers.follow(mention, self._reach(*name), show_reference=is_known)
+            value, link = self._pointers.follow(mention, self.reach(*name), show_reference=is_known)
             sensitive = True
         if sensitive:
             add_mask(value)

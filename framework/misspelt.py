@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from framework.app import App
+    from framework.engine import Engine
 
 #: What people write for the words that names of variables are made of.
 _KINDS = {
@@ -43,38 +43,37 @@ class Misspelt:
         return f"{place}means nothing to this application; did you mean {self.meant}?"
 
 
-def misspelt(app: App) -> Iterator[Misspelt]:
+def misspelt(engine: Engine) -> Iterator[Misspelt]:
     """Every variable of the process and the `.env` files that is probably a misspelling of one of ours.
 
     A variable without resemblance to any of ours is left alone: other programs have variables, too.
     """
-    start, known = f"{app.names.prefix}_", _Known(app)
-    for name in app.environment.names():
+    start, known = f"{engine.names.prefix}_", _Known(engine)
+    for name in engine.environment.names():
         if name.upper().startswith(start):
             meant, option = known.meant(name.upper()[len(start) :])
             if meant and start + meant != name:
-                yield Misspelt(name, app.environment.find(name)[1], start + meant, option)
+                yield Misspelt(name, engine.environment.find(name)[1], start + meant, option)
 
 
 class _Known:
     """The names that mean something, without the prefix of the application."""
 
-    def __init__(self, app: App) -> None:
-        engine = app.engine
-        cut = len(app.names.prefix) + 1
-        self._schema = app.schema
+    def __init__(self, engine: Engine) -> None:
+        cut = len(engine.names.prefix) + 1
+        self._schema = engine.schema
         self._options: dict[str, tuple[str, tuple[str, str]]] = {}  # without separators -> variable and option
         self._keys: dict[str, tuple[str, tuple[str, str]]] = {}
         self._variables: set[str] = set()
-        for option in dict.fromkeys([*((o.section, o.name) for o in app.schema), *engine.entries_in_files()]):
+        for option in dict.fromkeys([*((o.section, o.name) for o in engine.schema), *engine.entries_in_files()]):
             variables = [name[cut:] for name in engine.variables(*option)]
             self._variables.update(variables)
             for variable in variables:
                 self._options.setdefault(_plain(variable), (variable, option))
-            declared = app.schema.option(*option)
+            declared = engine.schema.option(*option)
             if declared is None or not declared.own:
                 self._keys.setdefault(_plain(option[1]), (variables[0], option))
-        self._secrets = {app.names.secret(name)[cut:] for name in engine.referred_secrets()}
+        self._secrets = {engine.names.secret(name)[cut:] for name in engine.referred_secrets()}
 
     def meant(self, rest: str) -> tuple[str, tuple[str, str] | None]:
         """What a variable means, or was probably meant to be, with the option that it sets; empty if we cannot say."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.answer import Mention
-    from framework.app import App
+    from framework.chain import Chain
+    from framework.engine import Engine
     from framework.link import Reference
 
     Name = tuple[str, str]  # section and key
@@ -33,13 +34,13 @@ class Plan:
         references: these secrets, each once, in the order of the options.
     """
 
-    def __init__(self, app: App, names: Iterable[Name] | None = None) -> None:
-        self._app = app
+    def __init__(self, engine: Engine, names: Iterable[Name] | None = None) -> None:
+        self.engine = engine
         self.pointers: dict[Name, Mention] = {}
         self.secrets: dict[Name, Reference] = {}
-        for name in app.engine.entries() if names is None else names:
-            mention = next(app.engine.mentions(*name), None)
-            if mention is not None and mention.is_pointer and not app.engine.is_followed(mention):
+        for name in engine.entries() if names is None else names:
+            mention = next(engine.mentions(*name), None)
+            if mention is not None and mention.is_pointer and not engine.is_followed(mention):
                 self.pointers[name] = mention
                 reference = self._reference(mention)
                 if reference is not None:
@@ -48,23 +49,23 @@ class Plan:
 
     def _reference(self, mention: Mention) -> Reference | None:
         """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
-        if mention.form != "secret" or self._app.reach(mention.section, mention.key) is not None:
+        if mention.form != "secret" or self.engine.reach(mention.section, mention.key) is not None:
             return None
-        reference = self._app.engine.reference_of(mention)
+        reference = self.engine.reference_of(mention)
         return None if reference is None else (reference.name, reference.version)
 
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self, chain: Chain) -> list[dict[str, Any]]:
         """What would be run, read and asked, without doing it."""
         rows: list[dict[str, Any]] = []
         for form, what in (("cmd", "run a command"), ("file", "read a file")):
             options = [f"[{s}] {k}" for (s, k), mention in self.pointers.items() if mention.form == form]
             rows += [{"by": "this process", "call": what, "for": option} for option in options]
         for (section, key), mention in self.pointers.items():
-            reach = self._app.reach(section, key)
+            reach = self.engine.reach(section, key)
             if mention.form == "secret" and reach is not None:
-                links = [link.name for link in self._app.chain.visible("config", reach)]
+                links = [link.name for link in chain.visible("config", reach)]
                 rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
-        for place, link in enumerate(self._app.chain.visible("config") if self.references else ()):
+        for place, link in enumerate(chain.visible("config") if self.references else ()):
             number = len(self.references)
             secrets = counted(number, "secret")
             which = secrets if place == 0 else f"what is still missing of {secrets}"
@@ -75,31 +76,32 @@ class Plan:
 
 
 def prefetch(
-    app: App, names: Iterable[Name] | None = None, progress: Callable[[int], None] | None = None
+    plan: Plan, chain: Chain, *, seconds: float, workers: int, progress: Callable[[int], None] | None = None
 ) -> dict[Name, FrameworkError]:
-    """Resolve every pointer that wins, batched and in parallel; see `App.prefetch`."""
-    plan = Plan(app, names)
-    if not plan.pointers:
-        return {}
-    seconds, workers = app.conf.value("secrets", "resolve_timeout_seconds"), app.conf.value("secrets", "max_workers")
+    """Resolve every pointer of a plan, batched and in parallel; see `App.prefetch`.
+
+    Args:
+        seconds: how long all of it may take.
+        workers: how many calls are made at once.
+        progress: told of each call that is done.
+    """
     hint = "See [secrets] resolve_timeout_seconds."
     late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
     told = progress or (lambda number: None)
     collected: dict[Reference, Any] = {}
     together = plan.secrets if len(plan.references) > 1 else {}
     alone = [name for name in plan.pointers if name not in together]
-    chain = app.chain
     calls = Runner(workers, seconds, late.again, told)
     # Beside each other: a store that hangs is no reason for a command not to be run. Collecting is one of the tasks,
     # for a link may be long in the making.
     tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
     beside = Runner(workers + 1, seconds + (_GRACE if together else 0), late.again)
-    said = beside.run([*tasks, *(_resolving(app, plan.pointers[name], told) for name in alone)])
+    said = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], told) for name in alone)])
     missing, rest = (said[0], said[1:]) if together else (None, said)
     outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
     with Collected(chain, collected):
         for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
-            resolve = _resolving(app, plan.pointers[name])
+            resolve = _resolving(plan.engine, plan.pointers[name])
             outcomes[name] = outcome_of(resolve) if reference in collected else missing
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
@@ -116,10 +118,12 @@ def prefetch(
     return failures
 
 
-def _resolving(app: App, mention: Mention, told: Callable[[int], None] = lambda number: None) -> Callable[[], Any]:
+def _resolving(
+    engine: Engine, mention: Mention, told: Callable[[int], None] = lambda number: None
+) -> Callable[[], Any]:
     def resolve() -> Any:
         try:
-            return app.engine.resolve(mention)
+            return engine.resolve(mention)
         finally:
             told(1)
 

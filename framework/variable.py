@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from framework.app import App
+    from framework.current import Application
 
 #: No default was given.
 UNSET: Any = object()
@@ -105,7 +105,7 @@ class Variable:
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
 
-def read(app: App, key: str, default: Any, deserialize_json: bool) -> Any:
+def read(app: Application, key: str, default: Any, deserialize_json: bool) -> Any:
     """`Variable.get` for one application."""
     try:
         value, link = app.chain.variable(_checked(key))

@@ -99,7 +99,7 @@ def app(tmp_path: Path, **environ: str) -> App:
 
 @pytest.mark.parametrize("name", MEANT)
 def test_what_was_probably_meant(tmp_path: Path, name: str) -> None:
-    [found] = misspelt(app(tmp_path, **{name: "1"}))
+    [found] = misspelt(app(tmp_path, **{name: "1"}).engine)
     assert (found.name, found.meant) == (name, MEANT[name])
 
 
@@ -107,19 +107,19 @@ def test_what_was_probably_meant(tmp_path: Path, name: str) -> None:
 def test_what_means_something_or_resembles_nothing_is_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / "1").touch()
     text = "test" if name == "BILLING_ENV" else f"{tmp_path}/1"
-    assert not [*misspelt(app(tmp_path, **{name: text}))]
+    assert not [*misspelt(app(tmp_path, **{name: text}).engine)]
 
 
 def test_a_secret_that_is_referred_to_means_something(tmp_path: Path) -> None:
     made = app(tmp_path, BILLING_SECRET__X="1", BILLING__MAIL__PASSWORD_SECRET="/x")
-    assert not [*misspelt(made)]
+    assert not [*misspelt(made.engine)]
     assert made.conf.get("mail", "password") == "1"
 
 
 def test_without_a_schema_the_options_of_the_files_are_known(tmp_path: Path) -> None:
     (tmp_path / "billing.cfg").write_text("[server]\nport = 1\n")
     environ = {"BILLING_SERVER_PORT": "2", "BILLING__OTHER__KEY": "3", "BILLING__CONN__X": "4"}
-    found = misspelt(App("billing", home=str(tmp_path), environ=environ))
+    found = misspelt(App("billing", home=str(tmp_path), environ=environ).engine)
     assert {one.name: one.meant for one in found} == {
         "BILLING_SERVER_PORT": "BILLING__SERVER__PORT",
         "BILLING__CONN__X": "BILLING_CONN_X",

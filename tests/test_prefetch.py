@@ -307,7 +307,7 @@ def test_the_plan_makes_no_call(tmp_path: Path) -> None:
 
     store = BatchStore(values(25))
     app = app_over(tmp_path, store, count=25, cfg="c_cmd = touch nothing\n")
-    rows = Plan(app).calls()
+    rows = Plan(app.engine).calls(app.chain)
     assert rows[0] == {"by": "this process", "call": "run a command", "for": "[s] c"}
     assert rows[1] == {"by": "store0", "call": "at most 3 calls", "for": "25 secrets"}
     assert (store.batches, store.reads) == ([], [])
@@ -451,7 +451,7 @@ def test_the_plan_makes_no_link(tmp_path: Path) -> None:
     from framework.prefetch import Plan
 
     app = App("billing", home=str(tmp_path), environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}, sensitive=["s.*"])
-    assert Plan(app).calls()[:4] == [
+    assert Plan(app.engine).calls(app.chain)[:4] == [
         {"by": "this process", "call": "run a command", "for": "[secrets.corp] backend_kwargs"},
         {"by": "corp or environment", "call": "look up", "for": "[secrets.team] backend_kwargs"},
         {"by": "corp", "call": "at most 25 calls", "for": "25 secrets"},

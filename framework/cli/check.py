@@ -76,7 +76,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from _links(app)
     yield from _workers(app)
     yield from _sources(app)
-    yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app))
+    yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app.engine))
     yield from _required(app)
     yield from _sensitivity(app)
     yield from surprises(app)

@@ -54,7 +54,7 @@ def run(app: App, args: Namespace) -> int:
     if args.plan:
         from framework.prefetch import Plan
 
-        show(Plan(app).calls(), ("by", "call", "for"), "table")
+        show(Plan(app.engine).calls(app.chain), ("by", "call", "for"), "table")
         return 0
     found = list(
         rows(

@@ -80,7 +80,7 @@ def _tell(app: App, explanation: Explanation) -> None:
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
         facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
         print(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
-    for variable in misspelt(app):
+    for variable in misspelt(app.engine):
         if variable.option == (explanation.section, explanation.key):
             print(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
 

@@ -9,12 +9,27 @@ from framework.layers.cfg import interpolate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Protocol
 
-    from framework.declaration import Option
     from framework.environment import Environment
     from framework.names import Names
-    from framework.schema import Schema
+
+    class Option(Protocol):
+        """What a default needs of a declared option."""
+
+        section: str
+        name: str
+        own: bool
+        default: Any
+        required: Any
+
+        def is_required(self, environment: str) -> bool: ...
+
+    class Schema(Protocol):
+        """The declared options."""
+
+        def listed(self, section: str, key: str) -> Any: ...
+        def __iter__(self) -> Iterator[Any]: ...
 
 
 class DefaultsLayer(Layer):

@@ -907,7 +907,7 @@ def app_over(tmp_path: Path, short: str, kwargs: dict[str, Any], options: str) -
 def app_plan(app: App) -> list[dict[str, Any]]:
     from framework.prefetch import Plan
 
-    return Plan(app).calls()
+    return Plan(app.engine).calls(app.chain)
 
 
 def test_a_denial_says_which_kwarg_stops_the_asking(guarded: Guarded, tmp_path: Path) -> None:  # noqa: F811
