@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _find_app() -> Any:
-    from framework.app import found
+    from framework.discovery import found
 
     return found()
 

@@ -11,7 +11,6 @@ from framework.config import Config
 from framework.engine import Engine
 from framework.environment import Environment
 from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
-from framework.files import modules
 from framework.layers.base import Layer
 from framework.link import Link
 from framework.locks import ProcessLock
@@ -355,39 +354,6 @@ class App:
     @safe_repr
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"
-
-
-@public
-def found() -> App:
-    """The application of this process: `FRAMEWORK_APP`, the project of `FRAMEWORK_PROJECT` or of the working directory,
-    or `framework`."""
-    named = os.environ.get("FRAMEWORK_APP")
-    if named:
-        return named_by(named, "FRAMEWORK_APP")
-    here = project.here()
-    return App() if here is None else App(**here.said)
-
-
-@public
-def named_by(path: str, where: str) -> App:
-    """The application at `module:attribute`.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    module, _, attribute = path.partition(":")
-    project.modules_here()
-    try:
-        made = getattr(modules.import_module(module), attribute, None)
-    except modules.UntrustedModule:
-        raise
-    except (Exception, SystemExit) as fault:
-        what = f"{type(fault).__name__} while it was imported"
-    else:
-        if isinstance(made, App):
-            return made
-        what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
-    raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
 
 
 def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> list[str]:

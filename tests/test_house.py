@@ -38,7 +38,7 @@ backends.vault.login backends.vault.session backends.vault.store backends.vault
 backends.registry backends.factory backends
 cache foreign strata link asked chain references pointers overrides reading notices engine slots explanation
 formats airflow_calls config variable project misspelt surprises
-wiring prefetch probing.tcp probing.protocols probing.probe probing sources app
+wiring prefetch probing.tcp probing.protocols probing.probe probing sources app discovery
 testing
 cli.output cli.nothing cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db

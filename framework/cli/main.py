@@ -221,7 +221,8 @@ def _app(args: Namespace) -> App:
     import os
 
     from framework import project
-    from framework.app import App, named_by
+    from framework.app import App
+    from framework.discovery import named_by
     from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):

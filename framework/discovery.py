@@ -1,0 +1,43 @@
+"""How the current application is found: by its name in the environment, or by the project where we stand."""
+
+from __future__ import annotations
+
+import os
+
+from framework import project
+from framework.app import App
+from framework.errors import ConfigError, public
+from framework.files import modules
+
+
+@public
+def found() -> App:
+    """The application of this process: `FRAMEWORK_APP`, the project of `FRAMEWORK_PROJECT` or of the working directory,
+    or `framework`."""
+    named = os.environ.get("FRAMEWORK_APP")
+    if named:
+        return named_by(named, "FRAMEWORK_APP")
+    here = project.here()
+    return App() if here is None else App(**here.said)
+
+
+@public
+def named_by(path: str, where: str) -> App:
+    """The application at `module:attribute`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    module, _, attribute = path.partition(":")
+    project.modules_here()
+    try:
+        made = getattr(modules.import_module(module), attribute, None)
+    except modules.UntrustedModule:
+        raise
+    except (Exception, SystemExit) as fault:
+        what = f"{type(fault).__name__} while it was imported"
+    else:
+        if isinstance(made, App):
+            return made
+        what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
+    raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
