@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from framework.errors import ConfigError, FrameworkError, MandatoryOptionNotFound, OptionNotFound, public, without
+from framework import given
+from framework.errors import (
+    ConfigError,
+    FrameworkError,
+    InvalidArgument,
+    MandatoryOptionNotFound,
+    OptionNotFound,
+    public,
+    without,
+)
 from framework.explanation import HIDDEN
 from framework.formats import cfg_section, cfg_written, comment, commented, commented_option
 
@@ -55,6 +64,13 @@ class AirflowCalls:
         def source(self, mention: Mention) -> str: ...
         def _as_written(self, mention: Mention) -> str: ...
 
+    def __getitem__(self, section: object) -> Any:
+        name = section if isinstance(section, str) and section.isprintable() else "server"
+        what = "options are not read by conf[…]"
+        raise InvalidArgument(
+            what, where="conf", hint=f'Write conf.get("{name}", "port"), or conf.getsection("{name}").'
+        )
+
     def get_mandatory_value(self, section: str, key: str, **how: Any) -> str:
         """Like `get`, with its arguments, but there must be a value.
 
@@ -81,7 +97,7 @@ class AirflowCalls:
 
     def has_section(self, section: str) -> bool:
         """Whether the section is declared or written in a file."""
-        return section in self.sections()
+        return given.text(section, "section") in self.sections()
 
     def items(self, section: str) -> list[tuple[str, str]]:
         """The options of a section that have a value, as (key, text), secrets in clear.
@@ -99,7 +115,7 @@ class AirflowCalls:
             fallback: returned as it is if there is none.
             raw: as a cfg file holds it, with `%` doubled.
         """
-        section, key = section.lower(), key.lower()
+        section, key = given.option(section, key)
         layer = self._engine.layers[-1]
         found = layer.find(section, key)
         if found is None:

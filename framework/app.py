@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework import current, project, wiring
+from framework import current, given, project, wiring
 from framework.answer import Answer
 from framework.chain import Chain
 from framework.config import Config
@@ -25,11 +25,13 @@ from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from framework.connection import Connection
     from framework.metastore.store import Store
+
+    Path = str | os.PathLike[str]
 
 
 @public
@@ -50,7 +52,7 @@ class App:
             the next two `{env}` is the environment, `*` in the last part of a path any text, and a trailing `?` lets a
             file be missing.
         settings_files: dynaconf settings files, read as one layer below `config_files`.
-        settings: a `Dynaconf` object of the application's own, `module:attribute`, instead.
+        settings: a `Dynaconf` object of the application's own, or its `module:attribute`, instead.
         settings_environments: whether the tables of the settings files are environments; if not given, they are if one
             is called `default` or as the environment.
         root_section: the section of settings outside of every table; without it they are not read.
@@ -72,42 +74,46 @@ class App:
         self,
         name: str = "framework",
         *,
-        schema: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-        home: str | None = None,
-        config: str | None = None,
-        config_files: Sequence[str] | None = None,
-        settings_files: Sequence[str] | None = None,
-        settings: str | None = None,
+        schema: Path | Mapping[str, Any] | None = None,
+        home: Path | None = None,
+        config: Path | None = None,
+        config_files: Path | Iterable[Path] | None = None,
+        settings_files: Path | Iterable[Path] | None = None,
+        settings: Any = None,
         settings_environments: bool | None = None,
         root_section: str | None = None,
-        dotenv: str | Sequence[str] | None = None,
+        dotenv: Path | Iterable[Path] | None = None,
         env: str | None = None,
-        environments: Sequence[str] | None = None,
-        sensitive: Sequence[str] | None = None,
+        environments: str | Iterable[str] | None = None,
+        sensitive: str | Iterable[str] | None = None,
         environ: Mapping[str, str] | None = None,
         worker: bool = False,
     ) -> None:
+        given.text(name, "name", 'For example App("billing").')
         try:
             self.names = Names(name)
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
-        self.name, self.worker = name, worker
-        self._sensitive = list(sensitive or ())
+        self.name, self.worker = name, given.flag(worker, "worker")
+        self._sensitive = list(given.texts(sensitive, "sensitive"))
+        getenv = (os.environ if environ is None else given.mapping(environ, "environ")).get
         self.sources = Sources(
             self.names,
             environ=environ,
-            env=env,
-            environments=environments,
-            dotenv=_paths(dotenv),
-            config=config,
-            config_files=_paths(config_files),
-            settings_files=_paths(settings_files),
-            settings=settings,
-            settings_environments=settings_environments,
-            root_section=root_section,
+            env=given.optional(given.text, env, "env"),
+            environments=given.optional(given.texts, environments, "environments"),
+            dotenv=given.paths(dotenv, "dotenv", getenv),
+            config=given.optional(given.path, config, "config", getenv),
+            config_files=given.paths(config_files, "config_files", getenv),
+            settings_files=given.paths(settings_files, "settings_files", getenv),
+            settings=given.optional(given.settings, settings, "settings"),
+            settings_environments=given.optional(given.flag, settings_environments, "settings_environments"),
+            root_section=given.optional(given.text, root_section, "root_section"),
         )
         self.environment = self.sources.environment()
         self.home = self.sources.home(self.environment, home)
+        if schema is not None and not hasattr(schema, "keys"):
+            schema = given.path(schema, "schema", getenv)
         self.schema = of_application(name, schema)
         self._reloading = ProcessLock()
         self._pointers = Pointers(
@@ -130,15 +136,14 @@ class App:
         self._tell_doubts()
 
     @classmethod
-    def from_project(cls, directory: str = ".") -> App:
+    def from_project(cls, directory: Path = ".") -> App:
         """The application that the `pyproject.toml` of a directory describes in `[tool.framework]`.
 
         Raises:
             ConfigFileError: there is none, or it is malformed.
         """
-        here = project.find(directory, named=True)
-        assert here is not None, "a named project is found or an error"
-        return cls(**here.said)
+        here = project.find(given.path(directory, "directory"), named=True)
+        return cls(**({} if here is None else here.said))
 
     # Finding files
 
@@ -212,7 +217,7 @@ class App:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        connection, _ = self.chain.connection(conn_id)
+        connection, _ = self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))
         for secret in connection.secrets():
             add_mask(secret)
         return connection
@@ -226,7 +231,9 @@ class App:
         """
         from framework.probing.probe import probe
 
-        steps = probe(connection, timeout)
+        if not hasattr(connection, "conn_type"):
+            raise given.wrong(connection, "connection", "a Connection", "Pass get_connection(conn_id).")
+        steps = probe(connection, given.seconds(timeout, "timeout"))
         return all(step.ok for step in steps), steps[-1].said
 
     def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
@@ -235,7 +242,7 @@ class App:
 
     def hide_variable(self, key: str, value: Any) -> None:
         """Mask a variable's value from now on if its key looks like a secret's."""
-        if should_hide_value_for_name(key):
+        if should_hide_value_for_name(given.text(key, "key")):
             add_mask(value)
 
     def list_names(self, kind: str) -> list[str]:
@@ -244,11 +251,11 @@ class App:
         Raises:
             SecretsError: a link failed.
         """
-        return self.chain.list_names(kind)
+        return self.chain.list_names(given.kind(kind))
 
     def warn_if_shadowed(self, kind: str, key: str) -> None:
         """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
-        link, faults = self.chain.shadowing(kind, key)
+        link, faults = self.chain.shadowing(given.kind(kind), given.text(key, "key"))
         for fault in faults:
             warn(f"it is not known whether an earlier link has the {kind} {key!r}, too: {fault}")
         if link is not None:
@@ -279,7 +286,7 @@ class App:
         """
         from framework.prefetch import Plan, prefetch
 
-        plan = Plan(self.engine, names)
+        plan = Plan(self.engine, given.pairs(names, "names"))
         if not plan.pointers:
             return {}
         seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
@@ -354,10 +361,3 @@ class App:
     @safe_repr
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"
-
-
-def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> list[str]:
-    """One path or several, as a list of texts."""
-    if given is None:
-        return []
-    return [os.fspath(given)] if isinstance(given, (str, os.PathLike)) else [os.fspath(path) for path in given]

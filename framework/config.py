@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from framework import convert
+from framework import convert, given
 from framework.airflow_calls import AirflowCalls
 from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, clean, public, warn
 from framework.explanation import HIDDEN, Explanation, unconvertible
+from framework.given import MISSING
 from framework.notices import not_found
 from framework.overrides import Override, held, overrides
 from framework.slots import compile
@@ -48,7 +49,7 @@ class Config(AirflowCalls):
     def get(
         self,
         section: str,
-        key: str,
+        key: str = MISSING,
         *,
         fallback: Any = _UNSET,
         raw: bool = False,
@@ -89,7 +90,7 @@ class Config(AirflowCalls):
                     and (rest is None or data.keys().isdisjoint(rest))
                 ):
                     return text
-        except KeyError:  # not asked before, or the variable that won is gone
+        except (KeyError, TypeError):  # not asked before, no text, or the variable that won is gone
             pass
         try:
             return self._resolved(section, key, fallback, raw, lookup_from_deprecated, suppress_warnings)
@@ -118,7 +119,7 @@ class Config(AirflowCalls):
         """The answer as the arguments of a getter ask for it."""
         if not raw and not suppress_warnings:
             return self._engine.answer(section, key, old_names=lookup_from_deprecated)
-        name = (section.lower(), key.lower())
+        name = given.option(section, key)
         if lookup_from_deprecated:
             name = self._engine.current_name(*name)
         for mention in self._engine.mentions(*name, old_names=lookup_from_deprecated):
@@ -161,23 +162,23 @@ class Config(AirflowCalls):
             where = f"[{section}] {key}"
             raise InvalidValue(f"the fallback does not convert: {what}", where=where, hint="Pass another.") from None
 
-    def getboolean(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> bool:
+    def getboolean(self, section: str, key: str = MISSING, *, fallback: Any = _UNSET, **how: bool) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
         flag: bool = self._converted(section, key, fallback, convert.to_bool, **how)
         return flag
 
-    def getint(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> int:
+    def getint(self, section: str, key: str = MISSING, *, fallback: Any = _UNSET, **how: bool) -> int:
         """A whole number, also written `8_080` or `8080.0`."""
         number: int = self._converted(section, key, _whole(fallback), convert.to_int, **how)
         return number
 
-    def getfloat(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> float:
+    def getfloat(self, section: str, key: str = MISSING, *, fallback: Any = _UNSET, **how: bool) -> float:
         """A number."""
         number: float = self._converted(section, key, fallback, convert.to_float, **how)
         return number
 
     def getlist(
-        self, section: str, key: str, delimiter: str = ",", *, fallback: Any = _UNSET, **how: bool
+        self, section: str, key: str = MISSING, delimiter: str = ",", *, fallback: Any = _UNSET, **how: bool
     ) -> list[Any]:
         """The stripped pieces between the delimiters; `["a", "b"]` is read as JSON. A list of a typed file, and a
         fallback of None, stay as they are."""
@@ -188,14 +189,16 @@ class Config(AirflowCalls):
         items: list[Any] = self._converted(section, key, fallback, pieces, **how)
         return items
 
-    def getjson(self, section: str, key: str, fallback: Any = None, **how: bool) -> Any:
+    def getjson(self, section: str, key: str = MISSING, fallback: Any = None, **how: bool) -> Any:
         """What the JSON text stands for; the fallback, as it is, if the option is empty or not written."""
         answer = self._answer(section, key, **how)
         if answer is None or answer.value == "":
             return fallback
         return self._converted_answer(answer, convert.to_json)
 
-    def gettimedelta(self, section: str, key: str, fallback: Any = None, **how: bool) -> datetime.timedelta | None:
+    def gettimedelta(
+        self, section: str, key: str = MISSING, fallback: Any = None, **how: bool
+    ) -> datetime.timedelta | None:
         """A number of seconds as a timedelta; the fallback if the option is empty (as it is) or not written."""
         answer = self._answer(section, key, **how)
         if answer is not None:
@@ -209,7 +212,9 @@ class Config(AirflowCalls):
         made: datetime.timedelta = self._converted_fallback(section, key, given, convert.to_timedelta)
         return made
 
-    def getenum(self, section: str, key: str, enum_class: type[E], *, fallback: Any = _UNSET, **how: bool) -> E:
+    def getenum(
+        self, section: str, key: str = MISSING, enum_class: type[E] = MISSING, *, fallback: Any = _UNSET, **how: bool
+    ) -> E:
         """The member of that name; the fallback's, if it is no member."""
 
         def member(value: Any) -> E:
@@ -227,8 +232,8 @@ class Config(AirflowCalls):
     def getenumlist(
         self,
         section: str,
-        key: str,
-        enum_class: type[E],
+        key: str = MISSING,
+        enum_class: type[E] = MISSING,
         delimiter: str = ",",
         *,
         fallback: Any = _UNSET,
@@ -244,11 +249,11 @@ class Config(AirflowCalls):
             warn(f"[{section}] {key}: {len(strangers)} of its items name no member of {enum_class.__name__}; left out")
         return members
 
-    def getimport(self, section: str, key: str, *, fallback: Any = _UNSET, **how: bool) -> Any:
+    def getimport(self, section: str, key: str = MISSING, *, fallback: Any = _UNSET, **how: bool) -> Any:
         """The object at a dotted path; None for empty text."""
         return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None, **how)
 
-    def value(self, section: str, key: str, *, fallback: Any = _UNSET) -> Any:
+    def value(self, section: str, key: str = MISSING, *, fallback: Any = _UNSET) -> Any:
         """The option as the type that the schema declares; an undeclared one as it is written.
 
         Raises:
@@ -267,22 +272,23 @@ class Config(AirflowCalls):
             return answer.value
         return self._converted_answer(answer, option.convert)
 
-    def has_option(self, section: str, key: str, lookup_from_deprecated: bool = True) -> bool:
+    def has_option(self, section: str, key: str = MISSING, lookup_from_deprecated: bool = True) -> bool:
         """Whether the option is set. Runs and fetches nothing, and never raises."""
-        name = (section.lower(), key.lower())
+        name = given.option(section, key)
         if lookup_from_deprecated:
             name = self._engine.current_name(*name)
         return next(self._engine.mentions(*name, old_names=lookup_from_deprecated), None) is not None
 
-    def is_sensitive(self, section: str, key: str) -> bool:
+    def is_sensitive(self, section: str, key: str = MISSING) -> bool:
         """Whether the option is declared sensitive."""
-        return self._engine.is_sensitive(*self._engine.current_name(section.lower(), key.lower()))
+        return self._engine.is_sensitive(*self._engine.current_name(*given.option(section, key)))
 
     def getsection(self, section: str) -> dict[str, Any] | None:
         """Every option of a section, numbers and booleans converted as they look; None if there is no such section."""
+        given.text(section, "section")
         keys = [key for name, key in self._engine.entries() if name == section]
         answers = {key: self._engine.answer(section, key) for key in keys}
-        found = {key: _guess(answer.value) for key, answer in answers.items() if answer is not None}
+        found = {key: convert.guess(answer.value) for key, answer in answers.items() if answer is not None}
         return found if keys else None
 
     def sections(self) -> list[str]:
@@ -297,7 +303,7 @@ class Config(AirflowCalls):
         Raises:
             ConfigError: there is no such section.
         """
-        if section not in self.sections():
+        if given.text(section, "section") not in self.sections():
             raise ConfigError("there is no such section", where=f"[{section}]", hint="See `config list`.")
         names = dict.fromkeys(self._engine.schema.options(section))
         names.update(dict.fromkeys(key for name, key in self._written_in_files() if name == section))
@@ -361,9 +367,9 @@ class Config(AirflowCalls):
             return self._engine.names.cfg()
         return _SOURCES.get(mention.layer, mention.layer)
 
-    def explain(self, section: str, key: str) -> Explanation:
+    def explain(self, section: str, key: str = MISSING) -> Explanation:
         """Every mention of an option and what the first of them gives, values redacted."""
-        name = self._engine.current_name(section.lower(), key.lower())
+        name = self._engine.current_name(*given.option(section, key))
         mentions = list(self._engine.mentions(*name))
         answer, error = None, None
         if mentions:
@@ -379,22 +385,10 @@ class Config(AirflowCalls):
         with conf.override({("core", "port"): "1"}):
             ...
         """
-        return Override(self._engine, values)
+        return Override(self._engine, given.options(values, "values"))
 
 
 def _whole(fallback: Any) -> Any:
     """A fallback with a fraction is cut where a whole number is wanted, as in Airflow."""
     finite = isinstance(fallback, float) and abs(fallback) < float("inf")
     return int(fallback) if finite and fallback else fallback
-
-
-def _guess(value: Any) -> Any:
-    """What a text looks like: a whole number, a number, a boolean, else the text; typed values as they are."""
-    if not isinstance(value, str):
-        return value
-    for to in (int, float, convert.to_bool):
-        try:
-            return to(value)
-        except ValueError:
-            continue
-    return value

@@ -350,7 +350,8 @@ def _read_json_object(text: str) -> dict[str, Any]:
     """A JSON object in which no key is written twice."""
     from framework.files.formats import Malformed, read_json
 
-    _checked_text("the JSON of a connection", text)
+    if _checked_text("the JSON of a connection", text) is None:
+        raise InvalidConnection("there is no JSON text", hint="Pass text, or use Connection().")
     keys: list[str] = []
 
     def fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -59,6 +59,18 @@ def to_text(value: Any) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
+def guess(value: Any) -> Any:
+    """What a text looks like: a whole number, a number, a boolean, else the text; typed values as they are."""
+    if not isinstance(value, str):
+        return value
+    for to in (int, float, to_bool):
+        try:
+            return to(value)
+        except ValueError:
+            continue
+    return value
+
+
 def to_bool(value: Any) -> bool:
     """`t`, `true`, `1`, `f`, `false`, `0` in any case of letters; what follows a `#` is a comment (`True # because`).
 
@@ -274,7 +286,7 @@ def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> A
     for _ in range(ROUNDS):
         expanded, used = _expand_variables(before, getenv, limit, names)
         names -= used
-        after = _expand_home(expanded, getenv)
+        after = expand_home(expanded, getenv)
         if after == before:
             return after
         if len(after) > limit or names < 0:
@@ -322,13 +334,13 @@ def _name_at(text: str, start: int, last_brace: int) -> tuple[str, int]:
     return text[start:end], end
 
 
-def _expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
-    """A leading `~` or `~user`, as `os.path.expanduser` on POSIX does it."""
+def expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
+    """A leading `~` or `~user`, as `os.path.expanduser` on POSIX does it; an empty `HOME` counts as not set."""
     if text[:1] != "~":
         return text
     user, slash, rest = text[1:].partition("/")
-    home = None if user else getenv("HOME")
-    if home is None:
+    home = "" if user else getenv("HOME")
+    if not home:
         try:
             import os
             import pwd

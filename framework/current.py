@@ -74,10 +74,17 @@ class Front:
 
     def __getattr__(self, name: str) -> Any:
         kept = self.__dict__  # what is found too late goes where nobody looks any more
-        value = getattr(getattr(app(), self.__attribute), name)
+        asked = getattr(app(), self.__attribute)
+        if not name.startswith("_") and not any(name in vars(kind) for kind in type(asked).__mro__):
+            hint = f'an option is read by its section and key: conf.get("{name}", "port")'
+            raise AttributeError(f"{self.__attribute} has no {name!r}: {hint}")
+        value = getattr(asked, name)
         if callable(value) and not name.startswith("__"):
             kept[name] = value
         return value
+
+    def __getitem__(self, name: object) -> Any:
+        return getattr(app(), self.__attribute)[name]
 
     def __repr__(self) -> str:
         return f"<framework.{self.__attribute} of the current application>"

@@ -6,6 +6,7 @@ expands a plain text or follows a pointer. Everything else reads through these t
 
 from __future__ import annotations
 
+from framework import given
 from framework.answer import Answer, Mention
 from framework.errors import ConfigError, FrameworkWarning, warn
 from framework.layers.base import EnvironmentLayer, Layer
@@ -285,7 +286,7 @@ class Engine:
         Raises:
             ConfigError: see `resolve`.
         """
-        section, key = section.lower(), key.lower()
+        section, key = given.option(section, key)
         if old_names:
             section, key = self._redirected(section, key)
         for mention in self.mentions(section, key, old_names=old_names):

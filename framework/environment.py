@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from framework.errors import ConfigFileError
+from framework.errors import ConfigError, ConfigFileError
 from framework.files.limits import BLANKS, FAULTS
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.files.lists import Look
+    from framework.names import Names
 
 #: The environment of an application for which nobody chose one.
 DEFAULT = "development"
@@ -114,6 +115,35 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     start = [known for plain, known in by_plain.items() if plain.startswith(word.lower())]
     near = [by_plain[plain] for plain in get_close_matches(word.lower(), by_plain, 1, 0.7)]
     return next(iter([*near, *start]), None)
+
+
+def home_in(environment: Environment, names: Names) -> str:
+    """The home of an application: `BILLING_HOME`, or else `~/billing`. Empty text counts as not set: Docker Compose
+    writes that for a variable that it does not know.
+
+    Raises:
+        ConfigError: there is no home directory that `~` could stand for.
+    """
+    return _named_by(environment, names.home, f"~/{names.app}") or ""
+
+
+def config_in(environment: Environment, names: Names) -> str | None:
+    """The main cfg file that `BILLING_CONFIG` names, or None. Raises: as `home_in`."""
+    return _named_by(environment, names.config, "")
+
+
+def _named_by(environment: Environment, variable: str, default: str) -> str | None:
+    from framework.convert import expand
+    from framework.files.trust import found
+
+    named = environment.get(variable)
+    path: str = expand(named or default, environment.get)
+    if path[:1] == "~":
+        what = "the home directory of this user is not known: HOME is not set, and no passwd entry names one"
+        raise ConfigError(what, where=variable, hint=f"Set {variable} to an absolute path.")
+    if not path or (named and os.path.isabs(path)):
+        return path or None
+    return found(path, f"set {variable} to its absolute path")
 
 
 class Environment:

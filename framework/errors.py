@@ -5,6 +5,7 @@
     │   ├── OptionNotFound               nobody writes the option and it has no default
     │   │   └── MandatoryOptionNotFound  `get_mandatory_value` found none (also an InvalidValue)
     │   ├── InvalidValue                 the text does not convert (also a ValueError)
+    │   │   └── InvalidArgument          the caller passed a wrong type (also a TypeError)
     │   ├── ConfigFileError              a file is unreadable, malformed or not to be trusted
     │   │   └── SchemaError              a schema file says something that cannot be
     │   ├── PointerError                 a _cmd, _secret or _file could not be followed
@@ -97,6 +98,10 @@ class OptionNotFound(ConfigError):
 
 class InvalidValue(ConfigError, ValueError):
     """The text of an option or variable does not convert to the type asked for."""
+
+
+class InvalidArgument(InvalidValue, TypeError):
+    """What the caller passed has a wrong type or form. `where` names the argument; its value is not in the message."""
 
 
 class MandatoryOptionNotFound(OptionNotFound, InvalidValue):

@@ -16,7 +16,7 @@ import os
 from _thread import allocate_lock
 
 from framework.files.limits import DEPTH
-from framework.shown import as_texts, bounded, message_of, shown_text
+from framework.shown import as_texts, bounded, checked, message_of, shown_text, texts
 from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_urls, readings, replace
 
 TYPE_CHECKING = False
@@ -83,10 +83,11 @@ class Masker:
                 characters at least. What was too short when it was registered stays out.
             app: the application's name, which is no secret even where it serves as a password.
         """
+        index = Index(max(1, checked(min_length, "min_length", int, "a whole number")))
+        words = {word for name in texts(names, "names") if (word := _plain_name(name))}
         with self._lock:
-            self._hides_names, self._ordinary = hide_names, app.lower().encode()
-            self._words = _BUILT_IN | {word for word in map(_plain_name, names) if word}
-            index = Index(max(1, min_length))
+            self._hides_names, self._ordinary = hide_names, checked(app, "app", str).lower().encode()
+            self._words = _BUILT_IN | words
             for form in self._index.forms:
                 self._file(form, index)
             self._index = index
@@ -139,6 +140,7 @@ class Masker:
 
         Redact first, then cut: half a secret is not recognised.
         """
+        text, replacement = checked(text, "text", str), checked(replacement, "replacement", str)
         if not self._index.forms and "://" not in text and "%" not in text and "\\" not in text:
             return text
         hidden = self._redact_bytes(encode(text), encode(replacement))
@@ -388,13 +390,11 @@ def install(logger: logging.Logger | None = None) -> None:
         logging.lastResort.addFilter(_filter)
 
 
-_filter = RedactingFilter()
-_masker = Masker()
+_filter, _masker = RedactingFilter(), Masker()
 # A child must neither wait for a thread that it does not have, nor know half a secret.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
 add_mask = mask_secret = _masker.add_mask
-redact, redact_text, merge = _masker.redact, _masker.redact_text, _masker.merge
-redact_around = _masker.redact_around
+redact, redact_text, redact_around = _masker.redact, _masker.redact_text, _masker.redact_around
+merge, configure, reset = _masker.merge, _masker.configure, _masker.reset
 should_hide_value_for_name = _masker.should_hide_value_for_name
-configure, reset = _masker.configure, _masker.reset

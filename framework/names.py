@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from framework.given import text
+
 #: The forms of an option, in order of precedence: plain, then the three pointers.
 POINTER_FORMS = ("cmd", "secret", "file")
 
@@ -19,7 +21,7 @@ class Names:
     __slots__ = ("app", "prefix", "home", "config", "env")
 
     def __init__(self, app: str) -> None:
-        parts = app.split("_")
+        parts = text(app, "app").split("_")
         if not (app.isascii() and app[:1].isalpha() and all(p.replace("-", "").isalnum() for p in parts)):
             raise ValueError(
                 f"the application's name {app!r} must start with a letter and hold letters, digits, '-' and single '_'"
@@ -32,20 +34,21 @@ class Names:
 
     def option(self, section: str, key: str, form: str = "plain") -> str:
         """`BILLING__SECTION__KEY`, with `_CMD`, `_SECRET` or `_FILE` for a pointer."""
+        text(section, "section"), text(key, "key")
         name = f"{self.prefix}__{section.replace('.', '_').upper()}__{key.upper()}"
-        return name if form == "plain" else f"{name}_{form.upper()}"
+        return name if form == "plain" else f"{name}_{text(form, 'form').upper()}"
 
     def connection(self, conn_id: str) -> str:
         """`BILLING_CONN_{CONN_ID}`: upper-cased only, as in Airflow."""
-        return f"{self.prefix}_CONN_{conn_id.upper()}"
+        return f"{self.prefix}_CONN_{text(conn_id, 'conn_id').upper()}"
 
     def variable(self, key: str) -> str:
         """`BILLING_VAR_{KEY}`: upper-cased only, as in Airflow."""
-        return f"{self.prefix}_VAR_{key.upper()}"
+        return f"{self.prefix}_VAR_{text(key, 'key').upper()}"
 
     def secret(self, name: str) -> str:
         """`BILLING_SECRET_{NAME}`: what is no letter or digit becomes `_`."""
-        return f"{self.prefix}_SECRET_" + "".join(c if c.isalnum() else "_" for c in name.upper())
+        return f"{self.prefix}_SECRET_" + "".join(c if c.isalnum() else "_" for c in text(name, "name").upper())
 
     def backend_kwarg(self, section: str = "secrets", backend: str = "backend") -> str:
         """The start of the variables that set one kwarg each: `BILLING__SECRETS__BACKEND_KWARG__`."""

@@ -49,7 +49,7 @@ held: set[ref[_Layers]] = set()
 
 
 class Override:
-    """Puts a layer over the others of one engine, for this context."""
+    """Puts a layer over the others of one engine, for this context. Names are in lower case."""
 
     def __init__(self, engine: object, values: Mapping[tuple[str, str], Any]) -> None:
         self._engine, self._values = engine, values
@@ -59,7 +59,7 @@ class Override:
         mine = before.get(self._engine)
         merged = {section: dict(options) for section, options in mine.values.items()} if mine else {}
         for (section, key), value in self._values.items():
-            merged.setdefault(section.lower(), {})[key.lower()] = (value, "conf.override()")
+            merged.setdefault(section, {})[key] = (value, "conf.override()")
         layers = _Layers({**before, self._engine: Overridden(merged)})
         held.add(ref(layers, held.discard))
         self._token = overrides.set(layers)

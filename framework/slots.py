@@ -12,6 +12,7 @@ fastest thing there is: (var, raw, absent, text).
 
 from __future__ import annotations
 
+from framework import given
 from framework.engine import text_of
 from framework.overrides import overrides
 from framework.strata import is_restricted
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 def compile(engine: Engine, section: str, key: str) -> Answer | None:
     """Resolve an option, and keep its text for the spelling that it was asked by if that can be checked cheaply."""
+    name = given.option(section, key)
     reading = engine.reading  # before anything is looked at: an answer from before a reload is not kept after it
-    names = [engine.environment.encode(name) for name in engine.variables(section.lower(), key.lower())]
+    names = [engine.environment.encode(name) for name in engine.variables(*name)]
     raws = [engine.environment.data.get(name) for name in names]  # before resolving: what changes later is noticed
     answer = engine.answer(section, key)
     if answer is None or overrides.get() or _depends_on_more(answer.mention):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from framework.environment import DEFAULT, USUAL, DotEnv, Environment, is_name, nearest
+from framework import given
+from framework.environment import DEFAULT, USUAL, DotEnv, Environment, config_in, home_in, is_name, nearest
 from framework.errors import ConfigError, ConfigFileError
 from framework.files import trust
 from framework.files.lists import PLACEHOLDER, Look, environments_with_files, is_absent, look_for
@@ -12,6 +13,7 @@ from framework.files.lists import PLACEHOLDER, Look, environments_with_files, is
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from framework.layers.base import Layer
     from framework.names import Names
@@ -32,7 +34,7 @@ class Sources:
         environments: the only ones that there are, or None for any.
         dotenv, config_files, settings_files: entries, see `files/lists.py`.
         config: the main cfg file, if it was given.
-        settings: a `Dynaconf` object, `module:attribute`.
+        settings: a `Dynaconf` object, or its `module:attribute`.
         settings_environments: whether the tables of the settings files are environments; None: as they look.
         root_section: the section of settings outside of every table.
     """
@@ -48,7 +50,7 @@ class Sources:
         config: str | None,
         config_files: Sequence[str],
         settings_files: Sequence[str],
-        settings: str | None,
+        settings: Any,
         settings_environments: bool | None,
         root_section: str | None,
     ) -> None:
@@ -140,27 +142,18 @@ class Sources:
 
     # Which files
 
-    def home(self, environment: Environment, given: str | None) -> str:
+    def home(self, environment: Environment, named: str | os.PathLike[str] | None) -> str:
         """The application's home: as given, or as the environment says, or a folder of its name in the user's."""
+        if named is None:
+            return home_in(environment, self.names)
         from framework.convert import expand
 
-        if given is not None:
-            return trust.like(given, expand(given, environment.get))
-        home = environment.get(self.names.home)
-        text: str = expand(f"~/{self.names.app}" if home is None else home, environment.get)
-        if home is not None and os.path.isabs(text):
-            return text
-        return trust.found(text, f"set {self.names.home} to its absolute path")
+        getenv = environment.get
+        return given.path(trust.like(named, expand(named, getenv)) if isinstance(named, str) else named, "home", getenv)
 
     def main_file(self, environment: Environment, home: str) -> tuple[str, bool]:
-        """The main cfg file, and whether somebody named it. Empty: none at all."""
-        from framework.convert import expand
-
-        named = self._config
-        if named is None:
-            named = expand(environment.get(self.names.config), environment.get)  # as in Airflow
-            if named and not os.path.isabs(named):
-                named = trust.found(named, f"set {self.names.config} to its absolute path")
+        """The main cfg file, and whether somebody named it."""
+        named = self._config or config_in(environment, self.names)
         if named is not None:
             return named, True
         return trust.like(home, os.path.join(home, self.names.cfg())), False
@@ -191,23 +184,22 @@ class Sources:
                     layers.append(read_layer(look.path))
                 elif look.wanted:
                     layers.append(CfgLayer("config file", look.path, live))
-        if self._settings_files or self._settings:
+        if self._settings_files or self._settings is not None:
             layers += self._settings_layers(environment, hides)
         path, named = self.main_file(environment, home)
-        if path:
-            look = Look("main cfg", path, path, found=not is_absent(path), must_exist=named)
-            environment.looks.append(look)
-            if look.wanted:
-                layers.append(CfgLayer("main cfg", path, live))
+        look = Look("main cfg", path, path, found=not is_absent(path), must_exist=named)
+        environment.looks.append(look)
+        if look.wanted:
+            layers.append(CfgLayer("main cfg", path, live))
         return layers
 
     def _settings_layers(self, environment: Environment, hides: Callable[[str, str], bool]) -> Iterable[Layer]:
         from framework.layers import settings
 
-        if self._settings and self._settings_files:
+        if self._settings is not None and self._settings_files:
             where = f"App({self.names.app!r})"
             raise ConfigFileError("settings and settings_files are both given", where=where, hint="Give one of them.")
-        if self._settings:
+        if self._settings is not None:
             yield settings.read_object(self._settings, self.root_section, hides)
             return
         looks: dict[str, Look] = {}

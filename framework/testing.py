@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from unittest import SkipTest
 
-from framework import current
+from framework import current, given
 from framework.app import App
 from framework.backends.base import BaseSecretsBackend, read_each
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
@@ -46,9 +46,9 @@ class MemoryBackend(BaseSecretsBackend):
         configs: Mapping[str, str] | None = None,
     ) -> None:
         self.values: dict[str, dict[str, Any]] = {
-            "connection": dict(connections or {}),
-            "variable": dict(variables or {}),
-            "config": dict(configs or {}),
+            "connection": dict(given.mapping(connections or {}, "connections")),
+            "variable": dict(given.mapping(variables or {}, "variables")),
+            "config": dict(given.mapping(configs or {}, "configs")),
         }
         self.failures: dict[tuple[str, str], SecretsError] = {}
         self.calls: list[tuple[str, str]] = []
@@ -102,9 +102,12 @@ class isolated:  # noqa: N801 - it reads as a verb: with isolated():
         environ: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
-        self._name, self._options = name, {("database", "sql_alchemy_conn"): "", **(options or {})}
+        self._name, self._options = (
+            name,
+            {("database", "sql_alchemy_conn"): "", **given.options(options or {}, "options")},
+        )
         self._memory = MemoryBackend(connections, variables, configs)
-        self._environ, self._more = dict(environ or {}), more
+        self._environ, self._more = dict(given.mapping(environ or {}, "environ")), more
 
     def __enter__(self) -> IsolatedApp:
         self._app = IsolatedApp(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework import current
+from framework import current, given
 from framework.errors import InvalidValue, VariableNotFound, public
 
 TYPE_CHECKING = False
@@ -53,6 +53,8 @@ class Variable:
             MetastoreError: the database refused.
         """
         text = _text(_checked(key), value, serialize_json)
+        if description is not None:
+            given.text(description, "description")
         app = current.app()
         app.warn_if_shadowed("variable", key)
         app.store.set_variable(key, text, description)
@@ -74,7 +76,7 @@ class Variable:
     @classmethod
     def delete(cls, key: str) -> int:
         """Delete the variable from the metastore and return how many rows went, 0 or 1."""
-        return 0 if not key else current.app().store.delete_variable(key)
+        return 0 if not key else current.app().store.delete_variable(_checked(key))
 
     @classmethod
     def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
@@ -102,6 +104,7 @@ class Variable:
     @classmethod
     def keys(cls, prefix: str = "") -> list[str]:
         """The keys that start with `prefix`, of every link that can list, sorted."""
+        given.text(prefix, "prefix")
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
 
@@ -123,9 +126,7 @@ def _without_team(team_name: object) -> None:
 
 
 def _checked(key: Any) -> str:
-    if not isinstance(key, str):
-        raise InvalidValue(f"a variable's key must be text, not {type(key).__name__}", hint="Pass a name.")
-    return key
+    return given.text(key, "key", 'For example "regions".')
 
 
 def _parsed(text: Any, where: str) -> Any:

@@ -185,6 +185,8 @@ def test_what_conf_cannot_do_says_what_to_use(app: App, name: str, words: str) -
         assert not hasattr(asked, name)
         with pytest.raises(AttributeError, match=words):
             getattr(asked, name)
+    with pytest.raises(AttributeError, match=r'no_such_thing.: .* conf\.get\("no_such_thing", "port"\)'):
+        _ = conf.no_such_thing
     with pytest.raises(AttributeError, match="'no_such_thing'$"):
         _ = app.conf.no_such_thing
 

@@ -19,10 +19,10 @@ FACTORY = ("backends.factory", "backends.registry")
 #: A file imports only files above it. Folders stand for their files.
 FLOORS = """
 files.limits files.formats files.yaml_nodes
-current names spellings locks shown masking wording errors
+current spellings locks shown masking wording errors
 files.trust files.lists files.text files.modules files.atomic files.tables files.scalars files.entries
 files.stream files
-answer convert environment mistakes uri connection options schemas schemas.airflow
+answer convert given names environment mistakes uri connection options schemas schemas.airflow
 types constraints declaration shape contradictions
 layers.base layers.cfg installed facts schema layers.data layers.settings layers.defaults layers
 metastore.crypto metastore.base metastore.limits metastore.failures metastore.sqlite metastore.servers

@@ -113,7 +113,7 @@ def test_relative_paths_start_where_they_are_named(tmp_path: Path, monkeypatch: 
 
 
 def test_a_path_that_is_none_is_refused_by_its_name() -> None:
-    with pytest.raises(TypeError, match="variables_file_path must be a path or null, not int"):
+    with pytest.raises(TypeError, match="variables_file_path: a path or null is expected, not int"):
         LocalFilesystemBackend(variables_file_path=5)  # type: ignore[arg-type]
     assert LocalFilesystemBackend(Path("v.json")).variables_file == "v.json"  # type: ignore[arg-type]
 

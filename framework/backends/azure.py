@@ -8,6 +8,7 @@ Key Vault gives secrets that have expired, for their dates are information only;
 
 from __future__ import annotations
 
+from framework import given
 from framework.backends.named import DEFAULT, StoreBackend
 from framework.backends.quiet import Quietly
 from framework.backends.remote import Login, OnePerProcess
@@ -74,7 +75,7 @@ class AzureKeyVaultBackend(StoreBackend):
     ) -> None:
         prefixes = (connections_prefix, variables_prefix, config_prefix)
         super().__init__(*prefixes, sep, connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern)
-        if not vault_url.startswith("https://"):
+        if not given.text(vault_url, "vault_url").startswith("https://"):
             raise BackendError(
                 "vault_url is no https address",
                 where=_STORE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from framework import given
 from framework.backends.named import DEFAULT, StoreBackend
 from framework.backends.quiet import Quietly
 from framework.backends.remote import Login, OnePerProcess, shown_path
@@ -81,9 +82,10 @@ class GcpSecretManagerBackend(StoreBackend):
         if " and " in self._given:
             raise BackendError(f"{self._given} exclude each other", where=_STORE, hint="Keep one of them.")
         self._check_prefixes(_STORE, _is_name, "letters, digits, - and _")
-        self._scopes = [scope.strip() for scope in gcp_scopes.split(",")] if gcp_scopes else [_SCOPE]
+        scopes = ",".join(given.texts(gcp_scopes or _SCOPE, "gcp_scopes"))
+        self._scopes = [scope.strip() for scope in scopes.split(",")]
         self._project, self._endpoint = project_id, api_endpoint
-        self._chain = [impersonation_chain] if isinstance(impersonation_chain, str) else list(impersonation_chain or ())
+        self._chain = given.texts(impersonation_chain or None, "impersonation_chain")
         self._sessions = OnePerProcess(self._open)
         self.logins = 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from framework import given
 from framework.backends.base import BaseSecretsBackend
 from framework.errors import (
     ConnectionNotUnique,
@@ -225,7 +226,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
 def _path(kwarg: str, value: Any) -> str | None:
     if value is None or isinstance(value, (str, os.PathLike)):
         return None if value is None else os.fspath(value)
-    raise TypeError(f"{kwarg} must be a path or null, not {type(value).__name__}")
+    raise given.wrong(value, kwarg, "a path or null")
 
 
 def _load(path: str, read: Callable[[Entry], Any]) -> dict[Any, Any]:

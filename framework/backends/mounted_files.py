@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
+from framework import given
 from framework.backends.base import KindsBackend
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 
@@ -57,7 +58,7 @@ class MountedFilesBackend(KindsBackend):
         path = path or os.environ.get("CREDENTIALS_DIRECTORY")
         if not path:
             raise BackendError("nobody says which directory", where=_STORE, hint='Give {"path": "/run/secrets"}.')
-        self._path = os.path.expanduser(os.fspath(path))
+        self._path = given.expanded(path, "path")
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._sep = sep
 

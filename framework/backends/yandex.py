@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from framework import given
 from framework.backends.named import DEFAULT, StoreBackend
 from framework.backends.remote import Login, OnePerProcess, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
@@ -78,18 +79,17 @@ class LockboxSecretBackend(StoreBackend):
     ) -> None:
         patterns = connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
         super().__init__(connections_prefix, variables_prefix, config_prefix, sep, *patterns)
-        self.team_sep, self.guards = sep * 2, ("connection", "variable")
+        self.team_sep, self.guards = given.text(sep, "sep") * 2, ("connection", "variable")
         self._credentials: dict[str, Any] = {
             "oauth": yc_oauth_token,
             "service_account_json_path": yc_sa_key_json_path,
             "service_account_json": yc_sa_key_json,
         }
-        given = any(self._credentials.values())
-        if given and yc_connection_id is not None:
+        if any(self._credentials.values()) and yc_connection_id is not None:
             raise BackendError(
                 "yc_connection_id is beside other credentials", where="Lockbox", hint="Keep one of them."
             )
-        self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
+        self._connection_id = None if any(self._credentials.values()) else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
         self.logins = 0

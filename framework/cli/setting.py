@@ -58,8 +58,6 @@ class _Target:
             _say(f"note: [{section}] {key} is now called [{self.section}] {self.key}, so that is written")
         self.written = self.key if self.form == "plain" else f"{self.key}_{self.form}"
         self.path = app.main_file()[0]
-        if not self.path:
-            raise ConfigError("there is no main cfg file", where=app.names.config, hint="Name one with --config FILE.")
 
     @property
     def option(self) -> str:

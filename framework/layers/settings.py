@@ -109,20 +109,21 @@ class SettingsLayer(Layer):
         return next((file for file in self.opened if file == path), path)  # as it was named, or found
 
 
-def read_object(path: str, root_section: str | None, hides: Callable[[str, str], bool]) -> Layer:
-    """A user's own `Dynaconf` object, `module:attribute`, taken as it is.
+def read_object(given: Any, root_section: str | None, hides: Callable[[str, str], bool]) -> Layer:
+    """A user's own `Dynaconf` object, itself or its `module:attribute`, taken as it is.
 
     Args:
-        path: where it is.
+        given: the object, or where it is.
         root_section: the section of the settings outside of every table.
         hides: whether the value of an option, (section, key), must not be shown.
 
     Raises:
         ConfigFileError: there is no such object, or one of its validators fails.
     """
+    path = given if isinstance(given, str) else f"the {type(given).__name__} object"
     module, _, attribute = path.partition(":")
     try:
-        said = getattr(modules.import_module(module), attribute).as_dict()
+        said = (getattr(modules.import_module(module), attribute) if given is path else given).as_dict()
     except modules.UntrustedModule:
         raise
     except Exception as fault:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from framework import given
 from framework.backends.aws.client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
 from framework.backends.aws.role import KWARGS, Role
 from framework.backends.base import read_each
@@ -359,7 +360,7 @@ def _stripped(prefix: str | None, sep: str) -> str | None:
 
 def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     words = dict(_WORDS)
-    for field, others in more.items():
+    for field, others in given.mapping(more, "extra_conn_words").items():
         field = "login" if field == "user" else field
         if field not in words or not isinstance(others, list):
             hint = f'Write {{"login": ["account"]}}; the fields are {", ".join(words)}.'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from framework import given
 from framework.backends.quiet import Quietly
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
 
@@ -44,7 +45,7 @@ def check(kwargs: Mapping[str, Any]) -> None:
     Raises:
         BackendError: names what is missing.
     """
-    kind = kwargs["auth_type"]
+    kind = given.text(kwargs["auth_type"], "auth_type")
     if kind not in LOGINS:
         raise BackendError("auth_type names no way to log in", hint=f"Use one of {', '.join(LOGINS)}.")
     for group in LOGINS[kind]:
