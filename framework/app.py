@@ -14,6 +14,7 @@ from framework.errors import ConfigError, FrameworkError, MetastoreError, clean,
 from framework.layers.base import Layer
 from framework.link import Link
 from framework.locks import ProcessLock
+from framework.logs import INFO, log
 from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
 from framework.names import Names
 from framework.parallel import awaited
@@ -323,6 +324,7 @@ class App:
             layers = self._layers(environment)
             self.environment.become(environment)
             self.engine.load(layers)
+        log(INFO, "%s: its files were read again", self.name)
         self._configure_masking()
         self._tell_doubts()
 

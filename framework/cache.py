@@ -8,6 +8,7 @@ from time import monotonic
 
 from framework.errors import BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
+from framework.logs import WARNING, log
 from framework.parallel import outcome_of
 from framework.wording import safe_repr
 
@@ -111,6 +112,7 @@ class Cache:
         for key, flight in others.items():
             said.update((key, outcome) for outcome in flight.outcome())
         for text in told:  # now that nobody waits for it: a warning may be an error, and run other people's code
+            log(WARNING, "%s", text)
             warn(text)
         return said
 

@@ -24,6 +24,8 @@ from framework.errors import (
     warn,
 )
 from framework.link import Link
+from framework.logs import DEBUG, WARNING, log
+from framework.masking import REPLACEMENT
 from framework.parallel import beside
 from framework.strata import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 
@@ -147,6 +149,7 @@ class Chain:
                 if isinstance(outcome, Exception):
                     said[wish] = outcome
                 elif outcome is not None:
+                    self._log_look_up("config", wish[0], link)
                     said[wish] = (outcome, link.name)
         for name, version in (wish for wish in wanted if wish not in said):
             asked = [link for link in links if version is None or link.keeps_versions]
@@ -179,14 +182,21 @@ class Chain:
             except SecretsError as fault:
                 if kind == "config" or self._on_failure() != "next":
                     raise
+                log(WARNING, "%s. The next link is asked, as [secrets] on_failure = next says.", str(fault).rstrip("."))
                 warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
                 failure = fault
                 continue
             if value is not None:
+                self._log_look_up(kind, key, link)
                 return value, link.name
+        self._log_look_up(kind, key, None)
         if failure is not None:
             raise failure
         raise self._not_found(kind, key, version, links, reach)
+
+    def _log_look_up(self, kind: str, key: str, link: Link | None) -> None:
+        where = "nowhere" if link is None else f"in the link {link.name}"
+        log(DEBUG, "%s %r: found %s", kind, REPLACEMENT if key in self.unshown else key, where)
 
     def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
         word = "secret" if kind == "config" else kind

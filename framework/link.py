@@ -16,6 +16,7 @@ from framework.errors import (
 )
 from framework.foreign import checked, translated
 from framework.locks import ProcessLock
+from framework.logs import Logins
 from framework.masking import REPLACEMENT
 from framework.parallel import Outage, outcome_of
 from framework.strata import CUSTOM, AtWork
@@ -67,7 +68,7 @@ class Link:
         self._find, self._class = find, None
         self._backend: Any = None
         self._picks = False  # whether the backend has a say in what its store is asked for
-        self._lock = ProcessLock()
+        self._lock, self._logins = ProcessLock(), Logins()
         self._seconds, self._threads = seconds, Threads()
 
     @property
@@ -98,7 +99,11 @@ class Link:
         Raises:
             BackendUnavailable: there was no answer in time.
         """
-        return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
+        try:
+            return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
+        finally:
+            if self.custom:
+                self._logins.tell(self.name, self._backend)
 
     @property
     def custom(self) -> bool:

@@ -19,7 +19,7 @@ FACTORY = ("backends.factory", "backends.registry")
 #: A file imports only files above it. Folders stand for their files.
 FLOORS = """
 files.limits files.formats files.yaml_nodes
-current spellings locks shown masking wording errors
+current spellings locks shown masking wording logs errors
 files.trust files.lists files.text files.modules files.atomic files.tables files.scalars files.entries
 files.stream files
 answer convert given names environment mistakes uri connection options schemas schemas.airflow

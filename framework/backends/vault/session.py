@@ -11,6 +11,7 @@ from framework.backends.vault.login import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.trust import opener
 from framework.locks import ProcessLock
+from framework.logs import INFO, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Session:
         try:
             auth = _patiently(self.client.auth.token.renew_self)["auth"]
             self._keep(self._token, auth["lease_duration"], auth["renewable"], asked)
+            log(INFO, "vault: the token was renewed")
         except (Forbidden, InvalidRequest, KeyError, TypeError):
             return False
         except Exception as fault:  # the server cannot do it now, and the token is still good
