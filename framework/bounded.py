@@ -32,13 +32,14 @@ class Deadline:
 
     Attributes:
         ends: on the clock of `time.monotonic`.
+        seconds: how long that was from the start.
         asked: who is being asked right now, the innermost last.
     """
 
-    __slots__ = ("ends", "asked")
+    __slots__ = ("ends", "seconds", "asked")
 
-    def __init__(self, ends: float) -> None:
-        self.ends = ends
+    def __init__(self, ends: float, seconds: float) -> None:
+        self.ends, self.seconds = ends, seconds
         self.asked: list[str] = []
 
     def named(self, fault: BackendUnavailable) -> BackendUnavailable:
@@ -93,7 +94,7 @@ class Threads:
             raise BackendUnavailable(what, where=name, hint="See whether the store is well.")
         until = deadline.get()
         if until is None or until.ends <= monotonic():
-            until = Deadline(monotonic() + seconds)
+            until = Deadline(monotonic() + seconds, seconds)
         token = deadline.set(until)
         until.asked.append(name)
         try:
@@ -105,7 +106,7 @@ class Threads:
                 else:
                     if lost is not None:
                         lost.add(self)
-                    raise until.named(BackendUnavailable(f"there was no answer within {seconds:g} s", hint=_HINT))
+                    raise until.named(BackendUnavailable(f"there was no answer within {until.seconds:g} s", hint=_HINT))
             until.asked.remove(name)  # but not if it is late: whoever waits for all of it then finds the name here
         finally:
             deadline.reset(token)

@@ -32,6 +32,7 @@ class Runner:
         seconds: how long all the lists together may take.
         late: makes the error of a task that was not done in time.
         done: told of each task that is done.
+        grace: how many seconds more there are for tasks that end by a deadline of their own.
     """
 
     def __init__(
@@ -40,15 +41,18 @@ class Runner:
         seconds: float,
         late: Callable[[], Exception],
         done: Callable[[int], None] = lambda number: None,
+        *,
+        grace: float = 0.0,
     ) -> None:
         self.workers = max(1, workers)
-        self._ends, self._late, self._done = monotonic() + seconds, late, done
+        self._seconds, self._ends = seconds, monotonic() + seconds + grace
+        self._late, self._done = late, done
 
     def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         """What each task returned, or the exception that it raised, in order."""
         from queue import Empty, SimpleQueue
 
-        each = [Deadline(self._ends) for _ in tasks]
+        each = [Deadline(self._ends, self._seconds) for _ in tasks]
         todo: SimpleQueue[int] = SimpleQueue()
         done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         for number in range(len(tasks)):
