@@ -211,7 +211,8 @@ CASES = {
     ),
     "malformed_json": Case(
         """
-        HOME/production.json:1: this is no JSON (Expecting value). Correct the line.
+        HOME/production.json:1: this is no JSON (Expecting value). Write text in double quotes, true, false
+        and null in small letters, and no comma before ].
         """,
         files={"production.json": '{"core": {"port": }}'},
         project={"config_files": ["production.json"]},
@@ -227,7 +228,7 @@ CASES = {
     ),
     "option_twice_toml": Case(
         """
-        HOME/production.toml:3: this is no TOML (Cannot overwrite a value). Correct the line.
+        HOME/production.toml:3: this is no TOML (Cannot overwrite a value). Keep one of the two.
         """,
         files={"production.toml": "[core]\nport = 3\nport = 4\n"},
         project={"config_files": ["production.toml"]},

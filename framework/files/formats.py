@@ -157,7 +157,9 @@ def read_toml(text: str) -> dict[str, Any]:
                 return table
             fault = Malformed(_longest_line(text), TOO_MANY_DIGITS)
         except tomli.TOMLDecodeError as error:
-            fault = Malformed(error.lineno, without_values(error.msg), error.colno)
+            is_twice = error.msg.startswith("Cannot declare ")  # and the table's name
+            what = "a table is declared twice" if is_twice else without_values(error.msg)
+            fault = Malformed(error.lineno, what, error.colno)
         except ValueError:  # a whole number that Python does not read
             fault = Malformed(_longest_line(text), TOO_MANY_DIGITS)
         except RecursionError:

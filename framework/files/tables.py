@@ -14,8 +14,19 @@ if TYPE_CHECKING:
 
 #: The endings of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
-#: What a parser says of a mistake that people coming from other formats make -> what to do.
-_HINTS = {"Invalid value": "Write text in quotes, and true and false in small letters."}
+#: How a parser's words on a usual mistake begin -> what to do.
+_HINTS = {
+    "Invalid value": "Write text in quotes, and true and false in small letters.",
+    "Unescaped '\\' in a string": "Write the text in single quotes, or each backslash twice.",
+    "Illegal character": "Look for a quote that is not closed.",
+    "Cannot overwrite a value": "Keep one of the two.",
+    "a table is declared twice": "Put its options into one.",
+    "found character that cannot start": "Indent with spaces, not tabs; text that begins with @, ` or % stands in quotes.",
+    "mapping values are not allowed": "Indent it as the line above, and put text that holds ': ' in quotes.",
+    "Expecting property name": "Write names in double quotes, and no comma before }.",
+    "Expecting ',' delimiter": "Write a comma between two items, and close what is open.",
+    "Expecting value": "Write text in double quotes, true, false and null in small letters, and no comma before ].",
+}
 _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 
@@ -54,13 +65,17 @@ def read_table(
     del text
     if fault is not None:
         what = fault.what if " twice, " in fault.what else f"this is no {_FORMATS[ending]} ({fault.what})"
-        hint = "Keep one of the two." if what == fault.what else _HINTS.get(fault.what, "Correct the line.")
+        hint = "Keep one of the two." if what == fault.what else _hint(fault.what)
         raise error(what, where=f"{path}:{fault.line or 1}", hint=hint)
     if said is None:
         said = {}
     if not isinstance(said, dict):
         raise error("the file holds no table of sections", where=f"{path}:1", hint="Write sections with options.")
     return said, places
+
+
+def _hint(what: str) -> str:
+    return next((hint for start, hint in _HINTS.items() if what.startswith(start)), "Correct the line.")
 
 
 def _toml_places(text: str, path: str) -> dict[tuple[str, ...], str]:
