@@ -113,6 +113,8 @@ def _quotes(about: _About, text: str) -> str | None:
         return None
     if about.mention.layer == ".env":  # they were inside of others
         return None
+    if about.type and about.family not in ("text", "list"):  # an error, which says so
+        return None
     if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
         return None
     if text.count(text[0]) > 2 and about.family != "list":
