@@ -13,7 +13,6 @@ from framework.errors import (
     without,
 )
 from framework.explanation import HIDDEN
-from framework.formats import cfg_section, cfg_written, comment, commented, commented_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,6 +185,8 @@ class AirflowCalls:
         """
         import io
 
+        from framework.formats import cfg_section, cfg_written, commented, commented_option
+
         if isinstance(file, (io.RawIOBase, io.BufferedIOBase)) or not hasattr(file, "write"):
             what = f"a text stream is expected, not {type(file).__name__}"
             raise ConfigError(what, where="conf.write(file)", hint='Pass open(path, "w") or io.StringIO().')
@@ -219,6 +220,8 @@ class AirflowCalls:
         self, section: str, key: str, descriptions: bool, examples: bool, sources: bool, variables: bool, spacing: bool
     ) -> Iterator[str]:
         """The comments above an option."""
+        from framework.formats import comment, commented
+
         option = self._engine.schema.option(section, key)
         space = ["#"] if spacing else []
         if descriptions and option is not None and option.description:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 
-from framework import current, given, project, wiring
+from framework import current, given
 from framework.answer import Answer
-from framework.chain import Chain
 from framework.config import Config
 from framework.engine import Engine
 from framework.environment import Environment
 from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
 from framework.layers.base import Layer
-from framework.link import Link
 from framework.locks import ProcessLock
 from framework.logs import INFO, log
 from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
 from framework.names import Names
-from framework.parallel import awaited
 from framework.pointers import Pointers
 from framework.schema import of_application
 from framework.sources import Sources
@@ -29,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from framework.chain import Chain
     from framework.connection import Connection
+    from framework.link import Link
     from framework.metastore.store import Store
 
     Path = str | os.PathLike[str]
@@ -143,6 +142,8 @@ class App:
         Raises:
             ConfigFileError: there is none, or it is malformed.
         """
+        from framework import project
+
         here = project.find(given.path(directory, "directory"), named=True)
         return cls(**({} if here is None else here.said))
 
@@ -178,16 +179,22 @@ class App:
         """Custom backends -> environment -> metastore, built when it is first needed."""
         chains: list[Chain] = self.engine.reading.chains
         if not chains:
-            chains.append(wiring.build_chain(self))
+            from framework.wiring import build_chain
+
+            chains.append(build_chain(self))
         return chains[0]  # threads that start together share the first one, and with it its clients and what it keeps
 
     def custom_links(self) -> list[Link]:
         """The application's own backends, in order."""
-        return wiring.custom_links(self)
+        from framework.wiring import custom_links
+
+        return custom_links(self)
 
     def reach(self, section: str, key: str) -> int | None:
         """Which strata of the chain may answer for an option's pointer; None: all of them."""
-        return wiring.reach(self, section, key)
+        from framework.wiring import reach
+
+        return reach(self, section, key)
 
     def _command_timeout(self) -> float:
         return self.conf.getfloat("core", "command_timeout_seconds")
@@ -296,14 +303,20 @@ class App:
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
+        from framework.parallel import awaited
+
         return await awaited(lambda: self.get_connection(conn_id))
 
     async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """`get_variable`, without blocking the event loop."""
+        from framework.parallel import awaited
+
         return await awaited(lambda: self.get_variable(key, default, deserialize_json))
 
     async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
         """`prefetch`, without blocking the event loop."""
+        from framework.parallel import awaited
+
         return await awaited(lambda: self.prefetch(names))
 
     def stats(self) -> list[dict[str, Any]]:

@@ -348,6 +348,11 @@ class Engine:
             self._warn(f"the option [{section}] {key} is deprecated: {option.deprecation_reason}", DeprecationWarning)
 
     def _notice_ignored_pointers(self, section: str, key: str) -> None:
+        """Look for them once in a reading: that takes longer than to find the option's value."""
+        searched = self.reading.searched
+        if (section, key) in searched and not overrides.get():
+            return
+        searched.add((section, key))
         for form, origin in self.ignored_pointers(section, key):
             self._warn(
                 f"{origin}: the pointer [{section}] {key}_{form} is ignored, because [{section}] {key} is not declared "

@@ -19,11 +19,13 @@ class Reading:
         layers: all of them, high to low; the first is the process environment. What pointers gave is kept with them.
         chains: the chain, once it is made.
         warned: the warnings that were given.
+        searched: the options beside which pointers that do not count were looked for.
     """
 
-    __slots__ = ("layers", "chains", "warned")
+    __slots__ = ("layers", "chains", "warned", "searched")
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
         self.chains: list[Any] = []
         self.warned: set[str] = set()
+        self.searched: set[tuple[str, str]] = set()

@@ -223,7 +223,11 @@ class Schema:
 
     def option(self, section: str, key: str) -> Option | None:
         """The declaration of `[section] key`, both in lower case, or None."""
-        found = self.listed(section, key) or self._unlisted.get((section, key))
+        options = self._options.get(section)  # asked so often that a call less counts
+        found = (self._section(section) if options is None else options).get(key)
+        if found is not None:
+            return found
+        found = self._unlisted.get((section, key))
         if found is None and self._facts is not None:
             known = self._facts.known(section, key)
             if known is not None:
