@@ -468,6 +468,57 @@ TYPES = [
     ),
 ]
 
+# -- values that are read as something else ------------------------------------------------------------
+
+SURPRISES = [
+    Report(
+        "wireviz/WireViz#213",
+        "a part's number is octal",
+        {"config.yaml": "server:\n  greeting: 0510210600\n"},
+        run="check --offline",
+        says=("config.yaml:2: [server] greeting:", '"0510210600"'),
+    ),
+    Report(
+        "crystal-lang/install-crystal#37",
+        "version 1.10 is 1.1",
+        {"config.yaml": "server:\n  version: 1.10\n"},
+        run="check --offline",
+        says=("config.yaml:2: [server] version: 1.10 is read as 1.1", 'version: "1.10"'),
+    ),
+    Report(
+        "home-assistant/core#83545",
+        "Norway is false",
+        {"config.yaml": "server:\n  greeting: NO\n"},
+        run="check --offline",
+        says=("config.yaml:2: [server] greeting: NO is read as false", 'greeting: "NO"'),
+    ),
+    Report(
+        "cdelmonte-zg/nanoidp#352",
+        "a secret of digits is shown in the error",
+        {"config.yaml": "mail:\n  password: 0123456\n"},
+        run="check --offline",
+        says=("config.yaml:2: [mail] password:", "quotes"),
+        hides="0123456",
+    ),
+    Report(
+        "Samsung/ONE#12884",
+        "a comment behind a value is a part of it",
+        cfg("[server]\nhost = web.example # 1\n"),
+        run="check --offline",
+        says=("billing.cfg:2: [server] host:", "a comment needs a line of its own"),
+    ),
+    Report(
+        "sam-dumont/immich-video-memory-generator#428",
+        "$USER inside of a password is replaced",
+        cfg("[mail]\npassword = pa$LOGIN_NAME-word\n"),
+        environ={"LOGIN_NAME": "me"},
+        run="check --offline",
+        says=("billing.cfg:2: [mail] password:", "$"),
+        hides="-word",
+    ),
+]
+
+
 # -- names that mean nothing -----------------------------------------------------------------------------
 
 NAMES = [
@@ -641,9 +692,64 @@ LAYERS = [
     ),
 ]
 
+# -- environments, and dynaconf's settings ---------------------------------------------------------------
+
+STAGES = {
+    "settings.toml": "[default.server]\nhost = 'a'\n[default.db]\nname = 'x'\n[production.server]\nhost = 'b'\n",
+}
+
+ENVIRONMENTS = [
+    Report(
+        "node-config/node-config#176",
+        "a misspelt environment is silently another configuration",
+        project={"environments": ["development", "staging", "production"]},
+        environ={"BILLING_ENV": "producion"},
+        get="server.port",
+        says=("producion", "pyproject.toml", "production"),
+    ),
+    Report(
+        "dynaconf/dynaconf#783",
+        "an environment that no file has",
+        STAGES,
+        environ={"BILLING_ENV": "prodution"},
+        run="check --offline",
+        says=("prodution", "production"),
+    ),
+    Report(
+        "dynaconf/dynaconf#827",
+        "a secret replaces the table that it belongs to",
+        {
+            "schema.toml": "",
+            "settings.yaml": "default:\n  DATABASES:\n    ENGINE: sqlite\n",
+            ".secrets.yaml": "development:\n  DATABASES__PASSWORD: made-up\n",
+        },
+        get="databases.engine",
+        answer="sqlite",
+    ),
+    Report(
+        "dynaconf/dynaconf#479",
+        "a nested table of the default is lost",
+        {
+            "schema.toml": "",
+            "settings.toml": "[default.nested]\na = 1\n[production.nested]\ndynaconf_merge = true\nb = 2\n",
+        },
+        environ={"BILLING_ENV": "production"},
+        run="config get-value nested a\nconfig get-value nested b",
+        says=("1\n2\n",),
+    ),
+]
+
+
 # -- secrets -------------------------------------------------------------------------------------------
 
 SECRETS = [
+    Report(
+        "linuxserver/docker-mariadb#120",
+        "the line end of a mounted secret is a part of the password",
+        {"mounted": "made-up-password\n", "billing.cfg": "[mail]\npassword_file = mounted\n"},
+        get="mail.password",
+        answer="made-up-password",
+    ),
     Report(
         "helmfile/helmfile#1563",
         "a secret that nobody has is empty text",
@@ -866,7 +972,7 @@ STORES = [
     ),
 ]
 
-REPORTS = [*DOTENV, *ENCODINGS, *DOLLARS, *TYPES, *NAMES, *FILES, *LAYERS, *SECRETS, *STORES]
+REPORTS = [*DOTENV, *ENCODINGS, *DOLLARS, *TYPES, *SURPRISES, *NAMES, *FILES, *LAYERS, *ENVIRONMENTS, *SECRETS, *STORES]
 
 
 def read(world: World, option: str) -> tuple[Any, str]:

@@ -21,7 +21,7 @@ _HINTS = {
     "Illegal character": "Look for a quote that is not closed.",
     "Cannot overwrite a value": "Keep one of the two.",
     "a table is declared twice": "Put its options into one.",
-    "found character that cannot start": "Indent with spaces, not tabs; text that begins with @, ` or % stands in quotes.",
+    "found character that cannot start": "Indent with spaces, not tabs, and quote text that begins with @, ` or %.",
     "mapping values are not allowed": "Indent it as the line above, and put text that holds ': ' in quotes.",
     "Expecting property name": "Write names in double quotes, and no comma before }.",
     "Expecting ',' delimiter": "Write a comma between two items, and close what is open.",
