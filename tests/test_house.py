@@ -40,6 +40,7 @@ cache foreign strata link asked chain references pointers overrides reading noti
 formats airflow_calls config variable project misspelt surprises
 wiring prefetch probing.tcp probing.protocols probing.probe probing sources app discovery
 testing
+cli.terminal
 cli.output cli.nothing cli.parsers cli.progress cli.rows cli.dump cli.explain cli.check cli.edit cli.setting cli.lint
 cli.config cli.db
 cli.init cli.completion

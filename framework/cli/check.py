@@ -15,7 +15,7 @@ import sys
 from framework import errors
 from framework.backends.registry import find_class
 from framework.chain import each
-from framework.cli.output import add_output, short, show
+from framework.cli.output import add_output, short, show, tell
 from framework.cli.rows import resolve_at_once
 from framework.errors import FrameworkError
 from framework.masking import should_hide_value_for_name
@@ -58,7 +58,7 @@ def run(app: App, args: Namespace) -> int:
     problems = [(level, redact_message(where), redact_message(what)) for level, where, what in found]
     if args.output == "table":
         for level, where, what in problems:
-            print(f"{level}: {short(where)}: {short(what)}")
+            tell(f"{level}: {short(where)}: {short(what)}")
     else:
         show(
             [dict(zip(("level", "where", "what"), problem, strict=True)) for problem in problems],

@@ -7,7 +7,7 @@ for example:
 
 from __future__ import annotations
 
-from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of, tell
 from framework.cli.rows import files_of
 from framework.misspelt import misspelt
 from framework.notices import not_found
@@ -55,7 +55,7 @@ def run(app: App, args: Namespace) -> int:
     if args.output == "table":
         _tell(app, explanation)
         for row in files:
-            print(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
+            tell(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
     else:
         show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
     if not explanation.mentions:
@@ -72,17 +72,17 @@ def _tell(app: App, explanation: Explanation) -> None:
     app.schema.describe()
     option = app.schema.option(explanation.section, explanation.key)
     for line in str(explanation).split("\n"):
-        print(short(line) if line.startswith("  ") else line)
+        tell(short(line) if line.startswith("  ") else line, bold=line.startswith("  -> "))
     if option is not None:
         facts = [option.type]
         facts += ["sensitive"] if option.sensitive else []
         facts += ["required"] if option.is_required(app.environment.env) else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
         facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
-        print(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
+        tell(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app.engine):
         if variable.option == (explanation.section, explanation.key):
-            print(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
+            tell(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
 
 
 def _rows(explanation: Explanation) -> list[dict[str, object]]:
@@ -115,7 +115,8 @@ def _tell_of_workers(app: App) -> None:
 def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
     _tell_of_workers(app)
     said = app.chain.explain(kind, name)
-    show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output)
+    winner = next((number for number, (_, text) in enumerate(said) if text.startswith("found")), None)
+    show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output, winner)
     found = [text for _, text in said if text == "found"]
     first = next((text for _, text in said if text not in ("absent", "does not serve this kind")), "absent")
     if found and first == "found":

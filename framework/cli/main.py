@@ -152,7 +152,7 @@ def _prepare_streams() -> None:
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     if hasattr(sys.stdout, "reconfigure"):  # bytes of a variable that are no UTF-8 come out as they were
         sys.stdout.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")
-    sys.stdout, sys.stderr = Visible(sys.stdout), Visible(sys.stderr)
+    sys.stdout, sys.stderr = Visible(sys.stdout), Visible(sys.stderr, messages=True)
 
 
 def _silence_stdout() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from framework.cli import terminal
 from framework.errors import BackendError, MetastoreUnavailable, SecretsError
 from framework.spellings import visible
 
@@ -23,15 +24,23 @@ class Visible:
     """A stream that shows what would act on a terminal, or would not be seen there, as escapes; line ends stay.
 
     Every command writes through it: to stderr always, to stdout all but what `machine` prints.
+
+    Args:
+        raw: the stream beneath.
+        messages: whether all that comes are messages, which a terminal shows as such.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("raw", "messages")
 
-    def __init__(self, raw: IO[str]) -> None:
-        self.raw = raw
+    def __init__(self, raw: IO[str], *, messages: bool = False) -> None:
+        self.raw, self.messages = raw, messages
 
     def write(self, text: str) -> int:
-        return self.raw.write(visible(text, keep="\n\t"))
+        shown = visible(text, keep="\n\t")
+        if self.messages and terminal.is_terminal(self.raw):
+            shown = terminal.message(shown, self.raw)
+        self.raw.write(shown)
+        return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
@@ -53,12 +62,28 @@ def machine(text: str, end: str = "\n") -> None:
     print(text, end=end, file=for_programs())
 
 
+def tell(text: str, *, bold: bool = False) -> None:
+    """Print a line for a person to stdout: wrapped, and its level in colour, at a terminal only."""
+    out = raw(sys.stdout)
+    if terminal.is_terminal(out):
+        out.write(terminal.message(visible(text, keep="\n\t"), out, bold=bold) + "\n")
+    else:
+        print(text)
+
+
 def add_output(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=OUTPUTS, default="table", help="how to print (default: table)")
 
 
-def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) -> None:
-    """Print rows: `plain` separates by tabs, `table` draws one at a terminal and aligns columns elsewhere."""
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str, bold: int | None = None) -> None:
+    """Print rows: `plain` separates by tabs, `table` draws one at a terminal and aligns columns elsewhere.
+
+    Args:
+        rows: each as column -> value.
+        columns: in order.
+        output: one of `OUTPUTS`.
+        bold: the number of the row that stands out at a terminal.
+    """
     if output == "json":
         machine(as_json([{name: row.get(name) for name in columns} for row in rows]))
     elif output == "yaml":
@@ -66,7 +91,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) ->
     elif output == "plain":
         for row in rows:
             print("\t".join(_cell(row.get(name)) for name in columns))
-    elif sys.stdout.isatty() and _draw(rows, columns):
+    elif sys.stdout.isatty() and _draw(rows, columns, bold):
         pass
     else:
         table = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
@@ -75,7 +100,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str) ->
             print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
+def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | None) -> bool:
     """Draw with rich, where it is installed."""
     try:
         from rich import box
@@ -85,21 +110,23 @@ def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
     except ImportError:
         return False
     console, table = Console(file=raw(sys.stdout)), Table(*columns, box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+    for number, row in enumerate(rows):
+        style = "bold" if number == bold else ""
+        table.add_row(*(Text(_cell(row.get(name)), style=style) for name in columns))
     if rows and table.__rich_measure__(console, console.options.update(max_width=100_000)).maximum > console.width:
-        return _stack(rows, columns)
+        return _stack(rows, columns, bold)
     console.print(table)
     return True
 
 
-def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
+def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | None) -> bool:
     """A table that is wider than the terminal, one row below the other, so that every name can be read and copied."""
-    width = max(map(len, columns))
-    for row in rows:
+    width, screen = max(map(len, columns)), terminal.width_of(raw(sys.stdout))
+    for number, row in enumerate(rows):
         for name in columns:
             if _cell(row.get(name)):
-                print(f"{name.ljust(width)}  {_cell(row.get(name))}")
+                line = f"{name.ljust(width)}  {_cell(row.get(name))}"
+                tell(terminal.wrapped(line, screen, width + 2), bold=number == bold)
         print()
     return True
 

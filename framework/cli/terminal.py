@@ -1,0 +1,78 @@
+"""What messages look like at a terminal: lines that end between words, and the few words that stand out."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+#: How a message begins, and in which colour that is shown.
+_LEVELS = {"error:": _RED, "warning:": _YELLOW}
+#: Lines are not made narrower than this, whatever the terminal says.
+_NARROWEST, _USUAL = 20, 80
+
+
+def is_terminal(stream: Any) -> bool:
+    return bool(stream.isatty())
+
+
+def message(text: str, stream: Any, *, bold: bool = False) -> str:
+    """A message as a terminal shows it: wrapped, its level in colour.
+
+    Args:
+        text: one line or several, without anything that acts on a terminal.
+        stream: the terminal.
+        bold: whether it stands out as a whole.
+    """
+    width, colours = width_of(stream), _has_colours(stream)
+    shown = "\n".join(wrapped(line, width) for line in text.split("\n"))
+    if not colours:
+        return shown
+    if bold:
+        return f"{_BOLD}{shown}{_PLAIN}"
+    for level, colour in _LEVELS.items():
+        if shown.startswith(f"{level} "):
+            return f"{colour}{level}{_PLAIN}{shown[len(level) :]}"
+    return shown
+
+
+def wrapped(line: str, width: int, indent: int | None = None) -> str:
+    """A line as several that end between words. A word that is wider, a path or a URL, stays whole and can be copied.
+
+    Args:
+        line: the line.
+        width: how many characters fit.
+        indent: of the lines that continue it; None: two more than its own.
+    """
+    if len(line) <= width:
+        return line
+    start = len(line) - len(line.lstrip(" "))
+    after = " " * (start + 2 if indent is None else indent)
+    words = line[start:].split(" ")
+    lines = [line[:start] + words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        elif word:
+            lines.append(after + word)
+    return "\n".join(lines)
+
+
+def width_of(stream: Any) -> int:
+    """How many characters a line of the terminal holds."""
+    said = os.environ.get("COLUMNS", "")
+    width = int(said) if said.isascii() and said.isdigit() else 0
+    if not width:
+        try:
+            width = os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError, AttributeError):  # no terminal after all
+            width = 0
+    return max(width or _USUAL, _NARROWEST)
+
+
+def _has_colours(stream: Any) -> bool:
+    """Whether the terminal shows colours, and nobody has said NO_COLOR."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and is_terminal(stream)
