@@ -132,7 +132,8 @@ def _read_code(code: CodeType, module: str) -> None:
     while constants:
         constant = constants.pop()
         if isinstance(constant, str) and " " in constant and any(map(str.isalpha, constant)):
-            _texts.add(constant)
+            between = constant.replace("}", "{").split("{")[::2]  # of `access is denied ({code})`
+            _texts.update((constant, *(text for text in between if " " in text and any(map(str.isalpha, text)))))
         elif isinstance(constant, str) and module == "framework.options":
             add_names([constant])
         elif isinstance(constant, (tuple, frozenset)):

@@ -13,7 +13,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "framework"
 
 #: What the files of all backends may import; else a backend imports only files of its own folder.
-SHARED = tuple(f"backends.{name}" for name in ("base", "named", "quiet", "remote", "fields", "inside_airflow"))
+SHARED = tuple(
+    f"backends.{name}" for name in ("base", "named", "quiet", "session", "remote", "fields", "inside_airflow")
+)
 #: What builds a backend asks which there are.
 FACTORY = ("backends.factory", "backends.registry")
 #: A file imports only files above it. Folders stand for their files.
@@ -30,7 +32,8 @@ metastore.database
 metastore.migrations.versions.v0001_first_tables metastore.migrations.versions metastore.migrations
 metastore.rows metastore.store metastore.bulk metastore.rotation metastore
 bounded parallel
-backends.inside_airflow backends.fields backends.base backends.named backends.quiet backends.remote
+backends.inside_airflow backends.fields backends.base backends.named backends.quiet backends.session
+backends.remote
 backends.environment backends.metastore backends.local_filesystem backends.mounted_files backends.keyring
 backends.azure backends.gcp backends.akeyless backends.kubernetes backends.yandex
 backends.aws.role backends.aws.client backends.aws.stores backends.aws

@@ -5,8 +5,9 @@ Three calls of the API are all it takes, so they are made with urllib3: the vend
 
 from __future__ import annotations
 
-from framework.backends.named import DEFAULT, StoreBackend
-from framework.backends.remote import Login, OnePerProcess
+from framework.backends.named import DEFAULT
+from framework.backends.remote import RemoteStore
+from framework.backends.session import Login, patiently
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
@@ -23,11 +24,9 @@ _CONNECT, _READ = 5.0, 10.0
 #: The waits before a call is tried again; one that the API asks for counts up to the longest.
 _WAITS, _LONGEST = (0.2, 0.8), 5.0
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
-#: How many names one call asks for.
-_BATCH = 50
 
 
-class AkeylessBackend(StoreBackend):
+class AkeylessBackend(RemoteStore):
     """Static secrets of Akeyless.
 
     A connection is a URI, a JSON object with `conn_uri`, or one with a connection's fields; anything else is a text,
@@ -46,8 +45,22 @@ class AkeylessBackend(StoreBackend):
         global_secrets_path: where, below the path, the others are in an Airflow with teams.
     """
 
-    batch_size = _BATCH
-
+    store = "Akeyless"
+    packages = {"urllib3": "urllib3"}
+    extra = "akeyless"
+    batch_size = 50
+    version_rule = "[0-9]{1,18}"
+    expired = ("401",)
+    acts = {"read": ("reading it", ""), "list": ("listing what is there", "")}
+    faults = {
+        "404": None,
+        "401": (AccessDenied, "the login was refused ({code})", "Check access_id and what proves it."),
+        "403": (AccessDenied, "{doing} is denied ({code})", "Allow it in the access role."),
+        "400": (InvalidSecret, "{doing} is refused ({code})", "It must be a static secret."),
+        "429": (BackendUnavailable, "the API answered {code}", "It is asked too often: try again later."),
+        "0": (BackendUnavailable, "the API cannot be read ({code})", "Check api_url and the network."),
+        "": (BackendUnavailable, "the API answered {code}", "Check api_url and the network."),
+    }
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
     guards = ("connection", "variable")
 
@@ -56,6 +69,7 @@ class AkeylessBackend(StoreBackend):
         connections_path: str | None = DEFAULT,
         variables_path: str | None = DEFAULT,
         config_path: str | None = DEFAULT,
+        *,
         sep: str = "/",
         use_team_secrets_path: bool = True,
         global_secrets_path: str | None = None,
@@ -67,12 +81,10 @@ class AkeylessBackend(StoreBackend):
         uid_token: str | None = None,
         gcp_audience: str | None = None,
         azure_object_id: str | None = None,
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
+        **names: Any,
     ) -> None:
-        patterns = connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
-        super().__init__(connections_path, variables_path, config_path, sep, *patterns)
+        prefixes = {"connections_prefix": connections_path, "variables_prefix": variables_path}
+        super().__init__(**prefixes, config_prefix=config_path, sep=sep, **names)
         needs = {"access_id": access_id, "access_key": access_key} if access_type == "api_key" else {}
         needs = {"uid_token": uid_token} if access_type == "uid" else needs or {"access_id": access_id}
         if access_type not in ACCESS_TYPES:
@@ -86,8 +98,6 @@ class AkeylessBackend(StoreBackend):
         self._audience, self._object = gcp_audience, azure_object_id
         self.team_sep, self._has_team_paths = sep, use_team_secrets_path
         self._common = None if global_secrets_path is None else global_secrets_path.rstrip("/")
-        self.logins = 0
-        self._session = OnePerProcess(self._new_session)
 
     def is_told_apart(self, team: str) -> bool:
         return self._has_team_paths and self.has_teams(team)
@@ -103,68 +113,49 @@ class AkeylessBackend(StoreBackend):
         prefix = super().prefix(kind)
         return f"/{prefix}" if self._prefixes[kind] is DEFAULT else prefix
 
-    def read(self, name: str, version: str | None = None) -> str | None:
-        """The text of one static secret. Versions are numbers.
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return f"Akeyless, {name or 'the list of secrets'}"
 
-        Raises:
-            AccessDenied, BackendUnavailable, InvalidSecret: as the API says.
-            BackendError: a package is missing.
-        """
-        if version is not None and not (version.isascii() and version.isdigit() and len(version) < 19):
-            return None
+    def open(self) -> _Session:
+        return _Session(self, self._url, self._ttl)
+
+    def code_of(self, fault: Any) -> str | tuple[str, str]:
+        status = fault.status if isinstance(fault, _NoAnswer) else 0
+        return str(status) if status else ("0", str(fault) if isinstance(fault, _NoAnswer) else type(fault).__name__)
+
+    def is_expired(self, fault: Exception) -> bool:
+        return self._type != "uid" and super().is_expired(fault)  # whose token is always the same
+
+    def fetch(self, client: _Session, name: str, version: str | None) -> str | None:
         more = {} if version is None else {"version": int(version)}
-        status, said, what = self._session.get().call("get-secret-value", {"names": [name], **more})
-        if status == 200:
-            value = said.get(name)
-            return None if value is None else _text(value, name)
-        if status == 404 and "error" in said:
-            return None
-        raise _failure(status, what, f"Akeyless, {name}", "reading it")
+        value = client.call("get-secret-value", {"names": [name], **more}).get(name)
+        return None if value is None else _text(value, self.where(name))
 
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        """By calls for fifty names each. A call that fails for one of its names is made again in halves."""
-        found: dict[str, str | SecretsError] = {}
-        todo = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
-        while todo:
-            values, instead = self._read_some(todo.pop())
-            found |= values
-            todo += instead
+    def fetch_many(self, client: _Session, names: list[str]) -> dict[str, Any]:
+        """A call that fails for one of its names is made again in halves: it does not say for which.
+
+        Whether a name that is left out is absent, refused or no text, only the answer for it alone says.
+        """
+        try:
+            said = client.call("get-secret-value", {"names": names})
+        except _NoAnswer as fault:
+            if fault.status not in (400, 403, 404):
+                raise
+            halves = names[: len(names) // 2], names[len(names) // 2 :]
+        else:
+            there = [name for name in names if isinstance(said.get(name), (str, dict, list))]
+            return {name: _text(said[name], self.where(name)) for name in there}
+        found: dict[str, Any] = {}
+        for half in halves:
+            found |= self.fetch_many(client, half) if len(half) > 1 else {}
         return found
 
-    def _read_some(self, names: list[str]) -> tuple[dict[str, str | SecretsError], list[list[str]]]:
-        """What one call says, and what is to be asked instead."""
-        found: dict[str, str | SecretsError] = {}
-        try:
-            if len(names) == 1:
-                text = self.read(names[0])
-                return ({} if text is None else {names[0]: text}), []
-            status, said, what = self._session.get().call("get-secret-value", {"names": names})
-        except SecretsError as fault:
-            return {name: fault.again() for name in names}, []
-        if status in (400, 403, 404):  # it does not say for which of the names
-            half = len(names) // 2
-            return {}, [names[:half], names[half:]]
-        if status != 200:
-            return {name: _failure(status, what, f"Akeyless, {name}", "reading it") for name in names}, []
-        for name in names:
-            if said.get(name) is not None:
-                try:
-                    found[name] = _text(said[name], name)
-                except InvalidSecret as fault:
-                    found[name] = fault
-        # Whether one that is left out is absent or refused, only the answer for it alone says.
-        return found, [[name] for name in names if name not in found]
-
-    def names_below(self, start: str) -> list[str]:
+    def names(self, client: _Session, start: str) -> list[str]:
         path = start.removesuffix(self.sep) or "/"
         asked: dict[str, Any] = {"path": path, "type": ["static-secret"], "minimal-view": True}
         names: list[str] = []
         while True:
-            status, said, what = self._session.get().call("list-items", asked)
-            if status == 404 and "error" in said:  # nothing was ever stored there
-                return names
-            if status != 200:
-                raise _failure(status, what, f"Akeyless, {path}", "listing what is there")
+            said = client.call("list-items", asked)
             names += [str(item.get("item_name")) for item in said.get("items") or ()]
             if not said.get("next_page"):
                 return sorted(names)
@@ -187,15 +178,7 @@ class AkeylessBackend(StoreBackend):
             value = uri if isinstance(uri, str) and uri else value
         return super().deserialize_connection(conn_id, value)
 
-    def _new_session(self) -> _Session:
-        self.logins = 0
-        return _Session(self._url, self._ttl, self._logged_in, 2 * self.max_workers)
-
-    def _logged_in(self) -> tuple[str, dict[str, Any]]:
-        self.logins += 1
-        return self._proof()
-
-    def _proof(self) -> tuple[str, dict[str, Any]]:
+    def proof(self) -> tuple[str, dict[str, Any]]:
         """The token that there is, or else what the API makes one for."""
         if self._type == "uid":
             return str(self._uid), {}
@@ -227,84 +210,88 @@ class AkeylessBackend(StoreBackend):
         )
 
 
+class _NoAnswer(Exception):
+    """What a call met instead of an answer. Its text never quotes the request, which holds the token.
+
+    Attributes:
+        status: of the API; 0: there is no answer, or none of the API.
+        wait: how many seconds to wait before another call; None: another one is of no use.
+    """
+
+    def __init__(self, status: int, what: str = "", wait: str = "") -> None:
+        super().__init__(what)
+        self.status = status
+        is_passing = status in _TRY_AGAIN and not what.endswith("TimeoutError")  # a long wait is not repeated
+        self.wait = (min(float(wait), _LONGEST) if wait.isdigit() else 0.0) if is_passing else None
+
+
 class _Session:
     """The connections, and one login for all threads."""
 
-    def __init__(self, url: str, ttl: int, proof: Any, connections: int) -> None:
-        self._url, self._ttl, self._proof = url, ttl, proof
+    def __init__(self, backend: AkeylessBackend, url: str, ttl: int) -> None:
+        self._backend, self._url, self._ttl = backend, url, ttl
         self._login = Login(self._log_in)
-        self._pool = _pool(url, connections)
+        self._pool = _pool(url, 2 * backend.max_workers)
 
-    def call(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
-        """What a call answers. A token that is refused is fetched anew once.
-
-        Returns:
-            The status (0: no answer), the JSON object of a good answer, and what is wrong with one that is not.
-        """
-        token = self._login.token()
-        status, said, what = self._post(name, {**body, **_signed(token)})
-        if status == 401 and (fresh := self._login.token(refused=token)) != token:
-            status, said, what = self._post(name, {**body, **_signed(fresh)})
-        return status, said, what
+    def call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON object that a call answers. Raises _NoAnswer."""
+        return self._post(name, {**body, **_signed(self._login.token())})
 
     def _log_in(self) -> tuple[str, float]:
         """A token, and for how many seconds it is good."""
-        token, proof = self._proof()
+        self._backend.logins += 1
+        token, proof = self._backend.proof()
         if token:
             return token, self._ttl
-        status, said, what = self._post("auth", proof)
-        if status in (400, 401, 403):
-            raise _refused(status, "Akeyless, login")
-        if status != 200:
-            raise _failure(status, what, "Akeyless, login", "it")
-        return str(said.get("token") or ""), self._ttl
+        try:
+            return str(self._post("auth", proof).get("token") or ""), self._ttl
+        except _NoAnswer as fault:
+            code, shown = str(fault.status), str(fault.status or fault)
+        raise self._backend.failed("401" if code in ("400", "403") else code, shown, self._backend.where("login"))
 
-    def _post(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
+    def _post(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        said: dict[str, Any] = patiently(
+            lambda: self._posted(name, body), lambda fault: getattr(fault, "wait", None), _WAITS
+        )
+        return said
+
+    def _posted(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         import json
-        import time
 
-        waits = list(_WAITS)
-        while True:
-            status, wait, what = 0, "", ""
-            said: Any = {}
-            try:
-                answer = self._pool.request(
-                    "POST",
-                    f"{self._url}/{name}",
-                    body=json.dumps(body).encode(),
-                    headers={"Content-Type": "application/json", "Accept": "application/json"},
-                    redirect=False,
-                )
-                status, wait = answer.status, answer.headers.get("Retry-After", "")
-                if status in (200, 404):
-                    said = json.loads(answer.data)
-                what = "" if isinstance(said, dict) else "no JSON object"
-                if status == 404 and "error" not in said:  # another server's says nothing of a secret
-                    what = "a 404 of another server"
-            except Exception as fault:  # their texts may quote the request, which holds the token
-                what = type(fault).__name__
-            if what:
-                status, said = 0, {}  # no answer, or one that was cut short
-            if status not in _TRY_AGAIN or not waits or what.endswith("TimeoutError"):  # a long wait is not repeated
-                return status, said, what
-            time.sleep(max(waits.pop(0), min(float(wait), _LONGEST) if wait.isdigit() else 0.0))
+        said: Any = {}
+        try:
+            answer = self._pool.request(
+                "POST",
+                f"{self._url}/{name}",
+                body=json.dumps(body).encode(),
+                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                redirect=False,
+            )
+            if answer.status in (200, 404):
+                said = json.loads(answer.data)
+            what = "" if isinstance(said, dict) else "no JSON object"
+            if answer.status == 404 and "error" not in said:  # another server's says nothing of a secret
+                what = "a 404 of another server"
+        except Exception as fault:
+            what = type(fault).__name__
+        if what:
+            raise _NoAnswer(0, what)  # or one that was cut short
+        if answer.status != 200:
+            raise _NoAnswer(answer.status, wait=answer.headers.get("Retry-After", ""))
+        return dict(said)
 
 
 def _pool(url: str, connections: int) -> Any:
     """Connections, through the proxy that the environment names for this address."""
-    try:
-        import urllib3
-    except ImportError:
-        pass
-    else:
-        from urllib.request import getproxies, proxy_bypass
+    from urllib.request import getproxies, proxy_bypass
 
-        at = urllib3.util.parse_url(url)
-        proxy = None if proxy_bypass(at.host or "") else getproxies().get(at.scheme or "")
-        timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
-        said: dict[str, Any] = {"maxsize": connections, "block": True, "retries": False, "timeout": timeout}
-        return urllib3.ProxyManager(proxy, **said) if proxy else urllib3.PoolManager(**said)
-    raise _misconfigured("the package urllib3 is not installed", "pip install 'framework[akeyless]'")
+    import urllib3
+
+    at = urllib3.util.parse_url(url)
+    proxy = None if proxy_bypass(at.host or "") else getproxies().get(at.scheme or "")
+    timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
+    said: dict[str, Any] = {"maxsize": connections, "block": True, "retries": False, "timeout": timeout}
+    return urllib3.ProxyManager(proxy, **said) if proxy else urllib3.PoolManager(**said)
 
 
 def _signed(token: str) -> dict[str, str]:
@@ -316,24 +303,7 @@ def _misconfigured(what: str, hint: str) -> BackendError:
     return BackendError(what, where="Akeyless", hint=hint)
 
 
-def _refused(status: int, where: str) -> AccessDenied:
-    return AccessDenied(f"the login was refused ({status})", where=where, hint="Check access_id and what proves it.")
-
-
-def _failure(status: int, what: str, where: str, doing: str) -> SecretsError:
-    if status == 401:
-        return _refused(status, where)
-    if status == 403:
-        return AccessDenied(f"{doing} is denied (403)", where=where, hint="Allow it in the access role.")
-    if status == 400:
-        return InvalidSecret(f"{doing} is refused (400)", where=where, hint="It must be a static secret.")
-    hint = "It is asked too often: try again later." if status == 429 else "Check api_url and the network."
-    return BackendUnavailable(
-        f"the API answered {status}" if status else f"the API cannot be read ({what})", where=where, hint=hint
-    )
-
-
-def _text(value: Any, name: str) -> str:
+def _text(value: Any, where: str) -> str:
     """A secret's value as text; the API gives some as JSON."""
     if isinstance(value, (dict, list)):
         import json
@@ -341,7 +311,7 @@ def _text(value: Any, name: str) -> str:
         return json.dumps(value)
     if isinstance(value, str):
         return value
-    raise InvalidSecret("the value is no text", where=f"Akeyless, {name}", hint="Store it as text.")
+    raise InvalidSecret("the value is no text", where=where, hint="Store it as text.")
 
 
 def _json(text: str) -> Any:

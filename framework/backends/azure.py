@@ -9,18 +9,16 @@ Key Vault gives secrets that have expired, for their dates are information only;
 from __future__ import annotations
 
 from framework import given
-from framework.backends.named import DEFAULT, StoreBackend
-from framework.backends.quiet import Quietly
-from framework.backends.remote import Login, OnePerProcess
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.backends.named import names_among
+from framework.backends.remote import RemoteStore
+from framework.backends.session import Login
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
-
-_STORE = "Azure Key Vault"
 
 #: How the library tries again, unless the kwargs say otherwise; and how long a server may have it wait before that.
 _LIMITS = {
@@ -32,11 +30,9 @@ _LIMITS = {
     "timeout": 20,
 }
 _LONGEST_WAIT = 4.0
-#: The packages that log what they were answered, and with what they signed in.
-QUIET = ("azure", "msal")
 
 
-class AzureKeyVaultBackend(StoreBackend):
+class AzureKeyVaultBackend(RemoteStore):
     """Connections, variables and config secrets of Azure Key Vault; Airflow's class of this name.
 
     Args:
@@ -52,13 +48,35 @@ class AzureKeyVaultBackend(StoreBackend):
         BackendError: there is no `vault_url`, or a prefix that no name can begin with.
     """
 
+    store = "Azure Key Vault"
+    packages = {"azure.identity": "azure-identity", "azure.keyvault.secrets": "azure-keyvault-secrets"}
+    extra = "azure"
+    quiet = ("azure", "msal")
     folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
+    name_rule = ("[0-9a-zA-Z-]{1,127}", "letters, digits and -")
+    version_rule = "[0-9a-fA-F]{32}"
+    acts = {"read": ("reading it", "get"), "list": ("listing the secrets", "list")}
+    faults = {
+        "SecretNotFound": None,
+        "SecretDisabled": (InvalidSecret, "the secret is disabled ({code})", "Enable it, or add a version."),
+        "sign-in": (
+            AccessDenied,
+            "the credentials are not accepted ({code})",
+            "Give tenant_id, client_id and client_secret as they are now, or run where Azure finds an identity.",
+        ),
+        "403": (
+            AccessDenied,
+            "access is denied ({code})",
+            "Grant the permission {right} on secrets (the role Key Vault Secrets User).",
+        ),
+        "400": (InvalidSecret, "the request makes no sense to it ({code})", "Check vault_url."),
+        "429": (BackendUnavailable, "too many requests ({code})", "Ask for less, or later."),
+        "another's": (InvalidSecret, "the answer is no secret of a vault", "Check vault_url."),
+        "": (BackendUnavailable, "the store does not answer ({code})", "Check vault_url and the network."),
+    }
 
     def __init__(
         self,
-        connections_prefix: str | None = DEFAULT,
-        variables_prefix: str | None = DEFAULT,
-        config_prefix: str | None = DEFAULT,
         vault_url: str = "",
         sep: str = "-",
         *,
@@ -68,36 +86,25 @@ class AzureKeyVaultBackend(StoreBackend):
         managed_identity_client_id: str = "",
         workload_identity_tenant_id: str = "",
         authority: str = "",
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
         **client: Any,
     ) -> None:
-        prefixes = (connections_prefix, variables_prefix, config_prefix)
-        super().__init__(*prefixes, sep, connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern)
+        super().__init__(sep=sep, **names_among(client))
         if not given.text(vault_url, "vault_url").startswith("https://"):
             raise BackendError(
                 "vault_url is no https address",
-                where=_STORE,
+                where=self.store,
                 hint='Give {"vault_url": "https://NAME.vault.azure.net"}.',
             )
-        self._check_prefixes(_STORE, _is_name, "letters, digits and -")
         self._url, self._options = vault_url, {**_LIMITS, **client}
         self._principal = (tenant_id, client_id, client_secret)
         self._identity = (managed_identity_client_id, workload_identity_tenant_id)
         self._authority = authority
-        self._sessions = OnePerProcess(self._open)
-        self.logins = 0
 
     @staticmethod
     def build_path(path_prefix: str, secret_id: str, sep: str = "-") -> str:
         """A secret's name: prefix, separator, id, without a single `_`; the id alone if the prefix is empty."""
         path = f"{path_prefix}{sep}{secret_id}" if path_prefix else secret_id
         return path.replace("_", sep)
-
-    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        name = super().name_of(kind, secret_id, team)
-        return name if name and _is_name(name) else None
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
         return super().refusal(kind, secret_id.replace("_", self.sep), team)
@@ -110,61 +117,53 @@ class AzureKeyVaultBackend(StoreBackend):
     def joined(self, prefix: str, secret_id: str) -> str:
         return self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
 
-    def read(self, name: str, version: str | None = None) -> str | None:
-        import re
+    def open(self) -> _Session:
+        return _Session(self._url, _OneLogin(self._credential(), self), self._options, 2 * self.max_workers)
 
-        if not _is_name(name) or (version is not None and not re.fullmatch("[0-9a-fA-F]{32}", version)):
-            return None
-        where = f"{_STORE}: {name}" if version is None else f"{_STORE}: {name}, version {version}"
-        secret = self._call(lambda client: client.get_secret(name, version), where, "get")
-        if secret is None:
-            return None
+    def fetch(self, client: _Session, name: str, version: str | None) -> str:
+        secret = client.call(lambda vault: vault.get_secret(name, version))
+        where = self.where(name, version)
         if str(secret.name).lower() != name.lower():
             raise BackendUnavailable("the answer is for another name", where=where, hint="Check vault_url.")
         if not isinstance(secret.value, str):
             raise InvalidSecret("the answer holds no value", where=where, hint="Look at the secret in the portal.")
         return secret.value
 
-    def names_below(self, start: str) -> list[str]:
+    def names(self, client: _Session, start: str) -> list[str]:
         """Those that are enabled, as the vault spells them: with the separator for `_`."""
 
-        def pages(client: Any) -> list[str]:
-            return [secret.name for secret in client.list_properties_of_secrets() if secret.enabled is not False]
+        def pages(vault: Any) -> list[str]:
+            return [secret.name for secret in vault.list_properties_of_secrets() if secret.enabled is not False]
 
-        names: list[str] = self._call(pages, f"{_STORE}: the list of secrets", "list") or []
-        return names
+        found: list[str] = client.call(pages)
+        return found
+
+    def code_of(self, fault: Any) -> str | tuple[str, str]:
+        from azure.core import exceptions
+
+        status, code = getattr(fault, "status_code", None), _code(fault)
+        shown = code or str(status or type(fault).__name__)
+        if (status, code) in ((404, "SecretNotFound"), (403, "SecretDisabled")):
+            return code
+        if isinstance(fault, exceptions.ClientAuthenticationError) and not _is_out_of_reach(fault):
+            return "sign-in", shown
+        is_whole = (status or 200) < 300 and not isinstance(fault, exceptions.IncompleteReadError)
+        if isinstance(fault, AttributeError) or (isinstance(fault, exceptions.DecodeError) and is_whole):
+            return "another's", shown
+        return str(status), shown
+
+    def is_expired(self, fault: Any) -> bool:
+        """Whether the vault did not know the token; or the library lost it, which one of its threads can do to
+        another."""
+        from azure.core.exceptions import ClientAuthenticationError
+
+        if isinstance(fault, ClientAuthenticationError):
+            request = getattr(fault.response, "request", None)
+            return request is not None and "/secrets" in request.url  # and not where it signs in
+        return isinstance(fault, AttributeError)
 
     def id_in(self, name: str, start: str) -> str:
         return name[len(start) :] if name.lower().startswith(start.lower()) else ""  # names have no case in a vault
-
-    def _call(self, question: Callable[[Any], Any], where: str, permission: str) -> Any:
-        """What Key Vault answers, None if it has no such thing; one login more if it does not know our token."""
-        with Quietly(*QUIET):
-            answer, fault = self._sessions.ask(lambda session: session.call(question), _is_worth_a_login)
-        failure = None if fault is None else _failure(fault, where, permission)
-        del fault  # its text and its frames stay here
-        if failure is not None:
-            raise failure
-        return answer
-
-    def _open(self) -> _Session:
-        missing = False
-        try:
-            import azure.identity
-            import azure.keyvault.secrets  # noqa: F401
-        except ImportError:
-            missing = True
-        if missing:
-            raise BackendError(
-                "its client library is missing", where=_STORE, hint="Run pip install 'framework[azure]'."
-            )
-        fault = ""
-        try:
-            with Quietly(*QUIET):
-                return _Session(self._url, self._credential(), self._options, 2 * self.max_workers)
-        except Exception as error:
-            fault = type(error).__name__
-        raise BackendError(f"its kwargs make no client ({fault})", where=_STORE, hint="Check backend_kwargs.")
 
     def _credential(self) -> Any:
         from azure import identity
@@ -202,7 +201,7 @@ class _Session:
         connections.mount("https://", HTTPAdapter(pool_maxsize=pool, max_retries=0))
         transport = RequestsTransport(session=connections, session_owner=False, **options)
         retry = _retry_policy()(**options)
-        self._client = SecretClient(url, _OneLogin(credential), transport=transport, retry_policy=retry, **options)
+        self._client = SecretClient(url, credential, transport=transport, retry_policy=retry, **options)
         self._lock, self._is_known = ProcessLock(), False
 
     def call(self, ask: Callable[[Any], Any]) -> Any:
@@ -220,10 +219,10 @@ class _Session:
 class _OneLogin:
     """A credential that one thread at a time asks for a token; the others find what it got, or that it was refused."""
 
-    __slots__ = ("_credential", "_logins")
+    __slots__ = ("_credential", "_backend", "_logins")
 
-    def __init__(self, credential: Any) -> None:
-        self._credential = credential
+    def __init__(self, credential: Any, backend: AzureKeyVaultBackend) -> None:
+        self._credential, self._backend = credential, backend
         self._logins: dict[Any, Login] = {}
 
     def get_token_info(self, *scopes: str, options: Any = None) -> Any:
@@ -237,13 +236,12 @@ class _OneLogin:
 
         from azure.core.exceptions import ClientAuthenticationError
 
-        failure: SecretsError | None
         try:
             token, now = self._credential.get_token_info(*scopes, options=options), time()
             return token, min(token.expires_on - 300, token.refresh_on or token.expires_on) - now
         except ClientAuthenticationError as fault:
-            failure = _failure(fault, f"{_STORE}: sign-in", "")
-        assert failure is not None, "it is no answer of a vault"
+            failure = self._backend.failure(fault, self._backend.where("sign-in"))
+        assert failure is not None, "a sign-in holds no secrets"
         raise failure
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
@@ -262,56 +260,6 @@ def _retry_policy() -> Any:
             return None if wanted is None else min(wanted, _LONGEST_WAIT)
 
     return Retry
-
-
-def _is_name(name: str) -> bool:
-    import re
-
-    return re.fullmatch("[0-9a-zA-Z-]{1,127}", name) is not None
-
-
-def _is_worth_a_login(fault: Any) -> bool:
-    """Whether the vault did not know the token; or the library lost it, which one of its threads can do to another."""
-    from azure.core.exceptions import ClientAuthenticationError
-
-    if isinstance(fault, ClientAuthenticationError):
-        request = getattr(fault.response, "request", None)
-        return request is not None and "/secrets" in request.url  # and not where it signs in
-    return isinstance(fault, AttributeError)
-
-
-def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
-    """What an exception of the library means; None: absent."""
-    from azure.core import exceptions
-
-    status, code = getattr(fault, "status_code", None), _code(fault)
-    if status == 404 and code == "SecretNotFound":
-        return None
-    shown = code or status or type(fault).__name__
-    if isinstance(fault, exceptions.ClientAuthenticationError) and not _is_out_of_reach(fault):
-        return AccessDenied(
-            f"the credentials are not accepted ({shown})",
-            where=where,
-            hint="Give tenant_id, client_id and client_secret as they are now, or run where Azure finds an identity.",
-        )
-    if status == 403 and code == "SecretDisabled":
-        return InvalidSecret(f"the secret is disabled ({code})", where=where, hint="Enable it, or add a version.")
-    if status == 403:
-        return AccessDenied(
-            f"access is denied ({shown})",
-            where=where,
-            hint=f"Grant the permission {permission} on secrets (the role Key Vault Secrets User).",
-        )
-    if status == 400:
-        return InvalidSecret(f"the request makes no sense to it ({shown})", where=where, hint="Check vault_url.")
-    if status == 429:
-        return BackendUnavailable(f"too many requests ({shown})", where=where, hint="Ask for less, or later.")
-    is_whole = (status or 200) < 300 and not isinstance(fault, exceptions.IncompleteReadError)
-    if isinstance(fault, AttributeError) or (isinstance(fault, exceptions.DecodeError) and is_whole):
-        return InvalidSecret("the answer is no secret of a vault", where=where, hint="Check vault_url.")
-    return BackendUnavailable(
-        f"the store does not answer ({shown})", where=where, hint="Check vault_url and the network."
-    )
 
 
 def _code(fault: Any) -> str:

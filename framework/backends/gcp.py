@@ -10,29 +10,22 @@ from __future__ import annotations
 import os
 
 from framework import given
-from framework.backends.named import DEFAULT, StoreBackend
-from framework.backends.quiet import Quietly
-from framework.backends.remote import Login, OnePerProcess, shown_path
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.backends.remote import RemoteStore
+from framework.backends.session import Login, shown_path
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret
 from framework.files.trust import inside, opener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-_STORE = "GCP Secret Manager"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_READ = "secretmanager.versions.access (the role Secret Manager Secret Accessor)"
-_LIST = "secretmanager.secrets.list (the role Secret Manager Viewer)"
 
 #: How long one request for a token may take, and one read together with all its retries.
 _LOGIN_SECONDS, _CALL_SECONDS = 10.0, 20.0
-#: The packages that log what they were answered, and with what they signed in.
-QUIET = ("google", "grpc")
 
 
-class GcpSecretManagerBackend(StoreBackend):
+class GcpSecretManagerBackend(RemoteStore):
     """Connections, variables and config secrets of Google Cloud Secret Manager; Airflow's `CloudSecretManagerBackend`.
 
     Args:
@@ -51,14 +44,51 @@ class GcpSecretManagerBackend(StoreBackend):
         BackendError: two kinds of credentials are given, or a prefix that no name can begin with.
     """
 
+    store = "GCP Secret Manager"
+    packages = {"google.cloud.secretmanager_v1": "google-cloud-secret-manager", "requests": "requests"}
+    extra = "gcp"
+    quiet = ("google", "grpc")
     folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
     guards = ("connection", "variable")
+    name_rule = ("[a-zA-Z0-9_-]{1,255}", "letters, digits, - and _")
+    version_rule = name_rule[0]
+    expired = ("UNAUTHENTICATED",)
+    acts = {
+        "read": ("reading it", "secretmanager.versions.access (the role Secret Manager Secret Accessor)"),
+        "list": ("listing the secrets", "secretmanager.secrets.list (the role Secret Manager Viewer)"),
+    }
+    faults = {
+        "NOT_FOUND": None,
+        "PERMISSION_DENIED": (AccessDenied, "access is denied ({code})", "Grant {right}."),
+        "UNAUTHENTICATED": (
+            AccessDenied,
+            "the credentials are not accepted ({code})",
+            "Renew the key, or sign in again.",
+        ),
+        "FAILED_PRECONDITION": (
+            InvalidSecret,
+            "this version is disabled or destroyed ({code})",
+            "Enable it, or add a version.",
+        ),
+        "INVALID_ARGUMENT": (InvalidSecret, "the request makes no sense to it ({code})", "Check project_id."),
+        "OUT_OF_RANGE": (InvalidSecret, "the request makes no sense to it ({code})", "Check project_id."),
+        "RESOURCE_EXHAUSTED": (BackendUnavailable, "too many requests ({code})", "Raise the quota, or ask later."),
+        "ABORTED": (BackendUnavailable, "too many requests ({code})", "Raise the quota, or ask later."),
+        "sign-in refused": (
+            AccessDenied,
+            "Google's sign-in refuses the credentials",
+            "Renew the key, sign in again, or correct impersonation_chain.",
+        ),
+        "no sign-in": (
+            BackendUnavailable,
+            "Google's sign-in does not answer",
+            "Check the network of this process.",
+        ),
+        "": (BackendUnavailable, "the store does not answer ({code})", "Try again when it is well."),
+    }
 
     def __init__(
         self,
-        connections_prefix: str | None = DEFAULT,
-        variables_prefix: str | None = DEFAULT,
-        config_prefix: str | None = DEFAULT,
         gcp_keyfile_dict: dict[str, Any] | None = None,
         gcp_key_path: str | None = None,
         gcp_credential_config_file: dict[str, Any] | str | None = None,
@@ -67,12 +97,9 @@ class GcpSecretManagerBackend(StoreBackend):
         sep: str = "-",
         impersonation_chain: str | list[str] | None = None,
         api_endpoint: str | None = None,
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
+        **names: Any,
     ) -> None:
-        prefixes = (connections_prefix, variables_prefix, config_prefix)
-        super().__init__(*prefixes, sep, connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern)
+        super().__init__(sep=sep, **names)
         self._keys: dict[str, Any] = {
             "gcp_keyfile_dict": gcp_keyfile_dict,
             "gcp_key_path": gcp_key_path,
@@ -80,97 +107,60 @@ class GcpSecretManagerBackend(StoreBackend):
         }
         self._given = " and ".join(name for name, key in self._keys.items() if key)
         if " and " in self._given:
-            raise BackendError(f"{self._given} exclude each other", where=_STORE, hint="Keep one of them.")
-        self._check_prefixes(_STORE, _is_name, "letters, digits, - and _")
+            raise BackendError(f"{self._given} exclude each other", where=self.store, hint="Keep one of them.")
         scopes = ",".join(given.texts(gcp_scopes or _SCOPE, "gcp_scopes"))
         self._scopes = [scope.strip() for scope in scopes.split(",")]
         self._project, self._endpoint = project_id, api_endpoint
         self._chain = given.texts(impersonation_chain or None, "impersonation_chain")
-        self._sessions = OnePerProcess(self._open)
-        self.logins = 0
-
-    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        name = super().name_of(kind, secret_id, team)
-        return name if name and _is_name(name) else None
 
     def joined(self, prefix: str, secret_id: str) -> str:
         return self.build_path(prefix, secret_id, self.sep) if prefix else secret_id
 
-    def read(self, name: str, version: str | None = None) -> str | None:
-        version = version or "latest"
-        if not _is_name(name) or not _is_name(version):
-            return None
-
-        def access(session: _Session) -> Any:
-            path = f"projects/{session.project}/secrets/{name}/versions/{version}"
-            answer = session.client.access_secret_version(name=path, **session.limits)
-            return answer.payload if f"/secrets/{name}/versions/" in answer.name else False
-
-        payload = self._call(access, name if version == "latest" else f"{name}, version {version}", _READ)
-        if payload is None:
-            return None
-        if payload is False:
-            what = "the answer is for another name, or none"
-            raise BackendUnavailable(what, where=f"{_STORE}: {name}", hint="Check api_endpoint and proxies.")
-        try:
-            text: str | None = payload.data.decode("utf-8")
-            return text
-        except UnicodeDecodeError:
-            where, hint = f"{_STORE}: {name}", "Store text; bytes need an encoding."
-            raise InvalidSecret("the value is no UTF-8 text", where=where, hint=hint) from None
-
-    def names_below(self, start: str) -> list[str]:
-        """Page by page. Needs the permission to list the project's secrets."""
-
-        def pages(session: _Session) -> list[str]:
-            asked = {"parent": f"projects/{session.project}", "page_size": 1000}
-            if start:
-                asked["filter"] = f"name:{start}"
-            return [secret.name.rpartition("/")[2] for secret in session.client.list_secrets(asked, **session.limits)]
-
-        names: list[str] = self._call(pages, "the list of secrets", _LIST) or []
-        return names
-
-    def _call(self, question: Callable[[_Session], Any], what: str, permission: str) -> Any:
-        """What Secret Manager answers, None if it has no such thing; one login more if it does not know our token."""
-
-        def ask(session: _Session) -> Any:
-            session.log_in()
-            return question(session)
-
-        with Quietly(*QUIET):
-            answer, fault = self._sessions.ask(ask, lambda fault: _status(fault) == "UNAUTHENTICATED")
-        failure = None if fault is None else _failure(fault, f"{_STORE}: {what}", permission)
-        del fault  # its text and its frames stay here
-        if failure is not None:
-            raise failure
-        return answer
-
-    def _open(self) -> _Session:
+    def open(self) -> _Session:
         """The client with its credentials. Where our own gRPC was at work before a fork, the child speaks REST: gRPC
         does not outlive a fork."""
-        fault: Any = None
-        try:
-            return _Session(self, "rest" if self._sessions.is_inherited() else "grpc")
-        except FrameworkError:
-            raise
-        except Exception as error:
-            fault = error
-        missing = isinstance(fault, ImportError)
-        unavailable = not missing and _is_out_of_reach(fault)
-        del fault
-        if missing:
-            raise BackendError("its client library is missing", where=_STORE, hint="Run pip install 'framework[gcp]'.")
-        if unavailable:
-            raise _no_sign_in(_STORE)
+        return _Session(self, "rest" if self._clients.is_inherited() else "grpc")
+
+    def not_opened(self, fault: Exception) -> FrameworkError:
+        if _is_out_of_reach(fault):
+            return self.failed("no sign-in", "", self.store)
         if self._given:
             what = f"{self._given} holds no credentials of Google Cloud"
-            raise BackendError(what, where=_STORE, hint="Give a key file as Google made it.")
-        raise AccessDenied(
+            return BackendError(what, where=self.store, hint="Give a key file as Google made it.")
+        return AccessDenied(
             "there are no credentials of Google Cloud",
-            where=_STORE,
+            where=self.store,
             hint="Give gcp_key_path, or run where Application Default Credentials are.",
         )
+
+    def fetch(self, client: _Session, name: str, version: str | None) -> bytes:
+        client.log_in()
+        path = f"projects/{client.project}/secrets/{name}/versions/{version or 'latest'}"
+        answer = client.client.access_secret_version(name=path, **client.limits)
+        if f"/secrets/{name}/versions/" not in answer.name:
+            what = "the answer is for another name, or none"
+            raise BackendUnavailable(what, where=self.where(name), hint="Check api_endpoint and proxies.")
+        value: bytes = answer.payload.data
+        return value
+
+    def names(self, client: _Session, start: str) -> list[str]:
+        """Page by page. Needs the permission to list the project's secrets."""
+        client.log_in()
+        asked = {"parent": f"projects/{client.project}", "page_size": 1000}
+        if start:
+            asked["filter"] = f"name:{start}"
+        return [secret.name.rpartition("/")[2] for secret in client.client.list_secrets(asked, **client.limits)]
+
+    def code_of(self, fault: Any) -> str | tuple[str, str]:
+        from google.api_core.exceptions import RetryError
+        from google.auth.exceptions import GoogleAuthError
+
+        if isinstance(fault, RetryError):
+            fault = fault.cause
+        if isinstance(fault, GoogleAuthError):
+            return "no sign-in" if _is_out_of_reach(fault) else "sign-in refused"
+        status = _status(fault)
+        return status, status or type(fault).__name__
 
     def _credentials(self, request: Any) -> tuple[Any, str | None]:
         """The credentials and their project. What the libraries raise goes to `_open`."""
@@ -229,7 +219,7 @@ class _Session:
         limits: how long a call may take, and what of it is tried again.
     """
 
-    __slots__ = ("client", "project", "limits", "_credentials", "_request", "_login")
+    __slots__ = ("client", "project", "limits", "_backend", "_credentials", "_request", "_login")
 
     def __init__(self, backend: GcpSecretManagerBackend, transport: str) -> None:
         from functools import partial
@@ -241,12 +231,11 @@ class _Session:
         from requests.exceptions import ConnectionError as Cut
 
         _keep_values_out_of_logs()
-        self._login = Login(self._refreshed)
+        self._backend, self._login = backend, Login(self._refreshed)
         self._request = partial(Request(), timeout=_LOGIN_SECONDS)
-        with Quietly(*QUIET):
-            self._credentials, project = backend._credentials(self._request)
+        self._credentials, project = backend._credentials(self._request)
         if not project:
-            raise BackendError("nobody says which project", where=_STORE, hint='Give {"project_id": "…"}.')
+            raise BackendError("the project is not known", where=backend.store, hint='Give {"project_id": "…"}.')
         self.project = project
         options = {"api_endpoint": backend._endpoint} if backend._endpoint else None
         made: Any = "rest" if transport == "rest" else partial(_grpc_transport(), channel=_channel)
@@ -269,14 +258,13 @@ class _Session:
 
     def _refreshed(self) -> tuple[bool, float]:
         """Whether there is a token now, which the credentials keep."""
-        failure: SecretsError | None = None
         try:
             self._credentials.refresh(self._request)
+            return True, 0.0
         except Exception as fault:
-            failure = _failure(fault, f"{_STORE}: sign-in", "")
-        if failure is not None:
-            raise failure
-        return True, 0.0
+            failure = self._backend.failure(fault, self._backend.where("sign-in"))
+        assert failure is not None, "a sign-in holds no secrets"
+        raise failure
 
 
 def _federated(key: dict[str, Any], scopes: list[str]) -> Any:
@@ -306,12 +294,6 @@ def _channel(host: str, **more: Any) -> Any:
     return _grpc_transport().create_channel(host, **more)
 
 
-def _is_name(name: str) -> bool:
-    import re
-
-    return re.fullmatch(r"[a-zA-Z0-9_-]{1,255}", name) is not None
-
-
 def _status(fault: Any) -> str:
     """Google's word for what happened, such as NOT_FOUND; empty if the fault is none of the API's answers."""
     response = getattr(fault, "response", None)
@@ -323,52 +305,6 @@ def _status(fault: Any) -> str:
     except Exception:
         return ""
     return said if isinstance(said, str) and said.isascii() and said.replace("_", "").isalpha() else ""
-
-
-def _failure(fault: Any, where: str, permission: str) -> SecretsError | None:
-    """What an exception of the libraries means; None: absent."""
-    from google.api_core import exceptions
-    from google.auth import exceptions as auth
-
-    if isinstance(fault, exceptions.RetryError):
-        fault = fault.cause
-    status = _status(fault)
-    if status == "NOT_FOUND":
-        return None
-    if status == "PERMISSION_DENIED":
-        return AccessDenied(
-            f"access is denied ({status})",
-            where=where,
-            hint=f"Grant {permission}.",
-        )
-    if status == "UNAUTHENTICATED":
-        return AccessDenied(
-            f"the credentials are not accepted ({status})", where=where, hint="Renew the key, or sign in again."
-        )
-    if status == "FAILED_PRECONDITION":
-        return InvalidSecret(
-            f"this version is disabled or destroyed ({status})", where=where, hint="Enable it, or add a version."
-        )
-    if status in ("INVALID_ARGUMENT", "OUT_OF_RANGE"):
-        return InvalidSecret(f"the request makes no sense to it ({status})", where=where, hint="Check project_id.")
-    if isinstance(fault, auth.GoogleAuthError) and not _is_out_of_reach(fault):
-        return AccessDenied(
-            "Google's sign-in refuses the credentials",
-            where=where,
-            hint="Renew the key, sign in again, or correct impersonation_chain.",
-        )
-    if status in ("RESOURCE_EXHAUSTED", "ABORTED"):
-        return BackendUnavailable(f"too many requests ({status})", where=where, hint="Raise the quota, or ask later.")
-    if isinstance(fault, auth.GoogleAuthError):
-        return _no_sign_in(where)
-    what = status or type(fault).__name__
-    return BackendUnavailable(f"the store does not answer ({what})", where=where, hint="Try again when it is well.")
-
-
-def _no_sign_in(where: str) -> SecretsError:
-    return BackendUnavailable(
-        "Google's sign-in does not answer", where=where, hint="Check the network of this process."
-    )
 
 
 def _is_out_of_reach(fault: Any) -> bool:

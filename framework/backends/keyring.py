@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from framework.backends.base import KindsBackend
 from framework.backends.named import DEFAULT
-from framework.backends.remote import OnePerProcess
+from framework.backends.session import OnePerProcess
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
 TYPE_CHECKING = False

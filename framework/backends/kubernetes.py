@@ -9,7 +9,7 @@ import os
 
 from framework.backends.base import TeamsBackend
 from framework.backends.quiet import Quietly
-from framework.backends.remote import OnePerProcess, retrying
+from framework.backends.session import OnePerProcess, retrying
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files import trust
 

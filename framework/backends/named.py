@@ -7,7 +7,7 @@ from framework.backends.base import TeamsBackend, read_each
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from framework.errors import BackendError, SecretsError
@@ -61,6 +61,10 @@ class StoreBackend(TeamsBackend):
         """Where the secrets of a kind are; None: nowhere."""
         prefix = self._prefixes[kind]
         return f"{self.app_name}{self.folders[kind]}" if prefix is DEFAULT else prefix
+
+    def given_prefix(self, kind: str) -> str | None:
+        """The prefix that the kwargs give; None also for the default one."""
+        return None if self._prefixes[kind] is DEFAULT else self._prefixes[kind]
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         """The name of a secret, or of a team's, in the store; None if the store is not to be asked for it."""
@@ -116,16 +120,6 @@ class StoreBackend(TeamsBackend):
         """What follows in a name after the start; empty if it does not begin so."""
         return name[len(start) :] if name.startswith(start) else ""
 
-    def _check_prefixes(self, store: str, is_name: Callable[[str], bool], letters: str) -> None:
-        """Raises BackendError for a prefix that no name in the store can begin with."""
-        from framework.errors import BackendError
-
-        for kind, switch in self.switches.items():
-            prefix = self._prefixes[kind]
-            if prefix and prefix is not DEFAULT and not is_name(self.joined(prefix, "x")):
-                what = f"{switch} and sep hold characters that no name of a secret has"
-                raise BackendError(what, where=store, hint=f"Use {letters}.")
-
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         name = self.name_of(kind, secret_id, team)
         return None if name is None else self.read(name, version)
@@ -138,6 +132,18 @@ class StoreBackend(TeamsBackend):
         asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}
         values = self.read_many(list(dict.fromkeys(asked.values())))  # two ids may have one name in the store
         return {secret_id: values[name] for secret_id, name in asked.items() if name in values}
+
+
+#: The kwargs of `StoreBackend`.
+_KWARGS = (
+    *("connections_prefix", "variables_prefix", "config_prefix", "sep"),
+    *("connections_lookup_pattern", "variables_lookup_pattern", "config_lookup_pattern"),
+)
+
+
+def names_among(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Takes out of the kwargs those of `StoreBackend`, for a class that hands the rest on to its client."""
+    return {name: kwargs.pop(name) for name in _KWARGS if name in kwargs}
 
 
 def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:

@@ -1,149 +1,254 @@
-"""What backends over a network share: one client and one login in each process."""
+"""`RemoteStore`, what all stores on other machines share: a new store says only what is its own."""
 
 from __future__ import annotations
 
-import os
-from time import monotonic
-
-from framework.errors import AccessDenied, FrameworkError
-from framework.locks import ProcessLock
+from framework.backends.base import read_each
+from framework.backends.named import StoreBackend
+from framework.backends.quiet import Quietly
+from framework.backends.session import OnePerProcess
+from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
+    from inspect import Signature
     from typing import Any
 
-#: For so many seconds a login that was refused is not tried again.
-REFUSED_FOR = 1.0
+    Fault = tuple[type[SecretsError], str, str] | None  # the error, what it says, what to do; None: absent
 
 
-class OnePerProcess:
-    """A client that is made once in each process, by whoever asks first; a forked child makes its own.
+class _Signature:
+    """What `inspect.signature` says of a class: its constructor's parameters, and those that it hands on."""
 
-    Args:
-        make: makes the client; what it raises goes to all who waited for it, and the next one tries again.
-    """
+    def __get__(self, instance: object, owner: type[RemoteStore]) -> Signature:
+        from inspect import Parameter, Signature, signature
 
-    __slots__ = ("_make", "_clients", "_failure", "_failed_at", "_lock")
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._failure, self._failed_at = FrameworkError(""), 0.0
-        self._clients: dict[int, Any] = {}  # that of the parent stays: gRPC may hang in a child that closes it
-        self._lock = ProcessLock()
-
-    def get(self) -> Any:
-        """The client of this process."""
-        pid, asked = os.getpid(), monotonic()
-        client = self._clients.get(pid)
-        if client is None:
-            with self._lock:
-                client = self._clients.get(pid)
-                if client is None and self._failed_at >= asked:  # while this thread waited for its turn
-                    raise self._failure.again()
-                if client is None:
-                    try:
-                        client = self._clients[pid] = self._make()
-                    except FrameworkError as failure:
-                        self._failure, self._failed_at = failure.again(), monotonic()
-                        raise
-        return client
-
-    def is_inherited(self) -> bool:
-        """Whether a client was at work before this process was forked."""
-        return any(pid != os.getpid() for pid in self._clients)
-
-    def ask(
-        self, question: Callable[[Any], Any], is_outdated: Callable[[Exception], bool]
-    ) -> tuple[Any, Exception | None]:
-        """What the client answers, or what it raises; asked once more of a new client if this one is outdated.
-
-        Raises:
-            FrameworkError: what is one of ours already.
-        """
-        for first in (True, False):
-            client = self.get()
-            try:
-                return question(client), None
-            except FrameworkError:
-                raise
-            except Exception as error:
-                fault = error
-            if not (first and is_outdated(fault)):
+        found: dict[str, Parameter] = {}
+        for each in owner.__mro__:
+            if "__init__" not in vars(each):
+                continue
+            _, *own = signature(vars(each)["__init__"]).parameters.values()
+            for parameter in own:
+                found.setdefault(parameter.name, parameter.replace(kind=max(parameter.kind, Parameter.KEYWORD_ONLY)))
+            if not own or own[-1].kind is not Parameter.VAR_KEYWORD:
                 break
-            self.drop(client)
-        return None, fault
-
-    def drop(self, client: Any) -> None:
-        """Have the next one ask for a new client, unless somebody already did."""
-        with self._lock:
-            if self._clients.get(os.getpid()) is client:
-                del self._clients[os.getpid()]
+        found.pop("names", None)
+        for kind, switch in StoreBackend.switches.items():
+            if owner.switches[kind] != switch:  # the class calls it otherwise
+                found.pop(switch, None)
+        return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
 
 
-class Login:
-    """One login for all threads of a process: one of them fetches the token, and again before it ends.
+class RemoteStore(StoreBackend):
+    """A store of named texts on another machine, over a client library.
+
+    A subclass fills in the attributes and writes `open`, `code_of` and `fetch`; where the store can, also `fetch_many`
+    and `names`. The rest is here: the library is imported when it is first needed and keeps quiet, there is one client
+    in each process, an expired login is renewed once, exceptions become our errors, and bytes become text.
 
     Args:
-        fetch: logs in; the token, and for how many seconds it is good.
-        early: so many seconds before its end it is fetched again.
+        **names: what `StoreBackend` takes.
+
+    Attributes:
+        store: what messages call the store.
+        packages: the modules that must be there, and the package that pip calls them by: `{"hvac": "hvac"}`.
+        extra: the extra of this package that installs them.
+        quiet: the packages whose log records are dropped during a call.
+        name_rule: a regular expression for a whole name, and its characters in words. Other names are absent, and
+            never asked for.
+        version_rule: the same for versions, without the words.
+        expired: the codes after which a new client is opened and the question asked once more.
+        acts: what is done -> how messages say it, and the right that it needs, for `{doing}` and `{right}`.
+        faults: code -> the error, what it says and what to do. None: the store says that the secret is absent. The
+            empty code stands for all others. Both texts may hold `{code}`, `{doing}` and `{right}`.
+        logins: how often this process has logged in.
     """
 
-    __slots__ = ("_fetch", "_early", "_token", "_until", "_failure", "_failed_at", "_lock")
+    __signature__ = _Signature()
 
-    def __init__(self, fetch: Callable[[], tuple[Any, float]], early: float = 0.0) -> None:
-        self._fetch, self._early = fetch, early
-        self._token: Any = None
-        self._until = self._failed_at = 0.0
-        self._failure = FrameworkError("")
-        self._lock = ProcessLock()
+    store: str = ""
+    packages: Mapping[str, str] = {}
+    extra: str = ""
+    quiet: tuple[str, ...] = ()
+    name_rule: tuple[str, str] | None = None
+    version_rule: str | None = None
+    expired: Iterable[str] = ()
+    acts: Mapping[str, tuple[str, str]] = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
+    faults: Mapping[str, Fault] = {}
 
-    def token(self, refused: Any = None) -> Any:
-        """A token that is good, and is not the one that the store has just refused.
+    def __init__(self, **names: Any) -> None:
+        super().__init__(**names)
+        for kind, switch in self.switches.items():
+            prefix = self.given_prefix(kind)
+            if prefix and self.name_rule and not self.is_name(self.joined(prefix, "x")):
+                what = f"{switch} and sep hold characters that no name of a secret has"
+                raise BackendError(what, where=self.store, hint=f"Use {self.name_rule[1]}.")
+        self.logins = 0
+        self._clients = OnePerProcess(self._opened)
+
+    # -- what a store says of itself
+
+    def open(self) -> Any:
+        """A client that has logged in, or logs in by itself. What it raises names no secret: see `not_opened`."""
+        raise NotImplementedError
+
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
+        """The store's own word for what happened, a key of `faults`; with a second text, messages show that one."""
+        raise NotImplementedError
+
+    def fetch(self, client: Any, name: str, version: str | None) -> str | bytes | None:
+        """The value under a name, or None. What the library raises may pass: it is looked up in `faults`."""
+        raise NotImplementedError
+
+    def fetch_many(self, client: Any, names: list[str]) -> Mapping[str, Any]:
+        """The values of up to `batch_size` names by one call, or their errors; None: it is absent.
+
+        Names that are left out are asked for one by one.
+        """
+        raise NotImplementedError
+
+    def names(self, client: Any, start: str) -> Iterable[str]:
+        """The names in the store that begin so; others among them do not matter."""
+        raise NotImplementedError
+
+    def not_opened(self, fault: Exception) -> FrameworkError:
+        """What an exception in `open` means."""
+        what = f"its kwargs make no client ({type(fault).__name__})"
+        return BackendError(what, where=self.store, hint="Check backend_kwargs.")
+
+    def is_expired(self, fault: Exception) -> bool:
+        """Whether a new login may help."""
+        code = self.code_of(fault)
+        return (code if isinstance(code, str) else code[0]) in self.expired
+
+    def where(self, name: str = "", version: str | None = None) -> str:
+        """The place in the store, for messages; without a name that of the list."""
+        return f"{self.store}: {name or 'the list of secrets'}" + (f", version {version}" if version else "")
+
+    # -- what is done with it
+
+    def is_name(self, name: str) -> bool:
+        """Whether a secret in the store can have this name."""
+        return self.name_rule is None or _matches(self.name_rule[0], name)
+
+    def is_version(self, version: str) -> bool:
+        """Whether a version can be called so."""
+        return self.version_rule is None or _matches(self.version_rule, version)
+
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        name = super().name_of(kind, secret_id, team)
+        return name if name is not None and self.is_name(name) else None
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        if not self.is_name(name) or (version is not None and not self.is_version(version)):
+            return None
+        where = self.where(name, version)
+        return self.text_of(self.ask(lambda client: self.fetch(client, name, version), where), where)
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        if self.batch_size == 1:
+            return read_each(self.read, names)
+        names = [name for name in names if self.is_name(name)]
+        found: dict[str, Any] = {}
+        for start in range(0, len(names), self.batch_size or len(names)):
+            found |= self._batch(names[start:][: self.batch_size])
+        alone = read_each(self.read, [name for name in names if name not in found])
+        return {**{name: value for name, value in found.items() if value is not None}, **alone}
+
+    def names_below(self, start: str) -> Iterable[str]:
+        return self.ask(lambda client: list(self.names(client, start)), self.where(), "list") or []
+
+    def ask(self, question: Callable[[Any], Any], where: str, act: str = "read") -> Any:
+        """What the store answers; None if it says that there is no such thing. Once more after an expired login.
+
+        Args:
+            question: called with the client.
+            where: the place in the store, for messages.
+            act: a key of `acts`.
 
         Raises:
-            AccessDenied: the login is refused. It is not tried again within a second: stores lock out who fails again
-                and again, and each of many threads would.
-            BackendUnavailable: who gives the token does not answer; all threads that waited for it are told.
+            AccessDenied, BackendUnavailable, InvalidSecret: as `faults` has it.
+            BackendError: the library is not installed, or the kwargs make no client.
         """
-        asked = monotonic()
-        with self._lock:
-            if self._token is not None and self._token != refused and monotonic() < self._until:
-                return self._token
-            is_refused = isinstance(self._failure, AccessDenied) and monotonic() - self._failed_at < REFUSED_FOR
-            if is_refused or self._failed_at >= asked:
-                raise self._failure.again()
-            self._token = None
-            try:
-                self._token, lasts = self._fetch()
-            except FrameworkError as failure:
-                self._failure, self._failed_at = failure.again(), monotonic()
-                raise
-            self._until = monotonic() + max(lasts - self._early, 1.0)
-            return self._token
+        answer, fault = self._answer(question)
+        failure = None if fault is None else self.failure(fault, where, act)
+        del fault  # its text and its frames stay here
+        if failure is not None:
+            raise failure
+        return answer
 
-    def __repr__(self) -> str:
-        return "<Login>"
+    def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
+        """What an exception of the library means; None: the secret is absent."""
+        said = self.code_of(fault)
+        code, shown = (said, said) if isinstance(said, str) else said
+        return None if self.faults.get(code, ()) is None else self.failed(code, shown, where, act)
+
+    def failed(self, code: str, shown: str, where: str, act: str = "read") -> SecretsError:
+        """The error for a code of `faults`."""
+        error, what, hint = self.faults.get(code) or self.faults.get("") or _NO_ANSWER
+        doing, right = self.acts[act]
+        for word, text in (("{doing}", doing), ("{right}", right), ("{code}", shown)):
+            what, hint = what.replace(word, text), hint.replace(word, text)
+        return error(what, where=where, hint=hint)
+
+    def text_of(self, value: str | bytes | None, where: str) -> str | None:
+        """A value as text. Raises InvalidSecret for bytes that are none."""
+        if value is None or isinstance(value, str):
+            return value
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            pass  # an error that is raised in there would carry the secret along
+        raise InvalidSecret("the value is not UTF-8 text", where=where, hint="Store text; encode bytes, as base64.")
+
+    def _answer(self, question: Callable[[Any], Any]) -> tuple[Any, Exception | None]:
+        with Quietly(*self.quiet):
+            return self._clients.ask(question, self.is_expired)
+
+    def _batch(self, names: list[str]) -> dict[str, Any]:
+        """What one call answers, or its failure for each name; it is not made for a single name."""
+        if len(names) < 2:
+            return {}
+        try:
+            answer, fault = self._answer(lambda client: self.fetch_many(client, names))
+        except SecretsError as failure:
+            return {name: failure.again() for name in names}
+        if fault is None:
+            return {name: value for name, value in answer.items() if name in names}
+        failures = {name: self.failure(fault, self.where(name)) for name in names}
+        return {name: failure for name, failure in failures.items() if failure is not None}
+
+    def _opened(self) -> Any:
+        import_packages(self.packages, self.extra, self.store)
+        try:
+            with Quietly(*self.quiet):
+                return self.open()
+        except FrameworkError:
+            raise
+        except Exception as fault:
+            failure = self.not_opened(fault)
+        raise failure
 
 
-def shown_path(path: str, kwarg: str) -> str:
-    """A path as messages may name it; what is not spelt like one may be the secret itself, and goes by its kwarg."""
-    is_path = "/" in path or path.lower().endswith((".json", ".txt", ".pem", ".key", ".token", ".jwt"))
-    return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
+def _matches(rule: str, text: str) -> bool:
+    import re
+
+    return re.fullmatch(rule, text) is not None
 
 
-def retrying(**limits: Any) -> Any:
-    """urllib3's `Retry` with these limits, which does not ask a server again that took all of its time: nobody waits
-    twice."""
-    from urllib3 import Retry
-    from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
+#: The error for a code that `faults` does not have.
+_NO_ANSWER = (BackendUnavailable, "the store does not answer ({code})", "Check the network, or try again later.")
 
-    class Once(Retry):
-        def increment(self, method: Any = None, url: Any = None, *args: Any, **said: Any) -> Any:
-            error = said.get("error")
-            is_late = isinstance(error, (ConnectTimeoutError, ReadTimeoutError))
-            if is_late and not isinstance(error, NewConnectionError):  # which is no time-out, but a refusal
-                raise MaxRetryError(said["_pool"], url, error)
-            return super().increment(method, url, *args, **said)
 
-    return Once(**limits)
+def import_packages(packages: Mapping[str, str], extra: str, store: str) -> None:
+    """Import the modules of a client library. Raises BackendError that says what to install."""
+    from importlib import import_module
+
+    for module, package in packages.items():
+        try:
+            import_module(module)
+            continue
+        except ImportError:
+            pass  # an error that is raised in there would have a context
+        what = f"the package {package} is not installed"
+        raise BackendError(what, where=store, hint=f"Run pip install 'framework[{extra}]'.")

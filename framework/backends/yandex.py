@@ -10,7 +10,7 @@ import os
 
 from framework import given
 from framework.backends.named import DEFAULT, StoreBackend
-from framework.backends.remote import Login, OnePerProcess, shown_path
+from framework.backends.session import Login, OnePerProcess, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.formats import read_json
 from framework.files.trust import inside, opener

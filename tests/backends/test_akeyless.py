@@ -386,13 +386,13 @@ def test_a_child_has_a_client_of_its_own(vault: Vault, make: Any) -> None:
     vault.put(f"{VAR}vat", "19")
     backend = make()
     assert backend.get_variable("vat") == "19"
-    parent = id(backend._session.get())
-    kept = backend._session.get()  # so that its place in memory is not taken again
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._session.get())])
+    parent = id(backend._clients.get())
+    kept = backend._clients.get()  # so that its place in memory is not taken again
+    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get())])
     assert said[0] == "19"
     assert said[1] != parent
     assert backend.get_variable("vat") == "19"
-    assert backend._session.get() is kept
+    assert backend._clients.get() is kept
 
 
 def test_by_its_short_name_and_by_airflows(vault: Vault, tmp_path: Path) -> None:

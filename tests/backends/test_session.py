@@ -13,7 +13,7 @@ from store_checks import by_threads
 
 from framework import errors
 from framework.backends.quiet import Quietly
-from framework.backends.remote import Login, OnePerProcess
+from framework.backends.session import Login, OnePerProcess
 
 
 def test_threads_that_wait_for_one_client_share_how_it_failed() -> None:

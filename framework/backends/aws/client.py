@@ -7,7 +7,7 @@ of people and keys.
 from __future__ import annotations
 
 from framework.backends.quiet import Quietly
-from framework.backends.remote import OnePerProcess
+from framework.backends.session import OnePerProcess
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False

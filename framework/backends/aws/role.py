@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.remote import shown_path
+from framework.backends.session import shown_path
 from framework.errors import BackendError, BackendUnavailable
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import os
 from math import inf
 from time import monotonic, sleep
 
-from framework.backends.remote import REFUSED_FOR, retrying, shown_path
+from framework.backends.session import REFUSED_FOR, retrying, shown_path
 from framework.backends.vault.login import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files.trust import opener

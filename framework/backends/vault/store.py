@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.backends.base import TeamsBackend
-from framework.backends.remote import OnePerProcess
+from framework.backends.session import OnePerProcess
 from framework.backends.vault.login import check
 from framework.backends.vault.session import Session
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
