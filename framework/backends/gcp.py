@@ -7,13 +7,10 @@ Manager's own: a number, an alias, or `latest`.
 
 from __future__ import annotations
 
-import os
-
 from framework import given
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, shown_path
+from framework.backends.session import Login, shown_path, text_of
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret
-from framework.files.trust import inside, opener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,20 +191,16 @@ class GcpSecretManagerBackend(RemoteStore):
         if isinstance(key, str) and key.lstrip().startswith("{"):
             key = read_json(key)
         elif isinstance(key, str):
-            key = read_json(self._text_of(key))
+            key = read_json(self._read(key))
         return dict(key) if key else None
 
-    def _text_of(self, path: str) -> str:
-        reason = ""
+    def _read(self, path: str) -> str:
         try:
-            with open(inside(self.directory, os.path.expanduser(path)), encoding="utf-8", opener=opener) as file:
-                return file.read()
+            return text_of(path, self.directory)
         except OSError as fault:
             reason = fault.strerror or type(fault).__name__
-        where = shown_path(path, self._given)
-        raise BackendError(
-            f"the key file cannot be read ({reason})", where=where, hint="Correct the path, or write it."
-        )
+        what, where = f"the key file cannot be read ({reason})", shown_path(path, self._given)
+        raise BackendError(what, where=where, hint="Correct the path, or write it.")
 
 
 class _Session:

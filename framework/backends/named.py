@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework import given
 from framework.backends.base import TeamsBackend, read_each
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ class StoreBackend(TeamsBackend):
         variables_lookup_pattern: str | None = None,
         config_lookup_pattern: str | None = None,
     ) -> None:
-        self.sep = sep
+        self.sep = given.text(sep, "sep")
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._patterns = {
             "connection": _compiled("connections_lookup_pattern", connections_lookup_pattern),

@@ -142,8 +142,15 @@ class RemoteStore(StoreBackend):
     def read(self, name: str, version: str | None = None) -> str | None:
         if not self.is_name(name) or (version is not None and not self.is_version(version)):
             return None
-        where = self.where(name, version)
-        return self.text_of(self.ask(lambda client: self.fetch(client, name, version), where), where)
+        value = self.ask(lambda client: self.fetch(client, name, version), name, version)
+        if value is None or isinstance(value, str):
+            return value
+        try:
+            return str(value, "utf-8")
+        except UnicodeDecodeError:
+            pass  # an error that is raised in there would carry the secret along
+        hint = "Store text; encode bytes, as base64 for example."
+        raise InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
         if self.batch_size == 1:
@@ -156,14 +163,14 @@ class RemoteStore(StoreBackend):
         return {**{name: value for name, value in found.items() if value is not None}, **alone}
 
     def names_below(self, start: str) -> Iterable[str]:
-        return self.ask(lambda client: list(self.names(client, start)), self.where(), "list") or []
+        return self.ask(lambda client: list(self.names(client, start)), act="list") or []
 
-    def ask(self, question: Callable[[Any], Any], where: str, act: str = "read") -> Any:
+    def ask(self, question: Callable[[Any], Any], name: str = "", version: str | None = None, act: str = "read") -> Any:
         """What the store answers; None if it says that there is no such thing. Once more after an expired login.
 
         Args:
             question: called with the client.
-            where: the place in the store, for messages.
+            name, version: what it is about, for messages; see `where`.
             act: a key of `acts`.
 
         Raises:
@@ -171,7 +178,7 @@ class RemoteStore(StoreBackend):
             BackendError: the library is not installed, or the kwargs make no client.
         """
         answer, fault = self._answer(question)
-        failure = None if fault is None else self.failure(fault, where, act)
+        failure = None if fault is None else self.failure(fault, self.where(name, version), act)
         del fault  # its text and its frames stay here
         if failure is not None:
             raise failure
@@ -190,16 +197,6 @@ class RemoteStore(StoreBackend):
         for word, text in (("{doing}", doing), ("{right}", right), ("{code}", shown)):
             what, hint = what.replace(word, text), hint.replace(word, text)
         return error(what, where=where, hint=hint)
-
-    def text_of(self, value: str | bytes | None, where: str) -> str | None:
-        """A value as text. Raises InvalidSecret for bytes that are none."""
-        if value is None or isinstance(value, str):
-            return value
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            pass  # an error that is raised in there would carry the secret along
-        raise InvalidSecret("the value is not UTF-8 text", where=where, hint="Store text; encode bytes, as base64.")
 
     def _answer(self, question: Callable[[Any], Any]) -> tuple[Any, Exception | None]:
         with Quietly(*self.quiet):

@@ -132,6 +132,14 @@ def shown_path(path: str, kwarg: str) -> str:
     return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
 
 
+def text_of(path: str, directory: str) -> str:
+    """The text of a file that a kwarg names. Raises OSError, UnicodeDecodeError."""
+    from framework.files.trust import inside, opener
+
+    with open(inside(directory, os.path.expanduser(path)), encoding="utf-8", opener=opener) as file:
+        return file.read()
+
+
 def retrying(**limits: Any) -> Any:
     """urllib3's `Retry` with these limits, which does not ask a server again that took all of its time: nobody waits
     twice."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 
-from framework import given
-from framework.backends.named import DEFAULT, StoreBackend
-from framework.backends.session import Login, OnePerProcess, shown_path
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.backends.remote import RemoteStore
+from framework.backends.session import Login, patiently, shown_path, text_of
+from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.files.formats import read_json
-from framework.files.trust import inside, opener
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from framework.errors import SecretsError
 
 ENDPOINT = "api.cloud.yandex.net"
 METADATA = "169.254.169.254"
@@ -45,7 +45,7 @@ _CHANNEL = {
 _ROOTS: bytes | None = None
 
 
-class LockboxSecretBackend(StoreBackend):
+class LockboxSecretBackend(RemoteStore):
     """Secrets of Yandex Lockbox. The folder is listed once for the ids, then payloads are read by id.
 
     One entry in a payload is the value; of several, the value is a JSON object with their keys.
@@ -57,9 +57,23 @@ class LockboxSecretBackend(StoreBackend):
             of the machine.
         folder_id: the folder with the secrets; by default the connection's.
         endpoint: of the API; by default the connection's, else that of Yandex Cloud.
-        connections_prefix, variables_prefix, config_prefix, sep, connections_lookup_pattern, variables_lookup_pattern,
-            config_lookup_pattern: see `StoreBackend`.
+        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: see `StoreBackend`.
     """
+
+    store = "Lockbox"
+    packages = {"grpc": "grpcio", "yandex.cloud.lockbox.v1.secret_service_pb2": "yandexcloud"}
+    extra = "yandex"
+    guards = ("connection", "variable")
+    acts = {"read": ("reading it", "lockbox.payloadViewer"), "list": ("listing its secrets", "lockbox.viewer")}
+    faults = {
+        "PERMISSION_DENIED": (AccessDenied, "{doing} is denied ({code})", "Give the service account the role {right}."),
+        "UNAUTHENTICATED": (AccessDenied, "the login was refused ({code})", "Check the credentials."),
+        "FAILED_PRECONDITION": (InvalidSecret, "it cannot be read as it is ({code})", "Activate the secret."),
+        "INVALID_ARGUMENT": (InvalidSecret, "the request is invalid ({code})", "Correct the version."),
+        "OUT_OF_RANGE": (InvalidSecret, "the request is invalid ({code})", "Correct the version."),
+        "RESOURCE_EXHAUSTED": (BackendUnavailable, "too many requests ({code})", "Ask for less, or later."),
+        "": (BackendUnavailable, "the API does not answer ({code})", "Check the network."),
+    }
 
     def __init__(
         self,
@@ -68,60 +82,54 @@ class LockboxSecretBackend(StoreBackend):
         yc_sa_key_json_path: str | None = None,
         yc_connection_id: str | None = None,
         folder_id: str | None = "",
-        connections_prefix: str | None = DEFAULT,
-        variables_prefix: str | None = DEFAULT,
-        config_prefix: str | None = DEFAULT,
-        sep: str = "/",
         endpoint: str | None = None,
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
+        **names: Any,
     ) -> None:
-        patterns = connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
-        super().__init__(connections_prefix, variables_prefix, config_prefix, sep, *patterns)
-        self.team_sep, self.guards = given.text(sep, "sep") * 2, ("connection", "variable")
+        super().__init__(**names)
+        self.team_sep = self.sep * 2
         self._credentials: dict[str, Any] = {
             "oauth": yc_oauth_token,
             "service_account_json_path": yc_sa_key_json_path,
             "service_account_json": yc_sa_key_json,
         }
-        if any(self._credentials.values()) and yc_connection_id is not None:
+        given = any(self._credentials.values())
+        if given and yc_connection_id is not None:
             raise BackendError(
                 "yc_connection_id is beside other credentials", where="Lockbox", hint="Keep one of them."
             )
-        self._connection_id = None if any(self._credentials.values()) else yc_connection_id or DEFAULT_CONNECTION
+        self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
-        self.logins = 0
-        self._folder = OnePerProcess(self._open)
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         if kind == "connection" and secret_id == self._connection_id:
             return None  # it is what opens the folder, so it cannot be inside
         return super().name_of(kind, secret_id, team)
 
-    def read(self, name: str, version: str | None = None) -> str | None:
-        """The text of a secret, by its name in the folder.
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return f"Lockbox folder {self._folder_id}" + (f", secret {name}" if name else "")
 
-        Raises:
-            AccessDenied, BackendUnavailable, InvalidSecret: as Lockbox says.
-            BackendError: there are no credentials, or the folder is not known.
-        """
-        folder: _Folder = self._folder.get()
-        return folder.read(name, version)
-
-    def names_below(self, start: str) -> list[str]:
-        return sorted(self._folder.get().list_all())
-
-    def _open(self) -> _Folder:
-        _sdk()
+    def open(self) -> _Folder:
         said = self._of_the_connection() if self._connection_id is not None else self._credentials
-        folder_id = self._folder_id or said.get("folder_id")
-        if not folder_id:
-            raise BackendError("the folder is not known", where="Lockbox", hint="Set folder_id in backend_kwargs.")
+        self._folder_id = self._folder_id or said.get("folder_id")
+        if not self._folder_id:
+            raise BackendError("the folder is not known", where=self.store, hint="Set folder_id in backend_kwargs.")
         endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        proof = _Proof(endpoint, said.get("oauth"), self._key(said))
-        return _Folder(folder_id, endpoint, Login(lambda: self._logged_in(proof), _EARLY), proof)
+        proof = _Proof(self, endpoint, said.get("oauth"), self._key(said))
+        return _Folder(self, self._folder_id, endpoint, Login(lambda: self._logged_in(proof), _EARLY), proof)
+
+    def fetch(self, client: _Folder, name: str, version: str | None) -> str | bytes | None:
+        return client.read(name, version)
+
+    def names(self, client: _Folder, start: str) -> list[str]:
+        return sorted(client.list_all())
+
+    def code_of(self, fault: Any) -> str:
+        return type(fault).__name__  # those of the API are told by `_Folder`
+
+    def out_of_reach(self, code: str, where: str) -> SecretsError:
+        """The error of another service than Lockbox."""
+        return self.failed(code if code == "RESOURCE_EXHAUSTED" else "", code, where)
 
     def _logged_in(self, proof: _Proof) -> tuple[str, float]:
         self.logins += 1
@@ -143,7 +151,7 @@ class LockboxSecretBackend(StoreBackend):
             if self._is_default:
                 return {}
             hint = "Set it in the environment, or give other credentials in backend_kwargs."
-            raise BackendError(f"nobody has the connection {self._connection_id!r}", where="Lockbox", hint=hint)
+            raise BackendError(f"the connection {self._connection_id!r} is not found", where=self.store, hint=hint)
         extra = found.extra_dejson
         fields = (*self._credentials, "folder_id", "endpoint")
         return {field: extra.get(field, extra.get(f"extra__yandexcloud__{field}")) for field in fields}
@@ -158,9 +166,7 @@ class LockboxSecretBackend(StoreBackend):
         try:
             if path:
                 where = shown_path(path, "yc_sa_key_json_path")
-                path = inside(self.directory, os.path.expanduser(path))
-                with open(path, encoding="utf-8", opener=opener) as file:
-                    key = file.read()
+                key = text_of(path, self.directory)
             if isinstance(key, str):
                 key = read_json(key)
             if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):
@@ -174,8 +180,10 @@ class LockboxSecretBackend(StoreBackend):
 class _Proof:
     """What a token is made for: an OAuth token, the key of a service account, or that this is a machine with one."""
 
-    def __init__(self, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> None:
-        self._endpoint, self._oauth, self._key = endpoint, oauth, key
+    def __init__(
+        self, backend: LockboxSecretBackend, endpoint: str, oauth: str | None, key: dict[str, Any] | None
+    ) -> None:
+        self._backend, self._endpoint, self._oauth, self._key = backend, endpoint, oauth, key
         self.stub: Any = None
 
     def exchanged(self) -> tuple[str, float]:
@@ -188,15 +196,14 @@ class _Proof:
         from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
         proof = {"yandex_passport_oauth_token": self._oauth} if self._oauth else {"jwt": self._signed()}
-        request = CreateIamTokenRequest(**proof)
-        made, code = _call(self.stub.Create, request)
+        made, code = _call(self.stub.Create, CreateIamTokenRequest(**proof))
         if not code:
             lasts = made.expires_at.seconds - time.time() if made.HasField("expires_at") else 3600.0
             return made.iam_token, lasts
         what = "the OAuth token" if self._oauth else "the key of the service account"
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
             raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Make a new one, and write it.")
-        raise _unavailable(code, "Yandex IAM")
+        raise self._backend.out_of_reach(code, "Yandex IAM")
 
     def _signed(self) -> str:
         """What proves that we have the key: a JWT for one hour."""
@@ -220,7 +227,9 @@ class _Proof:
 class _Folder:
     """One folder: its stubs, and the ids of its secrets by name."""
 
-    def __init__(self, folder_id: str, endpoint: str, login: Login, proof: _Proof) -> None:
+    def __init__(
+        self, backend: LockboxSecretBackend, folder_id: str, endpoint: str, login: Login, proof: _Proof
+    ) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -228,16 +237,16 @@ class _Folder:
         from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
         from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
 
-        self._id, self._login = folder_id, login
+        self._backend, self._id, self._login = backend, folder_id, login
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
         self._lock = ProcessLock()
         trusted, options = grpc.ssl_channel_credentials(_ROOTS), tuple(_CHANNEL.items())
         open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
+        where = f"Yandex Cloud at {endpoint.rpartition('@')[2]}"  # people write URLs with a password
         answer, code = _call(open_to_all.List, ListApiEndpointsRequest())
-        where = f"Yandex Cloud at {endpoint.rpartition('@')[2]}"  # no one has a password here, but people write URLs
         if code:
-            raise _unavailable(code, where)
+            raise backend.out_of_reach(code, where)
         addresses = {each.id: each.address for each in answer.endpoints}
         stubs = {"iam": IamTokenServiceStub, "lockbox": SecretServiceStub, "lockbox-payload": PayloadServiceStub}
         if not set(stubs) <= set(addresses):
@@ -245,18 +254,18 @@ class _Folder:
         made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
         proof.stub, self._secrets, self._payloads = made
 
-    def read(self, name: str, version: str | None) -> str | None:
+    def read(self, name: str, version: str | None) -> str | bytes | None:
         from yandex.cloud.lockbox.v1.payload_service_pb2 import GetPayloadRequest
 
-        where = f"Lockbox folder {self._id}, secret {name}"
+        where = self._backend.where(name)
         gone = ""
         while secret_id := self._id_of(name, where, gone):
             request = GetPayloadRequest(secret_id=secret_id, version_id=version or "")
             payload, code = _call(self._payloads.Get, request, self._login)
             if not code:
-                return _text(payload.entries, where)
+                return _value(payload.entries, where)
             if code != "NOT_FOUND":
-                raise _failure(code, where, "reading it", "lockbox.payloadViewer")
+                raise self._backend.failed(code, code, where)
             if version is not None or gone:
                 return None
             gone = secret_id  # the list is old: the secret may have been made anew
@@ -269,14 +278,14 @@ class _Folder:
         from yandex.cloud.lockbox.v1.secret_service_pb2 import ListSecretsRequest
 
         ids: dict[str, list[str]] = {}
-        token, where = "", f"Lockbox folder {self._id}"
+        token, where = "", self._backend.where()
         while True:
             request = ListSecretsRequest(folder_id=self._id, page_size=_PAGE, page_token=token)
             answer, code = _call(self._secrets.List, request, self._login)
             if code in ("NOT_FOUND", "INVALID_ARGUMENT"):
                 raise BackendError(f"there is no such folder ({code})", where=where, hint="Correct folder_id.")
             if code:
-                raise _failure(code, where, "listing its secrets", "lockbox.viewer")
+                raise self._backend.failed(code, code, where, "list")
             for secret in answer.secrets:
                 ids.setdefault(secret.name, []).append(secret.id)
             token = answer.next_page_token
@@ -303,56 +312,24 @@ class _Folder:
         return ids[0] if ids else None
 
 
-def _sdk() -> None:
-    try:
-        import grpc  # noqa: F401
-        import yandex.cloud.lockbox.v1.secret_service_pb2  # noqa: F401
-    except ImportError:
-        pass
-    else:
-        return
-    what = "the package yandexcloud is not installed"
-    raise BackendError(what, where="Lockbox", hint="pip install 'framework[yandex]'")
-
-
-def _call(method: Any, request: Any, login: Login | None = None) -> tuple[Any, str]:
+def _call(method: Any, request: Any, login: Login | None = None, refused: Any = None) -> tuple[Any, str]:
     """The answer and no code, or None and the code of the failure. A login that is refused is renewed once."""
-    import time
-
     import grpc
 
-    refused, waits = "", list(_WAITS)
-    while True:
-        token = login.token(refused) if login is not None else ""
-        metadata = (("authorization", f"Bearer {token}"),) if token else None
-        try:
-            return method(request, timeout=_TIMEOUT, metadata=metadata), ""
-        except grpc.RpcError as fault:
-            code = str(fault.code().name)
-        if code == "UNAUTHENTICATED" and token and not refused:
-            refused = token
-        elif code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") and waits:
-            time.sleep(waits.pop(0))
-        else:
-            return None, code
+    token = login.token(refused) if login is not None else ""
+    metadata = (("authorization", f"Bearer {token}"),) if token else None
+    try:
+        return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _wait, _WAITS), ""
+    except grpc.RpcError as fault:
+        code = str(fault.code().name)
+    if code == "UNAUTHENTICATED" and token and refused is None:
+        return _call(method, request, login, token)
+    return None, code
 
 
-def _failure(code: str, where: str, doing: str, role: str) -> SecretsError:
-    if code == "PERMISSION_DENIED":
-        hint = f"Give the service account the role {role}."
-        return AccessDenied(f"{doing} is denied ({code})", where=where, hint=hint)
-    if code == "UNAUTHENTICATED":
-        return AccessDenied(f"the login was refused ({code})", where=where, hint="Check the credentials.")
-    if code in ("FAILED_PRECONDITION", "INVALID_ARGUMENT", "OUT_OF_RANGE"):
-        return InvalidSecret(
-            f"{doing} is refused as it is now ({code})", where=where, hint="Activate the secret, correct the version."
-        )
-    return _unavailable(code, where)
-
-
-def _unavailable(code: str, where: str) -> BackendUnavailable:
-    hint = "It is asked too often: try again later." if code == "RESOURCE_EXHAUSTED" else "Check the network."
-    return BackendUnavailable(f"the API does not answer ({code})", where=where, hint=hint)
+def _wait(fault: Any) -> float | None:
+    is_passing = hasattr(fault, "code") and fault.code().name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+    return 0.0 if is_passing else None
 
 
 def _of_this_machine() -> tuple[str, float]:
@@ -381,8 +358,8 @@ def _of_this_machine() -> tuple[str, float]:
     raise BackendUnavailable(f"nobody gives credentials, nor has this machine any ({what})", where="Lockbox", hint=hint)
 
 
-def _text(entries: Any, where: str) -> str:
-    """What a payload says: its one text, a JSON object of several, or else one binary that is text.
+def _value(entries: Any, where: str) -> str | bytes:
+    """What a payload says: its one text, a JSON object of several, or else its one binary.
 
     Airflow takes of several texts the one that sorts first, which depends on the secret itself.
     """
@@ -391,10 +368,7 @@ def _text(entries: Any, where: str) -> str:
     texts = {entry.key: entry.text_value for entry in entries if entry.WhichOneof("value") == "text_value"}
     if texts:
         return json.dumps(texts) if len(texts) > 1 else str(next(iter(texts.values())))
-    what = "it has no entry" if not entries else "it has several binary entries and no text"
     if len(entries) == 1:
-        try:
-            return bytes(entries[0].binary_value).decode()
-        except UnicodeDecodeError:
-            what = "its binary entry is no text"
+        return bytes(entries[0].binary_value)
+    what = "it has no entry" if not entries else "it has several binary entries and no text"
     raise InvalidSecret(what, where=where, hint="Store one entry of UTF-8 text.")

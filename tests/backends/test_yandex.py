@@ -301,7 +301,7 @@ def test_a_token_is_kept_and_renewed(cloud: Lockbox, make: Any) -> None:
     cloud.lasts = 10  # so near its end that it serves for a second
     short = make()
     assert short.get_variable("vat") == "19"
-    short._folder.get()._login._until = 0.0
+    short._clients.get()._login._until = 0.0
     assert short.get_variable("vat") == "19"
     assert cloud.calls.count("login") == 4
 
@@ -382,7 +382,7 @@ def test_by_a_connection(cloud: Lockbox, tmp_path: Path) -> None:
 def test_a_connection_that_nobody_has(cloud: Lockbox, make: Any, tmp_path: Path) -> None:
     backend = make(yc_oauth_token=None, yc_connection_id="mine")
     backend.find_connection = not_found
-    with pytest.raises(errors.BackendError, match="nobody has the connection 'mine'"):
+    with pytest.raises(errors.BackendError, match="the connection 'mine' is not found"):
         backend.get_variable("vat")
     assert backend.get_conn_value("mine") is None
     with pytest.raises(errors.BackendError, match="Keep one of them"):
@@ -422,8 +422,8 @@ def test_a_child_has_a_client_of_its_own(cloud: Lockbox, make: Any, monkeypatch:
     monkeypatch.setattr(yandex, "_WAITS", (0.1, 0.4))  # gRPC's first call after a fork may fail
     cloud.put("airflow/variables/vat", "19")
     backend = make()
-    parent = backend.get_variable("vat"), id(backend._folder.get())
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._folder.get())])
+    parent = backend.get_variable("vat"), id(backend._clients.get())
+    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get())])
     assert said[0] == parent[0] == "19"
     assert said[1] != parent[1]
     assert backend.get_variable("vat") == "19"
