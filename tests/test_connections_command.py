@@ -209,12 +209,28 @@ def test_a_list_needs_no_key(stocked: Any) -> None:
     stocked.run("connections", "add", "both", "--conn-uri", URI)
     stocked.set(BILLING__CORE__FERNET_KEY="", BILLING_CONN_BOTH="http://h", BILLING_CONN_ENV="http://h")
     assert json.loads(stocked.run("connections", "list", "-o", "json")[1]) == [
-        {"conn_id": "both", "conn_type": None, "link": "environment", "shadowed_by": None},
+        {"conn_id": "both", "conn_type": "http", "link": "environment", "shadowed_by": None},
         {"conn_id": "both", "conn_type": "postgres", "link": "metastore", "shadowed_by": "environment"},
-        {"conn_id": "env", "conn_type": None, "link": "environment", "shadowed_by": None},
+        {"conn_id": "env", "conn_type": "http", "link": "environment", "shadowed_by": None},
         {"conn_id": "own", "conn_type": "postgres", "link": "metastore", "shadowed_by": None},
     ]
     assert stocked.run("connections", "list", "--prefix", "o", "-o", "plain") == (0, "own\tpostgres\tmetastore\t\n", "")
+
+
+def test_every_link_that_can_tell_a_type_does(stocked: Any) -> None:
+    files = {"connections_file_path": str(stocked.write("c.json", '{"filed": "postgres://u:canary@h/d"}'))}
+    stocked.set(BILLING__SECRETS__BACKEND="local_filesystem", BILLING__SECRETS__BACKEND_KWARGS=json.dumps(files))
+    stocked.set(BILLING_CONN_ENV="http://u:canary@h", BILLING_CONN_BROKEN="canary")
+    stocked.run("connections", "add", "own", "--conn-uri", URI)
+    status, out, said = stocked.run("connections", "list", "-o", "json")
+    types = {row["conn_id"]: (row["link"], row["conn_type"]) for row in json.loads(out)}
+    assert status == 0 and types == {
+        "broken": ("environment", None),
+        "env": ("environment", "http"),
+        "filed": ("local_filesystem", "postgres"),
+        "own": ("metastore", "postgres"),
+    }
+    assert "note: a type is not known: environment: connection 'broken'" in said and "canary" not in out + said
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])

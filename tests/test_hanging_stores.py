@@ -402,3 +402,13 @@ def test_an_interrupt_ends_the_waiting(app: Callable[..., App]) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert copy_context().get(bounded.deadline) is None
+
+
+def test_a_list_of_types_waits_once_for_a_link_that_hangs(app: Callable[..., App], capsys: Any) -> None:
+    app("Listing", "Awake")
+    status, out, err = run(capsys, "connections", "list")
+    assert status == 0
+    assert [line.split() for line in out.splitlines() if "awake" in line] == [["awake", "http", "store1"]]
+    assert out.count("listed") == 5
+    [note] = [line for line in err.splitlines() if line.startswith("note:")]
+    assert note.startswith("note: a type is not known: store0") and note.endswith("4 other connections of this link.")

@@ -17,7 +17,8 @@ import sys
 from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
 from framework.cli.output import NO, OK, USAGE, add_output, short, show, status_of
 from framework.connection import Connection
-from framework.errors import ConnectionNotFound, InvalidConnection, SecretsError
+from framework.errors import ConnectionNotFound, FrameworkError, InvalidConnection
+from framework.spellings import counted
 from framework.strata import METASTORE
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
+    from framework.cli.listing import Listed
 
 #: The fields in the order in which Airflow shows them.
 _SHOWN = ("conn_type", "description", "host", "schema", "login", "password", "port", "extra_dejson", "get_uri")
@@ -38,6 +40,8 @@ _GOT = (
 _EXPORTED = ("conn_type", "description", "login", "password", "host", "port", "schema", "extra")
 _FIELDS = ("type", "host", "login", "password", "schema", "port")
 _HIDDEN = "***"
+#: How long the values of a list may take, in seconds; each of them is bounded, too.
+_HOUR = 3600.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -127,8 +131,8 @@ def _row(conn_id: str, connection: Connection) -> dict[str, Any]:
 
 
 def _list(app: App, args: Namespace) -> int:
-    from framework.cli.listing import listing
-    from framework.masking import add_mask
+    from framework.cli.listing import asked, listing
+    from framework.masking import add_mask, redact_text
 
     if args.hide_sensitive and not args.show_values:
         print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
@@ -139,22 +143,31 @@ def _list(app: App, args: Namespace) -> int:
         from framework.metastore.bulk import conn_types
 
         types = conn_types(app.store)
-    connections: list[Connection | None] = []
-    for entry in listed if args.show_values else ():
-        connection = None
-        try:
-            connection = entry.link.ask("connection", entry.name)
-        except SecretsError as fault:
-            print(f"error: {short(str(fault))}", file=sys.stderr)
-            status = max(status, status_of(fault))
-        connections.append(connection)
-        for secret in connection.secrets() if connection else ():
-            add_mask(secret)  # before anything is shown: another connection may hold it as well
+    wanted = [entry for entry in listed if args.show_values or entry.link.role != METASTORE]
+    seconds = _HOUR if args.show_values else app.conf.value("secrets", "resolve_timeout_seconds")
+    connections: dict[Listed, Connection] = {}
+    untyped: dict[str, list[FrameworkError]] = {}
+    for entry, outcome in zip(wanted, asked(app, "connection", wanted, seconds), strict=True):
+        if isinstance(outcome, FrameworkError) and args.show_values:
+            print(f"error: {short(str(outcome))}", file=sys.stderr)
+            status = max(status, status_of(outcome))
+        elif isinstance(outcome, FrameworkError):
+            untyped.setdefault(entry.link.name, []).append(outcome)
+        elif outcome is not None:
+            connections[entry] = outcome
+            for secret in outcome.secrets():
+                add_mask(secret)  # before anything is shown: another connection may hold it as well
+    for faults in untyped.values():
+        more = f" So it is with {counted(len(faults) - 1, 'other connection')} of this link." if len(faults) > 1 else ""
+        print(f"note: a type is not known: {short(str(faults[0]))}{more}", file=sys.stderr)
     rows = []
-    for number, entry in enumerate(listed):
+    for entry in listed:
         row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
-        if args.show_values and (connection := connections[number]) is not None:
+        connection = connections.get(entry)
+        if args.show_values and connection is not None:
             row.update(_masked(entry.name, connection, args.hide_sensitive))
+        elif connection is not None:
+            row["conn_type"] = connection.conn_type and redact_text(connection.conn_type)
         elif entry.link.role == METASTORE:
             row["conn_type"] = types.get(entry.name)
         rows.append(row)

@@ -6,12 +6,16 @@ import sys
 
 from framework.chain import each
 from framework.cli.output import OK, short, status_of
-from framework.errors import FrameworkError
+from framework.cli.progress import Progress
+from framework.errors import BackendUnavailable, FrameworkError
+from framework.parallel import Runner, outcome_of
+from framework.spellings import counted
 from framework.strata import ENVIRONMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from framework.app import App
     from framework.link import Link
@@ -54,6 +58,38 @@ def listing(app: App, kind: str, prefix: str = "") -> tuple[list[Listed], int]:
         earlier.append((link.name, holder(names or [], link)))
     found.sort(key=lambda listed: listed.name)  # stable: the links stay in the order of the search
     return found, status
+
+
+def asked(app: App, kind: str, listed: list[Listed], seconds: float) -> list[Any]:
+    """What each link has under each of these names, or the error that it raises, in order.
+
+    Links that may hang are asked side by side, `[secrets] max_workers` at a time.
+
+    Args:
+        listed: the names, each with its link.
+        seconds: how long all of them together may take.
+    """
+    late = BackendUnavailable(
+        f"there was no answer within {seconds:g} s", hint="See [secrets] resolve_timeout_seconds."
+    )
+
+    def question(entry: Listed) -> Callable[[], Any]:
+        return lambda: entry.link.ask(kind, entry.name)
+
+    apart = [number for number, entry in enumerate(listed) if entry.link.may_hang]
+    outcomes: dict[int, Any] = {}
+    if apart:
+        with Progress(f"asking for {counted(len(apart), kind)}", len(apart)) as progress:
+            runner = Runner(app.conf.value("secrets", "max_workers"), seconds, late.again, progress.advance)
+            said = runner.run([question(listed[number]) for number in apart])
+        outcomes.update(zip(apart, said, strict=True))
+    for number, entry in enumerate(listed):
+        if number not in outcomes:
+            outcomes[number] = outcome_of(question(entry))
+    for outcome in outcomes.values():
+        if isinstance(outcome, Exception) and not isinstance(outcome, FrameworkError):
+            raise outcome
+    return [outcomes[number] for number in range(len(listed))]
 
 
 def names_of(app: App, link: Link, kind: str) -> list[str] | None:
