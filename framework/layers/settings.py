@@ -46,18 +46,23 @@ def read_settings(
     opened = {path: read_file(path) for path in paths}
     texts = {path: text for path, (text, _) in opened.items()}
     read = {path: read_table(path, text=text) for path, text in texts.items()}  # our own: errors without values
-    tables = {str(name).lower(): path for path, (said, _) in read.items() for name in said}
-    is_divided = bool({"default", env.lower()} & set(tables)) if divided is None else divided
+    tables = {str(name).lower() for table, _ in read.values() for name, inner in table.items() if not _is_plain(inner)}
+    is_divided = bool({"default", env.lower()} & tables) if divided is None else divided
     said = _load(texts, env, is_divided)
     places = _Places({path: found for path, (_, found) in read.items()}, env if is_divided else "")
     layer = SettingsLayer("settings", paths[-1], said, root_section, places.find)
     layer.opened = {path: status for path, (_, status) in opened.items()}
-    return layer, "" if env.lower() in tables else _doubt(list(tables), env, divided, is_divided)
+    return layer, "" if env.lower() in tables else _doubt(tables, env, divided, is_divided)
 
 
-def _doubt(tables: list[str], env: str, divided: bool | None, is_divided: bool) -> str:
+def _is_plain(value: Any) -> bool:
+    """Whether a value cannot be a table: an empty section of YAML is one."""
+    return value is not None and not isinstance(value, dict)
+
+
+def _doubt(tables: set[str], env: str, divided: bool | None, is_divided: bool) -> str:
     """What is to be said where no table is of the environment `env`."""
-    others = [name for name in tables if name not in (*_SHARED, "dynaconf_merge") and (is_divided or name in USUAL)]
+    others = [name for name in tables if name not in _SHARED and (is_divided or name in USUAL)]
     if not others:
         return ""
     near = nearest(env.lower(), others)
@@ -92,7 +97,7 @@ class SettingsLayer(Layer):
         root = None if root_section is None else values.setdefault(root_section.lower(), {})
         for key, value in said.items():
             place = place_of((str(key),))
-            if isinstance(value, dict) or value is None:
+            if isinstance(value, dict) or value is None or _is_dynaconfs(str(key).lower()):
                 continue
             if root is None:
                 self.outside.append((str(key).lower(), place))
@@ -107,6 +112,11 @@ class SettingsLayer(Layer):
         path, _, line = origin.rpartition(":")
         path = path if line.isdecimal() else origin.partition("#")[0]
         return next((file for file in self.opened if file == path), path)  # as it was named, or found
+
+
+def _is_dynaconfs(key: str) -> bool:
+    """Whether a setting is for dynaconf itself."""
+    return key.startswith("dynaconf_") or key.endswith("_for_dynaconf") or key == "load_dotenv"
 
 
 def read_object(given: Any, root_section: str | None, hides: Callable[[str, str], bool]) -> Layer:
@@ -241,6 +251,8 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
         ENVVAR_PREFIX_FOR_DYNACONF=False,
         AUTO_CAST_FOR_DYNACONF=False,
         YAML_LOADER_FOR_DYNACONF="safe_load",
+        NESTED_SEPARATOR_FOR_DYNACONF="__",
+        DOTTED_LOOKUP_FOR_DYNACONF=True,
         DYNABOXIFY=False,
     )
     for path, text in texts.items():
@@ -255,6 +267,7 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
             continue
         raise ConfigFileError(f"dynaconf cannot read it ({what})", where=path, hint="Correct the file.")
     said: dict[str, Any] = settings.as_dict()
+    del said["DYNABOXIFY"]
     return said
 
 
