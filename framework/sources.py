@@ -127,7 +127,7 @@ class Sources:
         entries = [entry for entry in (*self._dotenv, *self._config_files, *self._settings_files) if _depends(entry)]
         if any(look.found for entry in entries for look in look_for("", entry, env)):
             return
-        found = {word: file for entry in entries for word, file in environments_with_files(entry) if is_name(word)}
+        found = {word for entry in entries for word in environments_with_files(entry) if is_name(word)}
         others = [word for word in found if (word not in _NEVER if place else word in USUAL)]
         if not others:
             return

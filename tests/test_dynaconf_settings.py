@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +52,11 @@ name = "everywhere"
 #: What is tried: the files in order, the environment, and whether the tables are environments.
 CASES: dict[str, tuple[dict[str, str], str, bool]] = {
     "nested": ({"a.toml": BASE}, "development", False),
-    "merge by a dunder key": ({"a.toml": BASE, "b.toml": 'DATABASE__HOST = "h"\nDATABASE__POOL__SIZE = 9\n'}, "x", False),
+    "merge by a dunder key": (
+        {"a.toml": BASE, "b.toml": 'DATABASE__HOST = "h"\nDATABASE__POOL__SIZE = 9\n'},
+        "x",
+        False,
+    ),
     "dunder key alone": ({"a.toml": "DATABASES__DEFAULT__NAME = 'n'\ndatabases__password = 'p'\n"}, "x", False),
     "dunder key merges": ({"a.toml": BASE, "b.toml": "[database]\ndynaconf_merge = true\nuser = 'u'\n"}, "x", False),
     "a table replaces": ({"a.toml": BASE, "b.toml": "[database]\nuser = 'u'\n"}, "x", False),
@@ -74,7 +76,11 @@ CASES: dict[str, tuple[dict[str, str], str, bool]] = {
     ),
     "global alone": ({"a.toml": '[global.server]\nname = "g"\n'}, "production", True),
     "a section called default": ({"a.toml": "[default]\nx = 1\n[production]\nx = 2\n"}, "production", False),
-    "yaml": ({"a.yaml": "production:\n  server: {port: 1}\ndefault:\n  server: {port: 2, host: h}\n"}, "production", True),
+    "yaml": (
+        {"a.yaml": "production:\n  server: {port: 1}\ndefault:\n  server: {port: 2, host: h}\n"},
+        "production",
+        True,
+    ),
     "json": ({"a.json": '{"database": {"pool": {"size": 1}}, "database__pool__size": 2}'}, "x", False),
     "dotted lookup off": ({"a.toml": "dynaconf_dotted_lookup = false\n[default]\na__b = 1\n"}, "x", True),
 }
@@ -120,7 +126,9 @@ def test_what_dynaconf_reads_is_read(world: World, case: str) -> None:
     assert set(layer.entries()) - tables == {(".".join(trail[:-1]), trail[-1]) for trail in expected}
 
 
-@pytest.mark.parametrize("value", ["@int 5", "@jinja {{ 1 + 1 }}", "@format {this.x}", "@del", "@merge x=1", "@read_file /x"])
+@pytest.mark.parametrize(
+    "value", ["@int 5", "@jinja {{ 1 + 1 }}", "@format {this.x}", "@del", "@merge x=1", "@read_file /x"]
+)
 def test_a_token_stays_text_wherever_it_stands(world: World, value: str) -> None:
     world.write("a.toml", f"database__size = '{value}'\nsize = '{value}'\n[server]\nsize = '{value}'\n")
     app = App("billing", home=str(world.home), settings_files=["a.toml"], root_section="app")
@@ -210,12 +218,18 @@ settings = Dynaconf(settings_files=["settings.toml"], envvar_prefix="NOTHING", v
         ('Validator("server.host", must_exist=True)', "server.host is required in env main"),
         ('Validator("MAIL.PASSWORD", eq="x")', "MAIL.PASSWORD must eq x but it is < hidden > in env main"),
         ('Validator("MAIL", is_type_of=list)', "but it is < hidden > in env main"),
-        ('Validator("MAIL__PASSWORD", condition=lambda v: False)', "MAIL__PASSWORD invalid for <lambda>(< hidden >) in"),
+        (
+            'Validator("MAIL__PASSWORD", condition=lambda v: False)',
+            "MAIL__PASSWORD invalid for <lambda>(< hidden >) in",
+        ),
         ('Validator("PORT", condition=lambda v: v > 99)', "PORT invalid for <lambda>(80) in env main"),
         ('Validator("LONG", eq="x")', "LONG must eq x but it is < hidden > in env main"),
         ('Validator("PORT", gte=100) & Validator("MAIL.PASSWORD", eq="x")', "PORT must gte 100 but it is"),
         ('Validator("PORT", gte=100) | Validator("MAIL.PASSWORD", eq="x")', "combined validators failed"),
-        ('Validator("PORT", gte=1, messages={"operations": "take {value}!"}), Validator("NO", must_exist=True)', "NO is"),
+        (
+            'Validator("PORT", gte=1, messages={"operations": "take {value}!"}), Validator("NO", must_exist=True)',
+            "NO is",
+        ),
         ('Validator("MAIL.PASSWORD", eq="x", messages={"operations": "is {value}!"})', "that of MAIL.PASSWORD, whose"),
     ],
 )

@@ -1051,7 +1051,7 @@ def test_metastore_without_a_key(world: World) -> None:
         Variable.set("rate", "hunter2")
     assert str(caught.value) == (
         "[core] fernet_key: secrets are written encrypted and there is no key. "
-        "Make one with: python -m framework fernet generate"
+        "Make one with: python -m framework fernet generate, or, in a project, init --metastore"
     )
 
 

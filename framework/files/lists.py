@@ -86,25 +86,25 @@ def look_for(kind: str, entry: str, env: str) -> list[Look]:
     return [Look(kind, file, written, found=True, must_exist=True) for file in files]
 
 
-def environments_with_files(entry: str) -> Iterator[tuple[str, str]]:
-    """The words for which `{env}` in an entry leads to a file that is there, each with the file."""
+def environments_with_files(entry: str) -> Iterator[str]:
+    """The words for which `{env}` in an entry leads to a file that is there."""
     folder, written = _parts(entry)
     text = written.removesuffix("?")
     before, _, after = text.partition(PLACEHOLDER)
     above, start = os.path.split(before)
-    end = after.partition("/")[0].partition(PLACEHOLDER)[0].partition("*")[0]
+    part = start + PLACEHOLDER + after.partition("/")[0]
     try:
         names = os.listdir(_path(entry, folder, above or os.curdir))
     except OSError:
         return
     for name in sorted(names):
-        word = name[len(start) : len(name) - len(end)]
-        if name == f"{start}{word}{end}" and word and not word.startswith("."):
-            try:
-                found = [look.path for look in look_for("", entry, word) if look.found]
-            except ConfigFileError:
-                continue
-            yield from ((word, path) for path in found[:1])
+        words = (name[len(start) : end] for end in range(len(name), len(start), -1))
+        word = next((word for word in words if _fits(name, part.replace(PLACEHOLDER, word))), "")
+        try:
+            if word and any(look.found for look in look_for("", entry, word)):
+                yield word
+        except ConfigFileError:
+            continue
 
 
 def is_absent(path: str) -> bool:
@@ -160,6 +160,8 @@ def _names(folder: str, written: str) -> list[str]:
 
 def _fits(name: str, pattern: str) -> bool:
     """Whether a name fits a pattern in which `*` stands for any text. As in a shell, it stands for no hidden file."""
+    if "*" not in pattern:
+        return name == pattern
     start, *middle, end = pattern.split("*")
     if name.startswith(".") and not start.startswith("."):
         return False

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 OPTION = "[core] fernet_key"
 MAKE_ONE = "Make one with: python -m framework fernet generate"
+_IN_PROJECT = "init --metastore"
 
 
 def generate() -> str:
@@ -64,7 +65,11 @@ class Keys:
             MetastoreError: the text has no UTF-8 form.
         """
         if not self._parts:
-            raise errors.NoFernetKey("secrets are written encrypted and there is no key", where=OPTION, hint=MAKE_ONE)
+            what, hint = (
+                "secrets are written encrypted and there is no key",
+                f"{MAKE_ONE}, or, in a project, {_IN_PROJECT}",
+            )
+            raise errors.NoFernetKey(what, where=OPTION, hint=hint)
         try:
             data = text.encode()
         except UnicodeEncodeError:
