@@ -66,8 +66,7 @@ sensitive = true
 """
 
 _CFG = """\
-# What is so everywhere. {env}.toml wins over it, .env over both, and the variables of the process over all:
-# {prefix}__SERVER__PORT=9000
+# What is so everywhere. {env}.toml, .env and the environment win over it: {prefix}__SERVER__PORT=9000
 
 [server]
 port = 8080
