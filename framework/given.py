@@ -10,7 +10,8 @@ import os
 
 from framework.convert import expand_home
 from framework.errors import InvalidArgument
-from framework.files.trust import like
+from framework.files.lists import Entry
+from framework.files.trust import Typed, like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,16 @@ def texts(given: Any, argument: str) -> list[str]:
 def paths(given: Any, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> list[str]:
     """One path or several as a list. Raises: as `path`."""
     found = items(given, argument, "a path or a list of paths")
-    return [path(item, argument if given is item else f"{argument}[{i}]", getenv) for i, item in enumerate(found)]
+    return [_entry(item, argument if given is item else f"{argument}[{i}]", getenv) for i, item in enumerate(found)]
+
+
+def _entry(given: Any, argument: str, getenv: Callable[[str], str | None]) -> str:
+    """A path in a list, which may be a pattern: what looks like one in the working directory's own path is none."""
+    named = path(given, argument, getenv)
+    written = os.fspath(given)
+    if os.path.isabs(written) or written.startswith("~") or isinstance(given, Typed):
+        return named
+    return Entry(os.getcwd(), written)
 
 
 def path(given: Any, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> str:

@@ -120,7 +120,11 @@ def test_what_dynaconf_reads_is_read(world: World, case: str) -> None:
     for trail, value in expected.items():
         section, key = ".".join(trail[:-1]), trail[-1]
         assert app.conf.value(section, key) == value, trail
-        assert app.conf.explain(section, key).mentions[0].origin.startswith(tuple(files))
+        assert (
+            app.conf.explain(section, key)
+            .mentions[0]
+            .origin.startswith(tuple(f"{world.home}/{name}" for name in files))
+        )
     layer = next(layer for layer in app.engine.layers if layer.name == "settings")
     tables = {name for name in layer.entries() if isinstance(layer.find(*name)[0], dict)}  # type: ignore[index]
     assert set(layer.entries()) - tables == {(".".join(trail[:-1]), trail[-1]) for trail in expected}

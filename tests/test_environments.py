@@ -372,6 +372,13 @@ def test_what_looks_like_a_pattern_in_the_projects_own_path_is_none(world: World
     assert port(world, "--project", folder, "--env", "test") == "1"
     assert world.run("--project", folder, "config", "get-value", "server", "host")[:2] == (0, "h\n")
 
+    os.chdir(world.home / folder)
+    app = App("billing", home="/nonexistent", env="test", config_files=["{env}.toml?", "*.cfg"])
+    os.chdir(world.home)
+    assert (app.conf.get("server", "port"), app.conf.get("server", "host")) == ("1", "h")
+    app.reload()
+    assert app.conf.get("server", "port") == "1"
+
 
 # Trust
 
