@@ -56,18 +56,24 @@ class Chain:
         links: in the order of the search.
         on_failure: `stop` or `next`: what an unavailable or invalid link means for connections and variables.
         config_links: the only links that may answer for config secrets, or empty for all.
+        note: what is added where nothing is found.
 
     Attributes:
         unshown: names of config secrets that `stats` must not show.
     """
 
     def __init__(
-        self, links: Iterable[Link], *, on_failure: Callable[[], str], config_links: Callable[[], list[str]]
+        self,
+        links: Iterable[Link],
+        *,
+        on_failure: Callable[[], str],
+        config_links: Callable[[], list[str]],
+        note: Callable[[], str] = str,
     ) -> None:
         self.links = list(links)
         for link in self.links:
             link.chain = self
-        self._on_failure, self._config_links = on_failure, config_links
+        self._on_failure, self._config_links, self._note = on_failure, config_links, note
         self.unshown: set[str] = set()
 
     @property
@@ -208,7 +214,7 @@ class Chain:
         reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
         reasons += self._reasons(kind, version, links, self._ceiling(reach))
         reasons += filter(None, (mistake(link, kind, key) for link in serving))
-        hint = " ".join(reasons) or "Check its name, or create it."
+        hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()
         fault = _NOT_FOUND[kind](f"{what}; asked: {names}", hint=hint)
         fault.plain = f"{what}; asked: {plain}"
         return fault

@@ -31,11 +31,12 @@ _watchers: list[Callable[[], None]] = []
 def app() -> Application:
     """The current application, made on first use."""
     if _app is None:
-        assert _make is not None, "framework/__init__.py says how an application is made"
+        if _make is None:
+            raise RuntimeError("framework/__init__.py says how an application is made")
         made = _make()
         if _app is None:  # else another thread was first, and has one in use
             use(made)
-        assert _app is not None
+        return _app or made
     return _app
 
 

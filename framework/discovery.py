@@ -18,7 +18,14 @@ def found() -> App:
     if named:
         return named_by(named, "FRAMEWORK_APP")
     here = project.here()
-    return App() if here is None else App(**here.said)
+    if here is not None:
+        return App(**here.said)
+    made = App()
+    made.engine.note = (
+        "No project was found here, so this is about the application called framework: write [tool.framework] with "
+        'name = "…" in pyproject.toml, set FRAMEWORK_PROJECT to its folder, or call App(name).use().'
+    )
+    return made
 
 
 @public

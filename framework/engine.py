@@ -69,6 +69,7 @@ class Engine:
         self._patterns = [pattern.lower() for pattern in patterns]
         self.slots: dict[tuple[str, str], Slot] = {}
         self._loading = ProcessLock()
+        self.note = ""  # what is added to an error where something is not found
         self.load(layers)
 
     def load(self, layers: Iterable[Layer]) -> None:

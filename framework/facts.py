@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 
+from framework.errors import ConfigError
 from framework.installed import distributions, fallback_defaults, folder_of, provider_sections, schema_in
+from framework.schemas import PACKAGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Facts:
 
     def __init__(self, data: Any, folder: str | None, *, is_given: bool = False) -> None:
         self.data, self._folder, self._is_given = data, folder, is_given
-        self.origin: str = data.__file__
+        self.origin: str = getattr(data, "__file__", None) or data.__name__  # there may be no file
         self._split: dict[str, dict[str, dict[str, Any]]] = {}
         self._others: dict[str, dict[str, Any]] | None = None
         #: Whether a schema says what the application itself declares: one given, or that of another release.
@@ -154,12 +156,48 @@ def of(name: str, *, is_given: bool) -> Facts | None:
     Args:
         name: the application's name.
         is_given: whether a schema was given to it.
+
+    Raises:
+        ConfigError: it is not there although it is packaged.
     """
-    if not os.path.exists(os.path.join(os.path.dirname(__file__), "schemas", f"{name}.py")):
+    if name not in PACKAGED:
         return None
     from importlib import import_module
 
-    return Facts(import_module(f"framework.schemas.{name}"), None if is_given else folder_of(name), is_given=is_given)
+    try:
+        data = import_module(f"framework.schemas.{name}")
+    except ImportError:
+        data = None
+    if data is None:
+        raise _incomplete(f"framework.schemas.{name}")
+    return Facts(data, None if is_given else folder_of(name), is_given=is_given)
+
+
+def table(name: str, what: str) -> tuple[dict[str, Any], str]:
+    """A table that is packaged for an application of this name, and its file; both empty if there is none.
+
+    Raises:
+        ConfigError: it is not there although it is packaged.
+    """
+    if what not in PACKAGED.get(name, ()):
+        return {}, ""
+    from importlib.resources import files
+
+    from framework.files.tables import read_table
+
+    file = f"{name}.{what}.yml"
+    try:
+        text = files("framework.schemas").joinpath(file).read_text("utf-8")
+    except (OSError, ImportError):
+        text = ""
+    if not text:
+        raise _incomplete(f"framework/schemas/{file}")
+    return read_table(f"framework/schemas/{file}", text=text)[0], file
+
+
+def _incomplete(part: str) -> ConfigError:
+    what = "a part of framework itself is missing"
+    return ConfigError(what, where=part, hint="Install it again; an archive or a frozen application must hold it, too.")
 
 
 def _option(line: str) -> tuple[str, dict[str, Any]]:

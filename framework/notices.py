@@ -31,6 +31,7 @@ def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
         hint = f"Did you mean [{near[0]}] {near[1]}?"
     else:
         hint = f"Set {engine.names.option(section, key)}, write it in a file, or pass fallback=."
+    hint = f"{hint} {engine.note}".rstrip()
     return OptionNotFound("the option is not set", where=f"[{section}] {key}", hint=hint)
 
 

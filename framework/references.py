@@ -47,6 +47,15 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
         raise ValueError("the reference has no name")
     if hash_ and not part.startswith("/"):
         raise ValueError("what follows '#' must be a JSON pointer and start with '/'")
+    if "%" in part:  # as RFC 6901 §6 writes a pointer after a `#`: a blank is %20
+        from urllib.parse import unquote_to_bytes
+
+        try:
+            part = unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            part = ""
+        if not part:
+            raise ValueError("what follows '#' holds a percent sign whose bytes are no UTF-8: write it as %25")
     if not query:
         return Reference(name, None, part if hash_ else None)
     word, _, version = said.partition("=")

@@ -134,6 +134,16 @@ class IsolatedApp(App):
         return [Link("memory", 1, lambda: self.memory), *super().custom_links()]
 
 
+def require(fits: object, message: str) -> None:
+    """An assertion that holds under `python -O` as well: `backend-test` runs the contract.
+
+    Raises:
+        AssertionError: it does not fit.
+    """
+    if not fits:
+        raise AssertionError(message)
+
+
 class ReadingContract:
     """What every backend must do, as far as reading alone can tell: `backend-test` runs it against live stores.
 
@@ -159,7 +169,7 @@ class ReadingContract:
         self.prepare()
         for kind in self.kinds:
             value = self.ask(self.backend(), kind, self.absent)
-            assert value is None, f"{kind}: absent must be None, and is {type(value).__name__}"
+            require(value is None, f"{kind}: absent must be None, and is {type(value).__name__}")
 
     def test_many_leaves_out_what_is_absent(self) -> None:
         self.prepare()
@@ -171,7 +181,7 @@ class ReadingContract:
             failed = [value for value in many.values() if isinstance(value, Exception)]
             if failed:
                 raise failed[0]
-            assert not many, f"{kind}: get_many must leave absent names out"
+            require(not many, f"{kind}: get_many must leave absent names out")
 
     def test_reads_what_it_lists(self) -> None:
         self.prepare()
@@ -183,7 +193,7 @@ class ReadingContract:
                 raise SkipTest("it has no list_names") from None
             listed += len(names)
             values = [self.ask(self.backend(), kind, name) for name in names[:5]]  # some stores list what is deleted
-            assert not values or any(value is not None for value in values), f"{kind}: what is listed has no value"
+            require(not values or any(value is not None for value in values), f"{kind}: what is listed has no value")
         if not listed:
             raise SkipTest("it lists nothing yet")
 
@@ -235,18 +245,18 @@ class BackendContract(ReadingContract):
     def test_gives_what_is_stored(self) -> None:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
-            assert self._shown(kind, "stored_name") == self.sample(kind), f"{kind}: the value came back changed"
+            require(self._shown(kind, "stored_name") == self.sample(kind), f"{kind}: the value came back changed")
 
     def test_a_large_value_comes_whole(self) -> None:
         for kind in [kind for kind in self.kinds if kind != "connection"]:
             text = "ü🔑x" * (self.largest // 8)  # seven bytes each
             self.put(kind, "large_name", text)
-            assert self._shown(kind, "large_name") == text, f"{kind}: the value came back changed"
+            require(self._shown(kind, "large_name") == text, f"{kind}: the value came back changed")
 
     def test_a_connection_carries_its_id(self) -> None:
         if "connection" in self.kinds:
             self.put("connection", "stored_name", self.sample("connection"))
-            assert self.ask(self.backend(), "connection", "stored_name").conn_id == "stored_name"
+            require(self.ask(self.backend(), "connection", "stored_name").conn_id == "stored_name", "it has another id")
 
     def test_broken_connection_is_invalid(self) -> None:
         if "connection" in self.kinds:
@@ -254,7 +264,7 @@ class BackendContract(ReadingContract):
             try:
                 self.ask(self.backend(), "connection", "broken")
             except InvalidSecret as fault:
-                assert "hunter2-canary" not in str(fault), "the error shows the value"
+                require("hunter2-canary" not in str(fault), "the error shows the value")
             else:
                 raise AssertionError("a text that is no connection must raise InvalidSecret")
 
@@ -265,7 +275,7 @@ class BackendContract(ReadingContract):
                 names = list(self.backend().list_names(kind))
             except (AttributeError, NotImplementedError):
                 raise SkipTest("it has no list_names") from None
-            assert "stored_name" in names, f"{kind}: list_names leaves it out"
+            require("stored_name" in names, f"{kind}: list_names leaves it out")
 
     def test_many_at_once(self) -> None:
         for kind in self.kinds:
@@ -274,7 +284,7 @@ class BackendContract(ReadingContract):
                 many = self.backend().get_many(kind, ["stored_name", "other_name"])
             except (AttributeError, NotImplementedError):
                 raise SkipTest("it has no get_many") from None
-            assert set(many) == {"stored_name"}, f"{kind}: get_many must leave absent names out"
+            require(set(many) == {"stored_name"}, f"{kind}: get_many must leave absent names out")
 
     def test_failure_is_not_absence(self) -> None:
         for backend, error in self.failing():
@@ -282,7 +292,7 @@ class BackendContract(ReadingContract):
                 try:
                     value = self.ask(backend, kind, "stored_name")
                 except (AccessDenied, BackendUnavailable, InvalidSecret) as fault:
-                    assert isinstance(fault, error), f"{kind}: {type(fault).__name__} instead of {error.__name__}"
+                    require(isinstance(fault, error), f"{kind}: {type(fault).__name__} instead of {error.__name__}")
                 else:
                     raise AssertionError(f"{kind}: a failing store answered {type(value).__name__} instead of raising")
 
@@ -291,7 +301,7 @@ class BackendContract(ReadingContract):
             self.put(kind, "stored_name", self.sample(kind))
             backend = self.backend()
             self.ask(backend, kind, "stored_name")
-            assert self.sample(kind) not in repr(backend)
+            require(self.sample(kind) not in repr(backend), f"{kind}: the repr shows the value")
 
     def test_denied(self) -> None:
         for kind in self.kinds:
@@ -347,7 +357,7 @@ class BackendContract(ReadingContract):
         kind = self.kinds[-1]
         value = self.ask(self._troubled(trouble), kind, "stored_name")
         shown = value.get_uri() if kind == "connection" and value is not None else value
-        assert shown == self.sample(kind), f"{trouble}: another value came back"
+        require(shown == self.sample(kind), f"{trouble}: another value came back")
 
     def _fails(self, trouble: str, error: type[SecretsError], kind: str = "", name: str = "stored_name") -> None:
         kind = kind or self.kinds[-1]
@@ -355,8 +365,8 @@ class BackendContract(ReadingContract):
         try:
             value = self.ask(backend, kind, name)
         except SecretsError as fault:
-            assert isinstance(fault, error), f"{trouble}: {type(fault).__name__} instead of {error.__name__}"
-            assert fault.__cause__ is None, f"{trouble}: the error has a cause, whose text may hold a secret"
-            assert self.sample(kind) not in str(fault), f"{trouble}: the error shows the value"
+            require(isinstance(fault, error), f"{trouble}: {type(fault).__name__} instead of {error.__name__}")
+            require(fault.__cause__ is None, f"{trouble}: the error has a cause, whose text may hold a secret")
+            require(self.sample(kind) not in str(fault), f"{trouble}: the error shows the value")
         else:
             raise AssertionError(f"{trouble}: the answer was {type(value).__name__}, not {error.__name__}")

@@ -31,6 +31,7 @@ def build_chain(app: App) -> Chain:
         links,
         on_failure=lambda: str(app.conf.value("secrets", "on_failure")),
         config_links=lambda: app.conf.getlist("secrets", "config_links"),
+        note=lambda: app.engine.note,
     )
 
 

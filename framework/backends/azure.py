@@ -241,8 +241,7 @@ class _OneLogin:
             return token, min(token.expires_on - 300, token.refresh_on or token.expires_on) - now
         except ClientAuthenticationError as fault:
             failure = self._backend.failure(fault, self._backend.where("sign-in"))
-        assert failure is not None, "a sign-in holds no secrets"
-        raise failure
+        raise failure or BackendUnavailable("the sign-in failed", where=self._backend.where("sign-in"))
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
         """The method that older versions of the library call."""

@@ -1,4 +1,14 @@
-"""Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
+"""The command `backend-test`."""
+
+from __future__ import annotations
+
+from framework.backends.base import KINDS
+from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
+from framework.errors import SecretsError
+from framework.spellings import counted
+
+DESCRIPTION = """\
+Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
 
 The reading part of `BackendContract` is run: names that nobody has are asked for, and the store's own names are listed
 if it can; no value is shown. Who may read need not be allowed to list, or to ask for names that are not there.
@@ -7,13 +17,6 @@ for example:
   python -m framework backend-test vault --kwargs '{"url": "http://127.0.0.1:8200", "token": "…"}'
   python -m framework backend-test            the configured backends
 """
-
-from __future__ import annotations
-
-from framework.backends.base import KINDS
-from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
-from framework.errors import SecretsError
-from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,12 +1,4 @@
-"""Look for what is wrong: required options that are not set, unknown names, wrong values, pointers that lead nowhere.
-
-An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
-backend is set) does so with --strict. A note does not.
-
-for example:
-  python -m framework check
-  python -m framework check --offline --output json
-"""
+"""The command `check`."""
 
 from __future__ import annotations
 
@@ -27,6 +19,17 @@ from framework.spellings import counted
 from framework.surprises import surprises
 from framework.wiring import note_on_workers, workers_backend
 from framework.wording import redact_message
+
+DESCRIPTION = """\
+Look for what is wrong: required options that are not set, unknown names, wrong values, pointers that lead nowhere.
+
+An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
+backend is set) does so with --strict. A note does not.
+
+for example:
+  python -m framework check
+  python -m framework check --offline --output json
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,13 +1,4 @@
-"""Print what makes a shell complete commands, flags, sections, keys, connections and variables when TAB is pressed.
-
-It completes the command `framework`. What is completed is asked from the application of the words that stand there, but
-never over a network, and no pointer is followed.
-
-for example:
-  eval "$(framework completion bash)"
-  eval "$(framework completion zsh)"
-  framework completion fish | source
-"""
+"""The command `completion`."""
 
 from __future__ import annotations
 
@@ -17,6 +8,18 @@ import sys
 from framework.cli.output import NO, OK
 from framework.errors import FrameworkError
 from framework.spellings import visible
+
+DESCRIPTION = """\
+Print what makes a shell complete commands, flags, sections, keys, connections and variables when TAB is pressed.
+
+It completes the command `framework`. What is completed is asked from the application of the words that stand there, but
+never over a network, and no pointer is followed.
+
+for example:
+  eval "$(framework completion bash)"
+  eval "$(framework completion zsh)"
+  framework completion fish | source
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

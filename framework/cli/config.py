@@ -1,13 +1,4 @@
-"""Single options and the list of all of them, with Airflow's names and flags; and what changes the main cfg file.
-
-for example:
-  python -m framework config get-value secrets backend
-  python -m framework config list --section core --show-values --include-sources
-  python -m framework config lint --ignore-section webserver
-  python -m framework config update --fix
-  python -m framework config set server port 8443
-  python -m framework config unset server port
-"""
+"""The command `config`."""
 
 from __future__ import annotations
 
@@ -19,6 +10,18 @@ from framework.errors import OptionNotFound
 from framework.explanation import HIDDEN
 from framework.formats import cfg_line, cfg_section, comment, commented, commented_option
 from framework.spellings import visible
+
+DESCRIPTION = """\
+Single options and the list of all of them, with Airflow's names and flags; and what changes the main cfg file.
+
+for example:
+  python -m framework config get-value secrets backend
+  python -m framework config list --section core --show-values --include-sources
+  python -m framework config lint --ignore-section webserver
+  python -m framework config update --fix
+  python -m framework config set server port 8443
+  python -m framework config unset server port
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

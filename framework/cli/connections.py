@@ -1,14 +1,4 @@
-"""Connections, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
-
-for example:
-  python -m framework connections get warehouse -o json
-  python -m framework connections list --show-values
-  python -m framework connections add warehouse --conn-uri - < uri.txt
-  python -m framework connections import connections.yaml --dry-run
-  python -m framework connections test warehouse
-  python -m framework connections delete warehouse
-  python -m framework connections export connections.json
-"""
+"""The command `connections`."""
 
 from __future__ import annotations
 
@@ -20,6 +10,19 @@ from framework.connection import Connection
 from framework.errors import ConnectionNotFound, FrameworkError, InvalidConnection
 from framework.spellings import counted
 from framework.strata import METASTORE
+
+DESCRIPTION = """\
+Connections, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
+
+for example:
+  python -m framework connections get warehouse -o json
+  python -m framework connections list --show-values
+  python -m framework connections add warehouse --conn-uri - < uri.txt
+  python -m framework connections import connections.yaml --dry-run
+  python -m framework connections test warehouse
+  python -m framework connections delete warehouse
+  python -m framework connections export connections.json
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,14 @@
-"""The metastore's database: look at it, bring its tables to their newest shape, or empty it.
+"""The command `db`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import NO, OK, USAGE, add_output, show
+from framework.errors import BackendUnavailable, SecretsError
+
+DESCRIPTION = """\
+The metastore's database: look at it, bring its tables to their newest shape, or empty it.
 
 for example:
   python -m framework db check
@@ -7,13 +17,6 @@ for example:
   python -m framework db migrate --add-secrets-table
   python -m framework db reset --yes
 """
-
-from __future__ import annotations
-
-import sys
-
-from framework.cli.output import NO, OK, USAGE, add_output, show
-from framework.errors import BackendUnavailable, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,13 +1,4 @@
-"""Print the effective configuration: every value that this application will run with, and where it is from.
-
-As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
-or fails is a comment line, so that the output can never be mistaken for the file. Of the framework's own options
-(`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or with `--section`.
-
-for example:
-  python -m framework dump
-  python -m framework dump --changed --format json --sources
-"""
+"""The command `dump`."""
 
 from __future__ import annotations
 
@@ -21,6 +12,18 @@ from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
 from framework.formats import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
+
+DESCRIPTION = """\
+Print the effective configuration: every value that this application will run with, and where it is from.
+
+As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
+or fails is a comment line, so that the output can never be mistaken for the file. Of the framework's own options
+(`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or with `--section`.
+
+for example:
+  python -m framework dump
+  python -m framework dump --changed --format json --sources
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

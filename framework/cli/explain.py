@@ -1,9 +1,4 @@
-"""Who writes an option, a connection or a variable, who wins, and who is shadowed.
-
-for example:
-  python -m framework explain core port
-  python -m framework explain --connection warehouse
-"""
+"""The command `explain`."""
 
 from __future__ import annotations
 
@@ -11,6 +6,14 @@ from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, 
 from framework.cli.rows import files_of
 from framework.misspelt import misspelt
 from framework.notices import not_found
+
+DESCRIPTION = """\
+Who writes an option, a connection or a variable, who wins, and who is shadowed.
+
+for example:
+  python -m framework explain core port
+  python -m framework explain --connection warehouse
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,14 +1,17 @@
-"""Keys that encrypt the metastore.
+"""The command `fernet`."""
+
+from __future__ import annotations
+
+from framework.cli.output import NO, OK, add_output, show
+
+DESCRIPTION = """\
+Keys that encrypt the metastore.
 
 for example:
   export BILLING__CORE__FERNET_KEY=$(python -m framework fernet generate)
   python -m framework fernet check
   BILLING__CORE__FERNET_KEY=$NEW,$OLD python -m framework fernet rotate
 """
-
-from __future__ import annotations
-
-from framework.cli.output import NO, OK, add_output, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

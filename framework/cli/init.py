@@ -1,13 +1,4 @@
-"""Write a project file, a schema, a cfg file and a file for each of two environments. Nothing is overwritten.
-
-With `--metastore` it also makes a key for the metastore, in a project that is there already too: a file for its owner
-alone, which git ignores, and the option that points to it.
-
-for example:
-  python -m framework init
-  python -m framework init --metastore
-  python -m framework init services/billing --name billing
-"""
+"""The command `init`."""
 
 from __future__ import annotations
 
@@ -24,6 +15,18 @@ from framework.layers.cfg import parse
 from framework.layers.data import read_layer
 from framework.metastore.crypto import generate
 from framework.names import Names
+
+DESCRIPTION = """\
+Write a project file, a schema, a cfg file and a file for each of two environments. Nothing is overwritten.
+
+With `--metastore` it also makes a key for the metastore, in a project that is there already too: a file for its owner
+alone, which git ignores, and the option that points to it.
+
+for example:
+  python -m framework init
+  python -m framework init --metastore
+  python -m framework init services/billing --name billing
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

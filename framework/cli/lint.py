@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.explanation import shown
+from framework.facts import table as packaged
 from framework.notices import nearest
 from framework.options import is_backend_kwarg
 from framework.spellings import counted
@@ -117,26 +117,14 @@ def _selected(app: App, args: Namespace) -> list[Finding]:
 
 def _learn(app: App) -> None:
     """Know also what older versions of the application had, if a list of it is packaged; nothing else needs that."""
-    table, path = _packaged(app, "older")
+    table, path = packaged(app.name, "older")
     if table:
         app.schema.supplement(table, path)
 
 
-def _packaged(app: App, what: str) -> tuple[dict[str, Any], str]:
-    """A file about this application that is packaged here, as a table, and its path; empty if there is none."""
-    import framework.schemas
-
-    path = os.path.join(os.path.dirname(framework.schemas.__file__), f"{app.name}.{what}.yml")
-    if not os.path.exists(path):
-        return {}, path
-    from framework.files.tables import read_table
-
-    return read_table(path)[0], path
-
-
 def findings(app: App) -> Iterator[Finding]:
     """Everything of the kind, in every layer that a person writes. No value of a secret is shown, nothing is run."""
-    rules, _ = _packaged(app, "values")
+    rules, _ = packaged(app.name, "values")
     for section, key in app.engine.entries():
         for mention in app.engine.mentions(section, key):
             if mention.layer not in ("default", "override"):

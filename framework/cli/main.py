@@ -195,7 +195,7 @@ def _command_parser(command: Any, name: str) -> ArgumentParser:
 
     parser = Parser(
         prog=f"python -m framework {name}",
-        description=command.__doc__,
+        description=command.DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -204,7 +204,7 @@ def _command_parser(command: Any, name: str) -> ArgumentParser:
         if isinstance(action.choices, dict):
             about = {choice.dest: choice.help for choice in getattr(action, "_choices_actions", ())}
             for below, inner in action.choices.items():
-                _describe(inner, about.get(below) or below, name, below, command.__doc__)
+                _describe(inner, about.get(below) or below, name, below, command.DESCRIPTION)
     return parser
 
 

@@ -160,6 +160,10 @@ def _cell(value: Any) -> str:
     return "" if value is None else visible(str(value))
 
 
+#: What stands before a path in a message. Within a longer path, or a value, nothing is cut out.
+_BEFORE_PATHS = " \t\n'\"`([{<,;:="
+
+
 def short(text: str) -> str:
     """A text for a person, in one line: without the path of the working directory, control characters visible."""
     import os
@@ -168,7 +172,16 @@ def short(text: str) -> str:
         here = os.path.join(os.getcwd(), "")
     except FileNotFoundError:  # it was removed
         return visible(text)
-    return visible(text.replace(here, ""))
+    if here == os.sep:  # every path begins so
+        return visible(text)
+    pieces: list[str] = []
+    done = at = 0
+    while (at := text.find(here, at)) >= 0:
+        if at == 0 or text[at - 1] in _BEFORE_PATHS:
+            pieces.append(text[done:at])
+            done = at + len(here)
+        at += len(here)
+    return visible("".join([*pieces, text[done:]]))
 
 
 def status_of(fault: BaseException | None) -> int:

@@ -1,4 +1,13 @@
-"""Print the least-privilege policy for exactly the names that this configuration can ask a store for.
+"""The command `policy`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import NO, OK, as_json, machine
+
+DESCRIPTION = """\
+Print the least-privilege policy for exactly the names that this configuration can ask a store for.
 
 Config secrets are named one by one, for the configuration refers to them; which connections and variables an
 application will ask for nobody can know, so theirs is everything below their prefix.
@@ -7,12 +16,6 @@ for example:
   python -m framework policy aws
   python -m framework policy vault
 """
-
-from __future__ import annotations
-
-import sys
-
-from framework.cli.output import NO, OK, as_json, machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

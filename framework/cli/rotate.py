@@ -1,11 +1,4 @@
-"""Airflow's name for `fernet rotate`: encrypt every row of the metastore with the first key of [core] fernet_key.
-
-Put the new key before the old one, rotate, and take the old one away when `fernet check` says that no row needs it.
-It may be stopped at any point, and started again.
-
-for example:
-  python -m framework rotate-fernet-key
-"""
+"""The command `rotate-fernet-key`."""
 
 from __future__ import annotations
 
@@ -14,6 +7,16 @@ import sys
 from framework.cli.output import NO, OK
 from framework.cli.progress import Progress
 from framework.spellings import counted
+
+DESCRIPTION = """\
+Airflow's name for `fernet rotate`: encrypt every row of the metastore with the first key of [core] fernet_key.
+
+Put the new key before the old one, rotate, and take the old one away when `fernet check` says that no row needs it.
+It may be stopped at any point, and started again.
+
+for example:
+  python -m framework rotate-fernet-key
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

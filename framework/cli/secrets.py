@@ -1,11 +1,4 @@
-"""Config secrets: what `_secret` pointers name. Reads go through the chain, writes go to the metastore.
-
-for example:
-  python -m framework secrets set ledger/token - < token.txt
-  python -m framework secrets list
-  python -m framework secrets get ledger/token
-  python -m framework secrets delete ledger/token
-"""
+"""The command `secrets`."""
 
 from __future__ import annotations
 
@@ -14,6 +7,16 @@ import sys
 from framework.cli.arguments import add_ignored, secret_argument
 from framework.cli.output import NO, OK, add_output, machine, short, show
 from framework.errors import NotFound
+
+DESCRIPTION = """\
+Config secrets: what `_secret` pointers name. Reads go through the chain, writes go to the metastore.
+
+for example:
+  python -m framework secrets set ledger/token - < token.txt
+  python -m framework secrets list
+  python -m framework secrets get ledger/token
+  python -m framework secrets delete ledger/token
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,14 +1,17 @@
-"""Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
-
-for example:
-  python -m framework stats
-"""
+"""The command `stats`."""
 
 from __future__ import annotations
 
 import sys
 
 from framework.cli.output import add_output, short, show
+
+DESCRIPTION = """\
+Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
+
+for example:
+  python -m framework stats
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

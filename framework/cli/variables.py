@@ -1,4 +1,15 @@
-"""Variables, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
+"""The command `variables`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
+from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show, status_of
+from framework.errors import InvalidValue, SecretsError, VariableNotFound
+
+DESCRIPTION = """\
+Variables, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
 
 for example:
   python -m framework variables get weekday
@@ -8,14 +19,6 @@ for example:
   python -m framework variables export variables.json
   python -m framework variables delete weekday
 """
-
-from __future__ import annotations
-
-import sys
-
-from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show, status_of
-from framework.errors import InvalidValue, SecretsError, VariableNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

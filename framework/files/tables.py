@@ -27,6 +27,8 @@ _HINTS = {
     "Expecting ',' delimiter": "Write a comma between two items, and close what is open.",
     "Expecting value": "Write text in double quotes, true, false and null in small letters, and no comma before ].",
 }
+#: How sections are written in YAML, and in JSON.
+_SECTIONS = ("Write `server:`, and below it, indented, `port: 8080`.", 'Write {"server": {"port": 8080}}.')
 _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 
@@ -60,6 +62,8 @@ def read_table(
             places = {trail: f"{path}#/{'/'.join(trail)}" for trail in _trails(said, ())}
         else:
             said, places = _yaml(text, path)
+            if isinstance(said, dict):  # what begins so is for anchors
+                said = {name: table for name, table in said.items() if not str(name).startswith(("x-", "."))}
     except Malformed as malformed:
         fault = malformed
     del text
@@ -70,7 +74,8 @@ def read_table(
     if said is None:
         said = {}
     if not isinstance(said, dict):
-        raise error("the file holds no table of sections", where=f"{path}:1", hint="Write sections with options.")
+        what = "a list" if isinstance(said, list) else "a single value"
+        raise error(f"the file holds {what}, and no sections", where=f"{path}:1", hint=_SECTIONS[ending == ".json"])
     return said, places
 
 

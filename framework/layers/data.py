@@ -26,6 +26,8 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     said, places = read_table(path, text=text)
     values: dict[str, dict[str, tuple[Any, str]]] = {}
     for section, table in said.items():
+        if table is None:  # all of its options are comments
+            table = {}
         if not isinstance(table, dict):
             raise ConfigFileError(
                 f"{section!r} stands outside of every section",
@@ -48,7 +50,14 @@ def file_sections(
     options = values.setdefault(".".join(trail).lower(), {})
     for key, value in table.items():
         inner = (*trail, str(key))
+        if _holds_bytes(value):
+            what = f"{key!r} is !!binary, which is bytes, and an option is text"
+            raise ConfigFileError(what, where=place_of(inner), hint="Write it as text: base64 without the tag, say.")
         if value is not None:  # YAML's and JSON's null: not written
             options[str(key).lower()] = value, place_of(inner)
         if isinstance(value, dict):
             file_sections(values, inner, value, place_of)
+
+
+def _holds_bytes(value: Any) -> bool:
+    return isinstance(value, bytes) or (isinstance(value, list) and any(map(_holds_bytes, value)))

@@ -91,6 +91,7 @@ class SettingsLayer(Layer):
     ) -> None:
         values: dict[str, dict[str, tuple[Any, str]]] = {}
         self.outside: list[tuple[str, str]] = []
+        said = {key: value for key, value in said.items() if not _is_for_anchors(str(key), place_of((str(key),)))}
         for key, value in said.items():
             if isinstance(value, dict):
                 file_sections(values, (str(key),), value, place_of)
@@ -299,3 +300,8 @@ class _Places:
 
 def _plain(trail: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(piece for step in trail for piece in step.lower().replace("__", ".").split("."))
+
+
+def _is_for_anchors(name: str, place: str) -> bool:
+    """Whether a table of YAML only holds what aliases repeat elsewhere."""
+    return name.lower().startswith(("x-", ".")) and place.rpartition(":")[0].lower().endswith((".yaml", ".yml"))

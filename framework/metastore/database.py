@@ -30,6 +30,7 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
     """
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] in SERVERS:
+        _refuse_unencoded(rest)
         from framework.metastore.servers import Server
 
         return Server(url, timeout, create=create)
@@ -48,3 +49,16 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
     elif like and not os.path.isabs(path):  # it starts where we stand
         path = trust.found(path)
     return SQLite(path, timeout, create=create)
+
+
+def _refuse_unencoded(rest: str) -> None:
+    """A login or password in which a character stands that ends it in a URL: the rest would be taken for the host."""
+    place, _, after = rest.partition("/")
+    mark, code = "", ""
+    if place.count("@") > 1:
+        mark, code = "@", "%40"
+    elif "@" not in place and "@" in after.partition("?")[0] and not place.rpartition(":")[2].isdecimal():
+        mark, code = "/", "%2F"
+    if mark:
+        what = f"the login or the password in the URL holds a {mark!r} that is not encoded"
+        raise errors.BackendError(what, where=OPTION, hint=f"Write {code} for it.")

@@ -13,12 +13,15 @@ from framework.metastore.base import MIGRATE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     import sqlalchemy
 
     from framework.metastore.base import Database, T, Transaction
 
 VERSION = "0001"
+#: The modules in `versions/`.
+STEPS = ("v0001_first_tables",)
 VERSION_TABLE = "framework_version"
 SECRETS_TABLE = "config_secret"
 SECRETS_VERSION_TABLE = "framework_secrets_version"
@@ -186,15 +189,24 @@ def _refuse_newer(database: Database, found: State) -> None:
 
 def _upgrade(transaction: Transaction, version_table: str, *, secrets_only: bool = False) -> None:
     def run(connection: sqlalchemy.Connection) -> None:
-        import os
+        from importlib import import_module
 
         from alembic.migration import MigrationContext
         from alembic.operations import Operations
-        from alembic.script import ScriptDirectory
+        from alembic.runtime.migration import MigrationStep
+        from alembic.script import Script
+        from alembic.script.revision import RevisionMap
 
-        # Without Alembic's `op` and `context`, which are one for the process: the application may be using them.
-        steps = ScriptDirectory(os.path.dirname(__file__))
-        options = {"version_table": version_table, "fn": lambda heads, _: steps._upgrade_revs("head", heads)}
+        # Without Alembic's `op` and `context`, which are one for the process: the application may be using them. And
+        # without a folder of scripts, which there is not in an archive, nor in a frozen application.
+        modules = [import_module(f"{__name__}.versions.{name}") for name in STEPS]
+        known = RevisionMap(lambda: [Script(module, module.revision, module.__name__) for module in modules])
+
+        def steps(heads: Any, _: object) -> Any:
+            after: list[Any] = list(known.iterate_revisions("head", heads, implicit_base=True))
+            return [MigrationStep.upgrade_from_script(known, script) for script in reversed(after)]
+
+        options = {"version_table": version_table, "fn": steps}
         context = MigrationContext.configure(connection, opts=options)
         context.run_migrations(op=Operations(context), secrets_only=secrets_only)
 
