@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Types whose value may hold any mark, or is checked by its own reader.
 _STRUCTURES = ("json", "object")
+#: Words of a shell, and what it finds inside of words.
+_SHELL_WORDS = ("|", "||", "&&", "&", ";", ">", ">>", "<")
+_SHELL_MARKS = ("|", "$(", "`")
 #: What stands beside the name of a variable that is meant; the empty text is an end.
 _BESIDE = ("", *"/:@=,?&; ")
 #: Characters that nobody sees, or takes for a blank.
@@ -43,6 +46,9 @@ def surprises(app: App) -> Iterator[Surprise]:
             found = found or files.read_otherwise(about)
             if found is not None:
                 yield "warning", mention.origin, f"[{section}] {key}: {found}."
+        if mention is not None and mention.form == "cmd" and (mark := _shell_mark(str(mention.raw))):
+            what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell"
+            yield "warning", mention.origin, f"[{section}] {key}_cmd: {what}."
     yield from files.not_set()
     yield from _cut_in_dotenv(app)
 
@@ -186,6 +192,22 @@ def _empty(about: _About, text: str) -> str | None:
     if not option.is_required(about.app.environment.env):
         return None
     return "it is required, and set to an empty text"
+
+
+def _shell_mark(command: str) -> str | None:
+    """A mark that only a shell understands, outside of quotes."""
+    import shlex
+
+    try:
+        words = shlex.split(command, posix=False)  # keeps quotes and backslashes
+    except ValueError:
+        return None
+    for word in words:
+        if word in _SHELL_WORDS or word.startswith("2>"):
+            return word
+        if word[0] not in "\"'" and (mark := next((mark for mark in _SHELL_MARKS if mark in word), None)):
+            return mark
+    return None
 
 
 # Typed files

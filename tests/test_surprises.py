@@ -300,3 +300,30 @@ def test_a_list_in_json_form(world: World, text: str) -> None:
     conf = world.app().conf
     assert conf.value("server", "origins") == conf.getlist("server", "origins") == ["https://a", "https://b"]
     assert conf.getlist("server", "origins", delimiter=";")[0].startswith(text.strip()[:1]) is ("[" not in text)
+
+
+@pytest.mark.parametrize(
+    ("command", "mark"),
+    [
+        ("echo x | cat", "|"),
+        ("echo x|cat", "|"),
+        ("cat a && cat b", "&&"),
+        ("cat a; cat b", None),  # `a;` may be a file
+        ("cat a ; cat b", ";"),
+        ("pass mail 2>/dev/null", "2>/dev/null"),
+        ("echo $(pass mail)", "$("),
+        ("echo `pass mail`", "`"),
+        ("sh -c 'pass mail | head -1'", None),
+        ('sh -c "pass mail | head -1"', None),
+        (r"find . -exec cat {} \;", None),
+        ("curl https://x.example/?a=1&b=2", None),
+        ("grep -h '|' file", None),
+        ("echo 'open", None),
+    ],
+)
+def test_a_mark_of_a_shell_in_a_command(world: World, command: str, mark: str | None) -> None:
+    world.write("billing.cfg", f"[mail]\npassword_cmd = {command}\n")
+    _, out, err = world.run("check", "--offline")
+    what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell."
+    told = [line for line in (out + err).splitlines() if line.startswith("warning: ")]
+    assert told == ([f"warning: {CFG_PLACE}: [mail] password_cmd: {what}"] if mark else [])
