@@ -619,6 +619,13 @@ FILES = [
         says=("secrets.yaml", "does not exist"),
     ),
     Report(
+        "dynaconf/dynaconf#365",
+        "a .local file that may be missing is warned of",
+        {"settings.toml": "[default.server]\nport = 9000\n"},
+        run="check --offline",
+        says=("0 errors, 0 warnings",),
+    ),
+    Report(
         "pydantic/pydantic#2175",
         "a mounted secret that is not there",
         cfg("[mail]\npassword_file = /run/secrets/nothing/mail\n"),
@@ -714,6 +721,14 @@ ENVIRONMENTS = [
         environ={"BILLING_ENV": "prodution"},
         run="check --offline",
         says=("prodution", "production"),
+    ),
+    Report(
+        "dynaconf/dynaconf#432",
+        "a shared file without the environment is warned of",
+        {"settings.toml": "[default.server]\nhost = 'a'\n", "settings.more.toml": "[production.server]\nport = 1\n"},
+        environ={"BILLING_ENV": "production"},
+        run="check --offline",
+        says=("0 errors, 0 warnings",),
     ),
     Report(
         "dynaconf/dynaconf#827",
