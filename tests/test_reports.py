@@ -940,7 +940,6 @@ STORES = [
         run="db check",
         says=("error: ", "%40"),
         hides="up@db",
-        wrong="an unescaped @ is an outage, and the rest of the password is shown",
     ),
     Report(
         "apache/airflow#4523",
