@@ -136,16 +136,21 @@ class App:
         self._tell_doubts()
 
     @classmethod
-    def from_project(cls, directory: Path = ".") -> App:
+    def from_project(cls, directory: Path | None = None) -> App:
         """The application that the `pyproject.toml` of a directory describes in `[tool.framework]`.
 
+        Args:
+            directory: is trusted, for it is named. None: the folder `FRAMEWORK_PROJECT`, or else the working directory,
+                which nobody named: there the file, and all that it leads to, is checked.
+
         Raises:
-            ConfigFileError: there is none, or it is malformed.
+            ConfigFileError: there is none, or it is malformed or not to be trusted.
         """
         from framework import project
 
-        here = project.find(given.path(directory, "directory"), named=True)
-        return cls(**({} if here is None else here.said))
+        named = None if directory is None else given.path(directory, "directory")
+        found = project.here(must_exist=True) if named is None else project.find(named, named=True)
+        return cls(**({} if found is None else found.said))
 
     # Finding files
 

@@ -308,7 +308,12 @@ def _read_extra(extra: str | None) -> dict[str, Any]:
         return {}
     from framework.files.formats import read_json
 
-    fields: dict[str, Any] = read_json(extra)
+    try:
+        fields: Any = read_json(extra)
+    except (ValueError, TypeError):  # it was set later, past the constructor
+        fields = None
+    if not isinstance(fields, dict):
+        raise InvalidConnection("extra is no JSON object", hint="Set it to the text of a JSON object.")
     return fields
 
 

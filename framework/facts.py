@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigError
+from framework.files.trust import Found
 from framework.installed import distributions, fallback_defaults, folder_of, provider_sections, schema_in
 from framework.schemas import PACKAGED
 
@@ -170,7 +171,10 @@ def of(name: str, *, is_given: bool) -> Facts | None:
         data = None
     if data is None:
         raise _incomplete(f"framework.schemas.{name}")
-    return Facts(data, None if is_given else folder_of(name), is_given=is_given)
+    folder = None if is_given else folder_of(name)
+    if isinstance(folder, Found):  # what packages are beside it, anybody may have said
+        folder = None
+    return Facts(data, folder, is_given=is_given)
 
 
 def table(name: str, what: str) -> tuple[dict[str, Any], str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from framework.files.modules import is_found
+from framework.files.trust import found, like
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,19 +17,22 @@ if TYPE_CHECKING:
 
 
 def folder_of(name: str) -> str | None:
-    """The folder of an installed package that holds a schema, found without importing it."""
+    """The folder of an installed package that holds a schema, found without importing it.
+
+    It may also be beside the project; if that was only found, so is the folder.
+    """
     from importlib.machinery import PathFinder
 
     spec = PathFinder.find_spec(name)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         if os.path.exists(schema_in(folder)):
-            return folder
+            return found(folder) if is_found(folder) else folder
     return None
 
 
 def schema_in(folder: str) -> str:
     """Where a package keeps its schema."""
-    return os.path.join(folder, "config_templates", "config.yml")
+    return like(folder, os.path.join(folder, "config_templates", "config.yml"))
 
 
 def distributions(folders: Iterable[str]) -> list[str]:

@@ -198,6 +198,7 @@ class Pointers:
             raise lost(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
         program = _shown_program(words[0])
+        _refuse_planted_program(mention, words[0])
         try:
             process = Process(
                 words,
@@ -254,6 +255,28 @@ class Pointers:
             what, hint = why_no_command(mention.source.opened[path], path)
             if what:
                 raise lost(mention, what, hint)
+
+
+def _refuse_planted_program(mention: Mention, program: str) -> None:
+    """A program with a relative path, such as `./get-password`, takes part because of where we stand: it is checked.
+
+    What has no `/` is looked for on the `PATH`. In a project that a person named, its programs are named, too.
+    """
+    from framework.files.trust import Found, Untrusted, Vouched, check, folder_of, found
+
+    if "/" not in program or os.path.isabs(program):
+        return
+    folder, absolute = folder_of(mention.source.file_of(mention.origin)), found(program)
+    is_inside = bool(folder) and absolute.startswith(f"{folder}/")
+    if isinstance(folder, Vouched) and is_inside:
+        return
+    absolute.way_out = "write its absolute path" + (f", or {Found.way_out}" if is_inside else "")
+    try:
+        check(absolute)
+    except Untrusted as doubt:
+        raise lost(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
+    except OSError:  # whoever starts it says so
+        return
 
 
 def _end(group: int) -> None:

@@ -49,8 +49,11 @@ class Project:
         self.path, self.said = path, said
 
 
-def here() -> Project | None:
+def here(*, must_exist: bool = False) -> Project | None:
     """The project of this process: of `FRAMEWORK_PROJECT`, or else of the working directory.
+
+    Args:
+        must_exist: whether it is an error that there is none in the working directory.
 
     Raises:
         ConfigFileError: see `find`.
@@ -61,8 +64,10 @@ def here() -> Project | None:
     try:
         directory = os.getcwd()
     except FileNotFoundError:  # it was removed, and the project with it
+        directory = ""
+    if not directory and not must_exist:
         return None
-    return find(directory, named=False)
+    return find(directory, named=False, must_exist=must_exist)
 
 
 def modules_here() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import World
 
-from framework import Variable, current, errors
+from framework import Connection, Variable, current, errors
 from framework.metastore import crypto, database
 
 SCHEMA = """
@@ -1208,3 +1208,12 @@ def test_the_hint_on_a_url_is_whole_whatever_the_password_is(world: World) -> No
     with pytest.raises(errors.FrameworkError) as caught:
         world.app().get_connection("y")
     assert "***" not in str(caught.value).partition("Write ")[2]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"x"', "{" * 500])
+def test_an_extra_that_was_set_to_no_object(text: str) -> None:
+    connection = Connection("warehouse")
+    connection.extra = text
+    for use in (lambda: connection.extra_dejson, connection.get_uri, connection.as_json, connection.to_dict):
+        with pytest.raises(errors.InvalidConnection, match="extra is no JSON object"):
+            use()

@@ -20,7 +20,7 @@ import pytest
 from conftest import World
 
 from framework import App, current, errors, project
-from framework.files import limits, trust
+from framework.files import limits, modules, trust
 from framework.files.atomic import Beside
 from framework.files.text import read_bytes, read_text
 
@@ -205,6 +205,60 @@ def pointed_file(s: Shared) -> None:
     s.his("password.txt", "his\n")
 
 
+def program_beside_the_project(s: Shared) -> None:
+    s.write("billing.cfg", "[db]\npassword_cmd = ./get-password -v\n")
+    s.his("get-password", "#!/bin/sh\nEVIL\n", 0o755)
+
+
+def program_through_a_link(s: Shared) -> None:
+    s.write("billing.cfg", "[db]\npassword_cmd = bin/get-password\n")
+    s.elsewhere("get-password", f"#!/bin/sh\n{s.command}\n").chmod(0o755)
+    s.his_link("bin", f"../{s.home.name}-get-password")
+
+
+def mounted_files(s: Shared) -> None:
+    s.write(
+        "billing.cfg",
+        '[secrets]\nbackend = mounted_files\nbackend_kwargs = {"path": "mounted"}\n[db]\npassword_secret = db\n',
+    )
+    (s.home / "mounted" / "config").mkdir(parents=True)
+    s.his("mounted/config/db", "his")
+
+
+def mounted_folder(s: Shared) -> None:
+    mounted_files(s)
+    os.chown(s.home / "mounted" / "config" / "db", 0, 0)
+    os.chown(s.home / "mounted", HIS, HIS)
+
+
+def key_file(s: Shared) -> None:
+    s.write(
+        "billing.cfg",
+        '[secrets]\nbackend = vault\nbackend_kwargs = {"token_path": "vault.token", "url": "http://127.0.0.1:1"}\n'
+        "[db]\npassword_secret = db\n",
+    )
+    s.his("vault.token", "his")
+
+
+def certificate(s: Shared) -> None:
+    s.write(
+        "billing.cfg",
+        "[secrets]\nbackend = vault\n"
+        'backend_kwargs = {"token": "t", "verify": "ca.pem", "url": "https://127.0.0.1:1"}\n'
+        "[db]\npassword_secret = db\n",
+    )
+    s.his("ca.pem", "his")
+
+
+def certificate_of_aws(s: Shared) -> None:
+    s.write(
+        "billing.cfg",
+        '[secrets]\nbackend = aws_ssm\nbackend_kwargs = {"region_name": "x", "verify": "ca.pem"}\n'
+        "[db]\npassword_secret = db\n",
+    )
+    s.his("ca.pem", "his")
+
+
 def backend_module(s: Shared) -> None:
     s.write("billing.cfg", "[secrets]\nbackend = planted.Store\n[db]\npassword_secret = db\n")
     s.his("planted.py", MODULE.format(mark=str(s.mark)))
@@ -241,6 +295,13 @@ ATTACKS: dict[Callable[[Shared], None], str] = {
     schema: "schema.toml",
     secrets_file: "secrets.json",
     pointed_file: "password.txt",
+    program_beside_the_project: "get-password",
+    program_through_a_link: "the link bin",
+    mounted_files: "mounted/config/",
+    mounted_folder: "mounted_files: mounted",
+    key_file: "token_path",
+    certificate: "verify",
+    certificate_of_aws: "verify",
     backend_module: "planted.py",
     backend_package: "planted_package/inner.py",
     settings_module: "planted_settings.py",
@@ -320,6 +381,41 @@ def test_a_project_that_is_named_is_trusted_wholly(
     monkeypatch.chdir("/")
     shared.run("config", "get-value", "db", "password")
     assert shared.mark.exists()
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_program_is_named_by_a_project_that_is_named_only_inside_of_it(shared: Shared, where: str) -> None:
+    program_beside_the_project(shared)
+    if where == "here":
+        shared.run("--project", ".", "config", "get-value", "db", "password")
+        assert shared.mark.exists()
+    else:
+        project = shared.home / "project"
+        project.mkdir()
+        for name in ("pyproject.toml", "billing.cfg"):
+            (shared.home / name).rename(project / name)
+        hint = "or, if you trust it, write its absolute path"
+        shared.refused(
+            "--project", "project", "config", "get-value", "db", "password", naming="get-password", hint=hint
+        )
+
+
+def test_a_program_of_mine_is_run_where_we_stand(shared: Shared) -> None:
+    shared.write("billing.cfg", "[db]\npassword_cmd = ./get-password\n")
+    shared.write("get-password", "#!/bin/sh\necho mine\n", 0o755)
+    assert shared.run("config", "get-value", "db", "password")[:2] == (0, "mine\n")
+    (shared.home / "get-password").unlink()
+    assert "cannot be started (No such file or directory)" in shared.run("config", "get-value", "db", "password")[2]
+
+
+def test_a_project_that_code_does_not_name_is_checked(shared: Shared) -> None:
+    whole_project(shared)
+    with pytest.raises(errors.ConfigFileError, match=f"uid {HIS}"):
+        App.from_project()
+    assert App.from_project(str(shared.home)).conf.get("db", "password") == "his"
+    (shared.home / "pyproject.toml").unlink()
+    with pytest.raises(errors.ConfigFileError, match="there is no project file"):
+        App.from_project()
 
 
 def test_the_environment_names_a_project_for_code(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -562,6 +658,25 @@ def test_a_planted_compiled_module_is_not_run(shared: Shared) -> None:
     shared.write("billing.cfg", "[secrets]\nbackend = mine_compiled.Store\n[db]\npassword_secret = db\n")
     assert "SystemExit" in shared.run("config", "get-value", "db", "password")[2] or source.exists()
     assert not shared.mark.exists()
+
+
+def test_what_packages_beside_the_project_say_of_themselves_is_checked(shared: Shared) -> None:
+    shared.write("mine_boot.py", "from framework import App\ndef made(): return App('planted_name')\n")
+    shared.his_folder("planted-1.0.dist-info")
+    shared.his("planted-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
+    shared.his("planted-1.0.dist-info/entry_points.txt", "[framework.backends]\nplanted = planted:Store\n")
+    shared.his_folder("planted_name")
+    shared.his("planted_name/__init__.py")
+    shared.his("planted_name/config_templates/config.yml", "db: {options: {host: {default: his}}}\n")
+    assert project.here() is not None
+    made = modules.import_module("mine_boot").made
+    try:
+        with pytest.raises(errors.ConfigFileError, match=f"uid {HIS}"):
+            made()
+    finally:
+        del sys.modules["mine_boot"]
+    shared.write("billing.cfg", "[secrets]\nbackend = planted\n")
+    assert "there is no backend called 'planted'" in shared.run("variables", "get", "x")[2]
 
 
 @pytest.mark.parametrize("how", ["--app", "FRAMEWORK_APP"])

@@ -6,6 +6,7 @@ import configparser
 import contextlib
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ import yaml
 from conftest import World
 from dotenv import dotenv_values
 from hostile import examples, texts, unicode_texts
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from framework import App, Connection, formats
@@ -32,6 +33,7 @@ from framework.files.stream import read_entries
 from framework.files.tables import read_table
 from framework.files.text import read_text
 from framework.layers.cfg import interpolate, parse
+from framework.masking import should_hide_value_for_name
 
 #: How many texts a single file of a test holds.
 BATCH = 10
@@ -197,8 +199,15 @@ def test_yaml(tmp_path: Path, table: dict[str, Any]) -> None:
 @examples(300)
 @given(st.dictionaries(texts, st.one_of(texts, st.lists(texts, max_size=3)), max_size=4))
 def test_json(tmp_path: Path, table: dict[str, Any]) -> None:
+    written = [*table, *(value if isinstance(value, str) else " ".join(value) for value in table.values())]
+    assume(not any(map(_has_a_pair, written)))
     text = as_json({"s": table})
     assert json.loads(text.encode()) == {"s": table}
+
+
+def _has_a_pair(text: str) -> bool:
+    """Whether the halves of one character stand in a row: no reader gives such a text, and JSON has none."""
+    return re.search("[\ud800-\udbff][\udc00-\udfff]", text) is not None
 
 
 @examples(200)
@@ -247,7 +256,7 @@ def printed(*words: str) -> str:
 
 #: Nothing in it looks like a secret, is a pointer or is expanded, so that every option has its value in the output.
 plain_texts = unicode_texts.filter(lambda text: "$" not in text and "~" not in text and "://" not in text)
-names = plain_texts.map(lambda text: f"k{text}x".lower())
+names = plain_texts.map(lambda text: f"k{text}x".lower()).filter(lambda name: not should_hide_value_for_name(name))
 sections = st.dictionaries(names, st.dictionaries(names, plain_texts, min_size=1, max_size=3), min_size=1, max_size=3)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from framework import given
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login
+from framework.backends.session import Login, file_for_the_client
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.locks import ProcessLock
 
@@ -118,6 +118,9 @@ class AzureKeyVaultBackend(RemoteStore):
         return self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
 
     def open(self) -> _Session:
+        if isinstance(verify := self._options.get("connection_verify"), str):
+            verify = file_for_the_client(verify, self.directory, "connection_verify")
+            self._options["connection_verify"] = verify
         return _Session(self._url, _OneLogin(self._credential(), self), self._options, 2 * self.max_workers)
 
     def fetch(self, client: _Session, name: str, version: str | None) -> str:

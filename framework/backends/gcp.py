@@ -196,7 +196,7 @@ class GcpSecretManagerBackend(RemoteStore):
 
     def _read(self, path: str) -> str:
         try:
-            return text_of(path, self.directory)
+            return text_of(path, self.directory, self._given)
         except OSError as fault:
             reason = fault.strerror or type(fault).__name__
         what, where = f"the key file cannot be read ({reason})", shown_path(path, self._given)

@@ -11,6 +11,8 @@ import stat
 from framework import given
 from framework.backends.base import KindsBackend
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
+from framework.files.text import content
+from framework.files.trust import Untrusted, check, inside, like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,10 +93,12 @@ class MountedFilesBackend(KindsBackend):
 
     def _root(self) -> str:
         """The directory, without links. Raises BackendUnavailable if it is none: it may not be mounted yet."""
-        root = os.path.realpath(os.path.join(self.directory, self._path))
+        named = inside(self.directory, self._path)
+        root = os.path.realpath(named)
         if not os.path.isdir(root):
             raise BackendUnavailable("this is no directory", where=root, hint="Mount it, or correct path.")
-        return root
+        _told(lambda: check(named), root)
+        return like(named, root)
 
     def _get(self, kind: str, secret_id: str) -> str | None:
         head = self._head(kind)
@@ -102,7 +106,7 @@ class MountedFilesBackend(KindsBackend):
         if head is None or not secret_id or "\0" in name or ".." in name.split("/"):
             return None
         root = self._root()
-        path = f"{root}/{name}"
+        path = like(root, f"{root}/{name}")
         # An orchestrator replaces a whole folder at once: a file that went away meanwhile is looked for anew.
         for _ in range(20):  # a mount is replaced link by link, and a reader may look in between
             real = os.path.realpath(path)
@@ -114,7 +118,7 @@ class MountedFilesBackend(KindsBackend):
                 )
             if os.path.isdir(real):
                 return None
-            data = _told(lambda real=real: _content(real), path)  # type: ignore[misc]
+            data = _told(lambda real=real: _content(path, real), path)  # type: ignore[misc]
             if data is not None:
                 return _text(data, path)
             if not os.path.lexists(path):
@@ -125,8 +129,11 @@ class MountedFilesBackend(KindsBackend):
 def _told(read: Callable[[], Any], where: str) -> Any:
     """What was read, None if there is no such file; any other failure as it is called here."""
     denied, reason = False, ""
+    refusal = None
     try:
         return read()
+    except Untrusted as doubt:
+        refusal = BackendError(doubt.what, where=where, hint=doubt.hint)
     except _ABSENT:
         return None
     except PermissionError:
@@ -139,16 +146,19 @@ def _told(read: Callable[[], Any], where: str) -> Any:
         reason = fault.strerror or "no reason given"
     if denied:
         raise AccessDenied("this process may not read it", where=where, hint="Let its user read it.")
+    if refusal is not None:
+        raise refusal
     raise BackendUnavailable(f"it cannot be read ({reason})", where=where, hint="Look at the mount.")
 
 
-def _content(path: str) -> bytes:
-    file = os.open(path, _FLAGS)
+def _content(path: str, real: str) -> bytes:
+    check(path)
+    file = os.open(real, _FLAGS)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise InvalidSecret("this is no plain file", where=path, hint="Write the secret into a file.")
-    with open(file, "rb") as opened:
-        return opened.read()
+    with open(file, "rb", buffering=0) as opened:
+        return content(opened)[0]
 
 
 def _text(data: bytes, path: str) -> str:

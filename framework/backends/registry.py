@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import BackendError, warn
+from framework.files.modules import is_found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def _short_name(name: str, where: str) -> str:
         return SHORT_NAMES[name]
     from importlib.metadata import entry_points
 
-    claims = [point.value for point in entry_points(group="framework.backends") if point.name == name]
+    points = [point for point in entry_points(group="framework.backends") if point.name == name]
+    claims = [point.value for point in points if point.dist and not is_found(str(point.dist.locate_file("")))]
     if name in SHORT_NAMES:
         claims.append(SHORT_NAMES[name])
     if len(set(claims)) > 1:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from time import monotonic
 
-from framework.errors import AccessDenied, FrameworkError
+from framework.errors import AccessDenied, BackendError, FrameworkError
+from framework.files import trust
+from framework.files.text import read_bytes
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -132,12 +134,42 @@ def shown_path(path: str, kwarg: str) -> str:
     return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
 
 
-def text_of(path: str, directory: str) -> str:
-    """The text of a file that a kwarg names. Raises OSError, UnicodeDecodeError."""
-    from framework.files.trust import inside, opener
+def text_of(path: str, directory: str, kwarg: str) -> str:
+    """The text of a file that a kwarg names: a key, a token.
 
-    with open(inside(directory, os.path.expanduser(path)), encoding="utf-8", opener=opener) as file:
-        return file.read()
+    Args:
+        path, kwarg: the path, and the kwarg that names it.
+        directory: where a relative path starts; the file is trusted as that is.
+
+    Raises:
+        BackendError: others may have made the file.
+        OSError: it cannot be read, is no regular file or too large.
+        UnicodeDecodeError: it is no text.
+    """
+    try:
+        return read_bytes(trust.inside(directory, os.path.expanduser(path)))[0].decode()
+    except trust.Untrusted as doubt:
+        refusal = _refusal(doubt, path, kwarg)
+    raise refusal
+
+
+def file_for_the_client(path: str, directory: str, kwarg: str) -> str:
+    """The path of a file that the client opens itself, such as a certificate. If it is missing, the client says so.
+
+    Args, Raises: as `text_of`.
+    """
+    path = trust.inside(directory, os.path.expanduser(path))
+    try:
+        return trust.check(path)
+    except trust.Untrusted as doubt:
+        refusal = _refusal(doubt, path, kwarg)
+    except OSError:
+        return path
+    raise refusal
+
+
+def _refusal(doubt: trust.Untrusted, path: str, kwarg: str) -> BackendError:
+    return BackendError(doubt.what, where=f"{kwarg} ({shown_path(path, kwarg)})", hint=doubt.hint)
 
 
 def retrying(**limits: Any) -> Any:

@@ -166,7 +166,7 @@ class LockboxSecretBackend(RemoteStore):
         try:
             if path:
                 where = shown_path(path, "yc_sa_key_json_path")
-                key = text_of(path, self.directory)
+                key = text_of(path, self.directory, "yc_sa_key_json_path")
             if isinstance(key, str):
                 key = read_json(key)
             if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):

@@ -62,6 +62,13 @@ def extend_path() -> None:
             sys.path.append(folder)
 
 
+def is_found(path: str) -> bool:
+    """Whether a path is in a folder that is on `sys.path` only because a project was found there."""
+    folders = [folder for folder in _folders if isinstance(folder, Found)]
+    ours = [entry for entry in sys.path if isinstance(entry, Found) and entry in folders]
+    return any(f"{path}/".startswith(f"{folder}/") for folder in ours)
+
+
 def _forget(folder: str) -> None:
     """Drop what Python knows of the folder: how it is looked through may be another now."""
     for path in list(sys.path_importer_cache):
@@ -71,9 +78,8 @@ def _forget(folder: str) -> None:
 
 def _checked(path: str) -> FileFinder:
     """A path hook: how the found folders, and what is below them, are looked through."""
-    for folder in _folders:
-        if isinstance(folder, Found) and (path == folder or path.startswith(f"{folder}/")):
-            return _finder(path)
+    if is_found(path):
+        return _finder(path)
     raise ImportError(path)
 
 

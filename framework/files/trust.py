@@ -20,12 +20,7 @@ _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | 
 #: A named pipe is not waited for.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 class Found(str):
@@ -120,11 +115,6 @@ def opened(path: str, *, pipes: bool = False) -> int:
     return number
 
 
-def opener(path: str, flags: int) -> int:
-    """For `open(path, opener=opener)`. Raises: as `opened`."""
-    return opened(path)
-
-
 def look(path: str, *, pipes: bool = False) -> tuple[int, Untrusted | None]:
     """The descriptor of a found file, and why it is not to be trusted.
 
@@ -139,13 +129,11 @@ def look(path: str, *, pipes: bool = False) -> tuple[int, Untrusted | None]:
             _regular(number, path, pipes)
         except FileNotFoundError:
             raise
-        except OSError:
+        except OSError as fault:
             status = os.lstat(walk.name, dir_fd=walk.folder)
             if stat.S_ISREG(status.st_mode) or not _is_ours(status):
                 walk.judge(status)
-            if walk.doubt:
-                raise walk.refusal()
-            raise
+            raise (walk.refusal() if walk.doubt else fault)
         walk.judge(os.fstat(number))
         return number, walk.refusal() if walk.doubt else None
     finally:
@@ -173,6 +161,22 @@ def names_in(folder: str) -> list[str]:
             os.close(number)
     finally:
         os.close(walk.folder)
+
+
+def check(path: str) -> str:
+    """A path that other code opens or runs: a certificate, a program. What is ours cannot be exchanged after the look.
+
+    Raises: as `opened`, for it must be there.
+    """
+    if isinstance(path, Found):
+        walk = _Walk(path)
+        try:
+            walk.judge(os.lstat(walk.name, dir_fd=walk.folder))
+        finally:
+            os.close(walk.folder)
+        if walk.doubt:
+            raise walk.refusal()
+    return path
 
 
 def check_database(path: str) -> None:

@@ -5,13 +5,12 @@ A name is absent only if AWS says so: what an answer leaves out is asked for aga
 
 from __future__ import annotations
 
-import os
-
 from framework import given
 from framework.backends.aws.client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
 from framework.backends.aws.role import KWARGS, Role
 from framework.backends.base import read_each
 from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.session import file_for_the_client
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError, warn
 
 TYPE_CHECKING = False
@@ -152,7 +151,7 @@ class AwsBackend(StoreBackend):
     def bind(self, app_name: str, directory: str) -> None:
         super().bind(app_name, directory)
         if isinstance(self._settings["verify"], str):
-            self._settings["verify"] = os.path.join(directory, os.path.expanduser(self._settings["verify"]))
+            self._settings["verify"] = file_for_the_client(self._settings["verify"], directory, "verify")
         self._client = self._new_client()
 
     def _new_client(self) -> Client:

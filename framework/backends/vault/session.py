@@ -6,10 +6,9 @@ import os
 from math import inf
 from time import monotonic, sleep
 
-from framework.backends.session import REFUSED_FOR, retrying, shown_path
+from framework.backends.session import REFUSED_FOR, file_for_the_client, retrying, shown_path, text_of
 from framework.backends.vault.login import LOGINS, package, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
-from framework.files.trust import opener
 from framework.locks import ProcessLock
 from framework.logs import INFO, log
 
@@ -33,7 +32,7 @@ class Session:
 
     Args:
         kwargs: the arguments of the backend.
-        path_of: where a file is that an argument names.
+        directory: where the relative path of a file starts that an argument names.
         logged_in: told of each login.
         connections: how many idle ones are kept.
 
@@ -44,12 +43,12 @@ class Session:
     def __init__(
         self,
         kwargs: Mapping[str, Any],
-        path_of: Callable[[str], str],
+        directory: str,
         logged_in: Callable[[], None],
         connections: int,
     ) -> None:
-        self._kwargs, self._path_of, self._logged_in = kwargs, path_of, logged_in
-        self.client = _client(kwargs, path_of, connections)
+        self._kwargs, self._directory, self._logged_in = kwargs, directory, logged_in
+        self.client = _client(kwargs, directory, connections)
         self._lock = ProcessLock()
         self._token = ""
         self._renewable = False
@@ -201,8 +200,7 @@ class Session:
         where = self._shown(path)
         failure: SecretsError
         try:
-            with open(self._path_of(path), encoding="utf-8", opener=opener) as file:
-                return file.read().strip()
+            return text_of(path, self._directory, self._kwarg_of(path)).strip()
         except PermissionError:
             failure = AccessDenied("the file cannot be read", where=where, hint="Allow this user to read it.")
         except OSError as fault:
@@ -213,7 +211,10 @@ class Session:
         raise failure
 
     def _shown(self, path: str) -> str:
-        return shown_path(path, next(name for name, said in self._kwargs.items() if said == path))
+        return shown_path(path, self._kwarg_of(path))
+
+    def _kwarg_of(self, path: str) -> str:
+        return next(name for name, said in self._kwargs.items() if said == path)
 
     def _no_login(self, fault: Exception) -> SecretsError:
         from hvac.exceptions import InvalidPath, InvalidRequest
@@ -294,7 +295,7 @@ class _SentOn(Exception):
         self.hint = hint
 
 
-def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str], connections: int) -> Any:
+def _client(kwargs: Mapping[str, Any], directory: str, connections: int) -> Any:
     """A client without a token, over one pool of connections."""
     hvac = package("hvac", "vault")
     from requests import Session as Pool
@@ -320,11 +321,13 @@ def _client(kwargs: Mapping[str, Any], path_of: Callable[[str], str], connection
     pool.trust_env, pool.verify = False, None
     verify, cert = kwargs["verify"], kwargs["cert"]
     if isinstance(verify, str):
-        verify = {"true": True, "false": False}.get(verify.lower(), path_of(verify))
+        said = {"true": True, "false": False}.get(verify.lower())
+        verify = file_for_the_client(verify, directory, "verify") if said is None else said
     if verify in (None, True):
         verify = next(filter(None, map(os.environ.get, _AUTHORITIES)), True)
     if cert:
-        cert = path_of(cert) if isinstance(cert, str) else tuple(map(path_of, cert))
+        paths = [file_for_the_client(path, directory, "cert") for path in ([cert] if isinstance(cert, str) else cert)]
+        cert = paths[0] if isinstance(cert, str) else tuple(paths)
     return hvac.Client(
         url=url,
         token="",  # not None: then hvac would take VAULT_TOKEN or ~/.vault-token along to a login of another kind

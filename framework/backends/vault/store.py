@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from framework.backends.base import TeamsBackend
 from framework.backends.session import OnePerProcess
 from framework.backends.vault.login import check
 from framework.backends.vault.session import Session
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
-from framework.files.trust import inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,13 +321,10 @@ class VaultBackend(TeamsBackend):
 
     def _new_session(self) -> Session:
         self.logins = 0
-        return Session(self._kwargs, self._path_of, self._logged_in, 2 * self.max_workers)
+        return Session(self._kwargs, self.directory, self._logged_in, 2 * self.max_workers)
 
     def _logged_in(self) -> None:
         self.logins += 1
-
-    def _path_of(self, path: str) -> str:
-        return inside(self.directory, os.path.expanduser(path))
 
 
 def _paths(kwarg: str, said: Any, more: list[str]) -> list[str] | None:
