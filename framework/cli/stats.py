@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import add_output, short, show
+from framework.cli.output import OK, add_output, short, show, status_of
 
 DESCRIPTION = """\
 Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
@@ -34,4 +34,4 @@ def run(app: App, args: Namespace) -> int:
         show(found, _COLUMNS, args.output)
     for fault in failures.values():
         print(f"error: {short(str(fault))}", file=sys.stderr)
-    return 1 if failures else 0
+    return max(map(status_of, failures.values()), default=OK)
