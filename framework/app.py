@@ -70,6 +70,8 @@ class App:
         SchemaError: the schema says something that cannot be.
     """
 
+    _clean = ("chain",)
+
     def __init__(
         self,
         name: str = "framework",
@@ -184,10 +186,14 @@ class App:
         """Custom backends -> environment -> metastore, built when it is first needed."""
         chains: list[Chain] = self.engine.reading.chains
         if not chains:
-            from framework.wiring import build_chain
-
-            chains.append(build_chain(self))
+            self._build_chain(chains)
         return chains[0]  # threads that start together share the first one, and with it its clients and what it keeps
+
+    @public
+    def _build_chain(self, chains: list[Chain]) -> None:
+        from framework.wiring import build_chain
+
+        chains.append(build_chain(self))
 
     def custom_links(self) -> list[Link]:
         """The application's own backends, in order."""

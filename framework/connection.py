@@ -65,7 +65,7 @@ class Connection:
         uri: str | None = None,
     ) -> None:
         if uri:
-            if any(field is not None for field in (conn_type, host, login, password, schema, port, extra)):
+            if (conn_type, host, login, password, schema, port, extra) != (None,) * 7:
                 raise InvalidConnection("a uri is given and fields beside it", hint="Give one or the other.")
             from framework.uri import read_uri
 
@@ -225,7 +225,8 @@ class Connection:
         """What must not be shown: the password, and every text under a sensitive name in `extra`."""
         if self.password:
             yield self.password
-        yield from _secrets_in(self.extra_dejson, sensitive=False)
+        if self.extra:
+            yield from _secrets_in(_read_extra(self.extra), sensitive=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
@@ -259,9 +260,11 @@ def _checked_id(conn_id: object) -> str | None:
 
 
 def _checked_text(name: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
+    if value is None or (isinstance(value, str) and value.isascii()):
+        return value
+    if not isinstance(value, str):
         raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be a text.")
-    if value is not None and not _is_unicode(value):
+    if not _is_unicode(value):
         raise InvalidConnection(f"{name} is not valid Unicode", hint="Store it as UTF-8.")
     return value
 

@@ -17,7 +17,7 @@ from _thread import allocate_lock
 
 from framework.files.limits import DEPTH
 from framework.shown import as_texts, bounded, checked, message_of, shown_text, texts
-from framework.spellings import TO_BASE64, Index, encode, parts, passwords_in_urls, readings, replace
+from framework.spellings import TO_BASE64, Index, Words, encode, parts, passwords_in_urls, plain_name, readings, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,20 +84,17 @@ class Masker:
             app: the application's name, which is no secret even where it serves as a password.
         """
         index = Index(max(1, checked(min_length, "min_length", int, "a whole number")))
-        words = {word for name in texts(names, "names") if (word := _plain_name(name))}
+        words = {word for name in texts(names, "names") if (word := plain_name(name))}
         with self._lock:
             self._hides_names, self._ordinary = hide_names, checked(app, "app", str).lower().encode()
-            self._words = _BUILT_IN | words
+            self._words = Words(_BUILT_IN | words)
             for form in self._index.forms:
                 self._file(form, index)
             self._index = index
 
     def should_hide_value_for_name(self, name: Any) -> bool:
         """Whether the name says that its value is a secret; case and separators do not matter."""
-        if not self._hides_names or not isinstance(name, str):
-            return False
-        plain = _plain_name(name)
-        return any(word in plain for word in self._words)
+        return self._hides_names and isinstance(name, str) and self._words.are_in(name)
 
     def add_mask(self, secret: Any, name: Any = None) -> None:
         """Register a secret: text, bytes, a number, or a structure of them.
@@ -311,11 +308,6 @@ class Masker:
             if isinstance(new, kind) and isinstance(old, kind):
                 return kind((*(below(a, b, hide) for a, b in zip(new, old, strict=False)), *new[len(old) :]))
         return new
-
-
-def _plain_name(name: str) -> str:
-    """`API - Key` becomes `api_key`."""
-    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
 class RedactingFilter:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from framework.files.limits import KEPT_NAMES, NAME_LENGTH
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
 _BLOCK = 512
@@ -101,6 +103,35 @@ _PLACES = frozenset(
 def is_place(name: str) -> bool:
     """Whether a text under this name says where or how to look, and is not to be hidden wherever it stands."""
     return name.lower() in _PLACES or name.lower().endswith("path")
+
+
+def plain_name(name: str) -> str:
+    """`API - Key` becomes `api_key`."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+class Words:
+    """The words of sensitive names. It is remembered of names whether they hold one: the same few are asked about.
+
+    Args:
+        words: in the spelling of `plain_name`.
+    """
+
+    __slots__ = ("_words", "_known")
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = tuple(words)
+        self._known: dict[str, bool] = {}
+
+    def are_in(self, name: str) -> bool:
+        """Whether one of the words is in a name; case and separators do not matter."""
+        known = self._known.get(name)
+        if known is None:
+            plain = plain_name(name)
+            known = any(word in plain for word in self._words)
+            if len(self._known) < KEPT_NAMES and len(name) <= NAME_LENGTH:
+                self._known[name] = known
+        return known
 
 
 def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ a host where the scheme is missing) is refused, and no message repeats any of th
 
 from __future__ import annotations
 
-from framework.errors import InvalidConnection, public
+from framework.errors import InvalidConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def type_of_scheme(scheme: str) -> str:
     return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
 
 
-@public
 def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | None, str | None]:
     """conn_type, host, login, password, schema, port and extra (the text of a JSON object).
 
@@ -60,7 +59,7 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
 
 def _split(uri: str) -> tuple[str, str, str, str]:
     """The scheme, the protocol before the host (`https://` or nothing), `login:password@host:port`, and the rest."""
-    if any(c in uri for c in "\t\r\n"):
+    if "\t" in uri or "\r" in uri or "\n" in uri:
         _refuse_what_is_none(uri)
         raise InvalidConnection("the connection's URI holds a tab or a line break", hint="Write %09, %0D or %0A.")
     scheme, separator, rest = uri.lstrip(_IGNORED).partition("//")

@@ -26,5 +26,7 @@ BLANKS = 1_000
 #: Names that are compared to find the nearest one to a misspelt name, and the length of a name that is.
 CANDIDATES = 2_000
 NAME_LENGTH = 100
+#: Of so many names the masker remembers whether they are sensitive.
+KEPT_NAMES = 10_000
 #: Faults that one message lists.
 FAULTS = 20
