@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework import given
+from framework.engine import text_of
 from framework.errors import (
     ConfigError,
     FrameworkError,
@@ -12,7 +13,8 @@ from framework.errors import (
     public,
     without,
 )
-from framework.explanation import HIDDEN
+from framework.explanation import HIDDEN, shown
+from framework.masking import REPLACEMENT, should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +63,6 @@ class AirflowCalls:
         def sections(self) -> list[str]: ...
         def options(self, section: str) -> list[str]: ...
         def source(self, mention: Mention) -> str: ...
-        def _as_written(self, mention: Mention) -> str: ...
 
     def __getitem__(self, section: object) -> Any:
         name = section if isinstance(section, str) and section.isprintable() else "server"
@@ -236,11 +237,31 @@ class AirflowCalls:
 
     def _shown_text(self, section: str, key: str, only_default: bool, hide: bool) -> str | None:
         """An option's value as a cfg file holds it, or `< hidden >`; None if there is none."""
-        hide = hide and self._engine.is_hidden(section, key)
         if only_default:
             default = self.get_default_value(section, key, raw=True)
-            return HIDDEN if hide and default else default
+            return HIDDEN if hide and default and self._engine.is_hidden(section, key) else default
         mention = next(self._engine.mentions(section, key), None)
         if mention is None:
             return None
-        return HIDDEN if hide else self._as_written(mention)
+        return self._text(mention, raw=True, hide=hide)
+
+    def _text(self, mention: Mention, *, raw: bool, hide: bool) -> str:
+        """What a mention gives, as text or as a cfg file holds it; with `hide`, as lists show it."""
+        if hide and (mention.is_pointer or self._is_secret(mention.section, mention.key)):
+            return HIDDEN
+        text = self._as_written(mention) if raw else text_of(self._engine.resolve(mention))
+        seen = str(shown(text)) if hide else text
+        return HIDDEN if seen == REPLACEMENT else seen
+
+    def _is_secret(self, section: str, key: str) -> bool:
+        """Whether an option is declared sensitive or, undeclared, has a name as secrets have it."""
+        if self._engine.is_sensitive(section, key):
+            return True
+        is_declared = self._engine.schema.option(section, key) is not None
+        return not is_declared and should_hide_value_for_name(f"{section}.{key}")
+
+    def _as_written(self, mention: Mention) -> str:
+        """A value as a cfg file holds it: as one of them does, or else with its `%` doubled."""
+        if mention.form == "plain" and mention.source.interpolates:
+            return str(mention.raw)
+        return text_of(self._engine.resolve(mention)).replace("%", "%%")

@@ -7,7 +7,7 @@ from framework.airflow_calls import AirflowCalls
 from framework.answer import Answer
 from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, clean, public, warn
-from framework.explanation import HIDDEN, Explanation, unconvertible
+from framework.explanation import Explanation, unconvertible
 from framework.given import MISSING
 from framework.notices import not_found
 from framework.overrides import Override, held, overrides
@@ -329,7 +329,7 @@ class Config(AirflowCalls):
 
         Args:
             display_source: values become (value, source), the source in Airflow's words.
-            display_sensitive: show the values of sensitive options, and follow their pointers; else `< hidden >`.
+            display_sensitive: show every value, and follow pointers; else secrets are hidden, as in `dump`.
             raw: values as a cfg file holds them: what is written in one as it is, `%` doubled in all else.
             include_env, include_cmds, include_secret: false leaves out what is written there.
         """
@@ -339,10 +339,7 @@ class Config(AirflowCalls):
             mention = self._listed(section, key, include_env, left_out)
             if mention is None:
                 continue
-            if not display_sensitive and (mention.is_pointer or self._engine.is_sensitive(section, key)):
-                value = HIDDEN
-            else:
-                value = self._as_written(mention) if raw else text_of(self._engine.resolve(mention))
+            value = self._text(mention, raw=raw, hide=not display_sensitive)
             result.setdefault(section, {})[key] = (value, self.source(mention)) if display_source else value
         return result
 
@@ -352,12 +349,6 @@ class Config(AirflowCalls):
         if mention is None or mention.form in left_out or (mention.layer == "environment" and not include_env):
             return None
         return mention
-
-    def _as_written(self, mention: Mention) -> str:
-        """A value as a cfg file holds it: as one of them does, or else with its `%` doubled."""
-        if mention.form == "plain" and mention.source.interpolates:
-            return str(mention.raw)
-        return text_of(self._engine.resolve(mention)).replace("%", "%%")
 
     def source(self, mention: Mention) -> str:
         """Where a mention stands, in Airflow's words: `env var`, `billing.cfg`, `default`, `cmd`, `secret`."""

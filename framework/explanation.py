@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.convert import to_text
 from framework.errors import InvalidValue
-from framework.masking import REPLACEMENT, redact, redact_text
+from framework.masking import REPLACEMENT, redact
 from framework.spellings import visible
 from framework.wording import safe_repr
 
@@ -130,5 +130,5 @@ def _short(value: Any) -> str:
     """A text as it may be shown; of anything else, what it is."""
     if not isinstance(value, str):
         return {bool: "a boolean", list: "a list", dict: "a table", float: "a fraction"}.get(type(value), "that")
-    given = redact_text(value)
+    given = str(shown(value))
     return repr(given if len(given) <= 60 else f"{given[:57]}...")

@@ -141,6 +141,35 @@ def test_write_hides_secrets_and_values_unless_they_are_asked_for(app: App) -> N
     assert stream.getvalue() == "[other]\ncount = 7\n"
 
 
+SECRETS = {
+    "elasticsearch": {"host": "http://elastic:canary1@es:9200"},
+    "openlineage": {"transport": '{"url": "http://x", "auth": {"apiKey": "canary2"}}'},
+    "github_enterprise": {"client_secret": "canary3", "host": "github.example"},
+    "kubernetes_environment_variables": {"aws_secret_access_key": "canary4"},
+    "dag_processor": {"dag_bundle_config_list": '[{"kwargs": {"access_token": "canary5"}}]'},
+}
+
+
+def test_what_holds_secrets_is_hidden_in_every_listing_and_error(tmp_path: Path) -> None:
+    """As in `dump`: what is called like a secret, the password in a URL, and leaves of JSON."""
+    text = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in said.items()) for name, said in SECRETS.items())
+    (tmp_path / "airflow.cfg").write_text(text)
+    app = App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)})
+    written = io.StringIO()
+    app.conf.write(written, show_values=True)
+    listed, raw, sources = app.conf.as_dict(), app.conf.as_dict(raw=True), app.conf.as_dict(True)
+    for told in (written.getvalue(), repr(listed), repr(raw), repr(sources)):
+        assert "canary" not in told
+    assert listed["elasticsearch"]["host"] == "http://elastic:***@es:9200"
+    assert listed["github_enterprise"] == {"client_secret": "< hidden >", "host": "github.example"}
+    assert app.conf.as_dict(display_sensitive=True)["github_enterprise"]["client_secret"] == "canary3"
+    for section, options in SECRETS.items():
+        for key in options:
+            with pytest.raises(ValueError) as caught:
+                app.conf.getint(section, key)
+            assert "canary" not in str(caught.value)
+
+
 def test_write_takes_a_text_stream_alone(app: App, tmp_path: Path) -> None:
     for wrong in (str(tmp_path / "billing.cfg"), tmp_path, io.BytesIO(), None):
         with pytest.raises(errors.ConfigError, match="a text stream is expected"):

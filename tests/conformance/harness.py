@@ -35,6 +35,7 @@ else:
 
 HERE = Path(__file__).parent
 QUIRK = "airflow_quirk: better than Airflow"
+MORE_HIDDEN = "a listing hides what dump hides: what is called like a secret, and what holds one"
 SDK = "sdk: of Airflow's two connection classes we have one, which answers as core"
 
 #: Errors that the oracle names, and ours. Where it names another, any error will do.
@@ -52,6 +53,7 @@ ERRORS: dict[str, type[Exception]] = {
 }
 #: What may be raised where Airflow's answer is not to be copied.
 DELIBERATE = (errors.FrameworkError, ValueError, TypeError, KeyError)
+_HIDDEN = re.compile(r"^< hidden >$|\*\*\*")
 #: Texts below this length are not looked for in messages.
 SHORTEST_SECRET = 5
 
@@ -385,6 +387,13 @@ class Case:
 
     def _outcome(self, row: Row, got: Any) -> str:
         """`equal`, the name of a rule, or `failed`."""
+        if row.name.startswith("as_dict.") and "sensitive" not in row.name:
+            bare = _uncovered(row.expected, got)
+            if bare != got and (outcome := self._judged(row, bare)) != "failed":
+                return MORE_HIDDEN if outcome == "equal" else outcome
+        return self._judged(row, got)
+
+    def _judged(self, row: Row, got: Any) -> str:
         excused: set[str] | None = set()
         for marks in (self.data, row.data):
             more = row.excused(marks)
@@ -421,6 +430,15 @@ class Case:
                 self._failures.append(f"{name}: not compared")
         self.tally.add(self.file, self._outcomes.values())
         return "\n".join(self._failures)
+
+
+def _uncovered(expected: Any, got: Any) -> Any:
+    """A listing with Airflow's value wherever ours is hidden, wholly or in parts."""
+    if isinstance(got, dict) and isinstance(expected, dict):
+        return {name: _uncovered(expected.get(name), value) for name, value in got.items()}
+    if isinstance(got, (list, tuple)) and isinstance(expected, (list, tuple)) and len(got) == len(expected):
+        return [_uncovered(*pair) for pair in zip(expected, got, strict=True)]
+    return expected if isinstance(got, str) and isinstance(expected, str) and _HIDDEN.search(got) else got
 
 
 def _refusals(got: Any) -> Iterator[Refusal]:
