@@ -56,6 +56,33 @@ deadline: ContextVar[Deadline | None] = ContextVar("framework_deadline", default
 given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)
 
 
+#: Who is waited for right now, and since when on the clock of `time.monotonic`.
+_waits: dict[object, tuple[str, float]] = {}
+
+
+def waiting() -> dict[str, float]:
+    """Who is waited for right now, and since when on the clock of `time.monotonic`."""
+    found: dict[str, float] = {}
+    for name, since in list(_waits.values()):
+        found[name] = min(since, found.get(name, since))
+    return found
+
+
+class Waiting:
+    """`with Waiting("the command pass"):` whoever looks at `waiting` finds it there meanwhile."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        _waits[self] = self._name, monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        del _waits[self]
+
+
 class Threads:
     """The threads in which one link is asked.
 
@@ -99,7 +126,9 @@ class Threads:
         until.asked.append(name)
         try:
             call = self._started(question, late)
-            if not call.is_over(until.ends - monotonic()):
+            with Waiting(name):
+                is_over = call.is_over(until.ends - monotonic())
+            if not is_over:
                 self._late.add(call)
                 if call.is_over(0):  # it came to an end just now
                     self._late.discard(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from framework.bounded import Waiting
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
@@ -218,7 +219,8 @@ class Pointers:
             raise lost(mention, f"{program} cannot be started ({reason})", hint) from None
         with process:
             try:
-                output, _ = process.communicate(timeout=timeout)
+                with Waiting(program):
+                    output, _ = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
                 output = None
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -187,7 +188,7 @@ def test_a_policy_of_nothing_is_none(world: Any) -> None:
     assert world.run("policy", "aws") == (1, "", "error: aws_ssm is asked for nothing, as its kwargs say\n")
 
 
-# the progress bar
+# the wait
 
 
 def seen_at_a_terminal(world: Any, seconds: float) -> str:
@@ -222,11 +223,14 @@ def seen_at_a_terminal(world: Any, seconds: float) -> str:
 
 
 def test_who_waits_for_a_store_sees_that_it_goes_on(world: Any) -> None:
-    """Also while a single call takes long, of which nothing is done yet."""
-    assert "resolving" in seen_at_a_terminal(world, 3.0)
+    """Also while a single call takes long, of which nothing is done yet; and nothing is left of it."""
+    shown = seen_at_a_terminal(world, 3.0)
+    lines = shown.split("\r\x1b[K")
+    found = re.fullmatch(r"resolving 1 pointer: waiting for Slow since \d\d:\d\d:\d\d \(\d s\)", lines[1])
+    assert found and lines[0] == lines[-1] == "", shown
 
 
-def test_what_is_done_soon_needs_no_bar(world: Any) -> None:
+def test_what_is_done_soon_needs_no_line(world: Any) -> None:
     assert seen_at_a_terminal(world, 0.0) == ""
 
 

@@ -128,3 +128,40 @@ def test_wrapped(line: str, lines: list[str]) -> None:
 def test_a_message_says_how_many_there_are(narrow: World) -> Any:
     narrow.set(BILLING__SERVER__PROT="1")
     assert narrow.run("check")[2] == "2 errors, 0 warnings\n"
+
+
+SLOW = """
+import time
+
+from framework import BaseSecretsBackend
+
+
+class Slow(BaseSecretsBackend):
+    def get_variable(self, key):
+        time.sleep(2)
+        return "zebracanary"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "waits"),
+    [
+        (("variables", "get", "x"), "waiting for Slow since "),
+        (("explain", "--variable", "x"), "waiting for Slow since "),
+        (("config", "get-value", "a", "password"), "waiting for sleep since "),
+        (("check",), "resolving 1 pointer: waiting for sleep since "),
+    ],
+    ids=str,
+)
+def test_a_wait_is_shown_and_nothing_is_left_of_it(world: World, words: tuple[str, ...], waits: str) -> None:
+    world.write("slow_store.py", SLOW)
+    world.write("billing.cfg", "[secrets]\nbackend = slow_store.Slow\n[a]\npassword_cmd = sleep 2\n")
+    shown = seen(world, *words, width=200)
+    parts = shown.split("\r\x1b[K")
+    assert [part for part in parts[1:] if part.startswith(waits)], shown
+    assert not parts[0].strip() and not any(part.startswith("waiting") for part in parts[-1:])
+
+
+def test_no_wait_is_shown_where_nobody_looks(world: World) -> None:
+    world.write("billing.cfg", "[a]\npassword_cmd = sleep 2\n")
+    assert "waiting" not in "".join(world.run("check")[1:])

@@ -47,7 +47,7 @@ def _check(app: App, output: str) -> int:
     from framework.cli.rotate import row_count, tell_unopened
     from framework.metastore.rotation import census
 
-    with Progress("checking", 0) as progress:
+    with Progress("checking", unit="rows") as progress:
         progress.total(lambda: row_count(app))
         found = census(app.store, progress.advance)
     names = [f"key {number} of {found.keys}" for number in range(1, found.keys + 1)]

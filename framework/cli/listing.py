@@ -79,7 +79,7 @@ def asked(app: App, kind: str, listed: list[Listed], seconds: float) -> list[Any
     apart = [number for number, entry in enumerate(listed) if entry.link.may_hang]
     outcomes: dict[int, Any] = {}
     if apart:
-        with Progress(f"asking for {counted(len(apart), kind)}", len(apart)) as progress:
+        with Progress(f"asking for {counted(len(apart), kind)}", len(apart), "questions") as progress:
             runner = Runner(app.conf.value("secrets", "max_workers"), seconds, late.again, progress.advance)
             said = runner.run([question(listed[number]) for number in apart])
         outcomes.update(zip(apart, said, strict=True))

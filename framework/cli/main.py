@@ -136,7 +136,10 @@ def _run(arguments: list[str]) -> int:
             command.run(app, words)
         _failed(fault)
         return USAGE
-    status: int = command.run(app, words)
+    from framework.cli.progress import Progress
+
+    with Progress(""):
+        status: int = command.run(app, words)
     return status
 
 

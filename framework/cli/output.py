@@ -37,9 +37,10 @@ class Visible:
 
     def write(self, text: str) -> int:
         shown = visible(text, keep="\n\t")
-        if self.messages and terminal.is_terminal(self.raw):
-            shown = terminal.message(shown, self.raw)
-        self.raw.write(shown)
+        if text and terminal.is_terminal(self.raw):
+            terminal.status.write(terminal.message(shown, self.raw) if self.messages else shown, self.raw)
+        else:
+            self.raw.write(shown)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -47,7 +48,8 @@ class Visible:
 
 
 def raw(stream: Any) -> Any:
-    """The stream beneath, for escapes of our own: colours, a progress bar."""
+    """The stream beneath, for escapes of our own: colours."""
+    terminal.status.clear()
     return stream.raw if isinstance(stream, Visible) else stream
 
 
@@ -66,7 +68,7 @@ def tell(text: str, *, bold: bool = False) -> None:
     """Print a line for a person to stdout: wrapped, and its level in colour, at a terminal only."""
     out = raw(sys.stdout)
     if terminal.is_terminal(out):
-        out.write(terminal.message(visible(text, keep="\n\t"), out, bold=bold) + "\n")
+        terminal.status.write(terminal.message(visible(text, keep="\n\t"), out, bold=bold) + "\n", out)
     else:
         print(text)
 

@@ -1,83 +1,100 @@
-"""A progress bar on stderr, for a person at a terminal who waits for longer than a moment."""
+"""What a person at a terminal sees while a command takes longer than a moment: what it waits for, since when, and how
+much is done."""
 
 from __future__ import annotations
 
 import sys
 from io import RawIOBase
+from time import localtime, monotonic, strftime, time
 
-from framework.cli.output import raw
+from framework.bounded import waiting
+from framework.cli import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any
 
-#: Seconds that pass in silence.
-_PATIENCE = 1.0
+#: Seconds that pass in silence, and between two looks.
+_PATIENCE, _PAUSE = 1.0, 0.5
+
+#: Those under way, the innermost last: it has the line.
+_stack: list[Progress] = []
 
 
 class Progress:
     """`with Progress("importing", total) as progress: progress.advance(1)`. Shows nothing but at a terminal.
 
-    A thread of its own draws the bar when the moment is over: one slow call, too, is a wait.
+    A thread of its own draws the line when the moment is over: one slow call, too, is a wait.
 
     Args:
-        what: the words beside the bar.
+        what: what is done; empty: nothing is shown but what is waited for.
         total: how much there is to do; 0 if it is not known.
+        unit: what is counted, in the plural; empty: parts of the whole, shown as per cent.
     """
 
-    __slots__ = ("what", "_total", "_done", "_bar", "_task", "_shows", "_timer", "_drawing")
+    __slots__ = ("what", "_total", "_unit", "_done", "_began", "_drawn", "_over", "_thread")
 
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self._total, self._done = what, total, 0
-        self._bar: Any = None
-        self._task: Any = 0
-        self._shows = sys.stderr.isatty()
+    def __init__(self, what: str, total: int = 0, unit: str = "") -> None:
+        self.what, self._total, self._unit, self._done = what, total, unit, 0
+        self._began = self._drawn = monotonic()
+        self._over: Any = None
 
     def total(self, ask: Callable[[], int]) -> None:
         """Find out how much there is to do, if anybody sees it."""
-        if self._shows:
+        if self._over is not None:
             self._total = ask()
 
     def advance(self, number: int) -> None:
         """So much more is done."""
         self._done += number
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, total=self._total or None)
+        now = monotonic()
+        if self._over is not None and now - self._began > _PATIENCE and now - self._drawn > min(_PATIENCE, _PAUSE):
+            self._draw()
 
     def _draw(self) -> None:
-        with self._drawing:
-            if not self._shows:
-                return
-            try:
-                from rich.console import Console
-                from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-                from rich.progress import Progress as Bar
-            except ImportError:
-                return
-            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-            bar = Bar(*columns, console=Console(file=raw(sys.stderr)), transient=True)
-            bar.start()
-            self._task = bar.add_task(self.what, total=self._total or None, completed=self._done)
-            self._bar = bar
+        if _stack[-1] is self and (text := self._text()):
+            self._drawn = monotonic()
+            terminal.status.show(text, sys.stderr.raw if hasattr(sys.stderr, "raw") else sys.stderr)
+
+    def _text(self) -> str:
+        waits = waiting()
+        if not self.what and not waits:
+            return ""
+        since = min(waits.values(), default=self._began)
+        clock = strftime("%H:%M:%S", localtime(time() - (monotonic() - since)))
+        how_long = f"since {clock} ({monotonic() - since:.0f} s)"
+        parts = [self._how_much()] if self._how_much() else []
+        parts.append(f"waiting for {', '.join(sorted(waits))} {how_long}" if waits else how_long)
+        return f"{self.what}: {', '.join(parts)}" if self.what else parts[-1]
+
+    def _how_much(self) -> str:
+        if self._unit and self._total:
+            return f"{self._done:,} of {self._total:,} {self._unit} done"
+        if self._total:
+            return f"{min(self._done, self._total) * 100 // self._total} %"
+        return f"{self._done:,} {self._unit} done" if self._unit and self._done else ""
+
+    def _look(self) -> None:
+        while not self._over.wait(_PAUSE):
+            if monotonic() - self._began > _PATIENCE:
+                self._draw()
 
     def __enter__(self) -> Progress:
-        if self._shows:
-            from threading import Lock, Timer
+        if sys.stderr.isatty():
+            from threading import Event, Thread
 
-            self._drawing, self._timer = Lock(), Timer(_PATIENCE, self._draw)
-            self._timer.daemon = True
-            self._timer.start()
+            self._over, self._thread = Event(), Thread(target=self._look, daemon=True)
+            _stack.append(self)
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._shows:
-            return
-        self._timer.cancel()
-        with self._drawing:  # it may be at it right now
-            self._shows = False
-            if self._bar is not None:
-                self._bar.stop()
+        if self._over is not None:
+            self._over.set()
+            self._thread.join()
+            _stack.remove(self)
+            terminal.status.clear()
 
 
 class Metered(RawIOBase):

@@ -33,7 +33,7 @@ def run(app: App, args: Namespace) -> int:
     from framework.metastore.rotation import rotate
 
     store = app.store
-    with Progress("rotating", 0) as progress:
+    with Progress("rotating", unit="rows") as progress:
         progress.total(lambda: row_count(app))
         done = rotate(store, progress.advance)
     rotated = f"{counted(done.rotated, 'row')} rotated"

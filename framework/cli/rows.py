@@ -11,6 +11,7 @@ from framework.convert import to_text
 from framework.engine import text_of
 from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
+from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,10 +148,10 @@ def _is_own(app: App, section: str, key: str) -> bool:
 
 
 def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
-    """The failures of these options' pointers, each followed; with a progress bar for who waits."""
+    """The failures of these options' pointers, each followed; and who waits at a terminal sees for what."""
     if not names:
         return {}
-    with Progress("resolving", 0) as progress:
+    with Progress(f"resolving {counted(len(names), 'pointer')}", unit="calls") as progress:
         return app.prefetch(names, progress.advance)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import IO, Any
 
 _RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 #: How a message begins, and in which colour that is shown.
@@ -76,3 +77,43 @@ def width_of(stream: Any) -> int:
 def _has_colours(stream: Any) -> bool:
     """Whether the terminal shows colours, and nobody has said NO_COLOR."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and is_terminal(stream)
+
+
+class Status:
+    """The last line of a terminal while somebody waits: what is written next takes its place."""
+
+    __slots__ = ("_lock", "_shown", "_mid_line")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._shown: IO[str] | None = None
+        self._mid_line = False  # whether something else stands on the line
+
+    def show(self, text: str, stream: IO[str]) -> None:
+        """Show a line, cut at the edge of the terminal."""
+        with self._lock:
+            if not self._mid_line and os.environ.get("TERM") != "dumb":
+                stream.write(f"\r\x1b[K{text[: width_of(stream) - 1]}")
+                stream.flush()
+                self._shown = stream
+
+    def clear(self) -> None:
+        if self._shown is not None:
+            with self._lock:
+                self._remove()
+
+    def write(self, text: str, stream: IO[str]) -> None:
+        """Write other things to a terminal."""
+        with self._lock:
+            self._remove()
+            stream.write(text)
+            self._mid_line = not text.endswith("\n")
+
+    def _remove(self) -> None:
+        if self._shown is not None:
+            self._shown.write("\r\x1b[K")
+            self._shown.flush()
+            self._shown = None
+
+
+status = Status()

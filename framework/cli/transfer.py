@@ -97,7 +97,7 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
         return USAGE
     store, left_out, count = app.store, 0, 0
     before, between, after, nothing = _FRAMES[file_format]
-    with Progress(f"exporting {kind}s", 0) as progress, _replaced(args.file) as file:
+    with Progress(f"exporting {kind}s", unit="rows") as progress, _replaced(args.file) as file:
         progress.total(lambda: bulk.count(store.database, kind))
         for name, value, description in bulk.stored(store, kind):
             try:
