@@ -124,10 +124,14 @@ def _short_name(name: str, where: str) -> str:
             hint="Write the class path instead.",
         )
     if not claims:
+        from framework.environment import nearest
+
+        near = nearest(name, SHORT_NAMES)
+        meant = f"Did you mean {near}? " if near else ""
         raise BackendError(
             f"there is no backend called {name!r}",
             where=where,
-            hint=f"Use one of {', '.join(sorted(SHORT_NAMES))}, or a class path.",
+            hint=f"{meant}Use one of {', '.join(sorted(SHORT_NAMES))}, or a class path.",
         )
     return claims[0]
 
