@@ -213,7 +213,9 @@ class Sources:
         environment.looks += reversed(looks.values())
         paths = [look.path for look in looks.values() if look.wanted]
         if paths:
-            layer, doubt = settings.read_settings(paths, environment.env, self._divided, self.root_section)
+            layer, doubt = settings.read_settings(
+                paths, environment.env, self._divided, self.root_section, self.environments
+            )
             if doubt and environment.env not in (self.environments or ()):
                 environment.doubts.append((self._chosen_by(environment), doubt))
             yield layer

@@ -201,6 +201,19 @@ def test_an_environment_that_no_file_has_is_reported(world: World, text: str, sa
     assert world.run("check")[0] == 0
 
 
+def test_what_no_environment_can_have_is_reported(world: World) -> None:
+    said = {"settings_files": ["settings.toml"], "settings_environments": True}
+    world.project(**said, root_section="app", environments=["development", "production"])
+    world.write("settings.toml", "debug = true\n[default]\nport = 1\n[production.s]\na = 1\n[prodution.s]\na = 2\n")
+    assert world.run("check") == (
+        1,
+        "error: settings.toml:1: debug is outside of every environment, and not read: put it under [default]\n"
+        "error: settings.toml:6: [prodution] is not read: there is no environment of that name (development, "
+        "production)\n",
+        "2 errors, 0 warnings\n",
+    )
+
+
 @pytest.mark.parametrize("text", ["[server]\nport = 1\n", "[default.s]\na = 1\n", "[global.s]\na = 1\n[default]\n"])
 def test_settings_that_are_of_every_environment_are_fine(world: World, text: str) -> None:
     world.project(settings_files=["settings.toml"])

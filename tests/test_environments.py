@@ -78,6 +78,13 @@ def test_a_required_option_goes_by_the_same_name(world: World) -> None:
     assert "[a] b is required in production" in world.run("check")[1]
 
 
+def test_a_schema_that_speaks_of_no_environment_is_reported(world: World) -> None:
+    world.write("schema.yaml", "a:\n  options:\n    b: {required: [prodution, production]}\n")
+    world.project(schema="schema.yaml", environments=["development", "production"])
+    told = "[a] b is required in 'prodution', which is none: the environments are development, production"
+    assert world.run("check") == (1, f"error: schema.yaml:3: {told}\n", "1 error, 0 warnings\n")
+
+
 def test_a_file_of_one_environment_cannot_choose_another(world: World) -> None:
     world.project(dotenv=[".env.{env}?"])
     world.write(".env.staging", "\nBILLING_ENV=production\n")

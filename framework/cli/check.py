@@ -123,9 +123,14 @@ def _workers(app: App) -> Iterator[Problem]:
 
 
 def _required(app: App) -> Iterator[Problem]:
-    """Every required option is set."""
+    """Every required option is set, and what it is required in exists."""
+    known = app.sources.environments
     for option in app.schema:
         section, key = option.section, option.name
+        for env in () if isinstance(option.required, bool) else option.required:
+            if known is not None and env not in known:
+                there_are = f"the environments are {', '.join(known)}"
+                yield "error", option.place, f"[{section}] {key} is required in {env!r}, which is none: {there_are}"
         if option.is_required(app.environment.env) and not any(app.engine.mentions(section, key)):
             where = "" if option.required is True else f" in {app.environment.env}"
             line = f"{key} = …" if not option.sensitive else f"{key}_secret = NAME"
@@ -161,12 +166,7 @@ def _sources(app: App) -> Iterator[Problem]:
         if layer.name == "settings":
             from framework.layers.settings import tokens
 
-            for key, place in getattr(layer, "outside", ()):
-                yield (
-                    "error",
-                    place,
-                    f"{key} is outside of every table, and not read: set root_section, a section for it",
-                )
+            yield from (("error", place, what) for place, what in getattr(layer, "unread", ()))
             for section, key, place in tokens(layer):
                 yield "warning", place, f"[{section}] {key}: dynaconf's @token is not evaluated here, it stays text"
 

@@ -42,8 +42,8 @@ def run(app: App, args: Namespace) -> int:
             return _link_by_link(app, kind, name, args.output)
     if args.files and args.section is None:
         show(
-            [{"layer": row["layer"], "file": row["origin"], "": row["form"]} for row in files],
-            ("layer", "file", ""),
+            [{"layer": row["layer"], "file": row["origin"], "state": row["form"]} for row in files],
+            ("layer", "file", "state"),
             args.output,
         )
         return OK

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from framework.environment import USUAL, nearest
+from framework.environment import nearest
 from framework.errors import ConfigFileError, FrameworkError
 from framework.files import modules
 from framework.files.tables import read_table
@@ -27,10 +27,16 @@ _LOADERS = {".toml": "toml_loader", ".yaml": "yaml_loader", ".yml": "yaml_loader
 
 #: Tables of a settings file that are in every environment. Dynaconf says `dynaconf` for `default` as well.
 _SHARED = ("default", "dynaconf", "global")
+#: Tables that are probably environments, though nobody says so.
+_USUAL = ("development", "testing", "staging", "production")
 
 
 def read_settings(
-    paths: Sequence[str], env: str, divided: bool | None = None, root_section: str | None = None
+    paths: Sequence[str],
+    env: str,
+    divided: bool | None = None,
+    root_section: str | None = None,
+    environments: Sequence[str] | None = None,
 ) -> tuple[Layer, str]:
     """The settings files as a layer, and what is probably a mistake about environments; empty if nothing is.
 
@@ -39,6 +45,7 @@ def read_settings(
         env: dynaconf's environment, such as `development`; used where the files are divided into environments.
         divided: whether they are; None: they are if one of their tables is `default` or called like `env`.
         root_section: the section of the settings outside of every table.
+        environments: the only ones that there are, or None for any.
 
     Raises:
         ConfigFileError: a file is missing, unreadable or malformed.
@@ -51,8 +58,26 @@ def read_settings(
     said = _load(texts, env, is_divided)
     places = _Places({path: found for path, (_, found) in read.items()}, env if is_divided else "")
     layer = SettingsLayer("settings", paths[-1], said, root_section, places.find)
+    if is_divided:
+        layer.unread += _outside_of_environments(read, environments)
     layer.opened = {path: status for path, (_, status) in opened.items()}
     return layer, "" if env.lower() in tables else _doubt(tables, env, divided, is_divided)
+
+
+def _outside_of_environments(
+    read: Mapping[str, tuple[dict[str, Any], Mapping[tuple[str, ...], str]]], environments: Sequence[str] | None
+) -> Iterator[tuple[str, str]]:
+    """What dynaconf never reads in files that are divided into environments, as (place, what)."""
+    known = {*_SHARED, *(name.lower() for name in environments or ())}
+    for path, (said, places) in read.items():
+        for key, value in said.items():
+            name, place = str(key).lower(), places.get((str(key),), path)
+            if _is_for_anchors(name, place):
+                continue
+            if _is_plain(value) and not _is_dynaconfs(name):
+                yield place, f"{name} is outside of every environment, and not read: put it under [default]"
+            elif not _is_plain(value) and environments is not None and name not in known:
+                yield place, f"[{name}] is not read: there is no environment of that name ({', '.join(environments)})"
 
 
 def _is_plain(value: Any) -> bool:
@@ -62,7 +87,7 @@ def _is_plain(value: Any) -> bool:
 
 def _doubt(tables: set[str], env: str, divided: bool | None, is_divided: bool) -> str:
     """What is to be said where no table is of the environment `env`."""
-    others = [name for name in tables if name not in _SHARED and (is_divided or name in USUAL)]
+    others = [name for name in tables if name not in _SHARED and (is_divided or name in _USUAL)]
     if not others:
         return ""
     near = nearest(env.lower(), others)
@@ -76,10 +101,10 @@ class SettingsLayer(Layer):
     """Several files in one layer: which of them holds a value, its origin says.
 
     Attributes:
-        outside: settings outside of every table that are in no section, as (key, place).
+        unread: settings that are not read, as (place, what).
     """
 
-    __slots__ = ("outside",)
+    __slots__ = ("unread",)
 
     def __init__(
         self,
@@ -90,7 +115,7 @@ class SettingsLayer(Layer):
         place_of: Callable[[tuple[str, ...]], str],
     ) -> None:
         values: dict[str, dict[str, tuple[Any, str]]] = {}
-        self.outside: list[tuple[str, str]] = []
+        self.unread: list[tuple[str, str]] = []
         said = {key: value for key, value in said.items() if not _is_for_anchors(str(key), place_of((str(key),)))}
         for key, value in said.items():
             if isinstance(value, dict):
@@ -101,7 +126,8 @@ class SettingsLayer(Layer):
             if isinstance(value, dict) or value is None or _is_dynaconfs(str(key).lower()):
                 continue
             if root is None:
-                self.outside.append((str(key).lower(), place))
+                what = f"{str(key).lower()} is outside of every table, and not read: set root_section, a section for it"
+                self.unread.append((place, what))
             elif str(key).lower() in root:
                 what = f"[{root_section}] {str(key).lower()} is also written outside of every table"
                 raise ConfigFileError(what, where=place, hint="Keep one of the two, or choose another root_section.")
