@@ -197,7 +197,9 @@ def test_an_environment_that_no_file_has_is_reported(world: World, text: str, sa
     assert (status, err) == (1, "1 error, 0 warnings\n")
     assert out.startswith("error: BILLING_ENV: no settings file has a table for the environment 'prodution', only for ")
     assert out.endswith(f"{hint}\n") or hint in out
-    world.project(settings_files=["settings.toml"], environments=["prodution"], **said)
+    world.project(
+        settings_files=["settings.toml"], environments=["prodution", "production", "development", "eu"], **said
+    )
     assert world.run("check")[0] == 0
 
 

@@ -71,7 +71,8 @@ def _outside_of_environments(
     known = {*_SHARED, *(name.lower() for name in environments or ())}
     for path, (said, places) in read.items():
         for key, value in said.items():
-            name, place = str(key).lower(), places.get((str(key),), path)
+            name = str(key).lower()
+            place = next((place for trail, place in places.items() if trail[:1] == (str(key),)), path)
             if _is_for_anchors(name, place):
                 continue
             if _is_plain(value) and not _is_dynaconfs(name):
