@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.base import TeamsBackend
-from framework.backends.quiet import Quietly
-from framework.backends.session import OnePerProcess, retrying
+from framework.backends.remote import RemoteBackend
+from framework.backends.session import patiently, retrying
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
 from framework.files import trust
 
@@ -28,11 +27,9 @@ _BACKOFF = 0.3
 #: How many names one label selector asks for: it travels in the URL.
 _BATCH = 100
 _PUNCTUATION = "-_."
-#: What logs what a program of the kubeconfig printed; it does so without a logger's name.
-_QUIET = ("kubernetes", "")
 
 
-class KubernetesSecretsBackend(TeamsBackend):
+class KubernetesSecretsBackend(RemoteBackend):
     """Secrets of one namespace. In a pod it logs in with the service account, elsewhere with a kubeconfig.
 
     Args:
@@ -46,8 +43,32 @@ class KubernetesSecretsBackend(TeamsBackend):
         context: the context of the kubeconfig; by default its current one.
     """
 
+    store = "Kubernetes"
+    packages = {"kubernetes": "kubernetes"}
+    extra = "kubernetes"
+    quiet = ("kubernetes", "")  # a program of the kubeconfig is logged without a logger's name
+    expired = ("401",)
+    faults = {
+        "401": (
+            AccessDenied,
+            "the credentials were refused ({code})",
+            "Renew the service account or the kubeconfig.",
+        ),
+        "403": (
+            AccessDenied,
+            "listing secrets is forbidden ({code})",
+            'Allow the verb "list" on "secrets" there by a Role.',
+        ),
+        "404": (
+            BackendUnavailable,
+            "the server answered {code}",
+            "Its address is no Kubernetes API server's: check the kubeconfig.",
+        ),
+        "429": (BackendUnavailable, "the server answered {code}", "It is asked too often: try again later."),
+        "0": (BackendUnavailable, "the server cannot be read ({code})", "Check the API server and the network."),
+        "": (BackendUnavailable, "the server answered {code}", "Check the API server and the network."),
+    }
     batch_size = _BATCH
-
     switches = {"connection": "connections_label", "variable": "variables_label", "config": "config_label"}
 
     def __init__(
@@ -63,6 +84,7 @@ class KubernetesSecretsBackend(TeamsBackend):
         kubeconfig: str | None = None,
         context: str | None = None,
     ) -> None:
+        super().__init__()
         self._namespace, self._kubeconfig, self._context = namespace, kubeconfig, context
         self._labels = {"connection": connections_label, "variable": variables_label, "config": config_label}
         self._data_keys = {
@@ -71,8 +93,6 @@ class KubernetesSecretsBackend(TeamsBackend):
             "config": config_data_key,
         }
         self._team_label = team_label
-        self.logins = 0
-        self._client = OnePerProcess(self._log_in)
 
     def asks_for(self, kind: str, name: str) -> bool:
         return self._labels[kind] is not None
@@ -124,10 +144,10 @@ class KubernetesSecretsBackend(TeamsBackend):
         if len(secrets) > 1:
             raise InvalidSecret(
                 f"{len(secrets)} secrets have the label {self._labels[kind]}={name}: {', '.join(sorted(names))}",
-                where=self._where(),
+                where=self.where(),
                 hint="Remove the label from all but one.",
             )
-        where, key = f"{self._where()}, secret {names[0]}", self._data_keys[kind]
+        where, key = f"{self.where()}, secret {names[0]}", self._data_keys[kind]
         data = secrets[0].get("data") or {}
         if key not in data:
             raise InvalidSecret(
@@ -156,63 +176,53 @@ class KubernetesSecretsBackend(TeamsBackend):
         # From the server's memory, as Airflow asks: it need not be the last write. Further pages may not say so.
         more: dict[str, str] = {"resource_version": "0"}
         while more:
-            page = self._page(label_selector=selector, **more)
+            page = self._page({"label_selector": selector, **more})
             token = (page.get("metadata") or {}).get("continue")
             found += page["items"]
             if token and token == more.get("_continue"):
-                raise _failure(200, "its pages go round in a circle", self._client.get()[1])
+                raise self.failed("0", "its pages go round in a circle", self.where())
             more = {"_continue": token} if token else {}
         return found
 
-    def _page(self, **query: str) -> dict[str, Any]:
-        """One answer of the server; a refused login is renewed once, an answer cut short asked for again."""
-        for _ in range(2):
-            client, namespace = login = self._client.get()
-            status, page, what = _ask(client, namespace, query)
-            if page is not None:
-                return page
-            if status == 401:
-                self._client.drop(login)
-            elif status != 200:
-                break
-        raise _failure(status, what, namespace)
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        page: dict[str, Any] = self.ask(lambda login: _page(login, query))
+        return page
 
-    def _where(self) -> str:
-        _, namespace = self._client.get()
-        return f"Kubernetes namespace {namespace}"
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return f"Kubernetes namespace {self._clients.get()[1]}"
 
-    def _log_in(self) -> tuple[Any, str]:
+    def code_of(self, fault: Any) -> str | tuple[str, str]:
+        if not isinstance(fault, _NoList):
+            return "0", type(fault).__name__
+        return ("0", str(fault)) if fault.status in (0, 200) else str(fault.status)
+
+    def not_opened(self, fault: Exception) -> BackendError:
+        return BackendError(
+            f"there is no login by {self._place()} ({type(fault).__name__})",
+            where=self.store,
+            hint="Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs.",
+        )
+
+    def open(self) -> tuple[Any, str]:
         """The client and the namespace."""
-        client, config = _sdk()
+        from kubernetes import client, config
+
         self.logins += 1
         settings = client.Configuration()
-        inside = self._kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
-        path = trust.inside(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None
-        place, what = "the service account" if inside else path or "the kubeconfig", ""
         namespace = self._namespace
-        try:
-            with Quietly(*_QUIET):
-                if inside:
-                    config.load_incluster_config(client_configuration=settings)
-                    namespace = namespace or _pods_namespace()
-                else:
-                    _leave_files_to_the_parent()
-                    if path:  # it may name programs to run
-                        os.close(trust.opened(path))
-                    config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
-                    namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
-        except Exception as fault:  # the texts may quote the file, or what a program of it printed
-            what = type(fault).__name__
-        if what:
-            raise BackendError(
-                f"there is no login by {place} ({what})",
-                where="Kubernetes",
-                hint="Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs.",
-            )
+        if self._is_inside():
+            config.load_incluster_config(client_configuration=settings)
+            namespace = namespace or _pods_namespace()
+        else:
+            _leave_files_to_the_parent()
+            path = self._path()
+            if path:  # it may name programs to run
+                os.close(trust.opened(path))
+            config.load_kube_config(path, self._context, client_configuration=settings, persist_config=False)
+            namespace = namespace or _namespace_of(config.list_kube_config_contexts(path), self._context)
         if not namespace:
-            raise BackendError(
-                "the namespace is not known", where=f"Kubernetes, {place}", hint="Set namespace in backend_kwargs."
-            )
+            where = f"{self.store}, {self._place()}"
+            raise BackendError("the namespace is not known", where=where, hint="Set namespace in backend_kwargs.")
         settings.connection_pool_maxsize = 2 * self.max_workers
         # A Retry-After is not waited for: it has no bound.
         settings.retries = retrying(
@@ -227,39 +237,14 @@ class KubernetesSecretsBackend(TeamsBackend):
         )
         return client.CoreV1Api(client.ApiClient(settings)), namespace
 
+    def _is_inside(self) -> bool:
+        return self._kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
 
-def _failure(status: int, what: str, namespace: str) -> SecretsError:
-    where = f"Kubernetes namespace {namespace}"
-    if status == 401:
-        return AccessDenied(
-            "the credentials were refused (401)", where=where, hint="Renew the service account or the kubeconfig."
-        )
-    if status == 403:
-        return AccessDenied(
-            "listing secrets is forbidden (403)",
-            where=where,
-            hint='Allow the verb "list" on "secrets" there by a Role.',
-        )
-    said = f"the server answered {status}" if status and status != 200 else f"the server cannot be read ({what})"
-    return BackendUnavailable(said, where=where, hint=_HINTS.get(status, "Check the API server and the network."))
+    def _path(self) -> str | None:
+        return trust.inside(self.directory, os.path.expanduser(self._kubeconfig)) if self._kubeconfig else None
 
-
-_HINTS = {
-    404: "Its address is no Kubernetes API server's: check the kubeconfig.",
-    429: "It is asked too often: try again later.",
-}
-
-
-def _sdk() -> tuple[Any, Any]:
-    try:
-        from kubernetes import client, config
-    except ImportError:
-        pass
-    else:
-        return client, config
-    raise BackendError(
-        "the package kubernetes is not installed", where="Kubernetes", hint="pip install 'framework[kubernetes]'"
-    )
+    def _place(self) -> str:
+        return "the service account" if self._is_inside() else self._path() or "the kubeconfig"
 
 
 def _leave_files_to_the_parent() -> None:
@@ -278,24 +263,39 @@ def _leave_files_to_the_parent() -> None:
 _left: list[Any] = []
 
 
-def _ask(client: Any, namespace: str, query: dict[str, str]) -> tuple[int, dict[str, Any] | None, str]:
-    """The status of the answer (0: there is none), the list if it holds one, and else what is wrong."""
-    import json
+class _NoList(Exception):
+    """What came instead of a list of secrets: the status of the answer (0: there is none), and what is wrong."""
 
-    status = 0
-    try:
-        with Quietly(*_QUIET):
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
+    """One answer of the server; one that is cut short is asked for again. Raises _NoList."""
+    client, namespace = login
+
+    def asked() -> Any:
+        import json
+
+        status, what = 0, "it is no list of secrets"
+        try:
             answer = client.list_namespaced_secret(
                 namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query
             )
-        status = answer.status
-        page = json.loads(answer.data)
-    except Exception as fault:  # their texts may quote the answer
-        # An ApiException has a status, and a text for its reason; urllib3's errors have an exception for it, or none.
-        reason = getattr(fault, "reason", None)
-        what = type(reason if isinstance(reason, BaseException) else fault).__name__
-        return getattr(fault, "status", None) or status, None, what
-    return (status, page, "") if _is_list(page) else (status, None, "it is no list of secrets")
+            status = answer.status
+            page = json.loads(answer.data)
+            if _is_list(page):
+                return page
+        except Exception as fault:  # their texts may quote the answer
+            # An ApiException has a status, and a text for its reason; urllib3's have an exception for it, or none.
+            reason = getattr(fault, "reason", None)
+            what = type(reason if isinstance(reason, BaseException) else fault).__name__
+            status = getattr(fault, "status", None) or status
+        raise _NoList(status, what)
+
+    page: dict[str, Any] = patiently(asked, lambda fault: 0.0 if getattr(fault, "status", 0) == 200 else None, (0.0,))
+    return page
 
 
 def _is_list(page: Any) -> bool:

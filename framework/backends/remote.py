@@ -1,8 +1,11 @@
-"""`RemoteStore`, what all stores on other machines share: a new store says only what is its own."""
+"""What backends on other machines share, so that each says only what is its own.
+
+`RemoteBackend` is for any of them, `RemoteStore` for stores of named texts.
+"""
 
 from __future__ import annotations
 
-from framework.backends.base import read_each
+from framework.backends.base import TeamsBackend, read_each
 from framework.backends.named import StoreBackend
 from framework.backends.quiet import Quietly
 from framework.backends.session import OnePerProcess
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 class _Signature:
     """What `inspect.signature` says of a class: its constructor's parameters, and those that it hands on."""
 
-    def __get__(self, instance: object, owner: type[RemoteStore]) -> Signature:
+    def __get__(self, instance: object, owner: type[RemoteBackend]) -> Signature:
         from inspect import Parameter, Signature, signature
 
         found: dict[str, Parameter] = {}
@@ -39,24 +42,18 @@ class _Signature:
         return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
 
 
-class RemoteStore(StoreBackend):
-    """A store of named texts on another machine, over a client library.
+class RemoteBackend(TeamsBackend):
+    """A backend on another machine, over a client library.
 
-    A subclass fills in the attributes and writes `open`, `code_of` and `fetch`; where the store can, also `fetch_many`
-    and `names`. The rest is here: the library is imported when it is first needed and keeps quiet, there is one client
-    in each process, an expired login is renewed once, exceptions become our errors, and bytes become text.
-
-    Args:
-        **names: what `StoreBackend` takes.
+    A subclass fills in the attributes, and writes `open` and `code_of`; its look-ups call `ask`. The library is
+    imported when it is first needed and keeps quiet. There is one client in each process. An expired login is renewed
+    once. Exceptions become our errors.
 
     Attributes:
         store: what messages call the store.
         packages: the modules that must be there, and the package that pip calls them by: `{"hvac": "hvac"}`.
         extra: the extra of this package that installs them.
         quiet: the packages whose log records are dropped during a call.
-        name_rule: a regular expression for a whole name, and its characters in words. Other names are absent, and
-            never asked for.
-        version_rule: the same for versions, without the words.
         expired: the codes after which a new client is opened and the question asked once more.
         acts: what is done -> how messages say it, and the right that it needs, for `{doing}` and `{right}`.
         faults: code -> the error, what it says and what to do. None: the store says that the secret is absent. The
@@ -70,23 +67,13 @@ class RemoteStore(StoreBackend):
     packages: Mapping[str, str] = {}
     extra: str = ""
     quiet: tuple[str, ...] = ()
-    name_rule: tuple[str, str] | None = None
-    version_rule: str | None = None
     expired: Iterable[str] = ()
     acts: Mapping[str, tuple[str, str]] = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
     faults: Mapping[str, Fault] = {}
 
-    def __init__(self, **names: Any) -> None:
-        super().__init__(**names)
-        for kind, switch in self.switches.items():
-            prefix = self.given_prefix(kind)
-            if prefix and self.name_rule and not self.is_name(self.joined(prefix, "x")):
-                what = f"{switch} and sep hold characters that no name of a secret has"
-                raise BackendError(what, where=self.store, hint=f"Use {self.name_rule[1]}.")
+    def __init__(self) -> None:
         self.logins = 0
         self._clients = OnePerProcess(self._opened)
-
-    # -- what a store says of itself
 
     def open(self) -> Any:
         """A client that has logged in, or logs in by itself. What it raises names no secret: see `not_opened`."""
@@ -94,21 +81,6 @@ class RemoteStore(StoreBackend):
 
     def code_of(self, fault: Exception) -> str | tuple[str, str]:
         """The store's own word for what happened, a key of `faults`; with a second text, messages show that one."""
-        raise NotImplementedError
-
-    def fetch(self, client: Any, name: str, version: str | None) -> str | bytes | None:
-        """The value under a name, or None. What the library raises may pass: it is looked up in `faults`."""
-        raise NotImplementedError
-
-    def fetch_many(self, client: Any, names: list[str]) -> Mapping[str, Any]:
-        """The values of up to `batch_size` names by one call, or their errors; None: it is absent.
-
-        Names that are left out are asked for one by one.
-        """
-        raise NotImplementedError
-
-    def names(self, client: Any, start: str) -> Iterable[str]:
-        """The names in the store that begin so; others among them do not matter."""
         raise NotImplementedError
 
     def not_opened(self, fault: Exception) -> FrameworkError:
@@ -124,46 +96,6 @@ class RemoteStore(StoreBackend):
     def where(self, name: str = "", version: str | None = None) -> str:
         """The place in the store, for messages; without a name that of the list."""
         return f"{self.store}: {name or 'the list of secrets'}" + (f", version {version}" if version else "")
-
-    # -- what is done with it
-
-    def is_name(self, name: str) -> bool:
-        """Whether a secret in the store can have this name."""
-        return self.name_rule is None or _matches(self.name_rule[0], name)
-
-    def is_version(self, version: str) -> bool:
-        """Whether a version can be called so."""
-        return self.version_rule is None or _matches(self.version_rule, version)
-
-    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        name = super().name_of(kind, secret_id, team)
-        return name if name is not None and self.is_name(name) else None
-
-    def read(self, name: str, version: str | None = None) -> str | None:
-        if not self.is_name(name) or (version is not None and not self.is_version(version)):
-            return None
-        value = self.ask(lambda client: self.fetch(client, name, version), name, version)
-        if value is None or isinstance(value, str):
-            return value
-        try:
-            return str(value, "utf-8")
-        except UnicodeDecodeError:
-            pass  # an error that is raised in there would carry the secret along
-        hint = "Store text; encode bytes, as base64 for example."
-        raise InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
-
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        if self.batch_size == 1:
-            return read_each(self.read, names)
-        names = [name for name in names if self.is_name(name)]
-        found: dict[str, Any] = {}
-        for start in range(0, len(names), self.batch_size or len(names)):
-            found |= self._batch(names[start:][: self.batch_size])
-        alone = read_each(self.read, [name for name in names if name not in found])
-        return {**{name: value for name, value in found.items() if value is not None}, **alone}
-
-    def names_below(self, start: str) -> Iterable[str]:
-        return self.ask(lambda client: list(self.names(client, start)), act="list") or []
 
     def ask(self, question: Callable[[Any], Any], name: str = "", version: str | None = None, act: str = "read") -> Any:
         """What the store answers; None if it says that there is no such thing. Once more after an expired login.
@@ -202,6 +134,98 @@ class RemoteStore(StoreBackend):
         with Quietly(*self.quiet):
             return self._clients.ask(question, self.is_expired)
 
+    def _opened(self) -> Any:
+        import_packages(self.packages, self.extra, self.store)
+        try:
+            with Quietly(*self.quiet):
+                return self.open()
+        except FrameworkError:
+            raise
+        except Exception as fault:
+            failure = self.not_opened(fault)
+        raise failure
+
+
+class RemoteStore(RemoteBackend, StoreBackend):
+    """A store of named texts on another machine.
+
+    A subclass writes `open`, `code_of` and `fetch`; where the store can, also `fetch_many` and `names`. Names are
+    checked before they are asked for, and bytes become text.
+
+    Args:
+        **names: what `StoreBackend` takes.
+
+    Attributes:
+        name_rule: a regular expression for a whole name, and its characters in words. Other names are absent, and
+            never asked for.
+        version_rule: the same for versions, without the words.
+    """
+
+    name_rule: tuple[str, str] | None = None
+    version_rule: str | None = None
+
+    def __init__(self, **names: Any) -> None:
+        RemoteBackend.__init__(self)
+        StoreBackend.__init__(self, **names)
+        for kind, switch in self.switches.items():
+            prefix = self.given_prefix(kind)
+            if prefix and self.name_rule and not self.is_name(self.joined(prefix, "x")):
+                what = f"{switch} and sep hold characters that no name of a secret has"
+                raise BackendError(what, where=self.store, hint=f"Use {self.name_rule[1]}.")
+
+    def fetch(self, client: Any, name: str, version: str | None) -> str | bytes | None:
+        """The value under a name, or None. What the library raises may pass: it is looked up in `faults`."""
+        raise NotImplementedError
+
+    def fetch_many(self, client: Any, names: list[str]) -> Mapping[str, Any]:
+        """The values of up to `batch_size` names by one call, or their errors; None: it is absent.
+
+        Names that are left out are asked for one by one.
+        """
+        raise NotImplementedError
+
+    def names(self, client: Any, start: str) -> Iterable[str]:
+        """The names in the store that begin so; others among them do not matter."""
+        raise NotImplementedError
+
+    def is_name(self, name: str) -> bool:
+        """Whether a secret in the store can have this name."""
+        return self.name_rule is None or _matches(self.name_rule[0], name)
+
+    def is_version(self, version: str) -> bool:
+        """Whether a version can be called so."""
+        return self.version_rule is None or _matches(self.version_rule, version)
+
+    def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        name = super().name_of(kind, secret_id, team)
+        return name if name is not None and self.is_name(name) else None
+
+    def read(self, name: str, version: str | None = None) -> str | None:
+        if not self.is_name(name) or (version is not None and not self.is_version(version)):
+            return None
+        value = self.ask(lambda client: self.fetch(client, name, version), name, version)
+        if value is None or isinstance(value, str):
+            return value
+        try:
+            return str(value, "utf-8")
+        except UnicodeDecodeError:
+            pass  # an error that is raised in there would carry the secret along
+        hint = "Store text; encode bytes, as base64 for example."
+        raise InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
+
+    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
+        if self.batch_size == 1:
+            return read_each(self.read, names)
+        names = [name for name in names if self.is_name(name)]
+        found: dict[str, Any] = {}
+        for start in range(0, len(names), self.batch_size or len(names) or 1):
+            found |= self._batch(names[start:][: self.batch_size])
+        alone = read_each(self.read, [name for name in names if name not in found])
+        return {**{name: value for name, value in found.items() if value is not None}, **alone}
+
+    def names_below(self, start: str) -> Iterable[str]:
+        return self.ask(lambda client: list(self.names(client, start)), act="list") or []
+
     def _batch(self, names: list[str]) -> dict[str, Any]:
         """What one call answers, or its failure for each name; it is not made for a single name."""
         if len(names) < 2:
@@ -214,17 +238,6 @@ class RemoteStore(StoreBackend):
             return {name: value for name, value in answer.items() if name in names}
         failures = {name: self.failure(fault, self.where(name)) for name in names}
         return {name: failure for name, failure in failures.items() if failure is not None}
-
-    def _opened(self) -> Any:
-        import_packages(self.packages, self.extra, self.store)
-        try:
-            with Quietly(*self.quiet):
-                return self.open()
-        except FrameworkError:
-            raise
-        except Exception as fault:
-            failure = self.not_opened(fault)
-        raise failure
 
 
 def _matches(rule: str, text: str) -> bool:

@@ -321,8 +321,8 @@ def test_nothing_of_a_secret_is_logged(cluster: Cluster, make: Any, caplog: pyte
 def test_one_client_for_all_threads(cluster: Cluster, make: Any) -> None:  # noqa: F811
     cluster.put({VAR: "vat"}, {"value": b"19"})
     backend, made = make(), list[Any]()
-    log_in = backend._log_in
-    backend._client._make = lambda: made.append(1) or log_in()
+    log_in = backend._clients._make
+    backend._clients._make = lambda: made.append(1) or log_in()
     assert by_threads(lambda: backend.get_variable("vat")) == ["19"] * 32
     assert len(made) == 1
     assert len(cluster.requests) == 32
@@ -336,8 +336,8 @@ def test_a_child_has_a_client_of_its_own(cluster: Cluster, make: Any) -> None:  
     cluster.put({VAR: "vat"}, {"value": b"19"})
     backend = make()
     assert backend.get_variable("vat") == "19"
-    parent = id(backend._client.get()[0].api_client.rest_client)
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._client.get()[0].api_client.rest_client)])
+    parent = id(backend._clients.get()[0].api_client.rest_client)
+    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get()[0].api_client.rest_client)])
     assert said[0] == "19"
     assert said[1] != parent
     assert backend.get_variable("vat") == "19"
