@@ -36,10 +36,19 @@ class _Signature:
             if not own or own[-1].kind is not Parameter.VAR_KEYWORD:
                 break
         found.pop("names", None)
+        for name, annotation in owner.settings.__annotations__.items():
+            default = getattr(owner.settings, name)
+            found[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for kind, switch in StoreBackend.switches.items():
             if owner.switches[kind] != switch:  # the class calls it otherwise
                 found.pop(switch, None)
         return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
+
+
+class NoSettings:
+    """What a class has that declares no `settings`."""
+
+    __annotations__: dict[str, Any] = {}
 
 
 class RemoteBackend(TeamsBackend):
@@ -58,6 +67,8 @@ class RemoteBackend(TeamsBackend):
         acts: what is done -> how messages say it, and the right that it needs, for `{doing}` and `{right}`.
         faults: code -> the error, what it says and what to do. None: the store says that the secret is absent. The
             empty code stands for all others. Both texts may hold `{code}`, `{doing}` and `{right}`.
+        settings: a class whose annotated attributes are more kwargs and their defaults, for a backend with many that it
+            only hands on; see `settings_of`.
         logins: how often this process has logged in.
     """
 
@@ -70,6 +81,7 @@ class RemoteBackend(TeamsBackend):
     expired: Iterable[str] = ()
     acts: Mapping[str, tuple[str, str]] = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
     faults: Mapping[str, Fault] = {}
+    settings: type[Any] = NoSettings
 
     def __init__(self) -> None:
         self.logins = 0
@@ -82,6 +94,13 @@ class RemoteBackend(TeamsBackend):
     def code_of(self, fault: Exception) -> str | tuple[str, str]:
         """The store's own word for what happened, a key of `faults`; with a second text, messages show that one."""
         raise NotImplementedError
+
+    def settings_of(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """All of `settings` by name, as they are given or by default. Raises TypeError for a kwarg that is none."""
+        known = self.settings.__annotations__
+        if unknown := [name for name in kwargs if name not in known]:
+            raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
+        return {name: kwargs.get(name, getattr(self.settings, name)) for name in known}
 
     def not_opened(self, fault: Exception) -> FrameworkError:
         """What an exception in `open` means."""

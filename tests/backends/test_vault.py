@@ -83,7 +83,7 @@ class TestContract(BackendContract):
         if trouble == "expired token":
             backend = self.made()
             backend.get_variable("stored_name")
-            self.bao.root.auth.token.revoke(backend._sessions.get()._token)
+            self.bao.root.auth.token.revoke(backend._clients.get()._token)
             return backend
         if trouble == "sealed":
             spare: Bao = self.request.getfixturevalue("spare")
@@ -487,7 +487,7 @@ def test_a_renewal_that_never_comes_is_waited_for_once(make: Any, speaker: Any) 
     server = speaker(sleep)
     backend = make(url=server.url, timeout=0.3, auth_type="approle", role_id="r", secret_id="s")
     assert backend.get_variable("x") == "1"
-    session = backend._sessions.get() if hasattr(backend, "_sessions") else backend._session.get()
+    session = backend._clients.get()
     session._renew_at = 0.0
     asleep.set()
     before = len(server.asked)
@@ -758,7 +758,7 @@ def test_nothing_is_shown_or_logged(bao: Bao, mount: str, make: Any, caplog: Any
     login = bao.approle(bao.reading(mount))
     backend = make(**login)
     assert backend.get_variable("x") == CANARY
-    session = backend._sessions.get()
+    session = backend._clients.get()
     shown = repr(backend) + repr(session) + caplog.text + json.dumps(capsys.readouterr())
     for secret in (CANARY, login["secret_id"], session._token):
         assert secret not in shown

@@ -438,7 +438,7 @@ def test_a_token_that_cannot_be_renewed_is_fetched_again(
 def test_a_token_that_ended_unseen_is_replaced_once(bao: Bao, make: Any, relay: Relay, store: dict[str, str]) -> None:  # noqa: F811
     backend = make(**bao.approle(store["policy"]))
     backend.get_variable("x")
-    bao.root.auth.token.revoke(backend._sessions.get()._token)
+    bao.root.auth.token.revoke(backend._clients.get()._token)
     assert by_threads(lambda: backend.get_variable("x")) == ["1"] * 32
     assert (relay.logins(), backend.logins) == (2, 2)
 
@@ -447,7 +447,7 @@ def test_a_token_that_ended_and_a_login_that_fails(bao: Bao, make: Any, store: d
     login = bao.approle(store["policy"], secret_id_num_uses=1)
     backend = make(**login)
     backend.get_variable("x")
-    bao.root.auth.token.revoke(backend._sessions.get()._token)
+    bao.root.auth.token.revoke(backend._clients.get()._token)
     fault = refused(errors.AccessDenied, lambda: backend.get_variable("x"), login["secret_id"])
     assert fault.where == "login by approle"
 

@@ -6,11 +6,12 @@ import os
 
 from framework import given
 from framework.backends.quiet import Quietly
+from framework.backends.remote import import_packages
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 #: Way to log in -> what it needs: one argument of each group.
@@ -37,6 +38,48 @@ _SDKS = {
 
 _SIGN_JWT = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{}:signJwt"
 _CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class Settings:
+    """How the server is reached, and what a login shows: kwargs of `VaultBackend`, which says what each means."""
+
+    url: str | None = None
+    auth_type: str = "token"
+    auth_mount_point: str | None = None
+    token: str | None = None
+    token_path: str | None = None
+    username: str | None = None
+    password: str | None = None
+    key_id: str | None = None
+    secret_id: str | None = None
+    role_id: str | None = None
+    assume_role_kwargs: dict[str, Any] | None = None
+    region: str | None = None
+    kubernetes_role: str | None = None
+    kubernetes_jwt_path: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    gcp_key_path: str | None = None
+    gcp_keyfile_dict: dict[str, Any] | None = None
+    gcp_scopes: str | None = None
+    azure_tenant_id: str | None = None
+    azure_resource: str | None = None
+    radius_host: str | None = None
+    radius_secret: str | None = None
+    radius_port: int | None = None
+    jwt_role: str | None = None
+    jwt_token: str | None = None
+    jwt_token_path: str | None = None
+    namespace: str | None = None
+    verify: bool | str | None = None
+    cert: str | Sequence[str] | None = None
+    timeout: float | None = None
+    proxies: dict[str, str] | None = None
+    allow_redirects: bool | None = None
+    strict_http: bool = False
+    request_header: bool = True
+
+
+#: Names that messages may always show.
+FIELDS = tuple(Settings.__annotations__)
 
 
 def check(kwargs: Mapping[str, Any]) -> None:
@@ -173,19 +216,11 @@ def _azure_jwt(kwargs: Mapping[str, Any]) -> str:
 
 
 def package(name: str, extra: str) -> Any:
-    """A module of a package that is installed by one of our extras.
-
-    Raises:
-        BackendError: it is not installed; says how it is.
-    """
+    """A module of a package that is installed by one of our extras. Raises BackendError: it is not installed."""
     from importlib import import_module
 
-    try:
-        return import_module(name)
-    except ImportError:
-        top = name.partition(".")[0]
-        missing = BackendError(f"the package {top} is not installed", hint=f"Run pip install 'framework[{extra}]'.")
-    raise missing
+    import_packages({name: name.partition(".")[0]}, extra, "Vault")
+    return import_module(name)
 
 
 def _no_credentials(fault: Exception, kind: str) -> SecretsError:

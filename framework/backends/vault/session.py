@@ -7,7 +7,7 @@ from math import inf
 from time import monotonic, sleep
 
 from framework.backends.session import REFUSED_FOR, file_for_the_client, retrying, shown_path, text_of
-from framework.backends.vault.login import LOGINS, package, prepared
+from framework.backends.vault.login import LOGINS, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
 from framework.logs import INFO, log
@@ -297,7 +297,7 @@ class _SentOn(Exception):
 
 def _client(kwargs: Mapping[str, Any], directory: str, connections: int) -> Any:
     """A client without a token, over one pool of connections."""
-    hvac = package("hvac", "vault")
+    import hvac
     from requests import Session as Pool
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from framework.backends.base import TeamsBackend
-from framework.backends.session import OnePerProcess
-from framework.backends.vault.login import check
+from framework.backends.remote import RemoteBackend
+from framework.backends.vault.login import Settings, check
 from framework.backends.vault.session import Session
-from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 _NO_ENGINES = ("auth", "sys", "identity")
 
 
-class VaultBackend(TeamsBackend):
+class VaultBackend(RemoteBackend):
     """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
 
     A connection's secret holds `conn_uri`, or the fields of a connection; that of a variable or an option `value`.
@@ -57,6 +56,10 @@ class VaultBackend(TeamsBackend):
         BackendError: an argument is missing or cannot be.
     """
 
+    store = "Vault"
+    packages = {"hvac": "hvac"}
+    extra = "vault"
+    settings = Settings
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
     batch_size = 1
     team_sep = "/"
@@ -70,45 +73,14 @@ class VaultBackend(TeamsBackend):
         config_path: str | Sequence[str] | None = "config",
         use_team_secrets_path: bool = True,
         global_secrets_path: str | None = None,
-        url: str | None = None,
-        auth_type: str = "token",
-        auth_mount_point: str | None = None,
         mount_point: str | None = "secret",
         kv_engine_version: int | None = 2,
-        token: str | None = None,
-        token_path: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        key_id: str | None = None,
-        secret_id: str | None = None,
-        role_id: str | None = None,
-        assume_role_kwargs: dict[str, Any] | None = None,
-        region: str | None = None,
-        kubernetes_role: str | None = None,
-        kubernetes_jwt_path: str = "/var/run/secrets/kubernetes.io/serviceaccount/token",
-        gcp_key_path: str | None = None,
-        gcp_keyfile_dict: dict[str, Any] | None = None,
-        gcp_scopes: str | None = None,
-        azure_tenant_id: str | None = None,
-        azure_resource: str | None = None,
-        radius_host: str | None = None,
-        radius_secret: str | None = None,
-        radius_port: int | None = None,
-        jwt_role: str | None = None,
-        jwt_token: str | None = None,
-        jwt_token_path: str | None = None,
-        *,
-        namespace: str | None = None,
-        verify: bool | str | None = None,
-        cert: str | Sequence[str] | None = None,
-        timeout: float | None = None,
-        proxies: dict[str, str] | None = None,
-        allow_redirects: bool | None = None,
-        strict_http: bool = False,
-        request_header: bool = True,
+        **names: Any,
     ) -> None:
-        self._kwargs = {name: said for name, said in locals().items() if name not in ("self", *self.switches.values())}
+        super().__init__()
+        self._kwargs = self.settings_of(names)
         check(self._kwargs)
+        url = self._kwargs["url"]
         if kv_engine_version not in (1, 2, None):
             raise BackendError("kv_engine_version is neither 1 nor 2", hint="Correct it in backend_kwargs.")
         if url and "://" not in url:
@@ -119,12 +91,11 @@ class VaultBackend(TeamsBackend):
         said = {"connection": connections_path, "variable": variables_path, "config": config_path}
         more = [] if global_secrets_path is None else [global_secrets_path]
         self._paths = {kind: _paths(self.switches[kind], paths, more) for kind, paths in said.items()}
-        self.logins = 0
+        self._has_team_paths = use_team_secrets_path
         self._known: set[str] = set()  # mounts whose engine was looked at
-        self._sessions = OnePerProcess(self._new_session)
 
     def is_told_apart(self, team: str) -> bool:
-        return bool(self._kwargs["use_team_secrets_path"]) and self.has_teams(team)
+        return self._has_team_paths and self.has_teams(team)
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
         if not self.is_told_apart(team or ""):
@@ -239,8 +210,6 @@ class VaultBackend(TeamsBackend):
 
     def _ask(self, kind: str, act: str, mount: str, path: str, version: int | None = None) -> dict[str, Any] | None:
         """The server's answer to a read or a list; None if there is nothing."""
-        session: Session = self._sessions.get()
-        from hvac.exceptions import InvalidPath
 
         def request(client: Any) -> Any:
             if self._engine == 1:
@@ -253,26 +222,32 @@ class VaultBackend(TeamsBackend):
             said = engine.read_secret_version(path, version, mount, raise_on_deleted_version=True)
             return said["data"]["data"]
 
-        where = self._where(act, mount, path)
-        failure: SecretsError
-        try:
+        def question(session: Session) -> dict[str, Any]:
             said = session.call(request)
             if isinstance(said, dict):
                 return said
-            failure = session.no_answer(where)
-        except FrameworkError:
-            raise
-        except (KeyError, TypeError):
-            failure = session.no_answer(where)
-        except InvalidPath as fault:
-            wrong = self._wrong(fault) or self._of_the_first_version(session, mount)
-            if not wrong:
-                return None
-            failure = BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
-        except Exception as fault:
-            hint = f'Check the token, or grant its policy "{act}" on {where}.'
-            failure = session.failed(fault, where=where, hint=hint)
-        raise failure
+            raise session.no_answer(self._where(act, mount, path))
+
+        found: dict[str, Any] | None = self.ask(question, self._where(act, mount, path), act=act)
+        return found
+
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return name
+
+    def is_expired(self, fault: Exception) -> bool:
+        return False  # the session renews its token itself
+
+    def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
+        from hvac.exceptions import InvalidPath
+
+        session: Session = self._clients.get()
+        if isinstance(fault, (KeyError, TypeError)):
+            return session.no_answer(where)
+        if not isinstance(fault, InvalidPath):
+            return session.failed(fault, where=where, hint=f'Check the token, or grant its policy "{act}" on {where}.')
+        mount = self._mount or where.partition("/")[0]
+        wrong = self._wrong(fault) or self._of_the_first_version(session, mount)
+        return wrong and BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
 
     def _where(self, act: str, mount: str, path: str) -> str:
         """The path as policies have it."""
@@ -319,7 +294,7 @@ class VaultBackend(TeamsBackend):
         self._known.discard(mount)
         return "that the engine keeps no versions", "Set kv_engine_version to 1."
 
-    def _new_session(self) -> Session:
+    def open(self) -> Session:
         self.logins = 0
         return Session(self._kwargs, self.directory, self._logged_in, 2 * self.max_workers)
 
