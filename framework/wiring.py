@@ -37,17 +37,19 @@ def build_chain(app: App) -> Chain:
 
 def custom_links(app: App) -> list[Link]:
     """The application's own backends, in order."""
-    return [
-        Link(
-            _name(app, section, key),
-            stratum,
-            _maker(app, section, key),
-            find=_finder(app, section, key),
-            cache=_cache(app),
-            seconds=_seconds(app),
-        )
-        for stratum, (section, key) in enumerate(backend_options(app), 1)
-    ]
+    return [custom_link(app, *names, stratum) for stratum, names in enumerate(backend_options(app), 1)]
+
+
+def custom_link(app: App, section: str, key: str, stratum: int = 1) -> Link:
+    """The link to the backend that an option names."""
+    return Link(
+        _name(app, section, key),
+        stratum,
+        _maker(app, section, key),
+        find=_finder(app, section, key),
+        cache=_cache(app),
+        seconds=_seconds(app),
+    )
 
 
 def backend_options(app: App) -> list[tuple[str, str]]:

@@ -126,6 +126,38 @@ def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: A
     assert status == 1 and "AIRFLOW__WORKERS__SECRETS_BACKEND" in out and "no.such.Backend" in out
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("KWARGS", "{bad", "[workers] secrets_backend_kwargs: the kwargs cannot be read"),
+        ("KWARGS", '{"nope": 1}', "takes no argument 'nope'"),
+        ("KWARG__NOPE", "1", "takes no argument 'nope'"),
+        ("KWARGS_SECRET", "nowhere", "the secret 'nowhere'"),
+    ],
+)
+def test_check_tries_the_backend_of_workers_though_it_is_none(home: Any, option: str, value: str, words: str) -> None:
+    home.set(**{f"AIRFLOW__WORKERS__SECRETS_BACKEND_{option}": value})
+    status, out, _ = home.run("--name", "airflow", "check")
+    assert status == 1 and words in out
+
+
+@pytest.mark.parametrize("option", ["SECRETS__BACKEND", "WORKERS__SECRETS_BACKEND"])
+def test_check_offline_runs_no_command_for_kwargs(home: Any, option: str) -> None:
+    ran = home.home / "ran"
+    home.set(**{f"AIRFLOW__{option}_KWARGS_CMD": f"touch {ran}"})
+    assert home.run("--name", "airflow", "check", "--offline")[0] == 0
+    assert not ran.exists()
+    home.run("--name", "airflow", "check")
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("name", ["environment_variables.EnvironmentVariablesBackend", "metastore.MetastoreBackend"])
+def test_workers_may_name_a_link_that_every_chain_has(home: Any, name: str) -> None:
+    home.set(AIRFLOW__WORKERS__SECRETS_BACKEND=f"airflow.secrets.{name}", AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS="")
+    status, out, _ = home.run("--name", "airflow", "check")
+    assert (status, "error" in out.replace("0 errors", "")) == (0, False), out
+
+
 def test_the_command_line_can_be_a_worker(home: Any) -> None:
     assert home.run("--name", "airflow", "variables", "get", "who")[1] == "scheduler\n"
     assert home.run("--name", "airflow", "--worker", "variables", "get", "who")[1] == "worker\n"

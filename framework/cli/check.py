@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from framework import errors
-from framework.backends.registry import find_class
 from framework.chain import each
 from framework.cli.output import add_output, short, show, tell
 from framework.cli.rows import resolve_at_once
@@ -17,7 +16,7 @@ from framework.notices import nearest
 from framework.options import is_backend_kwarg
 from framework.spellings import counted
 from framework.surprises import surprises
-from framework.wiring import note_on_workers, workers_backend
+from framework.wiring import WORKERS, custom_link, note_on_workers, workers_backend
 from framework.wording import redact_message
 
 DESCRIPTION = """\
@@ -34,10 +33,11 @@ for example:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from framework.answer import Answer, Mention
     from framework.app import App
+    from framework.link import Link
 
     Problem = tuple[str, str, str]  # level, where, what
 
@@ -76,8 +76,9 @@ def run(app: App, args: Namespace) -> int:
 
 def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
-    yield from _links(app)
-    yield from _workers(app)
+    try_link = _find_class if offline and _has_pointers_to_kwargs(app) else _build
+    yield from _links(app, try_link)
+    yield from _workers(app, try_link)
     yield from _sources(app)
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app.engine))
     yield from _required(app)
@@ -95,16 +96,30 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
             yield from _meaning(app, mentions[0])
 
 
-def _links(app: App) -> Iterator[Problem]:
+def _build(link: Link) -> object:
+    return link.backend
+
+
+def _find_class(link: Link) -> object:
+    return link.is_remote
+
+
+def _has_pointers_to_kwargs(app: App) -> bool:
+    """Whether a backend cannot be built without following a pointer."""
+    kwargs = (name for name in app.engine.entries() if is_backend_kwarg(*name))
+    return any(mention.is_pointer for name in kwargs for mention in app.engine.mentions(*name))
+
+
+def _links(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:
     """The chain can be built at all."""
     try:
-        outcomes = each(app.chain.custom, lambda link: link.backend)
+        outcomes = each(app.chain.custom, try_link)
     except FrameworkError as fault:
         outcomes = [fault]
     yield from (_told(fault, "[secrets]") for fault in outcomes if isinstance(fault, FrameworkError))
 
 
-def _workers(app: App) -> Iterator[Problem]:
+def _workers(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:
     """A backend for workers is named, for this chain does not ask it; and it can be used at all."""
     answer = workers_backend(app)
     kwargs = next(app.engine.mentions("workers", "secrets_backend_kwargs"), None)
@@ -117,7 +132,7 @@ def _workers(app: App) -> Iterator[Problem]:
         path = str(answer.value).strip()
         if not path.startswith("import:"):  # which would start Airflow up
             try:
-                find_class(path, f"{answer.mention.origin}: [workers] secrets_backend")
+                try_link(custom_link(app, *WORKERS))
             except FrameworkError as fault:
                 yield _told(fault, answer.mention.origin)
 
