@@ -9,7 +9,6 @@ from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, clean, public, warn
 from framework.explanation import Explanation, unconvertible
 from framework.given import MISSING
-from framework.notices import not_found
 from framework.overrides import Override, held, overrides
 from framework.slots import compile
 
@@ -128,6 +127,8 @@ class Config(AirflowCalls):
 
     def _fallback(self, section: str, key: str, fallback: Any) -> Any:
         if fallback is _UNSET:
+            from framework.notices import not_found
+
             raise not_found(self._engine, section, key)
         return convert.expand(fallback, self._engine.environment.get) if isinstance(fallback, str) else fallback
 

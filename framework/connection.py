@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 #: The fields, in the order in which JSON lists them; `conn_id` is the name, not a field of JSON.
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 
-
 #: What Airflow's connections have and ours cannot have -> what to use instead.
 _INSTEAD = {
     "get_hook": "there are no hooks here; give get_uri() or the fields to the client's library, or call "
@@ -225,8 +224,7 @@ class Connection:
         """What must not be shown: the password, and every text under a sensitive name in `extra`."""
         if self.password:
             yield self.password
-        if self.extra:
-            yield from _secrets_in(_read_extra(self.extra), sensitive=False)
+        yield from _secrets_in(_read_extra(self.extra), sensitive=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
@@ -250,13 +248,15 @@ def shown_host(host: str) -> str:
 
 def _checked_id(conn_id: object) -> str | None:
     """The name as it is; Airflow drops one that breaks its rule."""
-    if conn_id is None:
-        return None
-    if isinstance(conn_id, str) and 0 < len(conn_id) <= 250 and all(c.isalnum() or c in "_#!()-.:/\\" for c in conn_id):
+    if conn_id is None or (isinstance(conn_id, str) and 0 < len(conn_id) <= 250 and _is_name(conn_id)):
         return conn_id
     raise InvalidConnection(
         "the conn_id is no name", hint="It takes letters, digits and the characters _ # ! ( ) - . : / \\, at most 250."
     )
+
+
+def _is_name(text: str) -> bool:
+    return text.replace("_", "").isalnum() or all(c.isalnum() or c in "_#!()-.:/\\" for c in text)
 
 
 def _checked_text(name: str, value: object) -> str | None:

@@ -13,7 +13,6 @@ from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
-from framework.notices import not_found
 from framework.options import is_backend_kwarg
 from framework.overrides import overrides
 from framework.reading import Reading
@@ -304,6 +303,8 @@ class Engine:
         """
         answer = self.answer(section, key)
         if answer is None:
+            from framework.notices import not_found
+
             raise not_found(self, section, key)
         return answer
 

@@ -8,7 +8,6 @@ from framework.bounded import Waiting
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
-from framework.references import parse_reference
 from framework.strata import is_restricted
 
 TYPE_CHECKING = False
@@ -92,6 +91,8 @@ class Pointers:
             return None
 
     def _parse(self, text: str) -> Reference:
+        from framework.references import parse_reference
+
         return parse_reference(text, allow_token_like=self._allow_token_like())
 
     def is_followed(self, mention: Mention, reach: int | None) -> bool:

@@ -93,7 +93,7 @@ def _refuse_what_is_none(text: str) -> None:
 
 
 def _is_scheme(text: str) -> bool:
-    return text.isascii() and text[:1].isalpha() and all(c.isalnum() or c in "+-." for c in text)
+    return text.isascii() and text[:1].isalpha() and (text.isalnum() or all(c.isalnum() or c in "+-." for c in text))
 
 
 def _read_place(place: str) -> tuple[str | None, str | None, str, int | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from framework.chain import each
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, short, show
 from framework.cli.rows import Row, files_of, rows
 from framework.convert import to_text
@@ -94,6 +93,8 @@ def run(app: App, args: Namespace) -> int:
 
 def _listed(app: App, kind: str) -> Any:
     """The names of one kind with the link that has each, values as they are; their secrets are known from then on."""
+    from framework.chain import each
+
     names: set[str] = set()
     links = app.chain.links
     for link, listed in zip(links, each(links, lambda link: link.list_names(kind)), strict=True):

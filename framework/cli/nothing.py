@@ -31,12 +31,12 @@ def nothing_found(app: App, args: Namespace) -> ConfigError | None:
     """
     if args.app or args.config or args.dotenv or args.project or (os.environ.get("FRAMEWORK_APP") and not args.name):
         return None
-    if not args.name and _project() is not None:
-        return None
     start = app.names.prefix
     file = app.main_file()[0]
     is_set = any(name.startswith(f"{start}{rest}") for name in app.environment.names() for rest in _VARIABLES)
     if is_set or os.path.isdir(app.home) or (file and os.path.exists(file)):
+        return None
+    if not args.name and _project() is not None:
         return None
     where = "" if args.name else _no_project()
     home = f"no folder {app.home} ({app.names.home} is {'set to it' if os.environ.get(app.names.home) else 'not set'})"
