@@ -178,11 +178,13 @@ class Sources:
         for entry in reversed(self._config_files):
             for look in reversed(look_for("config file", entry, environment.env)):
                 environment.looks.append(look)
-                if look.wanted and os.path.splitext(look.path)[1].lower() in (".toml", ".yaml", ".yml", ".json"):
+                if not _is_there(look, environment.env):
+                    continue
+                if os.path.splitext(look.path)[1].lower() in (".toml", ".yaml", ".yml", ".json"):
                     from framework.layers.data import read_layer
 
                     layers.append(read_layer(look.path))
-                elif look.wanted:
+                else:
                     layers.append(CfgLayer("config file", look.path, live))
         if self._settings_files or self._settings is not None:
             layers += self._settings_layers(environment, hides)
@@ -206,12 +208,12 @@ class Sources:
         for entry in self._settings_files:
             for look in look_for("settings", entry, environment.env):
                 looks.setdefault(look.path, look)
-                for path in settings.companions(look.path) if look.wanted else ():
+                for path in settings.companions(look.path) if _is_there(look, environment.env) else ():
                     looks.setdefault(
                         path, Look("settings", path, look.written, found=not is_absent(path), must_exist=False)
                     )
         environment.looks += reversed(looks.values())
-        paths = [look.path for look in looks.values() if look.wanted]
+        paths = [look.path for look in looks.values() if look.found]
         if paths:
             layer, doubt = settings.read_settings(
                 paths, environment.env, self._divided, self.root_section, self.environments
@@ -236,6 +238,19 @@ def _depends(entry: str) -> bool:
     return PLACEHOLDER in _written(entry)
 
 
+def _is_there(look: Look, env: str) -> bool:
+    """Whether a file is there to be read.
+
+    Raises:
+        ConfigFileError: it is missing, and must not be.
+    """
+    if look.found or not look.wanted:
+        return look.found
+    which = f"The environment is {env!r}. " if PLACEHOLDER in look.written else ""
+    hint = f"{which}Create it, correct the path, or write {look.written}? if it may be missing."
+    raise ConfigFileError("the file does not exist", where=look.path, hint=hint)
+
+
 def _read(entry: str, env: str) -> list[tuple[Look, DotEnv | None]]:
     """The `.env` files of an entry."""
-    return [(look, DotEnv(look.path) if look.wanted else None) for look in look_for(".env", entry, env)]
+    return [(look, DotEnv(look.path) if _is_there(look, env) else None) for look in look_for(".env", entry, env)]

@@ -240,6 +240,16 @@ def test_only_what_is_absent_may_be_missing(world: World, key: str, absent: str)
     assert (status, err[: len("error: ")]) == (1, "error: ")
 
 
+def test_a_file_that_must_be_there_says_how_it_need_not_be(world: World) -> None:
+    world.project(config_files=["{env}.toml"])
+    assert world.run("--env", "prod", "dump") == (
+        1,
+        "",
+        "error: prod.toml: the file does not exist. The environment is 'prod'. Create it, correct the path, or write "
+        "{env}.toml? if it may be missing.\n",
+    )
+
+
 @pytest.mark.parametrize("key", ENDINGS)
 def test_what_is_there_and_cannot_be_read_is_an_error(world: World, key: str) -> None:
     name = f"it{ENDINGS[key]}"

@@ -260,7 +260,8 @@ CASES = {
     ),
     "config_file_missing": Case(
         """
-        HOME/production.yaml: the file does not exist. Create it, or correct the path.
+        HOME/production.yaml: the file does not exist. Create it, correct the path, or write production.yaml?
+        if it may be missing.
         """,
         project={"config_files": ["production.yaml"]},
         kind="ConfigFileError",
@@ -281,7 +282,8 @@ CASES = {
     ),
     "dotenv_missing": Case(
         """
-        HOME/.env: the file does not exist. Create it, or correct the path.
+        HOME/.env: the file does not exist. Create it, correct the path, or write .env? if it may be
+        missing.
         """,
         project={"dotenv": [".env"]},
         kind="ConfigFileError",
@@ -296,7 +298,8 @@ CASES = {
     ),
     "settings_missing": Case(
         """
-        HOME/settings.toml: the file does not exist. Create it, or correct the path.
+        HOME/settings.toml: the file does not exist. Create it, correct the path, or write settings.toml? if it may be
+        missing.
         """,
         project={"settings_files": ["settings.toml"]},
         kind="ConfigFileError",
