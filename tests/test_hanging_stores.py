@@ -259,7 +259,7 @@ def test_a_write_is_made_although_a_link_hangs(app: Callable[..., App], capsys: 
     made = app("Asleep", "Awake")
     status, _, said = run(capsys, "variables", "set", "a", "1")
     assert status == 0
-    assert "whether a link before the metastore has the variable 'a' too is not known: store0: " in said
+    assert "it is not known whether an earlier link has the variable 'a', too: store0: " in said
     assert "the link store1 has it too" in said
     assert made.store.get_variable("a") == "1"
 
@@ -412,3 +412,16 @@ def test_a_list_of_types_waits_once_for_a_link_that_hangs(app: Callable[..., App
     assert out.count("listed") == 5
     [note] = [line for line in err.splitlines() if line.startswith("note:")]
     assert note.startswith("note: a type is not known: store0") and note.endswith("4 other connections of this link.")
+
+
+@pytest.mark.parametrize("words", [("check",), ("dump",)], ids=str)
+def test_an_outage_is_told_once_for_all_options(
+    app: Callable[..., App], capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    app("Asleep", cfg="".join(f"[s{number}]\npassword_secret = name{number}\n" for number in range(5)))
+    _, out, said = run(capsys, *words)
+    lines = [line for line in (out + said).splitlines() if line.startswith("error: store0: there was no answer within")]
+    assert len(lines) == 1 and (out + said).count("error: ") == 1
+    assert lines[0].endswith(
+        "Not resolved because of it: " + ", ".join(f"[s{number}] password" for number in range(5)) + "."
+    )

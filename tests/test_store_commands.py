@@ -109,7 +109,7 @@ def test_stats_count_failures_of_batches_and_logins(world: Any, guarded: Guarded
     written(world, "aws_ssm", user, "a_secret = s1\nb_secret = s2\n")
     status, out, err = world.run("stats", "-o", "json")
     [said] = json.loads(out)
-    assert (status, said["failures"], said["logins"]) == (1, 2, 1)
+    assert (status, said["failures"], said["logins"]) == (3, 2, 1)
     assert err.count("[s] a_secret") == 1
 
 

@@ -7,7 +7,7 @@ import sys
 from framework import errors
 from framework.chain import each
 from framework.cli.output import add_output, short, show, tell
-from framework.cli.rows import resolve_at_once
+from framework.cli.rows import outages, resolve_at_once
 from framework.errors import FrameworkError
 from framework.masking import should_hide_value_for_name
 from framework.misspelt import misspelt
@@ -87,9 +87,16 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
+    down = outages(failures)
+    for text in down:
+        link, _, what = text.partition(": ")
+        yield "error", link, what
+    told = {name for names in down.values() for name in names}
     for name, mentions in found.items():
         yield from _names(app, *name, mentions)
         yield from _forms(app, *name, mentions)
+        if name in told:
+            continue
         if name in failures:
             yield _told(failures[name], mentions[0].origin)
         elif not (offline and mentions[0].is_pointer):

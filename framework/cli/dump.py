@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, short, show
-from framework.cli.rows import Row, files_of, rows
+from framework.cli.rows import Row, files_of, outages, rows
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.explanation import HIDDEN, shown
 from framework.formats import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
+from framework.wording import redact_message
 
 DESCRIPTION = """\
 Print the effective configuration: every value that this application will run with, and where it is from.
@@ -81,8 +82,11 @@ def run(app: App, args: Namespace) -> int:
         listed["files"] = [{"name": file, "value": state, "link": kind} for kind, file, state in files_of(app)]
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
-    for row in failed:
-        print(f"error: {short(str(row.error))}", file=sys.stderr)
+    down = outages({(row.section, row.key): row.error for row in failed if row.error is not None})
+    told = {name for names in down.values() for name in names}
+    alone = [str(row.error) for row in failed if (row.section, row.key) not in told]
+    for text in (*down, *alone):
+        print(f"error: {short(redact_message(text))}", file=sys.stderr)
     unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]
     for entry in unlisted:
         print(f"error: {short(entry['error'])}", file=sys.stderr)

@@ -9,7 +9,7 @@ from framework.cli.output import short
 from framework.cli.progress import Progress
 from framework.convert import to_text
 from framework.engine import text_of
-from framework.errors import FrameworkError
+from framework.errors import BackendUnavailable, FrameworkError
 from framework.explanation import HIDDEN, shown
 from framework.spellings import counted
 
@@ -153,6 +153,24 @@ def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, s
         return {}
     with Progress(f"resolving {counted(len(names), 'pointer')}", unit="calls") as progress:
         return app.prefetch(names, progress.advance)
+
+
+def outages(failures: dict[tuple[str, str], FrameworkError]) -> dict[str, list[tuple[str, str]]]:
+    """What is told of links that do not answer, once for all the options (two and more) that failed because of it."""
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for name, failure in failures.items():
+        fault = failure.__cause__
+        if isinstance(fault, BackendUnavailable) and fault.where:
+            found.setdefault((fault.where.partition(":")[0], fault.what, fault.hint), []).append(name)
+    return {
+        f"{link}: {what}. {hint} Not resolved because of it: {_listed(names)}.": names
+        for (link, what, hint), names in found.items()
+        if len(names) > 1
+    }
+
+
+def _listed(names: list[tuple[str, str]]) -> str:
+    return ", ".join(f"[{section}] {key}" for section, key in names)
 
 
 def _is_plain(item: Any) -> bool:
