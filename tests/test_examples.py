@@ -119,8 +119,12 @@ def test_billing_old_name_is_told(dumped: dict[str, Any]) -> None:
 
 @needs_dynaconf
 def test_billing_has_no_section_that_nobody_declared(dumped: dict[str, Any]) -> None:
-    declared = made_in_process().schema.sections
-    assert set(dumped) == {*declared, "connections", "variables"}  # an inline table is a value, not a section
+    schema = made_in_process().schema
+    declared = {
+        option.section for option in schema if not option.own
+    }  # the framework's own are shown where they are set
+    # An inline table is a value, not a section.
+    assert declared < set(dumped) <= {*schema.sections, "connections", "variables"}
 
 
 @needs_dynaconf
