@@ -179,6 +179,9 @@ class Pointers:
         self._refuse_open_file(mention)
         import shlex
         import subprocess
+        from time import monotonic
+
+        from framework.files.text import content
 
         class Process(subprocess.Popen[bytes]):
             """Knows when its exit status went to somebody else, which Python takes for success."""
@@ -218,15 +221,22 @@ class Pointers:
             if len(words) == 1 and "/" not in text:  # perhaps it is the secret itself
                 program = "the program"
             raise lost(mention, f"{program} cannot be started ({reason})", hint) from None
-        with process:
+        too_large = ""
+        with process, open(process.stdout.fileno(), "rb", buffering=0, closefd=False) as pipe:  # type: ignore[union-attr]
+            late = monotonic() + timeout
             try:
                 with Waiting(program):
-                    output, _ = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
+                    output, _ = content(pipe, timeout)
+                    process.wait(max(0.0, late - monotonic()))
+            except (TimeoutError, subprocess.TimeoutExpired):
                 output = None
+            except OSError as fault:
+                output, too_large = b"", fault.strerror or "cannot be read"
             finally:
                 if process.returncode is None:  # its children hold the pipe too: end the whole group
                     _end(process.pid)
+        if too_large:
+            raise lost(mention, f"the output of {program}: {too_large}", "Print the value and nothing else.")
         if process.is_lost and output is not None:
             hint = "This process must not ignore SIGCHLD, nor may other code of it wait for all children."
             raise lost(mention, f"the exit status of {program} is not known, so its output is not used", hint)

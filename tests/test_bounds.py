@@ -21,7 +21,7 @@ from framework import App, Connection, Variable, errors
 from framework.convert import expand, to_json
 from framework.environment import Environment
 from framework.files.entries import SecretsFile
-from framework.files.limits import DEPTH, FAULTS, GROWTH
+from framework.files.limits import DEPTH, FAULTS, FILE_BYTES, GROWTH
 from framework.files.stream import read_entries
 from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
@@ -383,6 +383,13 @@ def test_expansion_between_dotenv_entries(write: Any) -> None:
 def test_braces_that_are_never_closed_are_looked_for_once() -> None:
     text = "${" * 200_000
     assert expand(text, {}.get) == text
+
+
+@pytest.mark.parametrize("command", ["yes", "cat /dev/zero", f"head -c {FILE_BYTES + 1} /dev/zero"])
+def test_what_a_command_prints(command: str) -> None:
+    app = App("billing", environ={"BILLING__DB__PASSWORD_CMD": command})
+    with pytest.raises(errors.PointerError, match="it is larger than 32 MiB"):
+        app.conf.get("db", "password")
 
 
 def test_blanks_in_a_dotenv_file(write: Any) -> None:

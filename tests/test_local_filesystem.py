@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from framework import errors
+from framework import App, errors
 from framework.backends.local_filesystem import (
     LocalFilesystemBackend,
     load_configs_dict,
@@ -679,3 +679,16 @@ backend = LocalFilesystemBackend({write("v.env", "k=v")!r})
 
 def test_repr_shows_nothing(write: Any) -> None:
     assert repr(LocalFilesystemBackend(write("v.json", "{}"))) == "<LocalFilesystemBackend>"
+
+
+@pytest.mark.parametrize("text", ['{"k": "s3cret-text"}', "[s3cret-text]", "k: s3cret-text\nl: m", "K=s3cret-text\n"])
+@pytest.mark.parametrize("kwarg", ["variables_file_path", "connections_file_path", "configs_file_path"])
+def test_the_secrets_themselves_in_the_place_of_the_path_are_not_shown(kwarg: str, text: str) -> None:
+    environ = {
+        "BILLING__SECRETS__BACKEND": "local_filesystem",
+        f"BILLING__SECRETS__BACKEND_KWARG__{kwarg.upper()}": text,
+    }
+    app = App("billing", environ=environ)
+    with pytest.raises(errors.BackendError, match=f"{kwarg} holds a text and no path") as caught:
+        app.get_variable("k")
+    assert "s3cret" not in str(caught.value)

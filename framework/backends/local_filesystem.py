@@ -11,6 +11,7 @@ import os
 from framework import given
 from framework.backends.base import BaseSecretsBackend
 from framework.errors import (
+    BackendError,
     ConnectionNotUnique,
     FileParseError,
     InvalidConnection,
@@ -224,8 +225,14 @@ class LocalFilesystemBackend(BaseSecretsBackend):
 
 
 def _path(kwarg: str, value: Any) -> str | None:
-    if value is None or isinstance(value, (str, os.PathLike)):
-        return None if value is None else os.fspath(value)
+    if value is None:
+        return None
+    if isinstance(value, (str, os.PathLike)):
+        path = os.fspath(value)
+        if path.lstrip()[:1] in ("{", "[") or not path.isprintable():  # not shown: it may be the secrets themselves
+            hint = "Write the text into a file, and name the file here."
+            raise BackendError(f"{kwarg} holds a text and no path", hint=hint)
+        return path
     raise given.wrong(value, kwarg, "a path or null")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Bytes of one configuration, schema, `.env`, settings or secrets file, and of what a `_file` pointer names.
+#: Bytes of one configuration, schema, `.env`, settings or secrets file, or of what a `_file` names or a `_cmd` prints.
 FILE_BYTES = 32 * 2**20
 #: Bytes of one file to import, which is read row by row.
 IMPORT_BYTES = 4 * 2**30
