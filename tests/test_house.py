@@ -49,7 +49,7 @@ cli.config cli.db
 cli.init cli.completion
 cli.arguments cli.listing cli.transfer
 cli.connections cli.variables cli.secrets cli.rotate cli.fernet cli.main cli
-cli.stats cli.backend_test cli.policy pytest_plugin __init__ __main__
+cli.stats cli.backend_test cli.policy pytest_plugin frozen.hook-framework frozen __init__ __main__
 """.split()
 
 HEAVY = (
