@@ -1,9 +1,13 @@
-"""A lock that survives a fork: the child finds it free, whoever held it in the parent."""
+"""Locks that survive a fork: the child finds them free, whoever held them in the parent."""
 
 from __future__ import annotations
 
-from _thread import RLock
+from _thread import RLock, get_ident
 from os import getpid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from threading import Condition
 
 
 class ProcessLock:
@@ -24,3 +28,59 @@ class ProcessLock:
 
     def __exit__(self, *_: object) -> None:
         self._locks[getpid()].release()
+
+
+class ForkGate:
+    """`with gate:` around calls of a library that has locks of its own: nobody forks while a thread is inside.
+
+    A child would find such a lock held for ever by a thread that it does not have. Threads pass side by side. A fork
+    waits until all have left, though not for long: one may be waiting for another process.
+    """
+
+    __slots__ = ("_changed", "_inside", "_closed")
+
+    #: How long a fork waits at most, in seconds.
+    patience = 5.0
+
+    def __init__(self) -> None:
+        import os
+
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self.close, after_in_parent=self.open, after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """In a child, which has one thread."""
+        from threading import Condition
+
+        self._changed: Condition = Condition()
+        self._inside: dict[int, int] = {}
+        self._closed = 0
+
+    def __enter__(self) -> None:
+        me = get_ident()
+        with self._changed:
+            while self._closed and me not in self._inside:
+                self._changed.wait()
+            self._inside[me] = self._inside.get(me, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        me = get_ident()
+        with self._changed:
+            self._inside[me] -= 1
+            if not self._inside[me]:
+                del self._inside[me]
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Before a fork."""
+        me = get_ident()
+        self._changed.acquire()  # until `open`
+        self._closed += 1
+        self._changed.wait_for(lambda: all(thread == me for thread in self._inside), self.patience)
+
+    def open(self) -> None:
+        """After a fork, in the parent."""
+        self._closed -= 1
+        self._changed.notify_all()
+        self._changed.release()

@@ -13,7 +13,7 @@ from framework.strata import is_restricted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from framework.answer import Mention
     from framework.chain import Chain
@@ -183,6 +183,10 @@ class Pointers:
 
         from framework.files.text import content
 
+        if not _can_wait_for_children(subprocess.Popen):
+            hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
+            raise lost(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
+
         class Process(subprocess.Popen[bytes]):
             """Knows when its exit status went to somebody else, which Python takes for success."""
 
@@ -290,6 +294,15 @@ def _refuse_planted_program(mention: Mention, program: str) -> None:
         raise lost(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
     except OSError:  # whoever starts it says so
         return
+
+
+def _can_wait_for_children(popen: Any) -> bool:
+    """Whether a command can be run in this thread: what gevent puts in the place of Popen needs its main loop."""
+    if popen.__module__ != "gevent.subprocess":
+        return True
+    from gevent import get_hub
+
+    return bool(get_hub().loop.default)
 
 
 def _end(group: int) -> None:

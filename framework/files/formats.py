@@ -147,19 +147,16 @@ def read_toml(text: str) -> dict[str, Any]:
     Raises:
         Malformed: no TOML, nested too deep (also by dots in a key), or a number with too many digits.
     """
-    import tomli
-
+    tomli: Any = _toml_parser()
     fault = _toml_too_deep(text)
     if fault is None:
         try:
-            table = tomli.loads(text)
+            table: dict[str, Any] = tomli.loads(text)
             if max(map(len, text.split("\n"))) <= _LONG or not any(map(_is_beyond, _leaves(table))):
                 return table
             fault = Malformed(_longest_line(text), TOO_MANY_DIGITS)
         except tomli.TOMLDecodeError as error:
-            is_twice = error.msg.startswith("Cannot declare ")  # and the table's name
-            what = "a table is declared twice" if is_twice else without_values(error.msg)
-            fault = Malformed(error.lineno, what, error.colno)
+            fault = _malformed_toml(error)
         except ValueError:  # a whole number that Python does not read
             fault = Malformed(_longest_line(text), TOO_MANY_DIGITS)
         except RecursionError:
@@ -167,6 +164,28 @@ def read_toml(text: str) -> dict[str, Any]:
         except Exception as error:
             fault = Malformed(0, f"the parser fails with {type(error).__name__}")
     raise fault
+
+
+def _toml_parser() -> Any:
+    """tomli, or Python's own parser where that cannot be loaded: a compiled one does not work in a subinterpreter."""
+    try:
+        import tomli as parser
+    except ImportError:
+        import tomllib as parser  # type: ignore[no-redef,import-not-found,unused-ignore]
+    return parser
+
+
+def _malformed_toml(error: Any) -> Malformed:
+    """tomllib tells the place in its text alone: `… (at line 3, column 5)`."""
+    what, place = str(error), (0, 0)
+    if hasattr(error, "lineno"):
+        what, place = error.msg, (error.lineno, error.colno)
+    elif what.endswith(")") and " (at line " in what:
+        what, _, said = what.rpartition(" (at line ")
+        line, _, column = said[:-1].partition(", column ")
+        place = int(line), int(column)
+    is_twice = what.startswith("Cannot declare ")  # and the table's name
+    return Malformed(place[0], "a table is declared twice" if is_twice else without_values(what), place[1])
 
 
 def _toml_too_deep(text: str) -> Malformed | None:

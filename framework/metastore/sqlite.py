@@ -6,6 +6,7 @@ import os
 
 from framework import errors
 from framework.files import trust
+from framework.locks import ForkGate
 from framework.metastore.base import MIGRATE, OPTION, Database, Transaction
 
 TYPE_CHECKING = False
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: A thread's connection that belonged to a parent process: kept for good, because SQLite forbids a child to close it.
 _left_by_fork: list[object] = []
+
+#: SQLite's own locks are held for moments only, but by whatever thread. Every call of it goes through here.
+_calls = ForkGate()
 
 
 class SQLite(Database):
@@ -150,9 +154,14 @@ class SQLite(Database):
         path = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         if os.name == "nt":
             path = "/" + path.replace("\\", "/")
-        return sqlite3.connect(
-            f"file://{path}?mode={mode}", uri=True, timeout=self.timeout, isolation_level=None, check_same_thread=False
-        )
+        with _calls:
+            return sqlite3.connect(
+                f"file://{path}?mode={mode}",
+                uri=True,
+                timeout=self.timeout,
+                isolation_level=None,
+                check_same_thread=False,
+            )
 
 
 class _Held:
@@ -165,7 +174,8 @@ class _Held:
 
     def __del__(self) -> None:
         if self.pid == os.getpid():
-            self.connection.close()
+            with _calls:
+                self.connection.close()
         else:
             _left_by_fork.append(self.connection)
 
@@ -192,7 +202,8 @@ class _SQLiteTransaction(Transaction):
         try:
             self._held = _Held(self._database._connect("rw"))
             self._connection = self._held.connection
-            self._connection.execute("BEGIN IMMEDIATE")
+            with _calls:
+                self._connection.execute("BEGIN IMMEDIATE")
             return self
         except sqlite3.Error as error:
             said = str(error)
@@ -206,16 +217,18 @@ class _SQLiteTransaction(Transaction):
         said = ""
         try:
             if kind is None:
-                self._connection.execute("COMMIT")
+                with _calls:
+                    self._connection.execute("COMMIT")
         except sqlite3.Error as failure:
             said = str(failure)
         finally:
-            try:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-            except sqlite3.Error:  # closing rolls back as well
-                pass
-            self._connection.close()
+            with _calls:
+                try:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                except sqlite3.Error:  # closing rolls back as well
+                    pass
+                self._connection.close()
         if said:
             raise _write_error(said, self._database.path)
 
@@ -234,9 +247,10 @@ class _SQLiteTransaction(Transaction):
         import sqlite3
 
         try:
-            if rows is None:
-                return self._connection.execute(sql).rowcount
-            return self._connection.executemany(sql, rows).rowcount
+            with _calls:
+                if rows is None:
+                    return self._connection.execute(sql).rowcount
+                return self._connection.executemany(sql, rows).rowcount
         except UnicodeEncodeError:
             said = "surrogate"
         except OverflowError:
@@ -264,7 +278,7 @@ class _SQLiteTransaction(Transaction):
             "sqlite://", creator=lambda: lent, poolclass=sqlalchemy.pool.StaticPool, hide_parameters=True
         )
         try:
-            with engine.connect() as connection, connection.begin():
+            with _calls, engine.connect() as connection, connection.begin():
                 return act(connection)
         except sqlalchemy.exc.SQLAlchemyError as error:
             said = str(getattr(error, "orig", ""))
@@ -289,9 +303,10 @@ class _Lent:
 
 
 def _fetch(connection: sqlite3.Connection, sql: str, params: Mapping[str, object]) -> tuple[tuple[str, ...], list[Row]]:
-    cursor = connection.execute(sql, params)
-    names = tuple(column[0] for column in cursor.description)
-    return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    with _calls:
+        cursor = connection.execute(sql, params)
+        names = tuple(column[0] for column in cursor.description)
+        return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _make_directory(path: str) -> None:

@@ -1,0 +1,124 @@
+"""What threads, forks and event loops of the application must not break."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_FORKS = """
+import os, signal, sys, threading
+from framework import App
+from framework.metastore.sqlite import SQLite
+
+database = SQLite(sys.argv[1])
+with database.write() as transaction:
+    transaction.execute("CREATE TABLE t (a TEXT)")
+stop = threading.Event()
+
+def read():
+    while not stop.is_set():
+        database.read("SELECT * FROM t", {})
+        SQLite(sys.argv[1]).read("SELECT * FROM t", {})  # opens and closes, which takes the locks of all connections
+
+threads = [threading.Thread(target=read, daemon=True) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for number in range(150):
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # ends a child that hangs
+        SQLite(sys.argv[1]).read("SELECT * FROM t", {})
+        database.read("SELECT * FROM t", {})
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:
+        print("child", number, "ended with", status)
+        os._exit(1)
+stop.set()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_that_is_forked_while_others_read_does_not_hang(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", _FORKS, str(tmp_path / "a.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+_GEVENT = """
+import sys
+if sys.argv[1] == "first":
+    from gevent import monkey
+    monkey.patch_all()
+from framework import App, errors
+count = 4
+environ = {f"BILLING__S{number}__PASSWORD_CMD": f"echo value {number}" for number in range(count)}
+environ |= {"BILLING__BAD__PASSWORD_CMD": "false", "PATH": "/usr/bin:/bin"}
+app = App("billing", home=sys.argv[2], environ=environ)
+if sys.argv[1] == "later":
+    from gevent import monkey
+    monkey.patch_all()
+import gevent
+
+jobs = [gevent.spawn(app.conf.get, f"s{number}", "password") for number in range(count)]
+gevent.joinall(jobs, raise_error=True)
+print([job.value for job in jobs])
+again = App("billing", home=sys.argv[2], environ=environ)
+print(sorted(again.prefetch()))
+native = App("billing", home=sys.argv[2], environ=environ)
+in_the_pool = gevent.get_hub().threadpool.spawn
+def ask():
+    try:
+        return native.conf.get("s1", "password")
+    except errors.PointerError as fault:
+        return "under gevent" in str(fault)
+print(in_the_pool(ask).get())
+native.conf.get("s1", "password")
+print(in_the_pool(ask).get())
+"""
+
+
+@pytest.mark.parametrize("when", ["first", "later"])
+def test_commands_run_under_gevent(tmp_path: Path, when: str) -> None:
+    pytest.importorskip("gevent")
+    command = [sys.executable, "-c", _GEVENT, when, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    said = done.stdout.splitlines()
+    values = [f"value {number}" for number in range(4)]
+    assert said == [str(values), "[('bad', 'password')]", "True", "value 1"], done.stdout + done.stderr
+
+
+def test_toml_is_read_in_a_subinterpreter(tmp_path: Path) -> None:
+    interpreters = pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    pytest.importorskip("tomllib")
+    (tmp_path / "a.toml").write_text("[server]\nport = 8080\n")
+    (tmp_path / "bad.toml").write_text("[server]\nport = 80 80\n")
+    code = f"""
+from framework import App, errors
+app = App("billing", home={str(tmp_path)!r}, config_files={str(tmp_path / "a.toml")!r})
+try:
+    App("billing", home={str(tmp_path)!r}, config_files={str(tmp_path / "bad.toml")!r})
+except errors.ConfigFileError as fault:
+    open({str(tmp_path / "said")!r}, "w").write(app.conf.get("server", "port") + " " + str(fault))
+"""
+    made = interpreters.create()
+    interpreters.run_string(made, code) if hasattr(interpreters, "run_string") else interpreters.exec(made, code)
+    said = (tmp_path / "said").read_text()
+    assert said.startswith(f"8080 {tmp_path}/bad.toml:2: "), said
+
+
+def test_toml_without_tomli_has_the_same_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from framework import App, errors
+
+    pytest.importorskip("tomllib")
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    (path := tmp_path / "a.toml").write_text("[server]\nport = 80 80\n")
+    with pytest.raises(errors.ConfigFileError, match=r"a\.toml:2: this is no TOML"):
+        App("billing", home=tmp_path, config_files=path)
