@@ -151,18 +151,16 @@ def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
     return result
 
 
-def of(name: str, *, is_given: bool) -> Facts | None:
-    """What is packaged for an application of this name, or None.
+def of(name: str, *, is_given: bool) -> Facts:
+    """What is packaged for an application.
 
     Args:
-        name: the application's name.
+        name: the application's name, one of `PACKAGED`.
         is_given: whether a schema was given to it.
 
     Raises:
         ConfigError: it is not there although it is packaged.
     """
-    if name not in PACKAGED:
-        return None
     from importlib import import_module
 
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from framework.bounded import Waiting
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
@@ -186,6 +185,8 @@ class Pointers:
         if not _can_wait_for_children(subprocess.Popen):
             hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
             raise lost(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
+
+        from framework.bounded import Waiting
 
         class Process(subprocess.Popen[bytes]):
             """Knows when its exit status went to somebody else, which Python takes for success."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from framework.declaration import Option, version
 from framework.errors import SchemaError
-from framework.facts import of as packaged_for
-from framework.installed import folder_of, schema_in
 from framework.options import NAMED_BACKEND, OPTIONS
+from framework.schemas import PACKAGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -289,9 +288,14 @@ def of_application(name: str, said: str | os.PathLike[str] | Mapping[str, Any] |
     Raises:
         SchemaError: see `load`.
     """
+    facts: Facts | None = None
+    if name in PACKAGED:
+        from framework.facts import of as packaged_for
 
-    facts = packaged_for(name, is_given=said is not None)
+        facts = packaged_for(name, is_given=said is not None)
     if said is None and (facts is None or facts.is_described):
+        from framework.installed import folder_of, schema_in
+
         folder = folder_of(name)
         said = None if folder is None else schema_in(folder)
     if said is None:
