@@ -577,11 +577,11 @@ def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
 )
 def test_our_own_words_stay_whatever_is_secret(secret: str) -> None:
     from framework.backends import aws, vault  # noqa: F401 - whose arguments these are
-    from framework.backends.aws.client import Client
+    from framework.backends.aws import SystemsManagerParameterStoreBackend
     from framework.errors import BackendError
 
     masking.add_mask(secret)
-    fault = Client("ssm", "AWS SSM", None, None, None, {}, 1).failure(("NoCredentialsError", ""), "x")
+    fault = SystemsManagerParameterStoreBackend().failed("NoCredentialsError", "", "AWS SSM x")
     assert str(fault).endswith(
         "Set profile_name, or aws_access_key_id and aws_secret_access_key, or give this machine a role."
     )
@@ -619,10 +619,10 @@ def test_what_comes_from_outside_is_searched(where: str, what: str) -> None:
 def test_our_words_survive_pickling() -> None:
     import pickle
 
-    from framework.backends.aws.client import Client
+    from framework.backends.aws import SystemsManagerParameterStoreBackend
 
     masking.add_mask("aws_secret")
-    fault = Client("ssm", "AWS SSM", None, None, None, {}, 1).failure(("NoCredentialsError", ""), "aws_secret_of_mine")
+    fault = SystemsManagerParameterStoreBackend().failed("NoCredentialsError", "", "AWS SSM aws_secret_of_mine")
     again = pickle.loads(pickle.dumps(fault))
     assert str(again) == str(fault)
     assert again.where == "AWS SSM ***_of_mine"

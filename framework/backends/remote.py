@@ -222,15 +222,11 @@ class RemoteStore(RemoteBackend, StoreBackend):
     def read(self, name: str, version: str | None = None) -> str | None:
         if not self.is_name(name) or (version is not None and not self.is_version(version)):
             return None
-        value = self.ask(lambda client: self.fetch(client, name, version), name, version)
-        if value is None or isinstance(value, str):
-            return value
-        try:
-            return str(value, "utf-8")
-        except UnicodeDecodeError:
-            pass  # an error that is raised in there would carry the secret along
-        hint = "Store text; encode bytes, as base64 for example."
-        raise InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
+        found = self.ask(lambda client: self.fetch(client, name, version), name, version)
+        text: str | SecretsError | None = self._text(found, name, version)
+        if isinstance(text, SecretsError):
+            raise text
+        return text
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
         if self.batch_size == 1:
@@ -254,9 +250,17 @@ class RemoteStore(RemoteBackend, StoreBackend):
         except SecretsError as failure:
             return {name: failure.again() for name in names}
         if fault is None:
-            return {name: value for name, value in answer.items() if name in names}
+            return {name: self._text(value, name) for name, value in answer.items() if name in names}
         failures = {name: self.failure(fault, self.where(name)) for name in names}
         return {name: failure for name, failure in failures.items() if failure is not None}
+
+    def _text(self, value: Any, name: str, version: str | None = None) -> Any:
+        """The value, bytes as text; the error if they are none."""
+        try:
+            return value.decode("utf-8") if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            hint = "Store text; encode bytes, as base64 for example."
+            return InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
 
 
 def _matches(rule: str, text: str) -> bool:

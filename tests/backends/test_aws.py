@@ -827,7 +827,7 @@ def test_settings_that_make_no_client(aws: Aws, kwargs: dict[str, Any], said: st
 def test_verify(said: Any, meant: Any) -> None:
     backend = SECRETS(verify=said)
     backend.bind("billing", "/etc/app")
-    assert backend._client._more["verify"] == meant
+    assert backend._settings["verify"] == meant
 
 
 def test_the_log_shows_no_secret(

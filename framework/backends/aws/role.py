@@ -16,11 +16,20 @@ METHODS = ("assume_role", "assume_role_with_web_identity")
 _STS = "AWS STS"
 
 
-#: The kwargs that say how a role is assumed; without `role_arn` they have no effect.
-KWARGS = (
-    *("assume_role_method", "assume_role_kwargs", "service_config", "config_kwargs"),
-    *(f"assume_role_with_web_identity_{what}" for what in ("federation", "token_file", "federation_audience")),
-)
+class Settings:
+    """The kwargs that say how a role is assumed, see `Role`; without `role_arn` they have no effect."""
+
+    assume_role_method: str | None = None
+    assume_role_kwargs: dict[str, Any] | None = None
+    assume_role_with_web_identity_federation: str | None = None
+    assume_role_with_web_identity_token_file: str | None = None
+    assume_role_with_web_identity_federation_audience: str | None = None
+    service_config: dict[str, Any] | None = None
+    config_kwargs: dict[str, Any] | None = None
+
+
+#: Names that messages may always show.
+FIELDS = tuple(Settings.__annotations__)
 
 
 class Role:
@@ -30,7 +39,7 @@ class Role:
         arn: `role_arn`.
         session: the name of its sessions, unless `assume_role_kwargs` gives one.
         directory: where a relative path of the token's file starts.
-        said: the kwargs `KWARGS`. `assume_role_kwargs` has ExternalId, RoleSessionName, DurationSeconds, Policy, …;
+        said: all of `Settings`. `assume_role_kwargs` has ExternalId, RoleSessionName, DurationSeconds, Policy, …;
             `service_config` the endpoint of STS; `config_kwargs` arguments of `botocore.config.Config` for STS, over
             those of the store.
 

@@ -6,22 +6,20 @@ A name is absent only if AWS says so: what an answer leaves out is asked for aga
 from __future__ import annotations
 
 from framework import given
-from framework.backends.aws.client import ANOTHERS, CUT_SHORT, OF_ONE_NAME, Client, consists_of, shown
-from framework.backends.aws.role import KWARGS, Role
-from framework.backends.base import read_each
-from framework.backends.named import DEFAULT, StoreBackend
+from framework.backends.aws import client as botocores
+from framework.backends.aws.client import ABSENT, ANOTHERS, CUT_SHORT, FAULTS, OF_ONE_NAME, consists_of
+from framework.backends.aws.role import FIELDS, Role, Settings
+from framework.backends.named import names_among
+from framework.backends.remote import RemoteStore
 from framework.backends.session import file_for_the_client
-from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError, warn
+from framework.errors import BackendError, BackendUnavailable, FrameworkError, SecretsError, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from framework.backends.aws.client import Fault
     from framework.connection import Connection
-
-    Said = str | SecretsError | None  # a text, a failure, or None: AWS says that there is none
 
 #: The words for the fields of a connection, as in Airflow; `dbname` is what AWS's own rotation writes for RDS.
 _WORDS = {
@@ -54,12 +52,11 @@ RETIRED = {
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
-class AwsBackend(StoreBackend):
+class AwsBackend(RemoteStore):
     """What both stores share.
 
     Args:
-        connections_prefix, variables_prefix, config_prefix, sep: as in `StoreBackend`.
-        connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern: as in `StoreBackend`.
+        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: as in `StoreBackend`.
         extra_conn_words: more words for the fields of a connection, `{"login": ["account"]}`; `user` stands for login.
         region_name, profile_name, aws_access_key_id, aws_secret_access_key, aws_session_token: as for any AWS client.
         role_arn: a role to assume; its credentials are renewed before they end.
@@ -80,18 +77,15 @@ class AwsBackend(StoreBackend):
     """
 
     service = ""
-    store = ""
+    packages = {"botocore.session": "botocore"}
+    extra = "aws"
+    quiet = ("botocore",)
+    faults = FAULTS
+    settings = Settings
     retired = RETIRED
 
     def __init__(
         self,
-        connections_prefix: str | None = DEFAULT,
-        variables_prefix: str | None = DEFAULT,
-        config_prefix: str | None = DEFAULT,
-        sep: str = "/",
-        connections_lookup_pattern: str | None = None,
-        variables_lookup_pattern: str | None = None,
-        config_lookup_pattern: str | None = None,
         extra_conn_words: dict[str, list[str]] | None = None,
         region_name: str | None = None,
         profile_name: str | None = None,
@@ -104,26 +98,13 @@ class AwsBackend(StoreBackend):
         api_version: str | None = None,
         use_ssl: bool | None = None,
         config: dict[str, Any] | None = None,
-        assume_role_method: str | None = None,
-        assume_role_kwargs: dict[str, Any] | None = None,
-        assume_role_with_web_identity_federation: str | None = None,
-        assume_role_with_web_identity_token_file: str | None = None,
-        assume_role_with_web_identity_federation_audience: str | None = None,
         session_kwargs: dict[str, Any] | None = None,
-        service_config: dict[str, Any] | None = None,
-        config_kwargs: dict[str, Any] | None = None,
         **retired: Any,
     ) -> None:
-        how = {name: given for name, given in locals().items() if name in KWARGS}
-        super().__init__(
-            _stripped(connections_prefix, sep),
-            _stripped(variables_prefix, sep),
-            _stripped(config_prefix, sep),
-            sep,
-            connections_lookup_pattern,
-            variables_lookup_pattern,
-            config_lookup_pattern,
-        )
+        names = names_among(retired)
+        how = self.settings_of({name: retired.pop(name) for name in FIELDS if name in retired})
+        sep = given.text(names.get("sep", "/"), "sep")
+        super().__init__(**{name: _stripped(text, sep) if name != "sep" else text for name, text in names.items()})
         self._words = _extended(extra_conn_words or {})
         session = session_kwargs or {}
         if not isinstance(session, dict):
@@ -135,7 +116,8 @@ class AwsBackend(StoreBackend):
             raise BackendError("aws_access_key_id and aws_secret_access_key belong together", hint=hint)
         keys = (aws_access_key_id, aws_secret_access_key, aws_session_token or session.get(_KEYS[2]))
         self._role = (role_arn, how)
-        self._warn_of(retired, {} if role_arn else how, session, service_config if role_arn else None)
+        self._new_role()  # which refuses what it does not know
+        self._warn_of(retired, {} if role_arn else how, session, how["service_config"] if role_arn else None)
         self._settings: dict[str, Any] = {
             "profile": profile_name,
             "keys": keys if aws_access_key_id else None,
@@ -146,19 +128,45 @@ class AwsBackend(StoreBackend):
             "api_version": api_version,
             "use_ssl": use_ssl is not False,
         }
-        self._client = self._new_client()
 
     def bind(self, app_name: str, directory: str) -> None:
         super().bind(app_name, directory)
         if isinstance(self._settings["verify"], str):
             self._settings["verify"] = file_for_the_client(self._settings["verify"], directory, "verify")
-        self._client = self._new_client()
 
-    def _new_client(self) -> Client:
+    def _new_role(self) -> Role | None:
         arn, how = self._role
         name = f"{self.app_name}_{type(self).__name__}__connection".lower()  # as in Airflow
-        role = Role(arn, name, self.directory, how) if arn else None
-        return Client(self.service, self.store, role=role, workers=self.max_workers, **self._settings)
+        return Role(arn, name, self.directory, how) if arn else None
+
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return f"{self.store} {name}".rstrip()
+
+    def open(self) -> Any:
+        made = botocores.made(self.service, self.store, self._settings, self._new_role(), self.max_workers)
+        self.logins += 1
+        return made
+
+    def not_opened(self, fault: Exception) -> FrameworkError:
+        code = type(fault).__name__
+        if code == "NoCredentialsError" or code in botocores.NO_SOURCE:
+            return self.failed(code, code, self.where())
+        hint = botocores.HINTS.get(code, "Check the kwargs of the backend.")
+        return BackendError(f"the client of {self.store} cannot be made ({code})", hint=hint)
+
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
+        code = botocores.code_of(fault)
+        return ("KMS", code) if code.startswith("KMS") and code not in FAULTS else code
+
+    def is_expired(self, fault: Exception) -> bool:
+        """Whoever wrote the token may have written a new one; keys among the kwargs stay as they are."""
+        return self._settings["keys"] is None and self.code_of(fault) in botocores.EXPIRED
+
+    def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
+        operation = str(getattr(fault, "operation_name", None) or "")
+        if operation.startswith("Assume"):
+            return super().failure(fault, f"AWS STS, which gives the role for {where}", operation)
+        return super().failure(fault, where, act)
 
     def _warn_of(
         self, retired: Mapping[str, Any], of_a_role: Mapping[str, Any], session: Mapping[str, Any], services: Any
@@ -173,11 +181,6 @@ class AwsBackend(StoreBackend):
         if ignored:
             reasons = ", ".join(f"{name} ({reason})" for name, reason in ignored.items())
             warn(f"{type(self).__name__}: without effect here, as in Airflow, are {reasons}. Remove them.")
-
-    @property
-    def logins(self) -> int:
-        """How many clients were made so far: one in each process that asks."""
-        return self._client.made
 
     def mistake(self, kind: str, name: str) -> str:
         """What is wrong with an ARN for a name: it is one only where no prefix is put before it. Else empty."""
@@ -198,58 +201,43 @@ class AwsBackend(StoreBackend):
             value = _in_our_words(conn_id, value, self._words)
         return super().deserialize_connection(conn_id, value)
 
-    def read(self, name: str, version: str | None = None) -> str | None:
-        said = self._ask(name, version)
-        if isinstance(said, SecretsError):
-            raise said
-        return said
-
-    def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
-        names = [name for name in names if self._can_exist(name)]
-        said: dict[str, Said] = {}
-        starts = range(0, len(names), self.batch_size)
-        for batch in [names[start : start + self.batch_size] for start in starts]:
-            said.update(self._ask_batch(batch) if len(batch) > 1 else {})
-        # What the batches leave open, be it by a refusal or by an answer cut short, is asked for alone.
-        alone = read_each(self.read, [name for name in names if name not in said])
-        return {**{name: answer for name, answer in said.items() if answer is not None}, **alone}
-
-    def _ask_batch(self, names: list[str]) -> dict[str, Said]:
-        """What the store says to each name in one call; what it leaves open is left out.
+    def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
+        """What the store says to each name in one call.
 
         It is all left open if the call is refused, be it for want of its permission or for one of these names.
         """
-        answers = self._ask_several(names)
-        if isinstance(answers, dict):
-            return {name: said for name, said in answers.items() if name in names}
-        return {} if answers[0] in OF_ONE_NAME else {name: self._client.failure(answers, name) for name in names}
-
-    def _text(self, name: str, text: str | None, binary: bytes | None = None) -> Said:
-        """What an entry holds, be it stored as text or as bytes."""
-        if text is not None:
-            return text
-        if binary is None:
-            return self._client.failure(CUT_SHORT, name)
         try:
-            return binary.decode("utf-8")
-        except UnicodeDecodeError:
-            pass  # an error made in there would carry the secret along
-        hint = "Store it as text, as base64 for example."
-        return InvalidSecret("the secret is binary, and no UTF-8", where=f"{self.store} {name}", hint=hint)
+            return self.several(client, names)
+        except Exception as fault:
+            if botocores.code_of(fault) not in OF_ONE_NAME:
+                raise
+        return {}
 
-    # -- what differs between the two stores
-
-    def _can_exist(self, name: str, version: str | None = None) -> bool:
-        """Whether the store could have it. Others are not asked for: AWS would refuse them, or read something else."""
-        raise NotImplementedError
-
-    def _ask(self, name: str, version: str | None = None) -> Said:
-        """What the store says to one name."""
-        raise NotImplementedError
-
-    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
+    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
         """What the store says to each name in one call; what it leaves open is left out."""
         raise NotImplementedError
+
+    def pages(self, call: Callable[..., Any], key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """The entries of a list that comes in pages."""
+        token: dict[str, str] = {}
+        while True:
+            answer = call(**arguments, **token)
+            if answer.get(key) is None:
+                raise self.failed("", CUT_SHORT, self.where())
+            yield from answer[key]
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
+
+    def whole(self, value: str | bytes | None, name: str) -> str | bytes:
+        """The value of an answer, which must have one."""
+        if value is None:
+            raise self.failed("", CUT_SHORT, self.where(name))
+        return value
+
+
+#: What the assuming of a role is called, see `RemoteBackend.acts`.
+_ROLE = {name: ("assuming the role", f"sts:{name}") for name in ("AssumeRole", "AssumeRoleWithWebIdentity")}
 
 
 class SecretsManagerBackend(AwsBackend):
@@ -260,48 +248,49 @@ class SecretsManagerBackend(AwsBackend):
 
     service = "secretsmanager"
     store = "AWS Secrets Manager"
+    acts = {
+        "read": ("reading it", "secretsmanager:GetSecretValue"),
+        "list": ("listing the secrets", "secretsmanager:ListSecrets"),
+        **_ROLE,
+    }
     batch_size = 20
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         """As in `StoreBackend`; in Airflow's class there are no teams below an empty prefix."""
         return None if team and not self.prefix(kind) else super().name_of(kind, secret_id, team)
 
-    def _can_exist(self, name: str, version: str | None = None) -> bool:
-        others = "/_+=.@!-:" if name.startswith("arn:") else "/_+=.@!-"
-        return consists_of(name, others) and (version is None or 0 < len(version) <= 256)
+    def is_name(self, name: str) -> bool:
+        return consists_of(name, "/_+=.@!-:" if name.startswith("arn:") else "/_+=.@!-")
 
-    def _ask(self, name: str, version: str | None = None) -> Said:
-        if not self._can_exist(name, version):
-            return None
+    def is_version(self, version: str) -> bool:
+        return 0 < len(version) <= 256
+
+    def fetch(self, client: Any, name: str, version: str | None) -> str | bytes:
         arguments = {"SecretId": name}
         if version is not None:
             arguments["VersionId" if 32 <= len(version) <= 64 else "VersionStage"] = version
-        answer, fault = self._client.call("get_secret_value", **arguments)
-        if fault is not None:
-            return self._client.failure(fault, name)
+        answer = client.get_secret_value(**arguments)
         if name not in (answer.get("Name"), answer.get("ARN"), str(answer.get("ARN", ""))[:-7]):
-            return self._client.failure(ANOTHERS, name)
-        return self._text(name, answer.get("SecretString"), answer.get("SecretBinary"))
+            raise self.failed("", ANOTHERS, self.where(name))
+        return self.whole(answer.get("SecretString", answer.get("SecretBinary")), name)
 
-    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
-        answer, fault = self._client.call("batch_get_secret_value", SecretIdList=names)
-        if fault is not None:
-            return fault
-        said: dict[str, Said] = {}
+    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
+        answer = client.batch_get_secret_value(SecretIdList=names)
+        said: dict[str, Any] = {}
         for error in answer.get("Errors", ()):
-            name = error.get("SecretId", "")
-            failure = self._client.failure((shown(error.get("ErrorCode")), "GetSecretValue"), name)
+            name, code = error.get("SecretId", ""), botocores.shown(error.get("ErrorCode"))
+            failure = None if code in ABSENT else self.failed(code, code, self.where(name))
             if not isinstance(failure, BackendUnavailable):  # else it is asked alone, with the client's tries
                 said[name] = failure
         for entry in answer.get("SecretValues", ()):
-            name = entry.get("Name", "")
-            said[name] = self._text(name, entry.get("SecretString"), entry.get("SecretBinary"))
+            value = entry.get("SecretString", entry.get("SecretBinary"))
+            said |= {} if value is None else {entry.get("Name", ""): value}
         return said
 
-    def names_below(self, start: str) -> Iterator[str]:
+    def names(self, client: Any, start: str) -> Iterator[str]:
         """Page by page. Needs `secretsmanager:ListSecrets`."""
         filters = [{"Key": "name", "Values": [start]}] if start else []
-        for entry in self._client.pages("list_secrets", "SecretList", MaxResults=100, Filters=filters):
+        for entry in self.pages(client.list_secrets, "SecretList", MaxResults=100, Filters=filters):
             yield entry["Name"]
 
 
@@ -313,42 +302,43 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
 
     service = "ssm"
     store = "AWS SSM Parameter Store"
+    acts = {
+        "read": ("reading it", "ssm:GetParameter"),
+        "list": ("listing the parameters", "ssm:DescribeParameters"),
+        **_ROLE,
+    }
     batch_size = 10
 
     def joined(self, prefix: str, secret_id: str) -> str:
         name = super().joined(prefix, secret_id)
         return name if name.startswith("/") else f"/{name}"
 
-    def _can_exist(self, name: str, version: str | None = None) -> bool:
-        # A colon would be read as the start of a version: the value of another name.
-        return consists_of(name, "/_.-") and (version is None or consists_of(version, "_.-"))
+    def is_name(self, name: str) -> bool:
+        return consists_of(name, "/_.-")  # a colon would be read as the start of a version: the value of another name
 
-    def _ask(self, name: str, version: str | None = None) -> Said:
-        if not self._can_exist(name, version):
-            return None
+    def is_version(self, version: str) -> bool:
+        return consists_of(version, "_.-")
+
+    def where(self, name: str = "", version: str | None = None) -> str:
+        return super().where(name) + (f":{version}" if version else "")
+
+    def fetch(self, client: Any, name: str, version: str | None) -> str | bytes:
         full = name if version is None else f"{name}:{version}"
-        answer, fault = self._client.call("get_parameter", Name=full, WithDecryption=True)
-        if fault is not None:
-            return self._client.failure(fault, full)
-        entry = answer.get("Parameter", {})
+        entry = client.get_parameter(Name=full, WithDecryption=True).get("Parameter", {})
         if entry.get("Name") != name:
-            return self._client.failure(ANOTHERS, full)
-        return self._text(full, entry.get("Value"))
+            raise self.failed("", ANOTHERS, self.where(name, version))
+        return self.whole(entry.get("Value"), name)
 
-    def _ask_several(self, names: list[str]) -> dict[str, Said] | Fault:
-        answer, fault = self._client.call("get_parameters", Names=names, WithDecryption=True)
-        if fault is not None:
-            return fault
-        said: dict[str, Said] = dict.fromkeys(answer.get("InvalidParameters", ()))
-        for entry in answer.get("Parameters", ()):
-            name = entry.get("Name", "")
-            said[name] = self._text(name, entry.get("Value"))
-        return said
+    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
+        answer = client.get_parameters(Names=names, WithDecryption=True)
+        found = {entry.get("Name", ""): entry.get("Value") for entry in answer.get("Parameters", ())}
+        said: dict[str, Any] = dict.fromkeys(answer.get("InvalidParameters", ()))
+        return said | {name: value for name, value in found.items() if value is not None}
 
-    def names_below(self, start: str) -> Iterator[str]:
+    def names(self, client: Any, start: str) -> Iterator[str]:
         """Page by page. Needs `ssm:DescribeParameters`."""
         filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
-        for entry in self._client.pages("describe_parameters", "Parameters", MaxResults=50, ParameterFilters=filters):
+        for entry in self.pages(client.describe_parameters, "Parameters", MaxResults=50, ParameterFilters=filters):
             yield entry["Name"]
 
 
