@@ -22,7 +22,8 @@ _BEFORE, _AFTER = " \t\n'\"`[({,.", " \t\n'\"`])},.:=…"
 #: What our modules call the lists of names that messages offer: fields of a connection, short names, access types.
 _LISTED = ("FIELDS", "SHORT_NAMES", "ACCESS_TYPES", "KINDS", "COMMANDS")
 
-_names: set[str] = set()
+#: Names of arguments and options, and of the links that every chain has.
+_names: set[str] = {"environment", "metastore"}
 _texts: set[str] = set()
 _read: set[str] = set()
 
@@ -61,7 +62,7 @@ def safe_repr(describe: Callable[[Any], str]) -> Callable[[Any], str]:
 
     def described(self: Any) -> str:
         try:
-            return visible(redact_text(describe(self)), keep="\n")
+            return visible(redact_message(describe(self)), keep="\n")
         except Exception:
             return f"<{type(self).__name__}, not built>"
 
@@ -78,7 +79,7 @@ def _texts_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _names_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where a text has names of arguments and options; what is written `[section] key` is one."""
+    """Where a text has names of arguments, options and schemes; what is written `[section] key` is one."""
     at, size = 0, len(text)
     while at < size:
         end = at
@@ -88,7 +89,18 @@ def _names_in(text: str) -> Iterator[tuple[int, int]]:
         is_option = (before == "[" and after == "] ") or text[at - 2 : at] == "] "
         if (name in _names and before in _BEFORE and after[0] in _AFTER) or (is_option and _is_name(name)):
             yield at, end
+        elif before in _BEFORE and _is_name(name) and (colon := _end_of_scheme(text, end)):
+            yield at, colon
         at = end + 1
+
+
+def _end_of_scheme(text: str, end: int) -> int:
+    """Where the scheme of a URL ends that begins with this word, as `postgresql://` or `mysql+pymysql://`; else 0."""
+    if text[end : end + 1] == "+":
+        end += 1
+        while text[end : end + 1].isalnum():
+            end += 1
+    return end if text.startswith("://", end) else 0
 
 
 def _is_name(text: str) -> bool:

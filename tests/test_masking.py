@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -614,6 +615,28 @@ def test_what_comes_from_outside_is_searched(where: str, what: str) -> None:
     assert "hunter" not in shown
     assert ":token_path" not in shown and "=token_path" not in shown
     assert shown.endswith("Check token_path.")
+
+
+@pytest.mark.parametrize("secret", ["postgresql", "metastore", "broker_url", "celery", "mysql"])
+def test_names_of_links_options_and_schemes_stay_whatever_is_secret(secret: str, tmp_path: Path) -> None:
+    from framework import App
+    from framework.errors import BackendUnavailable
+
+    masking.add_mask(secret)
+    for place in ("postgresql://db.example/airflow", "mysql+pymysql://db.example/airflow"):
+        said = f"metastore: connection 'x' at {place}: the database does not answer"
+        assert str(BackendUnavailable("the database does not answer", where=said.rpartition(": ")[0])) == said
+    told = str(App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)}).conf.explain("celery", "broker_url"))
+    assert told.startswith("[celery] broker_url\n")
+
+
+def test_a_scheme_is_a_word_before_a_url_and_nothing_else() -> None:
+    from framework.errors import ConfigError
+
+    masking.add_mask("hunter")
+    for text in ("hunter:// or", "say=hunter://x", "u:hunter://x", "hunter+x", "hunter2://x", "a/hunter://b"):
+        shown = str(ConfigError(text))
+        assert ("hunter" in shown) is text.startswith("hunter://"), shown
 
 
 def test_our_words_survive_pickling() -> None:
