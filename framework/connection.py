@@ -21,8 +21,8 @@ FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "po
 
 #: What Airflow's connections have and ours cannot have -> what to use instead.
 _INSTEAD = {
-    "get_hook": "there are no hooks here; give get_uri() or the fields to the client's library, or call "
-    "test_connection() to see whether it works",
+    "get_hook": "give get_uri() or the fields to the client's library; test_connection() tells whether it works",
+    "async_get": "use await app.aget_connection(conn_id)",
     "rotate_fernet_key": "run: python -m framework fernet rotate",
     "parse_from_uri": "use Connection.from_uri(uri)",
     "set_password": "set the attribute password",
@@ -186,17 +186,16 @@ class Connection:
         fields.pop("conn_id", None)
         return json.dumps(fields)
 
-    def to_dict(self, *, prune_empty: bool = False) -> dict[str, Any]:
+    def to_dict(self, *, prune_empty: bool = False, validate: bool = True) -> dict[str, Any]:
         """Every field by name, `conn_id` first and `extra` as a dictionary.
 
         Args:
             prune_empty: leave out what is None, and an empty `extra`.
+            validate: accepted, as in Airflow; an `extra` is valid from the start.
         """
         fields: dict[str, Any] = {name: getattr(self, name) for name in ("conn_id", *FIELDS)}
         fields["extra"] = self.extra_dejson
-        if prune_empty:
-            fields = {name: field for name, field in fields.items() if field is not None and field != {}}
-        return fields
+        return {name: field for name, field in fields.items() if not prune_empty or field not in (None, {})}
 
     @property
     def extra_dejson(self) -> dict[str, Any]:

@@ -103,9 +103,9 @@ class Variable:
         current.app().warn_if_shadowed("variable", _checked(key))
 
     @classmethod
-    def keys(cls, prefix: str = "") -> list[str]:
+    def keys(cls, prefix: str | None = None) -> list[str]:
         """The keys that start with `prefix`, of every link that can list, sorted."""
-        given.text(prefix, "prefix")
+        prefix = "" if prefix is None else given.text(prefix, "prefix")
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
 

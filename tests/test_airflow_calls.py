@@ -206,6 +206,9 @@ def test_errors_leave_clean(tmp_path: Path, call: str) -> None:
         ("read_string", "config_files"),
         ("read", "config_files"),
         ("read_dict", "conf.override"),
+        ("update", "conf.override"),
+        ("setdefault", "fallback"),
+        ("defaults", "get_default_value"),
         ("load_test_config", "framework.testing"),
     ],
 )
@@ -283,6 +286,9 @@ def test_what_a_connection_cannot_do_says_what_to_use() -> None:
         made.get_hook()
     with pytest.raises(AttributeError, match="'nonsense'$"):
         _ = made.nonsense
+    with pytest.raises(AttributeError, match="aget_connection"):
+        Connection.async_get("x")  # type: ignore[attr-defined]
+    assert made.to_dict(prune_empty=True, validate=False) == {"conn_id": "a", "conn_type": "x"}
     import copy
     import pickle
 
@@ -317,7 +323,7 @@ def test_what_is_neither_text_nor_number_is_refused(stocked: Any, value: Any) ->
     for write in (Variable.set, Variable.update):
         with pytest.raises(errors.InvalidValue, match="serialize_json"):
             write("k", value)
-    assert Variable.keys() == []
+    assert Variable.keys() == Variable.keys(None) == Variable.keys(prefix=None) == []
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml"])
