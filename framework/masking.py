@@ -240,7 +240,7 @@ class Masker:
             if known not in done:
                 done[known] = self._redact_items(value, hide, max_depth, replacement, (*path, id(value)), done)
             return done[known]
-        if hasattr(type(value), "__members__"):  # an enum's member stands for its value
+        if hasattr(type(value), "__members__") and not isinstance(value, type):  # an enum's member stands for its value
             return self._redact(value.value, hide, max_depth, replacement, path, done)
         if value is None or isinstance(value, bool):
             return value

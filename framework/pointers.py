@@ -322,8 +322,17 @@ def _without(name: str, fault: Failure) -> Failure:
     for part in name.replace("_", "/").replace("-", "/").split("/"):  # a store may join them in another way
         if len(part) > 3:
             masker.add_mask(part)
+    hide: Callable[[str], str] = masker.redact_text
+    if len(name) <= 3:  # as a word alone: hidden inside of other words, it would leave nothing to read
+        import re
+        from functools import partial
+
+        word = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
+
+        hide = partial(word.sub, REPLACEMENT)
+
     hidden = fault.again()
-    hidden.what, hidden.where, hidden.hint = map(masker.redact_text, (fault.what, fault.where, fault.hint))
+    hidden.what, hidden.where, hidden.hint = map(hide, (fault.what, fault.where, fault.hint))
     hidden.args = (hidden.what,)
     return hidden
 

@@ -217,12 +217,13 @@ def test_structures_hide_more_than_airflow() -> None:
         "number": 1234567,
         "error": ValueError(CANARY),
         "colour": Colour.RED,
+        "class": Colour,
         "plain": 7,
     }
     redacted = masker.redact(value)
     assert redacted["password"] == [REPLACEMENT] * 5 + [None, True]
     assert redacted["bytes"] == b"a ***"
-    assert (redacted["number"], redacted["plain"]) == (REPLACEMENT, 7)
+    assert (redacted["number"], redacted["plain"], redacted["class"]) == (REPLACEMENT, 7, Colour)
     assert CANARY not in repr(redacted)
 
 

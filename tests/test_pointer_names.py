@@ -179,6 +179,19 @@ def test_a_reference_of_an_undeclared_option_is_not_shown_when_it_leads_nowhere(
     assert "'hunter2x'" in world.run("config", "get-value", "db", "password")[2]
 
 
+@pytest.mark.parametrize("name", ["n", "db", "pw1"])
+def test_a_short_reference_is_hidden_and_the_message_can_be_read(world: World, name: str) -> None:
+    world.write("billing.cfg", f"[s]\npassword_secret = {name}\n")
+    world.project()
+    _, _, err = world.run("config", "get-value", "s", "password")
+    assert f"'{name}'" not in err
+    assert f"_{name.upper()}" not in err
+    assert "The reference is not shown, because [s] password is not declared" in err
+    world.set(BILLING_SECRET_DB="1", BILLING_SECRET_N="1", BILLING_SECRET_PW1="1")
+    world.write("billing.cfg", f"[s]\npassword_secret = {name}#/part\n")
+    assert "has no such part" in world.run("config", "get-value", "s", "password")[2]
+
+
 TOKENS = [
     "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a",
     "github_pat_" + "11ABCDEFG0abcdefghijkl",
