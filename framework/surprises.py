@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.answer import Mention
-    from framework.app import App
     from framework.declaration import Option
+    from framework.engine import Engine
 
     Surprise = tuple[str, str, str]  # level, where, what
 
@@ -35,13 +35,13 @@ _BESIDE = ("", *"/:@=,?&; ")
 _UNSEEN = "\u00a0\u00ad\u200b\u200c\u200d\u2007\u202f\u2060\ufeff"
 
 
-def surprises(app: App) -> Iterator[Surprise]:
+def surprises(engine: Engine) -> Iterator[Surprise]:
     """Every such value as (level, where, what)."""
-    files = _Files(app)
-    for section, key in app.engine.entries():
-        mention = next(app.engine.mentions(section, key), None)
+    files = _Files(engine)
+    for section, key in engine.entries():
+        mention = next(engine.mentions(section, key), None)
         if mention is not None and mention.form == "plain" and mention.layer not in ("default", "override"):
-            about = _About(app, mention)
+            about = _About(engine, mention)
             found = _of_text(about) if isinstance(mention.raw, str) else None
             found = found or files.read_otherwise(about)
             if found is not None:
@@ -50,7 +50,7 @@ def surprises(app: App) -> Iterator[Surprise]:
             what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell"
             yield "warning", mention.origin, f"[{section}] {key}_cmd: {what}."
     yield from files.not_set()
-    yield from _cut_in_dotenv(app)
+    yield from _cut_in_dotenv(engine)
 
 
 class _About:
@@ -65,14 +65,14 @@ class _About:
         is_text: whether a text is wanted: it is declared so, or undeclared and named like a password.
     """
 
-    def __init__(self, app: App, mention: Mention) -> None:
+    def __init__(self, engine: Engine, mention: Mention) -> None:
         section, key = mention.section, mention.key
-        self.app, self.mention = app, mention
-        self.option: Option | None = app.schema.option(section, key)
+        self.engine, self.mention = engine, mention
+        self.option: Option | None = engine.schema.option(section, key)
         self.type = self.option.type if self.option is not None else ""
-        self.hidden = app.engine.is_hidden(section, key) or app.engine.may_point(section, key)
+        self.hidden = engine.is_hidden(section, key) or engine.may_point(section, key)
         self.family = TYPES[self.type].family if self.type else ""
-        self.is_text = self.family == "text" or (not self.type and app.engine.may_point(section, key))
+        self.is_text = self.family == "text" or (not self.type and engine.may_point(section, key))
 
 
 # Texts
@@ -158,7 +158,7 @@ def _expanded(about: _About, text: str) -> str | None:
     """`pa$USER-word`: a secret in which `$NAME` was replaced by chance."""
     if not about.hidden or not isinstance(about.mention.source, (CfgLayer, EnvironmentLayer)):
         return None
-    if not _is_replaced_by_chance(text, about.app.environment.get):
+    if not _is_replaced_by_chance(text, about.engine.environment.get):
         return None
     pointer = f"{about.mention.key}_file or {about.mention.key}_secret"
     return (
@@ -189,7 +189,7 @@ def _empty(about: _About, text: str) -> str | None:
     option = about.option
     if text.strip() or option is None or not option.required:
         return None
-    if not option.is_required(about.app.environment.env):
+    if not option.is_required(about.engine.environment.env):
         return None
     return "it is required, and set to an empty text"
 
@@ -216,8 +216,8 @@ def _shell_mark(command: str) -> str | None:
 class _Files:
     """The scalars of the typed files as they are written, each file read once."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._found: dict[str, dict[tuple[str, str], Written]] = {}
 
     def _scalars(self, layer: Any) -> dict[tuple[str, str], Written]:
@@ -253,9 +253,9 @@ class _Files:
 
     def not_set(self) -> Iterator[Surprise]:
         """A declared text that a file sets to `null`, which is no text: the option is not set there."""
-        for layer in self._app.engine.layers:
+        for layer in self._engine.layers:
             for name, written in self._scalars(layer).items() if layer.path else ():
-                option = self._app.schema.option(*name)
+                option = self._engine.schema.option(*name)
                 if written.is_null and option is not None and TYPES[option.type].family == "text":
                     what = f"{written.text} means that it is not set here: put it in quotes if the text is meant."
                     yield "note", written.place, f"[{name[0]}] {name[1]}: {what}"
@@ -270,11 +270,11 @@ def _is_another_number(written: Written) -> bool:
 # .env files
 
 
-def _cut_in_dotenv(app: App) -> Iterator[Surprise]:
+def _cut_in_dotenv(engine: Engine) -> Iterator[Surprise]:
     """A secret of a `.env` file that ends where a ` #` begins a comment."""
     from framework.files.text import read_text
 
-    for file in app.environment.dotenv:
+    for file in engine.environment.dotenv:
         try:
             lines = read_text(file.path).split("\n")
         except FrameworkError:
@@ -283,18 +283,18 @@ def _cut_in_dotenv(app: App) -> Iterator[Surprise]:
             line = lines[number - 1] if number <= len(lines) else ""
             written = line.partition("=")[2].strip()
             is_cut = " #" in written and written[:1] not in "\"'" and " #" not in value
-            if is_cut and _is_secret(app, name):
+            if is_cut and _is_secret(engine, name):
                 what = "what follows ' #' is a comment and not part of the value: put the value in quotes if it is."
                 yield "warning", f"{file.path}:{number}", f"{name}: {what}"
 
 
-def _is_secret(app: App, name: str) -> bool:
+def _is_secret(engine: Engine, name: str) -> bool:
     """Whether a variable holds what must not be shown."""
     from framework.masking import should_hide_value_for_name
 
-    if not name.startswith(f"{app.names.prefix}_"):
+    if not name.startswith(f"{engine.names.prefix}_"):
         return False
-    for option in app.schema:
-        if app.names.option(option.section, option.name) == name:
-            return app.engine.is_hidden(option.section, option.name)
-    return name.startswith((app.names.secret(""), app.names.connection(""))) or should_hide_value_for_name(name)
+    for option in engine.schema:
+        if engine.names.option(option.section, option.name) == name:
+            return engine.is_hidden(option.section, option.name)
+    return name.startswith((engine.names.secret(""), engine.names.connection(""))) or should_hide_value_for_name(name)

@@ -83,7 +83,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app.engine))
     yield from _required(app)
     yield from _sensitivity(app)
-    yield from surprises(app)
+    yield from surprises(app.engine)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
