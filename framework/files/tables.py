@@ -5,7 +5,6 @@ from __future__ import annotations
 from framework.errors import ConfigFileError
 from framework.files.formats import Malformed, json_names, read_json, read_toml
 from framework.files.text import read_text
-from framework.files.yaml_nodes import Growth, loader, yaml_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +131,8 @@ def _json(text: str) -> Any:
 
 def _yaml(text: str, path: str) -> tuple[Any, dict[tuple[str, ...], str]]:
     import yaml
+
+    from framework.files.yaml_nodes import Growth, loader, yaml_fault
 
     reader = loader(text)
     try:
