@@ -100,6 +100,24 @@ def test_an_id_that_is_no_name(place: Place, store: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    ("assignment", "kind", "words"),
+    [
+        ("extra = '[]'", "connection", "column extra of row 4 of table connection is no JSON object"),
+        ("extra = 'text'", "connection", "column extra of row 4 of table connection is no JSON object"),
+        ("val = NULL", "variable", "column val of row 4 of table variable is NULL"),
+    ],
+)
+def test_a_column_without_sense_is_told_with_its_row(
+    place: Place, store: Store, assignment: str, kind: str, words: str
+) -> None:
+    place.execute(row(4, "a"), "INSERT INTO variable (id, \"key\", val) VALUES (4, 'a', 'text')")
+    place.execute(f"UPDATE {kind} SET {assignment}")
+    with pytest.raises(errors.InvalidSecret) as caught:
+        store.get_connection("a") if kind == "connection" else store.get_variable("a")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("table", "missing", "kind"),
     [
         ("connection", "conn_id", "connection"),

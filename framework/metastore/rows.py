@@ -63,14 +63,19 @@ def place_of(kind: str, row: dict[str, Any], where: str) -> str:
     return f"{kind} {row[KINDS[kind][1]]!r} in {where}"
 
 
+def column_of(kind: str, row: dict[str, Any], column: str) -> str:
+    """`column extra of row 3 of table connection`, for messages."""
+    return f"column {column} of row {row.get('id')} of table {KINDS[kind][0]}"
+
+
 def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidSecret | None:
     """Why the column that names a row does not, or None."""
-    table, column = KINDS[kind]
+    column = KINDS[kind][1]
     if isinstance(row[column], str):
         return None
     what = "is NULL" if row[column] is None else f"holds {type(row[column]).__name__} instead of text"
     return errors.InvalidSecret(
-        f"column {column} of row {row.get('id')} of table {table} {what}",
+        f"{column_of(kind, row, column)} {what}",
         where=where,
         hint="Correct or delete the row.",
     )
@@ -95,9 +100,10 @@ def text_of(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
         BackendError: a key is malformed.
     """
     column, place = "val" if kind == "variable" else "value", place_of(kind, row, where)
-    text = _column(row, column, row.get("is_encrypted"), place, keys)
+    text = _column(kind, row, column, row.get("is_encrypted"), place, keys)
     if text is None:
-        raise errors.InvalidSecret(f"column {column} is NULL", where=place, hint="Set or delete it.")
+        what = f"{column_of(kind, row, column)} is NULL"
+        raise errors.InvalidSecret(what, where=place, hint="Set or delete it.")
     return text
 
 
@@ -113,13 +119,16 @@ def connection_of(row: dict[str, Any], where: str, keys: Keys) -> Connection:
     place = place_of("connection", row, where)
     fields: dict[str, Any] = {name: row.get(name) for name in PLAIN_FIELDS}
     for name in ("conn_type", "description", "host", "schema", "login"):
-        _column(row, name, False, place, keys)
+        _column("connection", row, name, False, place, keys)
     fields["conn_type"] = fields["conn_type"] or ""
     # An empty password or extra was never encrypted, whatever the flag says: as in Airflow.
-    fields["password"] = _column(row, "password", row.get("is_encrypted") and row["password"], place, keys)
-    extra = _column(row, "extra", row.get("is_extra_encrypted") and row["extra"], place, keys)
+    fields["password"] = _column(
+        "connection", row, "password", row.get("is_encrypted") and row["password"], place, keys
+    )
+    extra = _column("connection", row, "extra", row.get("is_extra_encrypted") and row["extra"], place, keys)
     if extra and not _is_json_object(extra):
-        raise errors.InvalidSecret("column extra is no JSON object", where=place, hint="Add the connection again.")
+        what = f"{column_of('connection', row, 'extra')} is no JSON object"
+        raise errors.InvalidSecret(what, where=place, hint="Add the connection again.")
     try:
         return Connection(conn_id=row["conn_id"], extra=extra, **fields)
     except errors.InvalidConnection as error:
@@ -153,13 +162,13 @@ def row_of(name: str, value: str | Connection, description: str | None, kind: st
     return row
 
 
-def _column(row: dict[str, Any], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
+def _column(kind: str, row: dict[str, Any], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
     """What a column says, decrypted if it has to be."""
     stored = row.get(column)
     if stored is None:
         return None
     if not isinstance(stored, str):
-        what = f"column {column} of row {row.get('id')} holds bytes or a number instead of text"
+        what = f"{column_of(kind, row, column)} holds bytes or a number instead of text"
         raise errors.InvalidSecret(what, where=place, hint="Set it again.")
     return keys.decrypt(stored, place) if encrypted else stored
 
