@@ -6,7 +6,7 @@ import os
 
 from framework import project
 from framework.app import App
-from framework.errors import ConfigError, public
+from framework.errors import ConfigError, FrameworkError, public
 from framework.files import modules
 
 
@@ -33,13 +33,14 @@ def named_by(path: str, where: str) -> App:
     """The application at `module:attribute`.
 
     Raises:
+        FrameworkError: what the module's own code met when it made the application, such as a file that is missing.
         ConfigError: there is none.
     """
     module, _, attribute = path.partition(":")
     project.modules_here()
     try:
         made = getattr(modules.import_module(module), attribute, None)
-    except modules.UntrustedModule:
+    except FrameworkError:
         raise
     except (Exception, SystemExit) as fault:
         what = f"{type(fault).__name__} while it was imported"

@@ -520,6 +520,13 @@ def test_which_application(world: World) -> None:
     assert world.run(*get)[2].startswith("error: FRAMEWORK_APP: 'mine:nope' is no application")
 
 
+def test_what_the_code_of_an_application_meets_is_told(world: World) -> None:
+    world.write("meets.py", "from framework import App\napp = App('billing', config_files=['nowhere.toml'])\n")
+    status, out, err = world.run("--app", "meets:app", "dump")
+    assert (status, out) == (1, "")
+    assert "nowhere.toml: the file does not exist" in err
+
+
 # Streams
 
 
