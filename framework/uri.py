@@ -24,6 +24,8 @@ _SEVERAL = (
     'Write JSON, with all of them as the host: {"conn_type": "TYPE", "host": "HOST1:PORT1,HOST2:PORT2", "login": "…", '
     '"password": "…", "schema": "…", "extra": {}}; or write HOST1%3APORT1%2CHOST2%3APORT2 in the URI.'
 )
+#: With one of these a JSON value begins.
+_BEGINS_JSON = frozenset(("", *'{["-0123456789tfn'))
 
 
 def type_of_scheme(scheme: str) -> str:
@@ -199,6 +201,8 @@ def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
 
 def _read_parameter(text: str) -> Any:
     """What the text says as JSON; else, and for numbers that JSON does not have, the text."""
+    if text.lstrip()[:1] not in _BEGINS_JSON:  # to try would take ten times as long
+        return text
     from math import isfinite
 
     from framework.files.formats import read_json
