@@ -22,6 +22,19 @@ def config_names_no_file(case: Case, row: Row) -> bool:
 
 
 @predicate
+def config_is_empty(case: Case, row: Row) -> bool:
+    """`AIRFLOW_CONFIG=`, as for a service that has none; Airflow takes it for the name of its file."""
+    return case.inputs["env"].get("AIRFLOW_CONFIG") == ""
+
+
+@check
+def file_of_the_home(case: Case, row: Row, got: Any) -> bool:
+    if row.name == "airflow_config":
+        return bool(got == case.inputs["env"]["AIRFLOW_HOME"] + "/airflow.cfg")
+    return bool(got["get"]["value"] in [writing.text for writing in writings(case)])
+
+
+@predicate
 def home_in_the_file(case: Case, row: Row) -> bool:
     """`[core] airflow_home`, which the file is found by, and which it sets."""
     written = any(writing.option == ("core", "airflow_home") for writing in writings(case))
