@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from framework.backends.base import KindsBackend
 from framework.backends.named import DEFAULT
+from framework.backends.remote import import_packages
 from framework.backends.session import OnePerProcess
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
@@ -70,7 +71,7 @@ class KeyringBackend(KindsBackend):
         except Exception as error:
             what = type(error).__name__
         if not what:
-            raise InvalidSecret("the value is no UTF-8 text", where=where, hint="Store text.")
+            raise InvalidSecret("the value is not UTF-8 text", where=where, hint="Store text.")
         if what == "KeyringLocked":
             raise BackendUnavailable(f"the keyring is locked ({what})", where=where, hint="Unlock it, then try again.")
         raise BackendUnavailable(
@@ -78,20 +79,13 @@ class KeyringBackend(KindsBackend):
         )
 
     def _open(self) -> Any:
-        what = ""
-        missing = False
+        import_packages({"keyring": "keyring"}, "keyring", _STORE)
         try:
             import keyring
 
             return keyring.get_keyring() if self._keyring is None else keyring.core.load_keyring(self._keyring)
-        except ImportError as error:
-            missing = (error.name or "").partition(".")[0] == "keyring"
         except Exception as error:
             what = type(error).__name__
-        if missing:
-            raise BackendError(
-                "the package keyring is missing", where=_STORE, hint="Run pip install 'framework[keyring]'."
-            )
         if self._keyring is None:
             raise BackendUnavailable(f"no keyring answers ({what})", where=_STORE, hint="Run keyring diagnose.")
         raise BackendError(

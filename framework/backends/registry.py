@@ -6,6 +6,7 @@ import os
 
 from framework.errors import BackendError, warn
 from framework.files.modules import is_found
+from framework.files.trust import Found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _short_name(name: str, where: str) -> str:
     from importlib.metadata import entry_points
 
     points = [point for point in entry_points(group="framework.backends") if point.name == name]
-    claims = [point.value for point in points if point.dist and not is_found(str(point.dist.locate_file("")))]
+    claims = [point.value for point in points if point.dist and not _is_beside(str(point.dist.locate_file("")))]
     if name in SHORT_NAMES:
         claims.append(SHORT_NAMES[name])
     if len(set(claims)) > 1:
@@ -134,6 +135,14 @@ def _short_name(name: str, where: str) -> str:
             hint=f"{meant}Use one of {', '.join(sorted(SHORT_NAMES))}, or a class path.",
         )
     return claims[0]
+
+
+def _is_beside(folder: str) -> bool:
+    """Whether a package lies in a folder that is on `sys.path` only because a project was found there. A virtual
+    environment in the project is an entry of its own."""
+    import sys
+
+    return is_found(folder) and folder not in [entry for entry in sys.path if not isinstance(entry, Found)]
 
 
 def _others_join() -> bool:

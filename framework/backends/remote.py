@@ -61,7 +61,7 @@ class RemoteBackend(TeamsBackend):
     Attributes:
         store: what messages call the store.
         packages: the modules that must be there, and the package that pip calls them by: `{"hvac": "hvac"}`.
-        extra: the extra of this package that installs them.
+        extra: the extra of this package that installs them; empty: they are named one by one.
         quiet: the packages whose log records are dropped during a call.
         expired: the codes after which a new client is opened and the question asked once more.
         acts: what is done -> how messages say it, and the right that it needs, for `{doing}` and `{right}`.
@@ -284,4 +284,5 @@ def import_packages(packages: Mapping[str, str], extra: str, store: str) -> None
         except ImportError:
             pass  # an error that is raised in there would have a context
         what = f"the package {package} is not installed"
-        raise BackendError(what, where=store, hint=f"Run pip install 'framework[{extra}]'.")
+        wanted = f"'framework[{extra}]'" if extra else package
+        raise BackendError(what, where=store, hint=f"Run pip install {wanted}.")
