@@ -97,7 +97,7 @@ class App:
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
         self.name, self.worker = name, given.flag(worker, "worker")
-        self._sensitive = list(given.texts(sensitive, "sensitive"))
+        self.sensitive = given.texts(sensitive, "sensitive")
         getenv = (os.environ if environ is None else given.mapping(environ, "environ")).get
         self.sources = Sources(
             self.names,
@@ -130,7 +130,7 @@ class App:
             self.environment,
             self._layers(self.environment),
             self._pointers,
-            patterns=self._sensitive,
+            patterns=self.sensitive,
             reach=self.reach,
         )
         self.conf = Config(self.engine)
@@ -177,7 +177,7 @@ class App:
         if option is not None and option.sensitive:
             return True
         looks_so = (option is None or option.sensitivity is None) and should_hide_value_for_name(f"{section}.{key}")
-        return looks_so or any(fnmatchcase(f"{section}.{key}", pattern.lower()) for pattern in self._sensitive)
+        return looks_so or any(fnmatchcase(f"{section}.{key}", pattern.lower()) for pattern in self.sensitive)
 
     # The chain
 

@@ -45,7 +45,9 @@ CONSTRAINTS: dict[str, Constraint] = {
         lambda text, pattern: len(text) <= MAX_SEARCHED and pattern.search(text) is not None,
         "a text that matches the pattern … is expected",
     ),
-    "unique_items": Constraint("list", lambda items, wanted: not wanted or _all_differ(items), "no item twice"),
+    "unique_items": Constraint(
+        "list", lambda items, wanted: not wanted or _all_differ(items), "a list without duplicates is expected"
+    ),
 }
 
 

@@ -50,10 +50,20 @@ def misspelt(engine: Engine) -> Iterator[Misspelt]:
     """
     start, known = f"{engine.names.prefix}_", _Known(engine)
     for name in engine.environment.names():
-        if name.upper().startswith(start):
+        if name.upper().startswith(start) and not _is_of_a_service(engine, name):
             meant, option = known.meant(name.upper()[len(start) :])
             if meant and start + meant != name:
                 yield Misspelt(name, engine.environment.find(name)[1], start + meant, option)
+
+
+def _is_of_a_service(engine: Engine, name: str) -> bool:
+    """Whether Kubernetes (or Docker's old links) set it in a pod for a service of such a name: `BILLING_PORT` is
+    `tcp://10.0.0.1:80` then, beside `BILLING_SERVICE_HOST` and `BILLING_PORT_80_TCP_ADDR`."""
+    for mark in ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT"):
+        service, found, _ = name.rpartition(mark)
+        if found and (engine.environment.get(f"{service}_PORT") or "").startswith(("tcp://", "udp://", "sctp://")):
+            return True
+    return False
 
 
 class _Known:

@@ -155,7 +155,7 @@ def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[s
         if key in _PATHS and PLACEHOLDER in value:
             hint = f"It is in {', '.join(_PATTERNS)}."
             raise ConfigFileError(f"{PLACEHOLDER} is not replaced in {key}", where=place, hint=hint)
-        if key == "environments":
+        if key in ("environments", "sensitive"):
             said[key] = listed = Placed(value)
             listed.place = place
     return dict(said)

@@ -182,8 +182,12 @@ RULES: list[tuple[dict[str, Any], list[str], dict[str, str]]] = [
     ({"type": "list", "choices": ["a", "b"]}, ["a", "b, a", ""], {"a, xyz": "item 2: one of 'a', 'b' is expected"}),
     ({"type": "list", "items": "integer"}, ["1, 2"], {"1, x2z": "item 2: a whole number is expected, such as 8080"}),
     ({"type": "list", "items": "integer", "choices": [1, 2]}, ["1, 2"], {"333": "item 1: one of '1', '2' is expected"}),
-    ({"type": "array", "unique_items": True}, ["a, b"], {"axx, axx": "no item twice"}),
-    ({"type": "list", "items": "integer", "unique_items": True}, ["1, 2"], {"111, 111.0": "no item twice"}),
+    ({"type": "array", "unique_items": True}, ["a, b"], {"axx, axx": "a list without duplicates is expected"}),
+    (
+        {"type": "list", "items": "integer", "unique_items": True},
+        ["1, 2"],
+        {"111, 111.0": "a list without duplicates is expected"},
+    ),
 ]
 
 
@@ -350,3 +354,14 @@ def test_check_warns_of_a_name_that_looks_secret(world: World) -> None:
     ]
     assert status == 0
     assert world.run("check", "--strict")[0] == 1
+
+
+def test_check_takes_no_number_path_or_tokenizer_for_a_secret(world: World) -> None:
+    world.write(
+        "schema.yaml",
+        "auth:\n  options:\n    token_ttl: {type: duration}\n    max_tokens: {type: integer}\n    tokenizer: {}\n"
+        "    private_key_path: {type: path}\n    password_expires: {type: datetime}\n    secret_class: {type: import}\n"
+        "    secretary_name: {}\n    passwordless_login: {}\n",
+    )
+    world.project(schema="schema.yaml")
+    assert world.run("check")[:2] == (0, "")

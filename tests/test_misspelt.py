@@ -140,3 +140,41 @@ def test_check_and_explain_say_it_with_the_place(world: World) -> None:
     out = world.run("explain", "server", "port")[1]
     assert "near miss" in out and "did you mean BILLING__SERVER__PORT?" in out
     assert "near miss" not in world.run("explain", "server", "log_level")[1]
+
+
+def test_a_variable_is_reported_once_as_an_option_that_is_not_declared(world: World) -> None:
+    world.write("schema.toml", SCHEMA)
+    world.project(schema="schema.toml")
+    world.set(BILLING__SERVER__LOGLEVEL="x", BILLING___SERVER__PORT="1", BILLING__DB__POOL__SIZE="1")
+    status, out, err = world.run("check")
+    what = "no such option is declared; did you mean"
+    assert sorted(out.splitlines()) == [
+        f"error: BILLING__DB__POOL__SIZE: [db] pool__size: {what} BILLING__DB_POOL__SIZE?",
+        f"error: BILLING__SERVER__LOGLEVEL: [server] loglevel: {what} BILLING__SERVER__LOG_LEVEL?",
+        f"error: BILLING___SERVER__PORT: [_server] port: {what} BILLING__SERVER__PORT?",
+    ]
+    assert (status, err) == (1, "3 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize("name", ["BILLING_PORT", "BILLING_SERVER_PORT", "BILLING_SERVER_PORT_80_TCP_PORT"])
+def test_what_kubernetes_sets_for_a_service_is_no_mistake(tmp_path: Path, name: str) -> None:
+    service = name.partition("_PORT")[0]
+    environ = {f"{service}_PORT": "tcp://10.0.0.1:80", f"{service}_SERVICE_HOST": "10.0.0.1", name: "tcp://10.0.0.1:80"}
+    assert not [*misspelt(app(tmp_path, **environ).engine)]
+    assert [*misspelt(app(tmp_path, **{f"{service}_PORT": "80"}).engine)]
+
+
+def test_names_in_the_list_of_sensitive_options_are_names_of_options(world: World) -> None:
+    world.write("schema.toml", SCHEMA)
+    world.write("billing.cfg", "[mail]\npassword = x\n")
+    world.project(schema="schema.toml", sensitive=["mail.pasword", "server", "mail.*", "Server.Port", "a.b"])
+    status, out, _ = world.run("check")
+    assert status == 1
+    place = out.splitlines()[0].split(": ")[1]
+    assert place.startswith("pyproject.toml:")
+    assert out.splitlines() == [
+        f"error: {place}: sensitive: 'mail.pasword' is no option; did you mean mail.password?",
+        f"error: {place}: sensitive: 'server' is no option; write section.key, or server.* for all options of a "
+        "section",
+        f"error: {place}: sensitive: 'a.b' is no option; correct it, or remove it",
+    ]

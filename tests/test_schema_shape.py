@@ -110,7 +110,7 @@ OF_OPTIONS = {
     "{type: list, items: list}": "the items of a list cannot be lists",
     "{type: integer, unique_items: true}": "unique_items cannot be put on the type integer, only on list, array",
     "{type: list, unique_items: 1}": "unique_items must be true or false",
-    "{type: list, unique_items: true, default: 'a, a'}": "the default does not fit: no item twice",
+    "{type: list, unique_items: true, default: 'a, a'}": "the default does not fit: a list without duplicates",
     "{type: list, items: integer, default: '1, b'}": "the default does not fit: item 2: a whole number is expected",
     "integer": "must be a table of fields. For example {type: integer, default: 8000}.",
     "5": "must be a table of fields",

@@ -96,7 +96,8 @@ class MountedFilesBackend(KindsBackend):
         named = inside(self.directory, self._path)
         root = os.path.realpath(named)
         if not os.path.isdir(root):
-            raise BackendUnavailable("this is no directory", where=root, hint="Mount it, or correct path.")
+            what = "this is not a directory" if os.path.lexists(root) else "the directory does not exist"
+            raise BackendUnavailable(what, where=root, hint="Mount it, or correct path.")
         _told(lambda: check(named), root)
         return like(named, root)
 

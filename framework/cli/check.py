@@ -10,12 +10,13 @@ from framework.cli.output import add_output, short, show, tell
 from framework.cli.rows import outages, resolve_at_once
 from framework.errors import FrameworkError
 from framework.masking import should_hide_value_for_name
-from framework.misspelt import misspelt
+from framework.misspelt import Misspelt, misspelt
 from framework.names import POINTER_FORMS
 from framework.notices import nearest
 from framework.options import is_backend_kwarg
-from framework.spellings import counted
+from framework.spellings import counted, plain_name
 from framework.surprises import surprises
+from framework.types import TYPES
 from framework.wiring import WORKERS, custom_link, note_on_workers, workers_backend
 from framework.wording import redact_message
 
@@ -33,7 +34,7 @@ for example:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from framework.answer import Answer, Mention
     from framework.app import App
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
     Problem = tuple[str, str, str]  # level, where, what
 
+#: Beginnings of words that hold `token`, `secret`, … and are about none.
+_NO_SECRETS = ("tokeniz", "tokenis", "secretar", "passwordless", "cookiecutter")
 #: What the application warns of when it is made is in the list.
 LISTS_WARNINGS = True
 
@@ -80,11 +83,14 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from _links(app, try_link)
     yield from _workers(app, try_link)
     yield from _sources(app)
-    yield from (("warning", variable.origin, f"{variable}") for variable in misspelt(app.engine))
     yield from _required(app)
     yield from _sensitivity(app)
     yield from surprises(app.engine)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
+    yield from _patterns(app, found)
+    unknown = {mentions[0].origin for name, mentions in found.items() if _is_unknown(app, *name)}
+    unmeant = {variable.origin: variable for variable in misspelt(app.engine)}
+    yield from (("warning", where, f"{variable}") for where, variable in unmeant.items() if where not in unknown)
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
     down = outages(failures)
@@ -93,7 +99,7 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
         yield "error", link, what
     told = {name for names in down.values() for name in names}
     for name, mentions in found.items():
-        yield from _names(app, *name, mentions)
+        yield from _names(app, *name, mentions, unmeant.get(mentions[0].origin))
         yield from _forms(app, *name, mentions)
         if name in told:
             continue
@@ -167,18 +173,45 @@ def _required(app: App) -> Iterator[Problem]:
 def _sensitivity(app: App) -> Iterator[Problem]:
     """Options that look like secrets are declared to be secrets, or not to be."""
     for option in app.schema if not app.schema.foreign else ():
-        is_open = option.sensitivity is None and option.type != "boolean" and not option.own
-        if (
-            is_open
-            and should_hide_value_for_name(option.name)
-            and not app.engine.is_sensitive(option.section, option.name)
-        ):
+        is_open = option.sensitivity is None and _may_be_secret(option.type) and not option.own
+        if is_open and _looks_secret(option.name) and not app.engine.is_sensitive(option.section, option.name):
             yield (
                 "warning",
                 option.place,
                 f"[{option.section}] {option.name} looks like a secret and is not declared sensitive: declare "
                 "sensitive = true, or sensitive = false if it is no secret.",
             )
+
+
+def _patterns(app: App, found: Container[tuple[str, str]]) -> Iterator[Problem]:
+    """Each name in the list of sensitive options is that of an option: what is misspelt there is shown."""
+    for written in app.sensitive:
+        section, dot, key = written.lower().rpartition(".")
+        if any(mark in written for mark in "*?["):
+            continue
+        if not dot:
+            hint = f"write section.key, or {written}.* for all options of a section"
+        elif not app.schema.declared or (section, key) in found or app.schema.option(section, key) is not None:
+            continue
+        elif near := nearest(app.engine, section, key):
+            hint = f"did you mean {'.'.join(near)}?"
+        else:
+            hint = "correct it, or remove it"
+        yield (
+            "error",
+            getattr(app.sensitive, "place", "App(sensitive=…)"),
+            f"sensitive: {written!r} is no option; {hint}",
+        )
+
+
+def _may_be_secret(type_: str) -> bool:
+    """Whether a type can hold a secret: no number (`token_ttl`), path (`private_key_path`), boolean or class."""
+    return TYPES[type_].family != "number" and type_ not in ("boolean", "path", "import")
+
+
+def _looks_secret(name: str) -> bool:
+    words = (word for word in plain_name(name).split("_") if not word.startswith(_NO_SECRETS))
+    return should_hide_value_for_name("_".join(words))
 
 
 def _sources(app: App) -> Iterator[Problem]:
@@ -193,18 +226,31 @@ def _sources(app: App) -> Iterator[Problem]:
                 yield "warning", place, f"[{section}] {key}: dynaconf's @token is not evaluated here, it stays text"
 
 
-def _names(app: App, section: str, key: str, mentions: list[Mention]) -> Iterator[Problem]:
+def _is_known(app: App, section: str, key: str) -> bool:
+    """Whether an option is declared, or is reported as an ignored pointer, or may be any."""
+    base, _, form = key.rpartition("_")
+    if app.schema.option(section, key) is not None or app.schema.is_open(section):
+        return True
+    if form in POINTER_FORMS and app.schema.option(section, base) is not None:
+        return True
+    return is_backend_kwarg(section, key) and "__" in key
+
+
+def _is_unknown(app: App, section: str, key: str) -> bool:
+    """Whether an option that is not declared is an error."""
+    return (app.schema.declared or section.partition(".")[0] == "secrets") and not _is_known(app, section, key)
+
+
+def _names(app: App, section: str, key: str, mentions: list[Mention], unmeant: Misspelt | None) -> Iterator[Problem]:
     option = app.schema.option(section, key)
     base, _, form = key.rpartition("_")
-    is_told_as_ignored = form in POINTER_FORMS and app.schema.option(section, base) is not None
-    is_known = option is not None or is_told_as_ignored or (is_backend_kwarg(section, key) and "__" in key)
-    is_known = is_known or app.schema.is_open(section)
-    if (app.schema.declared or section.partition(".")[0] == "secrets") and not is_known:
+    if _is_unknown(app, section, key):
         near = nearest(app.engine, section, key, declared=True)
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
+        hint = f"; did you mean {unmeant.meant}?" if unmeant is not None else hint
         hint = f"; {_if_meant(section, base)}" if form in POINTER_FORMS and not hint else hint
         yield "error", mentions[0].origin, f"[{section}] {key}: no such option is declared{hint}"
-    elif option is None and form in POINTER_FORMS and not is_known:
+    elif form in POINTER_FORMS and not _is_known(app, section, key):
         yield "note", mentions[0].origin, f"[{section}] {key} is an option of its own: {_if_meant(section, base)}"
     for mention in mentions:
         if mention.is_old_name:

@@ -29,15 +29,21 @@ def read_layer(path: str, name: str = "config file") -> Layer:
         if table is None:  # all of its options are comments
             table = {}
         if not isinstance(table, dict):
-            raise ConfigFileError(
-                f"{section!r} stands outside of every section",
-                where=places.get((str(section),), path),
-                hint="Put it under a section.",
-            )
+            raise _outside(str(section), table, places.get((str(section),), path))
         file_sections(values, (str(section),), table, lambda trail: places.get(trail, path))
     layer = Layer(name, path, values)
     layer.opened = {path: status}
     return layer
+
+
+def _outside(name: str, value: Any, where: str) -> ConfigFileError:
+    """The error about what stands where sections are expected."""
+    outer, dot, inner = name.rpartition(".")
+    if isinstance(value, list):
+        hint = "Put it under a section; if it is one, write its options as name and value."
+        return ConfigFileError(f"{name!r} is a list, and a section is expected", where=where, hint=hint)
+    hint = f"Put {inner} under the section {outer}." if dot and outer else "Put it under a section."
+    return ConfigFileError(f"{name!r} stands outside of every section", where=where, hint=hint)
 
 
 def file_sections(
