@@ -40,8 +40,15 @@ def attempt(getter: Callable[..., Any], *args: Any) -> Any:
 
 
 def comparable(told: Any) -> Any:
-    """What can be compared: at an empty text Airflow's typed getters fail, and ours say None, for empty means none."""
-    if not isinstance(told, dict) or told.get("get") != "":
+    """What can be compared: at an empty text Airflow's typed getters fail, and ours say None, for empty means none.
+
+    A list in JSON form is read as JSON by our `getlist`; Airflow's splits it at each comma.
+    """
+    if not isinstance(told, dict):
+        return told
+    if str(told.get("get")).startswith("["):
+        return {name: value for name, value in told.items() if name != "getlist"}
+    if told.get("get") != "":
         return told
     typed = GETTERS.values()
     return {name: value for name, value in told.items() if name not in typed or value not in (None, {"error": True})}

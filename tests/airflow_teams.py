@@ -106,7 +106,7 @@ def spied_ours(short: str, kwargs: dict[str, Any], asked: list[str]) -> Any:
     if short == "vault":
         backend._ask = lambda kind, act, mount, path, version=None: asked.append(path)
     elif short == "kubernetes":
-        backend._page = lambda label_selector, **_: (asked.append(label_selector), {"items": []})[1]
+        backend._page = lambda query, *_: (asked.append(query["label_selector"]), {"items": []})[1]
     else:
         backend.read = lambda name, version=None: asked.append(name)
     return backend
