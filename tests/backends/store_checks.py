@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from framework import App, errors
+from framework.backends import AIRFLOW_TWINS, build, find_class
 from framework.errors import SecretsError
 from framework.link import Link
 from framework.parallel import Runner
+from framework.testing import BackendContract
 
 
 def refused(error: type[SecretsError], ask: Callable[[], Any], *canaries: str) -> SecretsError:
@@ -74,3 +80,131 @@ def in_a_child(ask: Callable[[], Any]) -> Any:
         text = answer.read()
     os.waitpid(child, 0)
     return json.loads(text)
+
+
+class StoreContract(BackendContract):
+    """What every remote store of named texts does, over its own server.
+
+    Attributes:
+        short: its short name.
+        module: a module of its client library, and `extra`, the extra that installs it.
+        start, sep: names in the store begin so, and are joined so.
+    """
+
+    short = ""
+    module = ""
+    extra = ""
+    start = ""
+    sep = "/"
+
+    def kwargs(self) -> dict[str, Any]:
+        """How a backend reaches the server and logs in."""
+        raise NotImplementedError
+
+    def store_at(self, name: str, text: str) -> None:
+        """Store a text under a whole name."""
+        raise NotImplementedError
+
+    def reads(self) -> int:
+        """How many reads the server has seen so far."""
+        raise NotImplementedError
+
+    def in_the_child(self, backend: Any) -> None:
+        """What a forked child does before it asks."""
+
+    def backend(self, **more: Any) -> Any:
+        return find_class(self.short, "here")(**{**self.kwargs(), **more})
+
+    def name(self, kind: str, name: str, app: str = "airflow") -> str:
+        folder = kind if kind == "config" else f"{kind}s"
+        return self.start + self.sep.join((app, folder, name))
+
+    def put(self, kind: str, name: str, text: str) -> None:
+        self.store_at(self.name(kind, name), text)
+
+    def test_null_and_a_pattern_stop_the_asking(self) -> None:
+        self.put("variable", "SEC_x", "1")
+        switches = self.backend().switches
+        backend = self.backend(**dict.fromkeys(switches.values()))
+        assert backend.get_connection("x") is backend.get_variable("SEC_x") is backend.get_config("x") is None
+        assert backend.get_many("variable", ["SEC_x"]) == {}
+        assert backend.list_names("variable") == []
+        backend = self.backend(variables_lookup_pattern="sec_")
+        assert backend.get_variable("other") is None
+        assert self.reads() == 0
+        assert backend.get_variable("SEC_x") == "1"
+
+    def test_an_empty_prefix_is_the_bare_id_and_the_default_begins_with_the_application(self) -> None:
+        self.store_at("bare", "1")
+        self.store_at(self.name("variable", "vat", app="billing"), "2")
+        switch = self.backend().switches["variable"]
+        assert self.backend(**{switch: ""}).get_variable("bare") == "1"
+        backend = self.backend()
+        backend.bind("billing", "")
+        assert backend.get_variable("vat") == "2"
+
+    def test_connections_as_uri_as_json_and_by_a_map(self) -> None:
+        self.put("connection", "uri", "postgres://me:pw@host:5/db")
+        self.put("connection", "json", '{"conn_type": "postgres", "host": "host", "password": "pw"}')
+        self.put("connection", "own", '{"username": "me", "endpoint": {"address": "host"}}')
+        backend = self.backend()
+        assert backend.get_connection("uri").port == 5
+        assert backend.get_connection("json").password == "pw"
+        assert backend.get_connection("gone") is None
+        backend.connection_map = {"login": "username", "host": "endpoint.address", "conn_type": {"const": "postgres"}}
+        own = backend.get_connection("own")
+        assert (own.host, own.login, own.conn_type) == ("host", "me", "postgres")
+
+    def test_one_client_for_all_threads(self) -> None:
+        self.put("variable", "x", "here")
+        backend, made = self.backend(), list[Any]()
+        make = backend._clients._make
+        backend._clients._make = lambda: made.append(1) or make()
+        assert by_threads(lambda: [backend.get_variable("x") for _ in range(3)]) == [["here"] * 3] * 32
+        assert (len(made), backend.logins) == (1, 1)
+
+    def test_a_child_has_a_client_of_its_own(self) -> None:
+        self.put("variable", "x", "here")
+        backend = self.backend()
+        assert backend.get_variable("x") == "here"
+        kept = backend._clients.get()
+
+        def ask() -> Any:
+            self.in_the_child(backend)
+            return [backend.get_variable("x"), backend.get_variable("gone"), backend._clients.get() is kept]
+
+        assert in_a_child(ask) == ["here", None, False]
+        assert backend.get_variable("x") == "here"
+        assert backend._clients.get() is kept
+
+    def test_nothing_of_a_secret_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+        self.put("variable", "x", "canary-value")
+        backend = self.backend()
+        assert backend.get_variable("x") == "canary-value"
+        credentials = [text for text in self.kwargs().values() if isinstance(text, str) and "canary" in text]
+        shown = repr(backend) + "".join(f"{record.__dict__} {record.getMessage()}" for record in caplog.records)
+        for hidden in ("canary-value", *credentials):
+            assert hidden not in shown
+
+    def test_without_the_package_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, self.module, None)
+        said = str(refused(errors.BackendError, lambda: self.backend().get_variable("x")))
+        assert "is not installed" in said
+        assert f"pip install 'framework[{self.extra}]'" in said
+
+    def test_an_airflow_cfg_moves_over_unchanged(self, tmp_path: Path) -> None:
+        self.prepare()
+        self.put("variable", "vat", "19")
+        self.store_at(self.name("variable", "vat", app="billing"), "7")
+        twin = next(path for path, short in AIRFLOW_TWINS.items() if short == self.short)
+        for path, found in ((self.short, "7"), (twin, "19")):
+            cfg = f"[secrets]\nbackend = {path}\nbackend_kwargs = {json.dumps(self.kwargs())}\n"
+            (tmp_path / "billing.cfg").write_text(cfg)
+            app = App("billing", home=str(tmp_path), environ={})
+            assert type(build(app, "secrets")) is find_class(self.short, "here")
+            assert app.get_variable("vat") == found
+        switch = self.backend().switches["connection"]
+        self.in_trouble("denied")
+        with pytest.raises(errors.AccessDenied, match=switch):
+            App("billing", home=str(tmp_path), environ={}).get_connection("stored_name")

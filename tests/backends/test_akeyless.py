@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
 import types
@@ -16,12 +15,11 @@ pytest.importorskip("akeyless", reason="akeyless is not installed")
 
 from servers_akeyless import ID, KEY, Vault, vault  # noqa: E402, F401
 from servers_tls import Server  # noqa: E402
-from store_checks import by_threads, in_a_child, refused  # noqa: E402
+from store_checks import StoreContract, by_threads, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, akeyless, build  # noqa: E402
 from framework.backends.akeyless import AkeylessBackend  # noqa: E402
-from framework.testing import BackendContract  # noqa: E402
 
 # ruff: noqa: F811 - fixtures
 FOLDERS = {"connection": "connections", "variable": "variables", "config": "config"}
@@ -33,16 +31,21 @@ def make(vault: Vault) -> Any:
     return lambda **kwargs: AkeylessBackend(**{"access_id": ID, "access_key": KEY, "api_url": vault.url, **kwargs})
 
 
-class TestContract(BackendContract):
+class TestContract(StoreContract):
+    short, module, extra, start = "akeyless", "urllib3", "akeyless", "/"
+
     @pytest.fixture(autouse=True)
     def _store(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
         self.vault, self.monkeypatch = vault, monkeypatch
 
-    def backend(self, **kwargs: Any) -> Any:
-        return AkeylessBackend(**{"access_id": ID, "access_key": KEY, "api_url": self.vault.url, **kwargs})
+    def kwargs(self) -> dict[str, Any]:
+        return {"access_id": ID, "access_key": KEY, "api_url": self.vault.url}
 
-    def put(self, kind: str, name: str, text: str) -> None:
-        self.vault.put(f"/airflow/{FOLDERS[kind]}/{name}", text)
+    def store_at(self, name: str, text: str) -> None:
+        self.vault.put(name, text)
+
+    def reads(self) -> int:
+        return self.vault.count("get-secret-value")
 
     def failing(self) -> Any:
         for kind in self.kinds:
@@ -122,19 +125,6 @@ def test_names_and_paths(vault: Vault, make: Any) -> None:
     backend = make()
     backend.bind("billing", "")
     assert backend.get_variable("vat") == "4"
-
-
-def test_a_path_of_null_and_a_pattern_stop_the_asking(vault: Vault, make: Any) -> None:
-    backend = make(connections_path=None, variables_path=None, config_path=None)
-    assert backend.get_conn_value("x") is backend.get_variable("x") is backend.get_config("x") is None
-    assert backend.get_many("variable", ["x"]) == {}
-    assert backend.list_names("variable") == []
-    backend = make(variables_lookup_pattern="sec_")
-    assert backend.get_variable("other") is None
-    assert vault.calls == []
-    vault.put(f"{VAR}SEC_x", "1")
-    assert backend.get_variable("SEC_x") == "1"
-    assert backend.switches["variable"] == "variables_path"
 
 
 def test_values(vault: Vault, make: Any) -> None:
@@ -357,42 +347,6 @@ def test_over_tls_and_through_a_proxy(vault: Vault, make: Any, tmp_path: Path, m
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert make().get_variable("vat") == "19"
     proxy.stop()
-
-
-def test_without_the_package(vault: Vault, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "urllib3", None)
-    with pytest.raises(errors.BackendError, match=r"pip install 'framework\[akeyless\]'"):
-        make().get_variable("vat")
-
-
-def test_nothing_of_a_secret_is_logged(vault: Vault, make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    vault.put(f"{VAR}vat", "canary-value")
-    backend = make()
-    assert backend.get_variable("vat") == "canary-value"
-    for hidden in ("canary-value", KEY, *vault.tokens):
-        assert hidden not in caplog.text + repr(backend)
-
-
-def test_one_client_and_one_login_for_all_threads(vault: Vault, make: Any) -> None:
-    vault.put(f"{VAR}vat", "19")
-    backend = make()
-    assert by_threads(lambda: [backend.get_variable("vat") for _ in range(5)]) == [["19"] * 5] * 32
-    assert vault.count("auth") == 1
-    assert vault.server.connections <= 32
-
-
-def test_a_child_has_a_client_of_its_own(vault: Vault, make: Any) -> None:
-    vault.put(f"{VAR}vat", "19")
-    backend = make()
-    assert backend.get_variable("vat") == "19"
-    parent = id(backend._clients.get())
-    kept = backend._clients.get()  # so that its place in memory is not taken again
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get())])
-    assert said[0] == "19"
-    assert said[1] != parent
-    assert backend.get_variable("vat") == "19"
-    assert backend._clients.get() is kept
 
 
 def test_by_its_short_name_and_by_airflows(vault: Vault, tmp_path: Path) -> None:

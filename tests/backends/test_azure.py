@@ -22,12 +22,11 @@ pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 from proxy import Proxy  # noqa: E402
 from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
+from store_checks import StoreContract, by_threads, many, refused  # noqa: E402
 
-from framework import App, errors  # noqa: E402
-from framework.backends import AIRFLOW_TWINS, azure, build, find_class  # noqa: E402
+from framework import errors  # noqa: E402
+from framework.backends import azure  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
-from framework.testing import BackendContract  # noqa: E402
 
 FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")
@@ -61,8 +60,9 @@ def always(status: int, code: str, inner: str = "") -> Any:
     return fail
 
 
-class TestContract(BackendContract):
+class TestContract(StoreContract):
     largest = 24_000
+    short, module, extra, sep = "azure_key_vault", "azure.identity", "azure", "-"
 
     @pytest.fixture(autouse=True)
     def _vault(self, vault: Vault) -> Iterator[None]:
@@ -70,11 +70,14 @@ class TestContract(BackendContract):
         with ExitStack() as self.stack:
             yield
 
-    def backend(self) -> Any:
-        return backend_of(self.vault)
+    def kwargs(self) -> dict[str, Any]:
+        return {**self.vault.kwargs, **QUICK}
 
-    def put(self, kind: str, name: str, text: str) -> None:
-        self.vault.put(f"{FOLDERS[kind]}-{name}".replace("_", "-"), text)
+    def store_at(self, name: str, text: str) -> None:
+        self.vault.put(name.replace("_", "-"), text)
+
+    def reads(self) -> int:
+        return len(self.vault.calls)
 
     def failing(self) -> Any:
         self.vault.fail = always(403, "Forbidden", "SecretDisabled")
@@ -268,28 +271,9 @@ def test_underlines_become_the_separator(vault: Vault) -> None:
 
 def test_prefixes(vault: Vault) -> None:
     vault.put("vat-rate", "bare")
-    vault.put("billing-variables-vat", "billing")
     assert backend_of(vault, variables_prefix="").get_variable("vat_rate") == "bare"
-    backend = backend_of(vault)
-    backend.bind("billing", "")
-    assert backend.get_variable("vat") == "billing"
-    vault.calls.clear()
-    none = backend_of(vault, connections_prefix=None, variables_prefix=None, config_prefix=None)
-    assert (none.get_connection("x"), none.get_variable("x"), none.get_config("x")) == (None, None, None)
-    assert none.list_names("variable") == []
-    assert vault.calls == []
     with pytest.raises(errors.BackendError, match="config_prefix"):
         backend_of(vault, config_prefix="airflow/config")
-
-
-def test_lookup_patterns(vault: Vault) -> None:
-    vault.put("airflow-variables-vat", "19")
-    vault.put("airflow-variables-other", "1")
-    backend = backend_of(vault, variables_lookup_pattern="VAT")
-    assert backend.get_variable("vat") == "19"
-    assert backend.get_variable("other") is None
-    assert backend.list_names("variable") == ["vat"]
-    assert vault.calls == ["airflow-variables-vat"]
 
 
 def test_versions(vault: Vault) -> None:
@@ -314,18 +298,6 @@ def test_dates_are_information_and_a_switch_is_not(vault: Vault) -> None:
     assert backend.get_variable("new") == "already"
     assert "disabled" in str(refused(errors.InvalidSecret, lambda: backend.get_variable("off"), *CANARIES))
     assert backend.list_names("variable") == ["new", "old"]
-
-
-def test_connections_in_every_form(vault: Vault) -> None:
-    vault.put("airflow-connections-uri", "postgres://me:pw@host:5/db")
-    vault.put("airflow-connections-json", '{"conn_type": "postgres", "host": "host", "password": "pw"}')
-    vault.put("airflow-connections-own", '{"username": "me", "endpoint": {"address": "host"}}')
-    backend = backend_of(vault)
-    assert backend.get_connection("uri").port == 5  # type: ignore[union-attr]
-    assert backend.get_connection("json").password == "pw"  # type: ignore[union-attr]
-    assert backend.get_connection("gone") is None
-    backend.connection_map = {"login": "username", "host": "endpoint.address", "conn_type": {"const": "postgres"}}
-    assert backend.get_connection("own").host == "host"  # type: ignore[union-attr]
 
 
 # -- many --------------------------------------------------------------------------------------------
@@ -471,19 +443,6 @@ def test_one_client_and_one_login_for_all_threads(vault: Vault, monkeypatch: pyt
     assert (len(made), backend.logins, vault.logins, vault.challenges) == (1, 1, 1, 1)
 
 
-def test_a_forked_child_makes_its_own_client(vault: Vault) -> None:
-    vault.put("airflow-variables-x", "here")
-    backend = backend_of(vault)
-    assert backend.get_variable("x") == "here"
-    before = vault.server.connections
-    assert in_a_child(lambda: [backend.get_variable("x"), backend.get_variable("gone"), backend.logins]) == [
-        *("here", None, 2)
-    ]
-    assert vault.server.connections > before, "the parent's connection is not the child's"
-    assert backend.get_variable("x") == "here"
-    assert backend.logins == 1
-
-
 # -- what is shown -----------------------------------------------------------------------------------
 
 
@@ -512,33 +471,7 @@ def test_nothing_is_printed(vault: Vault) -> None:
     assert (done.stdout, done.stderr) == ("AccessDenied\n", "")
 
 
-def test_without_the_package_the_extra_is_named() -> None:
-    code = (
-        "import sys; sys.modules['azure.identity'] = None\n"
-        "from framework.backends.azure import AzureKeyVaultBackend\n"
-        "AzureKeyVaultBackend(vault_url='https://x').get_variable('x')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "framework[azure]" in done.stderr.splitlines()[-1]
-    assert "During handling" not in done.stderr
-
-
 # -- in an application -------------------------------------------------------------------------------
-
-
-def test_an_airflow_cfg_moves_over_unchanged(vault: Vault, tmp_path: Path) -> None:
-    path = "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend"
-    assert AIRFLOW_TWINS[path] == "azure_key_vault"
-    assert find_class("azure_key_vault", "here") is AzureKeyVaultBackend
-    (tmp_path / "billing.cfg").write_text(
-        f"[secrets]\nbackend = {path}\nbackend_kwargs = {json.dumps({**vault.kwargs, **QUICK})}\n"
-    )
-    app = App("billing", home=str(tmp_path), environ={})
-    vault.put("airflow-variables-vat", "19")
-    assert build(app, "secrets").get_variable("vat") == "19"
-    vault.fail = always(403, "Forbidden", "AccessDenied")
-    with pytest.raises(errors.AccessDenied, match="connections_prefix"):
-        app.get_connection("x")
 
 
 def test_the_answer_to_another_question_is_not_taken(vault: Vault) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,12 +19,11 @@ import grpc  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
+from store_checks import StoreContract, by_threads, in_a_child, many, refused  # noqa: E402
 
-from framework import App, errors  # noqa: E402
-from framework.backends import AIRFLOW_TWINS, SHORT_NAMES, build, find_class, gcp  # noqa: E402
+from framework import errors  # noqa: E402
+from framework.backends import gcp  # noqa: E402
 from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
-from framework.testing import BackendContract  # noqa: E402
 
 KEY = service_account()
 FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
@@ -93,18 +89,26 @@ def once(code: str) -> Any:
     return fail
 
 
-class TestContract(BackendContract):
+class TestContract(StoreContract):
+    short, module, extra, sep = "gcp_secret_manager", "google.cloud.secretmanager_v1", "gcp", "-"
+
     @pytest.fixture(autouse=True)
     def _store(self, store: SecretManager) -> Iterator[None]:
         self.store = store
         with ExitStack() as self.stack:
             yield
 
-    def backend(self) -> Any:
-        return backend_of(self.store)
+    def kwargs(self) -> dict[str, Any]:
+        return {"gcp_keyfile_dict": KEY, "api_endpoint": f"localhost:{self.store.port}"}
 
-    def put(self, kind: str, name: str, text: str) -> None:
-        self.store.put(f"{FOLDERS[kind]}-{name}", text.encode())
+    def store_at(self, name: str, text: str) -> None:
+        self.store.put(name, text.encode())
+
+    def reads(self) -> int:
+        return len(self.store.calls)
+
+    def in_the_child(self, backend: Any) -> None:
+        backend._endpoint = f"localhost:{self.store.rest.port}"
 
     def failing(self) -> Any:
         for code, error in (
@@ -264,16 +268,6 @@ def test_prefixes(store: SecretManager) -> None:
         backend_of(store, connections_prefix="airflow/connections")
 
 
-def test_lookup_patterns(store: SecretManager) -> None:
-    store.put("airflow-variables-vat", b"19")
-    store.put("airflow-variables-other", b"1")
-    backend = backend_of(store, variables_lookup_pattern="VAT")
-    assert backend.get_variable("vat") == "19"
-    assert backend.get_variable("other") is None
-    assert backend.list_names("variable") == ["vat"]
-    assert store.calls == ["airflow-variables-vat"]
-
-
 def test_versions(store: SecretManager) -> None:
     for data in (b"one", b"two"):
         store.put("airflow-config-x", data)
@@ -288,18 +282,6 @@ def test_versions(store: SecretManager) -> None:
     store.disabled.add(("airflow-config-x", 1))
     refused(errors.InvalidSecret, lambda: backend.get_config_version("x", "1"))
     assert backend.get_config("x") == "two"
-
-
-def test_connections_in_every_form(store: SecretManager) -> None:
-    store.put("airflow-connections-uri", b"postgres://me:pw@host:5/db")
-    store.put("airflow-connections-json", b'{"conn_type": "postgres", "host": "host", "password": "pw"}')
-    store.put("airflow-connections-own", b'{"username": "me", "endpoint": {"address": "host"}}')
-    backend = backend_of(store)
-    assert backend.get_connection("uri").port == 5  # type: ignore[union-attr]
-    assert backend.get_connection("json").password == "pw"  # type: ignore[union-attr]
-    assert backend.get_connection("gone") is None
-    backend.connection_map = {"login": "username", "host": "endpoint.address", "conn_type": {"const": "postgres"}}
-    assert backend.get_connection("own").host == "host"  # type: ignore[union-attr]
 
 
 # -- many --------------------------------------------------------------------------------------------
@@ -573,30 +555,4 @@ def test_nothing_is_printed(store: SecretManager, capfd: pytest.CaptureFixture[s
     assert "canary" not in out + err
 
 
-def test_without_the_package_the_extra_is_named() -> None:
-    code = (
-        "import sys; sys.modules['google.cloud.secretmanager_v1'] = None\n"
-        "from framework.backends.gcp import GcpSecretManagerBackend\n"
-        "GcpSecretManagerBackend().get_variable('x')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
-    assert "framework[gcp]" in done.stderr.splitlines()[-1]
-    assert "During handling" not in done.stderr
-
-
 # -- in an application -------------------------------------------------------------------------------
-
-
-def test_an_airflow_cfg_moves_over_unchanged(store: SecretManager, tmp_path: Path) -> None:
-    path = "airflow.providers.google.cloud.secrets.secret_manager.CloudSecretManagerBackend"
-    assert AIRFLOW_TWINS[path] == "gcp_secret_manager"
-    assert find_class("gcp_secret_manager", "here") is GcpSecretManagerBackend
-    assert SHORT_NAMES["gcp_secret_manager"].endswith(".GcpSecretManagerBackend")
-    kwargs = {"gcp_keyfile_dict": KEY, "api_endpoint": f"localhost:{store.port}"}
-    (tmp_path / "billing.cfg").write_text(f"[secrets]\nbackend = {path}\nbackend_kwargs = {json.dumps(kwargs)}\n")
-    app = App("billing", home=str(tmp_path), environ={})
-    store.put("airflow-variables-vat", b"19")
-    assert build(app, "secrets").get_variable("vat") == "19"
-    store.fail = always("PERMISSION_DENIED")
-    with pytest.raises(errors.AccessDenied, match="connections_prefix"):
-        app.get_connection("x")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,12 +16,11 @@ pytest.importorskip("yandexcloud", reason="yandexcloud is not installed")
 from proxy import Proxy  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from servers_yandex import FOLDER, OAUTH, Code, Entry, Lockbox, Machine, authority, cloud  # noqa: E402, F401
-from store_checks import by_threads, in_a_child, refused  # noqa: E402
+from store_checks import StoreContract, by_threads, refused  # noqa: E402
 
 from framework import App, Connection, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, build, yandex  # noqa: E402
 from framework.backends.yandex import LockboxSecretBackend  # noqa: E402
-from framework.testing import BackendContract  # noqa: E402
 
 # ruff: noqa: F811 - fixtures
 FOLDERS = {"connection": "connections", "variable": "variables", "config": "config"}
@@ -40,20 +38,27 @@ def free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-class TestContract(BackendContract):
+class TestContract(StoreContract):
+    short, module, extra = "yandex_lockbox", "grpc", "yandex"
+
     @pytest.fixture(autouse=True)
     def _store(self, cloud: Lockbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         self.cloud, self.monkeypatch = cloud, monkeypatch
         with ExitStack() as self.stack:
             yield
 
-    def backend(self, **kwargs: Any) -> Any:
-        said = {"yc_oauth_token": OAUTH, "folder_id": FOLDER, "endpoint": self.cloud.address}
-        return LockboxSecretBackend(**{**said, **kwargs})
+    def kwargs(self) -> dict[str, Any]:
+        return {"yc_oauth_token": OAUTH, "folder_id": FOLDER, "endpoint": self.cloud.address}
 
-    def put(self, kind: str, name: str, text: str) -> None:
-        if f"airflow/{FOLDERS[kind]}/{name}" not in [secret[1] for secret in self.cloud.secrets.values()]:
-            self.cloud.put(f"airflow/{FOLDERS[kind]}/{name}", text)
+    def store_at(self, name: str, text: str) -> None:
+        if name not in [secret[1] for secret in self.cloud.secrets.values()]:
+            self.cloud.put(name, text)
+
+    def reads(self) -> int:
+        return len(self.cloud.calls)
+
+    def in_the_child(self, backend: Any) -> None:
+        self.monkeypatch.setattr(yandex, "_WAITS", (0.1, 0.4))  # gRPC's first call after a fork may fail
 
     def failing(self) -> Any:
         for kind in self.kinds:
@@ -130,18 +135,6 @@ def test_names_and_prefixes(cloud: Lockbox, make: Any) -> None:
     backend = make()
     backend.bind("billing", "")
     assert backend.get_variable("vat") == "4"
-
-
-def test_a_prefix_of_null_and_a_pattern_stop_the_asking(cloud: Lockbox, make: Any) -> None:
-    backend = make(connections_prefix=None, variables_prefix=None, config_prefix=None)
-    assert backend.get_conn_value("x") is backend.get_variable("x") is backend.get_config("x") is None
-    assert backend.get_many("variable", ["x"]) == {}
-    assert backend.list_names("variable") == []
-    backend = make(variables_lookup_pattern="sec_")
-    assert backend.get_variable("other") is None
-    assert cloud.calls == []
-    cloud.put("airflow/variables/SEC_x", "1")
-    assert backend.get_variable("SEC_x") == "1"
 
 
 def test_what_a_payload_says(cloud: Lockbox, make: Any) -> None:
@@ -389,21 +382,6 @@ def test_a_connection_that_nobody_has(cloud: Lockbox, make: Any, tmp_path: Path)
         make(yc_connection_id="mine")
 
 
-def test_without_the_package(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "grpc", None)
-    with pytest.raises(errors.BackendError, match=r"pip install 'framework\[yandex\]'"):
-        make().get_variable("vat")
-
-
-def test_nothing_of_a_secret_is_logged(cloud: Lockbox, make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    cloud.put("airflow/variables/vat", "canary-value")
-    backend = make()
-    assert backend.get_variable("vat") == "canary-value"
-    for hidden in ("canary-value", OAUTH, *cloud.tokens):
-        assert hidden not in caplog.text + repr(backend)
-
-
 def test_one_client_one_login_and_one_list_for_all_threads(cloud: Lockbox, make: Any) -> None:
     cloud.page = 1000
     for number in range(50):
@@ -416,17 +394,6 @@ def test_one_client_one_login_and_one_list_for_all_threads(cloud: Lockbox, make:
         "login": 1,
         "list": 1,
     }
-
-
-def test_a_child_has_a_client_of_its_own(cloud: Lockbox, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yandex, "_WAITS", (0.1, 0.4))  # gRPC's first call after a fork may fail
-    cloud.put("airflow/variables/vat", "19")
-    backend = make()
-    parent = backend.get_variable("vat"), id(backend._clients.get())
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get())])
-    assert said[0] == parent[0] == "19"
-    assert said[1] != parent[1]
-    assert backend.get_variable("vat") == "19"
 
 
 def test_a_kwarg_from_the_environment(cloud: Lockbox, tmp_path: Path) -> None:
