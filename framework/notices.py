@@ -7,10 +7,24 @@ from framework.files.limits import CANDIDATES, NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from framework.engine import Engine
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from framework.names import Names
+    from framework.schema import Schema
+
+    class Options(Protocol):
+        """What is looked through: the engine."""
+
+        names: Names
+        schema: Schema
+        note: str
+
+        def entries(self) -> Iterator[tuple[str, str]]: ...
+        def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]: ...
 
 
-def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
+def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
     section, key = section.lower(), key.lower()
     option = engine.schema.option(section, key)
     near = nearest(engine, section, key, declared=engine.schema.declared and option is None)
@@ -35,7 +49,7 @@ def not_found(engine: Engine, section: str, key: str) -> OptionNotFound:
     return OptionNotFound("the option is not set", where=f"[{section}] {key}", hint=hint)
 
 
-def nearest(engine: Engine, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:
+def nearest(engine: Options, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:
     """The option with the most similar name that is declared, or written unless only `declared`; or None.
 
     The comparison is bounded: so many names are looked at, and no name that is longer than people write.
