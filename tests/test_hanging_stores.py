@@ -182,7 +182,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (("dump",), 3),
         (("dump", "--variables", "--connections"), 3),
         (("config", "get-value", "db", "password"), 3),
-        (("check",), 1),
+        (("check",), 3),
         (("backend-test",), 3),
     ],
     ids=lambda said: " ".join(said) if isinstance(said, tuple) else str(said),

@@ -218,6 +218,7 @@ def test_a_rotation_counts_what_it_did_itself(tmp_path: Path, monkeypatch: pytes
         *(("explain", "--variable", "x"), ("explain", "--connection", "x"), ("explain", "db", "password")),
         ("config", "get-value", "db", "password"),
         ("stats",),
+        ("check",),
     ],
     ids=" ".join,
 )

@@ -6,9 +6,9 @@ import sys
 
 from framework import errors
 from framework.chain import each
-from framework.cli.output import add_output, short, show, tell
+from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show, tell
 from framework.cli.rows import outages, resolve_at_once
-from framework.errors import FrameworkError
+from framework.errors import BackendUnavailable, FrameworkError
 from framework.masking import should_hide_value_for_name
 from framework.misspelt import Misspelt, misspelt
 from framework.names import POINTER_FORMS
@@ -24,7 +24,7 @@ DESCRIPTION = """\
 Look for what is wrong: required options that are not set, unknown names, wrong values, pointers that lead nowhere.
 
 An error makes the exit status 1; a warning (an older name, a secret that the environment answers although a custom
-backend is set) does so with --strict. A note does not.
+backend is set) does so with --strict. A note does not. It is 3 if a link or the database does not answer.
 
 for example:
   python -m framework check
@@ -56,8 +56,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(app: App, args: Namespace) -> int:
     told, errors.listener = errors.listener, lambda message: None  # what it would say is listed below, with its place
+    down: list[FrameworkError] = []
     try:
-        found = list(dict.fromkeys(problems_of(app, offline=args.offline)))
+        found = list(dict.fromkeys(problems_of(app, offline=args.offline, down=down)))
     finally:
         errors.listener = told
     # Redacted now: an option that was looked at later may have told what is a secret.
@@ -74,11 +75,18 @@ def run(app: App, args: Namespace) -> int:
     levels = [level for level, _, _ in problems]
     wrong, doubtful = levels.count("error"), levels.count("warning")
     print(f"{counted(wrong, 'error')}, {counted(doubtful, 'warning')}", file=sys.stderr)
-    return 1 if wrong or (args.strict and doubtful) else 0
+    if down:  # what hangs on that link is not known
+        return LINK_FAILED
+    return NO if wrong or (args.strict and doubtful) else OK
 
 
-def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
-    """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown."""
+def problems_of(app: App, *, offline: bool = False, down: list[FrameworkError] | None = None) -> Iterator[Problem]:
+    """Everything that is wrong with the configuration, each as (level, where, what). Values are not shown.
+
+    Args:
+        offline: follow no pointer.
+        down: is filled with the failures of links that do not answer.
+    """
     try_link = _find_class if offline and _has_pointers_to_kwargs(app) else _build
     yield from _links(app, try_link)
     yield from _workers(app, try_link)
@@ -93,11 +101,13 @@ def problems_of(app: App, *, offline: bool = False) -> Iterator[Problem]:
     yield from (("warning", where, f"{variable}") for where, variable in unmeant.items() if where not in unknown)
     pointers = [name for name, mentions in found.items() if mentions[0].is_pointer]
     failures = {} if offline else resolve_at_once(app, pointers)
-    down = outages(failures)
-    for text in down:
+    if down is not None:
+        down += [fault for fault in failures.values() if isinstance(fault.__cause__, BackendUnavailable)]
+    together = outages(failures)
+    for text in together:
         link, _, what = text.partition(": ")
         yield "error", link, what
-    told = {name for names in down.values() for name in names}
+    told = {name for names in together.values() for name in names}
     for name, mentions in found.items():
         yield from _names(app, *name, mentions, unmeant.get(mentions[0].origin))
         yield from _forms(app, *name, mentions)
