@@ -34,18 +34,28 @@ class Deadline:
         ends: on the clock of `time.monotonic`.
         seconds: how long that was from the start.
         asked: who is being asked right now, the innermost last.
+        under: the deadlines of what is done side by side because of it.
+        is_settled: whether the question has come to its end. A context that outlives it has no deadline any more.
     """
 
-    __slots__ = ("ends", "seconds", "asked")
+    __slots__ = ("ends", "seconds", "asked", "under", "is_settled")
 
     def __init__(self, ends: float, seconds: float) -> None:
         self.ends, self.seconds = ends, seconds
         self.asked: list[str] = []
+        self.under: list[Deadline] = []
+        self.is_settled = False
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody inside waits for an answer, and reports when the time is over."""
+        return bool(self.asked or self.under)
 
     def named(self, fault: BackendUnavailable) -> BackendUnavailable:
         """The error with the name of the link that did not answer, if there is one and it names none."""
-        if self.asked and not fault.where:
-            fault.where = self.asked[-1]
+        asked = self.asked or [name for inner in self.under for name in inner.asked]
+        if asked and not fault.where:
+            fault.where = asked[-1]
         return fault
 
 
@@ -119,13 +129,15 @@ class Threads:
         if len(self._late) >= _MOST_LATE:
             what = f"it was not asked, for {len(self._late)} questions have had no answer yet"
             raise BackendUnavailable(what, where=name, hint="See whether the store is well.")
-        until = deadline.get()
-        if until is None or until.ends <= monotonic():
-            until = Deadline(monotonic() + seconds, seconds)
+        until, own = deadline.get(), None
+        if until is None or until.is_settled:
+            until = own = Deadline(monotonic() + seconds, seconds)
+        elif until.ends <= monotonic():  # nobody would wait for the answer
+            raise BackendUnavailable(f"there was no answer within {until.seconds:g} s", where=name, hint=_HINT)
         token = deadline.set(until)
         until.asked.append(name)
         try:
-            call = self._started(question, late)
+            call = self._started(question, late, own)
             with Waiting(name):
                 is_over = call.is_over(until.ends - monotonic())
             if not is_over:
@@ -141,8 +153,8 @@ class Threads:
             deadline.reset(token)
         return call.answer()
 
-    def _started(self, question: Callable[[], Any], late: Callable[[Any], None] | None) -> _Call:
-        call = _Call(question, late)
+    def _started(self, question: Callable[[], Any], late: Callable[[Any], None] | None, own: Deadline | None) -> _Call:
+        call = _Call(question, late, own)
         try:
             worker = self._idle.pop()
         except IndexError:
@@ -197,10 +209,10 @@ class _Worker:
 class _Call:
     """One question in a thread, in the context of whoever asks."""
 
-    __slots__ = ("_question", "_late", "_context", "_answer", "_fault", "_over")
+    __slots__ = ("_question", "_late", "_own", "_context", "_answer", "_fault", "_over")
 
-    def __init__(self, question: Callable[[], Any], late: Callable[[Any], None] | None) -> None:
-        self._question, self._late, self._context = question, late, copy_context()
+    def __init__(self, question: Callable[[], Any], late: Callable[[Any], None] | None, own: Deadline | None) -> None:
+        self._question, self._late, self._own, self._context = question, late, own, copy_context()
         self._answer: Any = None
         self._fault: BaseException | None = None
         self._over = allocate_lock()
@@ -211,6 +223,8 @@ class _Call:
             self._answer = self._context.run(self._question)
         except BaseException as fault:  # whoever asks is told, whatever it is
             self._fault = fault
+        if self._own is not None:
+            self._own.is_settled = True
 
     def end(self) -> None:
         self._over.release()

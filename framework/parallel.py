@@ -14,6 +14,7 @@ from framework.errors import BackendUnavailable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from queue import SimpleQueue
     from threading import Thread
     from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: How many seconds of failures make an outage.
 _A_WHILE = 1.0
+#: For at most so many seconds after the deadline those are waited for who watch it themselves: they know more.
+_GRACE = 10.0
 
 
 class Runner:
@@ -32,7 +35,6 @@ class Runner:
         seconds: how long all the lists together may take.
         late: makes the error of a task that was not done in time.
         done: told of each task that is done.
-        grace: how many seconds more there are for tasks that end by a deadline of their own.
     """
 
     def __init__(
@@ -41,11 +43,9 @@ class Runner:
         seconds: float,
         late: Callable[[], Exception],
         done: Callable[[int], None] = lambda number: None,
-        *,
-        grace: float = 0.0,
     ) -> None:
         self.workers = max(1, workers)
-        self._seconds, self._ends = seconds, monotonic() + seconds + grace
+        self._seconds, self._ends = seconds, monotonic() + seconds
         self._late, self._done = late, done
 
     def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -53,6 +53,9 @@ class Runner:
         from queue import Empty, SimpleQueue
 
         each = [Deadline(self._ends, self._seconds) for _ in tasks]
+        outer = deadline.get()
+        if outer is not None:
+            outer.under += each
         todo: SimpleQueue[int] = SimpleQueue()
         done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         for number in range(len(tasks)):
@@ -65,20 +68,36 @@ class Runner:
                 except Empty:
                     return
                 token = deadline.set(each[number])
-                done.put((number, _outcome_in_a_thread(tasks[number])))
+                outcome = _outcome_in_a_thread(tasks[number])
+                each[number].is_settled = True
+                done.put((number, outcome))
                 deadline.reset(token)
 
         for _ in range(min(self.workers, len(tasks))):
             _start(work)
         outcomes: dict[int, Any] = {}
         while len(outcomes) < len(tasks):
-            try:
-                number, outcome = done.get(timeout=max(0.0, self._ends - monotonic()))
-            except Empty:
+            report = self._report(done, lambda: (until for number, until in enumerate(each) if number not in outcomes))
+            if report is None:
                 break
-            outcomes[number] = outcome
+            outcomes[report[0]] = report[1]
             self._done(1)
         return [outcomes[number] if number in outcomes else self._late_of(each[number]) for number in range(len(tasks))]
+
+    def _report(
+        self, done: SimpleQueue[tuple[int, Any]], left: Callable[[], Iterable[Deadline]]
+    ) -> tuple[int, Any] | None:
+        """The next task that is done and its outcome; None: the time is over. `left`: the deadlines of the others."""
+        from queue import Empty
+
+        for grace in (0.0, _GRACE):
+            if grace and not any(until.is_watched for until in left()):
+                return None
+            try:
+                return done.get(timeout=max(0.0, self._ends + grace - monotonic()))
+            except Empty:
+                pass
+        return None
 
     def _late_of(self, until: Deadline) -> Exception:
         """The error of a task that was not done in time, with the name of the link that it was waiting for."""

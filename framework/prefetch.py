@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     Name = tuple[str, str]  # section and key
 
 
-#: So many seconds after the deadline the calls that were late are told, each by its link.
-_GRACE = 0.3
-
-
 class Plan:
     """The pointers that win, and the config secrets behind them, each once.
 
@@ -95,7 +91,7 @@ def prefetch(
     # Beside each other: a store that hangs is no reason for a command not to be run. Collecting is one of the tasks,
     # for a link may be long in the making.
     tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
-    beside = Runner(workers + 1, seconds, late.again, grace=_GRACE if together else 0.0)
+    beside = Runner(workers + 1, seconds, late.again)
     said = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], told) for name in alone)])
     missing, rest = (said[0], said[1:]) if together else (None, said)
     outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))

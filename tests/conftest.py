@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import clock  # noqa: F401 - a fixture: a clock that a test moves
 from servers import place, served  # noqa: F401 - fixtures: databases on real servers
 
 from framework import App, current, errors, masking, project

@@ -7,13 +7,15 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD, Clock, until
 
-from framework import App, errors
+from framework import App, bounded, cache, errors, parallel
 from framework.backends.base import StoreBackend
 from framework.cache import Cache
 from framework.link import Link
@@ -21,33 +23,25 @@ from framework.parallel import Runner
 
 
 class Store(StoreBackend):
-    """A store in memory that counts its calls, waits a little, and may have a batch call."""
+    """A store in memory that counts its calls, may wait before it answers, and may have a batch call."""
 
     batch_size = 10
 
-    def __init__(self, values: dict[str, str], seconds: float = 0.0) -> None:
+    def __init__(self, values: dict[str, str], wait: Callable[[], object] = lambda: None) -> None:
         super().__init__(config_prefix="", variables_prefix="v", connections_prefix=None)
-        self.values, self.seconds = values, seconds
+        self.values, self.wait = values, wait
         self.reads: list[str] = []
+        self.answers: list[str] = []
         self.batches: list[list[str]] = []
         self.failing: dict[str, errors.SecretsError] = {}
 
     def read(self, name: str, version: str | None = None) -> str | None:
         self.reads.append(name if version is None else f"{name}@{version}")
-        time.sleep(self.seconds)
+        self.wait()
+        self.answers.append(name)
         if name in self.failing:
             raise self.failing[name]
         return self.values.get(name)
-
-
-class Slow(Store):
-    """Waits until it may answer."""
-
-    wait: Callable[[], object]
-
-    def read(self, name: str, version: str | None = None) -> str | None:
-        self.wait()
-        return super().read(name, version)
 
 
 class BatchStore(Store):
@@ -55,6 +49,22 @@ class BatchStore(Store):
         self.batches.append(names)
         found: dict[str, str | errors.SecretsError] = {n: self.values[n] for n in names if n in self.values}
         return {**found, **{n: fault for n, fault in self.failing.items() if n in names}}
+
+
+@pytest.fixture
+def never() -> Iterator[Callable[[], object]]:
+    """A wait that ends with the test, for stores that hang."""
+    end = threading.Event()
+    yield lambda: end.wait(GUARD)
+    end.set()
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each question that finds another thread asking the same, before it waits for its answer."""
+    found, outcome = list[int](), cache._Flight.outcome
+    monkeypatch.setattr(cache._Flight, "outcome", lambda flight: (found.append(1), outcome(flight))[1])
+    return found
 
 
 def app_over(tmp_path: Path, *stores: Any, cfg: str = "", count: int = 0, **options: str) -> App:
@@ -95,7 +105,7 @@ def test_threads_are_for_what_is_waited_for_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_batch_call_reads_run_in_parallel(tmp_path: Path) -> None:
-    store = Store(values(32), seconds=0.02)
+    store = Store(values(32), lambda: until(lambda: len(store.reads) >= 4))  # answers when four are under way
     app = app_over(tmp_path, store, count=32)
     assert app.prefetch() == {}
     assert sorted(store.reads) == sorted(values(32))
@@ -149,27 +159,26 @@ def test_versions_are_asked_one_by_one(tmp_path: Path) -> None:
     assert store.reads == ["s0@7"]
 
 
-def test_one_deadline_for_everything(tmp_path: Path) -> None:
-    store = Store(values(3), seconds=5)
+def test_one_deadline_for_everything(tmp_path: Path, never: Callable[[], object]) -> None:
+    store = Store(values(3), never)
     app = app_over(tmp_path, store, count=3, resolve_timeout_seconds="0.2")
-    started = time.monotonic()
     failures = app.prefetch()
-    assert time.monotonic() - started < 4.5  # the store needs five
+    assert store.answers == [], "nobody waited for the store"
     assert len(failures) == 3
     assert all("no answer within 0.2 s" in str(fault) for fault in failures.values())
 
 
 def test_commands_run_side_by_side(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    cfg = "".join(f"c{i}_cmd = sh -c 'echo in >> {log}; sleep 0.3; echo out >> {log}; echo {i}'\n" for i in range(8))
-    app = app_over(tmp_path, cfg=cfg)
+    """Each ends when two have begun, or when its time is over."""
+    log, script = tmp_path / "log", tmp_path / "script"
+    script.write_text(f"echo in >> {log}\nuntil [ $(wc -l < {log}) -ge 2 ]; do sleep 0.01; done\necho $1\n")
+    app = app_over(tmp_path, cfg="".join(f"c{i}_cmd = sh {script} {i}\n" for i in range(8)))
     assert app.prefetch() == {}
-    assert log.read_text().split("out")[0].count("in") > 1
     assert app.conf.get("s", "c5") == "5"
 
 
 def test_a_thousand_reads_by_32_threads_ask_each_secret_once(tmp_path: Path) -> None:
-    store = Store({f"v/x{i}": str(i) for i in range(50)}, seconds=0.002)
+    store = Store({f"v/x{i}": str(i) for i in range(50)}, lambda: time.sleep(0.002))  # so that others come meanwhile
     app = app_over(tmp_path, store)
     wrong: list[Any] = []
 
@@ -187,14 +196,14 @@ def test_a_thousand_reads_by_32_threads_ask_each_secret_once(tmp_path: Path) -> 
     assert len(store.reads) == len(set(store.reads)) == 32
 
 
-def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path) -> None:
+def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path, clock: Clock) -> None:
     store = Store({})
     app = app_over(tmp_path, store, negative_cache_ttl_seconds="0.2")
     for _ in range(3):
         with pytest.raises(errors.VariableNotFound):
             app.get_variable("x")
     assert store.reads == ["v/x"]
-    time.sleep(0.25)
+    clock.now += 0.25
     store.values["v/x"] = "now"
     assert app.get_variable("x") == "now"
     store.failing["v/y"] = errors.BackendUnavailable("down")
@@ -204,13 +213,15 @@ def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path) -> N
     assert store.reads.count("v/y") == 2
 
 
-def test_an_old_value_may_stand_in_for_a_store_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_value_may_stand_in_for_a_store_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"
     store.failing["v/x"] = errors.BackendUnavailable("down")
-    time.sleep(0.1)
+    clock.now += 0.1
     with pytest.warns(errors.FrameworkWarning, match=r"down. Its answer of 0 s ago is used meanwhile"):
         assert app.get_variable("x") == "good"
     store.failing["v/x"] = errors.AccessDenied("no longer yours")
@@ -234,11 +245,11 @@ def test_no_cache_asks_each_time_and_reload_forgets(tmp_path: Path) -> None:
     assert kept.reads == ["v/x", "v/x"]
 
 
-def test_expired_secrets_leave_the_memory_and_the_cache_is_bounded() -> None:
+def test_expired_secrets_leave_the_memory_and_the_cache_is_bounded(clock: Clock) -> None:
     cache = Cache(0.05, 0.05)
     for i in range(10):
         cache.get(("config", str(i), None), lambda: "secret")
-    time.sleep(0.1)
+    clock.now += 0.1
     assert "secret" in str(cache._kept), "nobody has looked yet"
     cache.get(("config", "last", None), lambda: None)
     assert "secret" not in str(cache._kept), "the next question, whatever it is, drops them"
@@ -256,12 +267,12 @@ def test_a_fork_in_the_middle_of_a_question_does_not_hang_the_child() -> None:
 
     def slow() -> str:
         asked.set()
-        answer.wait(5)
+        answer.wait(GUARD)
         return "parent"
 
     thread = threading.Thread(target=cache.get, args=(("config", "x", None), slow))
     thread.start()
-    asked.wait(5)
+    assert asked.wait(GUARD)
     child = os.fork()
     if not child:
         os._exit(0 if cache.get(("config", "x", None), lambda: "child") == "child" else 1)
@@ -271,28 +282,28 @@ def test_a_fork_in_the_middle_of_a_question_does_not_hang_the_child() -> None:
 
 
 def test_async_calls_leave_the_loop_free_and_share_the_question(tmp_path: Path) -> None:
-    store = Store({"v/x": "1", **values(3)}, seconds=0.1)
+    """The store answers when the loop has done something else after the question."""
+    asked, ticked = threading.Event(), threading.Event()
+    waits = list[bool]()
+    store = Store({"v/x": "1", **values(3)}, lambda: (ticked.clear(), asked.set(), waits.append(ticked.wait(GUARD))))
     app = app_over(tmp_path, store, count=3)
 
-    async def main() -> tuple[list[Any], int]:
-        ticks = 0
-
+    async def main() -> list[Any]:
         async def tick() -> None:
-            nonlocal ticks
             while True:
                 await asyncio.sleep(0.01)
-                ticks += 1
+                if asked.is_set():
+                    ticked.set()
 
         ticking = asyncio.create_task(tick())
         answers = await asyncio.gather(*(app.aget_variable("x") for _ in range(5)))
         assert await app.aprefetch() == {}
         ticking.cancel()
-        return answers, ticks
+        return answers
 
-    answers, ticks = asyncio.run(main())
-    assert answers == ["1"] * 5
+    assert asyncio.run(main()) == ["1"] * 5
     assert store.reads.count("v/x") == 1
-    assert ticks >= 5
+    assert waits == [True] * 4
 
 
 def test_threads_see_the_overrides_of_their_caller(tmp_path: Path) -> None:
@@ -393,45 +404,75 @@ def test_one_link_that_cannot_be_built_is_the_failure_of_what_it_would_be_asked(
     assert app.conf.get("s", "k1") == "value 1"
 
 
-def test_a_single_pointer_is_under_the_deadline(tmp_path: Path) -> None:
-    app = app_over(tmp_path, Store(values(1), seconds=5), count=1, resolve_timeout_seconds="0.2")
-    started = time.monotonic()
-    [failure] = app.prefetch().values()
-    assert time.monotonic() - started < 4.5  # the store needs five
-    assert "store0" in str(failure) and "there was no answer within 0.2 s" in str(failure)
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("behind", [0.0, 0.5, -0.1], ids=["at once", "the link is late", "the link is early"])
+def test_an_answer_that_is_late_is_told_alike_whoever_notices_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, never: Callable[[], object], count: int, behind: float
+) -> None:
+    """The thread that asks the link, or the one that waits for all: a busy machine runs either first."""
+    monkeypatch.setattr(bounded, "monotonic", lambda: time.monotonic() - behind)
+    store = Store(values(count), never)
+    failures = app_over(tmp_path, store, count=count, resolve_timeout_seconds="0.2").prefetch()
+    assert store.answers == [], "nobody waited for the store"
+    for i in range(count):
+        assert f"from store0: config 's{i}': there was no answer within 0.2 s" in str(failures["s", f"k{i}"])
 
 
-def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path) -> None:
-    app = app_over(tmp_path, count=2, resolve_timeout_seconds="0.2")
-    app.chain.links.insert(0, Link("slow", 1, lambda: time.sleep(5) or Store({})))
-    started = time.monotonic()
+def test_who_has_no_time_left_asks_nobody(tmp_path: Path) -> None:
+    store = Store({"v/x": "1"})
+    app = app_over(tmp_path, store)
+    over = bounded.Deadline(time.monotonic() - 1, 0.2)
+    token = bounded.deadline.set(over)
+    try:
+        with pytest.raises(errors.BackendUnavailable, match="store0: variable 'x': there was no answer within 0.2 s"):
+            app.get_variable("x")
+        assert store.reads == []
+        over.is_settled = True  # as in a thread that a backend left behind
+        assert app.get_variable("x") == "1"
+    finally:
+        bounded.deadline.reset(token)
+
+
+def test_a_context_that_outlives_its_question_is_under_no_deadline(tmp_path: Path) -> None:
+    contexts = []
+    store = Store({"v/x": "1"}, lambda: contexts.append(copy_context()))
+    app_over(tmp_path, store).get_variable("x")
+    [result] = Runner(1, 5, lambda: TimeoutError()).run([copy_context])
+    for context in (*contexts, result):
+        assert context[bounded.deadline].is_settled
+
+
+def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path, never: Callable[[], object]) -> None:
+    app, made = app_over(tmp_path, count=2, resolve_timeout_seconds="0.2"), list[Store]()
+    app.chain.links.insert(0, Link("slow", 1, lambda: (never(), made.append(Store({})), made[0])[2]))
     failures = app.prefetch()
-    assert time.monotonic() - started < 4.5
+    assert made == [], "nobody waited for the link"
     assert len(failures) == 2
 
 
 def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path) -> None:
-    store, answers = Slow(values(2)), threading.Event()
-    store.wait = answers.wait
+    answer = threading.Event()
+    store = Store(values(2), lambda: answer.wait(GUARD))
     app = app_over(tmp_path, store, count=2, resolve_timeout_seconds="0.2")
     failures = app.prefetch()
     assert "from store0: config 's0': there was no answer within 0.2 s" in str(failures["s", "k0"])
-    answers.set()
-    while not app.chain.links[0].cache.peek(("config", "s0", None))[0]:
-        time.sleep(0.001)
+    until(lambda: store.reads)
+    answer.set()
+    until(lambda: app.chain.links[0].cache.peek(("config", "s0", None))[0])
     assert app.conf.get("s", "k0") == "value 0"
     assert store.reads.count("s0") == 1
 
 
 def test_as_many_at_once_as_max_workers_says(tmp_path: Path) -> None:
-    running, most, lock = [0], [0], threading.Lock()
+    running, most, lock, three = [0], [0], threading.Lock(), threading.Barrier(3)
 
     class Counting(Store):
         def read(self, name: str, version: str | None = None) -> str | None:
             with lock:
                 running[0] += 1
                 most[0] = max(most[0], running[0])
-            time.sleep(0.02)
+            three.wait(GUARD)
+            time.sleep(0.01)  # a fourth would be seen
             with lock:
                 running[0] -= 1
             return self.values.get(name)
@@ -481,68 +522,75 @@ def test_a_store_that_keeps_no_versions_is_not_asked_for_one_and_serves_the_rest
     assert app.chain.explain("config", "s0")[0] == ("store0", "found")
 
 
-def test_batches_and_single_questions_share_one_flight(tmp_path: Path) -> None:
-    class Slow(BatchStore):
+def test_batches_and_single_questions_share_one_flight(tmp_path: Path, joined: list[int]) -> None:
+    asked = threading.Event()
+
+    class Shared(BatchStore):
         def read_many(self, names: list[str]) -> Mapping[str, str | errors.SecretsError]:
-            time.sleep(0.3)
+            asked.set()
+            until(lambda: len(joined) == 3)
             return super().read_many(names)
 
-    store = Slow(values(5))
+    store = Shared(values(5))
     app = app_over(tmp_path, store, count=5)
     threads = [threading.Thread(target=app.prefetch) for _ in range(3)]
     for thread in threads:
         thread.start()
-    time.sleep(0.1)
+    assert asked.wait(GUARD)
     assert app.conf.get("s", "k2") == "value 2"
     for thread in threads:
         thread.join()
     assert (len(store.batches), store.reads) == (1, [])
 
 
-def test_a_store_that_is_down_is_left_alone_for_a_while_when_old_answers_do(tmp_path: Path) -> None:
+def test_a_store_that_is_down_is_left_alone_for_a_while_when_old_answers_do(tmp_path: Path, clock: Clock) -> None:
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"
     store.failing["v/x"] = errors.BackendUnavailable("down")
-    time.sleep(0.1)
+    clock.now += 0.1
     for _ in range(5):
         with pytest.warns(errors.FrameworkWarning, match="is used meanwhile"):
             assert app.get_variable("x") == "good"
     assert store.reads == ["v/x", "v/x"]
+    clock.now += cache._DOWN_FOR
+    with pytest.warns(errors.FrameworkWarning, match="is used meanwhile"):
+        assert app.get_variable("x") == "good"
+    assert store.reads == ["v/x"] * 3
 
 
 def test_a_fork_while_another_thread_makes_the_link_does_not_hang_the_child(tmp_path: Path) -> None:
-    making, made = threading.Event(), threading.Event()
+    making, made, parent = threading.Event(), threading.Event(), os.getpid()
 
     def make() -> Any:
-        if not made.is_set():
+        if os.getpid() == parent:
             making.set()
-            made.wait(5)
+            made.wait(GUARD)
         return Store({"v/x": "1"})
 
     app = app_over(tmp_path)
     app.chain.links.insert(0, Link("slow", 1, make))
     thread = threading.Thread(target=lambda: app.get_variable("x"))
     thread.start()
-    making.wait(5)
-    made.set()
+    assert making.wait(GUARD)
     child = os.fork()
     if not child:
         os._exit(0 if app.get_variable("x") == "1" else 1)
+    made.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_a_hung_store_does_not_hold_up_the_end_of_a_loop(tmp_path: Path) -> None:
-    app = app_over(tmp_path, Store({}, seconds=8))
+def test_a_hung_store_does_not_hold_up_the_end_of_a_loop(tmp_path: Path, never: Callable[[], object]) -> None:
+    store = Store({}, never)
+    app = app_over(tmp_path, store)
 
     async def main() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(app.aget_variable("x"), 0.1)
 
-    started = time.monotonic()
     asyncio.run(main())
-    assert time.monotonic() - started < 7  # the store needs eight
+    assert store.answers == [], "nobody waited for the store"
 
 
 def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path) -> None:
@@ -553,28 +601,46 @@ def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path
 
 
 def test_a_store_that_hangs_does_not_keep_a_command_from_running(tmp_path: Path) -> None:
+    """It hangs until the command has run, or its time is over."""
     (tmp_path / "file").write_text("from a file")
-    cfg = "c_cmd = echo hi\nf_file = file\n"
-    app = app_over(tmp_path, Store(values(3), seconds=5), count=3, cfg=cfg, resolve_timeout_seconds="1")
+    cfg = f"c_cmd = sh -c 'touch {tmp_path}/ran; echo hi'\nf_file = file\n"
+    store = Store({}, lambda: until((tmp_path / "ran").exists))
+    store.failing = {f"s{i}": errors.BackendUnavailable("it hung") for i in range(3)}
+    app = app_over(tmp_path, store, count=3, cfg=cfg, max_workers="1")
     assert set(app.prefetch()) == {("s", f"k{i}") for i in range(3)}
     assert (app.conf.get("s", "c"), app.conf.get("s", "f")) == ("hi", "from a file")
 
 
-def test_one_bad_name_fails_no_other(tmp_path: Path) -> None:
+def test_one_bad_name_fails_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_A_WHILE", 3600)
     store = Store(values(20))
     store.failing = {f"s{i}": errors.BackendUnavailable("its key is gone") for i in range(3)}
     failures = app_over(tmp_path, store, count=20, max_workers="1").prefetch()
     assert set(failures) == {("s", f"k{i}") for i in range(3)}
 
 
-def test_a_store_that_is_down_is_not_asked_for_the_rest(tmp_path: Path) -> None:
-    store = Store({}, seconds=0.6)
+def test_a_store_that_is_down_is_not_asked_for_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_A_WHILE", 0)
+    store = Store({})
     store.batch_size = 1
     store.failing = {f"s{i}": errors.BackendUnavailable("down") for i in range(40)}
     failures = app_over(tmp_path, store, count=40, max_workers="4").prefetch()
     assert len(failures) == 40
-    assert len(store.reads) <= 12
+    assert len(store.reads) <= 7, "four failed, and three were under way"
     assert any("it was not asked for" in str(fault) for fault in failures.values())
+
+
+def test_what_fails_at_once_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(parallel, "monotonic", lambda: now[0])
+    down, both, up = parallel.Outage(2), parallel.Outage(2), parallel.Outage(2)
+    for outage, outcomes in ((down, ["down", "down"]), (both, ["down", "up", "down"]), (up, ["up"])):
+        for outcome in outcomes:
+            outage.note([errors.BackendUnavailable("no") if outcome == "down" else "value"])
+    assert down.over() is None
+    now[0] = parallel._A_WHILE
+    assert down.over() is not None
+    assert both.over() is up.over() is None
 
 
 def test_what_is_followed_is_not_asked_for_again(tmp_path: Path) -> None:
@@ -585,7 +651,7 @@ def test_what_is_followed_is_not_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_prefetches_beside_each_other_do_not_disturb_each_other(tmp_path: Path) -> None:
-    store = Store(values(20), seconds=0.01)
+    store = Store(values(20), lambda: time.sleep(0.01))  # so that others come meanwhile
     app = app_over(tmp_path, store, count=20, use_cache="false")
     threads = [threading.Thread(target=app.prefetch) for _ in range(4)]
     for thread in threads:
@@ -596,24 +662,26 @@ def test_prefetches_beside_each_other_do_not_disturb_each_other(tmp_path: Path) 
     assert app.conf.get("s", "k7") == "value 7"
 
 
-def test_a_refusal_ends_what_an_old_answer_could_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_ends_what_an_old_answer_could_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"
-    time.sleep(0.1)
+    clock.now += 0.1
     for fault in (errors.AccessDenied("no longer yours"), errors.BackendUnavailable("down")):
         store.failing["v/x"] = fault
         with pytest.raises(type(fault)):
             app.get_variable("x")
 
 
-def test_a_warning_that_is_an_error_hangs_nobody() -> None:
+def test_a_warning_that_is_an_error_hangs_nobody(clock: Clock) -> None:
     import warnings
 
     cache = Cache(0.01, 0.01, 100)
     cache.get(("variable", "b", None), lambda: "old")
-    time.sleep(0.05)
+    clock.now += 0.05
     down = errors.BackendUnavailable("down", where="store: variable 'b'")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -622,12 +690,12 @@ def test_a_warning_that_is_an_error_hangs_nobody() -> None:
     assert cache.get(("variable", "a", None), lambda: "fine") == "fine"
 
 
-def test_each_who_waited_gets_an_error_of_its_own() -> None:
+def test_each_who_waited_gets_an_error_of_its_own(joined: list[int]) -> None:
     cache, faults = Cache(900), list[Exception]()
     fault = errors.BackendUnavailable("down", where="x")
 
     def fail() -> Any:
-        time.sleep(0.2)
+        until(lambda: len(joined) == 3)
         raise fault
 
     def ask() -> None:
@@ -660,11 +728,11 @@ def test_a_backend_that_raises_what_ends_a_process_ends_nothing(tmp_path: Path) 
     assert "canary" not in str(caught.value)
 
 
-def test_absence_may_be_kept_longer_than_values() -> None:
+def test_absence_may_be_kept_longer_than_values(clock: Clock) -> None:
     cache, asked = Cache(0.01, 100), list[int]()
     for _ in range(2):
         cache.get(("config", "x", None), lambda: asked.append(1))
-        time.sleep(0.05)
+        clock.now += 0.05
     assert asked == [1]
 
 

@@ -1,0 +1,48 @@
+"""For tests in which time matters: a clock that they move themselves, and waits for what happens, not for how long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+#: A last guard against a hang, in seconds: far more than a busy machine needs.
+GUARD = 120.0
+
+
+class Clock:
+    """Stands in for `monotonic` where answers, logins and tokens age. It stands still until it is moved."""
+
+    MODULES = ("framework.cache", "framework.backends.session", "framework.backends.vault.session")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self._looks, self._change = 1000.0, 0, threading.Condition()
+        for module in self.MODULES:
+            monkeypatch.setattr(f"{module}.monotonic", self._look)
+
+    def _look(self) -> float:
+        with self._change:
+            self._looks += 1
+            self._change.notify_all()
+        return self.now
+
+    def until_looked_at(self, times: int) -> None:
+        """Wait until so many calls have asked for the time."""
+        with self._change:
+            assert self._change.wait_for(lambda: self._looks >= times, GUARD), f"{self._looks} of {times}"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def until(happened: Callable[[], Any]) -> None:
+    """Wait until something has happened that nobody tells of."""
+    end = time.monotonic() + GUARD
+    while not happened():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.005)
