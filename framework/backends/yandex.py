@@ -115,8 +115,10 @@ class LockboxSecretBackend(RemoteStore):
         if not self._folder_id:
             raise BackendError("the folder is not known", where=self.store, hint="Set folder_id in backend_kwargs.")
         endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        proof = _Proof(self, endpoint, said.get("oauth"), self._key(said))
-        return _Folder(self, self._folder_id, endpoint, Login(lambda: self._logged_in(proof), _EARLY), proof)
+        oauth, key = said.get("oauth"), self._key(said)
+        folder = _Folder(self, self._folder_id, endpoint)
+        folder.login = Login(lambda: self._token(folder.iam, endpoint, oauth, key), _EARLY)
+        return folder
 
     def fetch(self, client: _Folder, name: str, version: str | None) -> str | bytes | None:
         return client.read(name, version)
@@ -130,10 +132,6 @@ class LockboxSecretBackend(RemoteStore):
     def out_of_reach(self, code: str, where: str) -> SecretsError:
         """The error of another service than Lockbox."""
         return self.failed(code if code == "RESOURCE_EXHAUSTED" else "", code, where)
-
-    def _logged_in(self, proof: _Proof) -> tuple[str, float]:
-        self.logins += 1
-        return proof.exchanged()
 
     def _of_the_connection(self) -> dict[str, Any]:
         """The credentials in the extra of the connection; nothing if it is the default one and is not there."""
@@ -176,60 +174,50 @@ class LockboxSecretBackend(RemoteStore):
         hint = "It must be a JSON object with id, service_account_id and private_key."
         raise BackendError("this is no key of a service account", where=where, hint=hint)
 
-
-class _Proof:
-    """What a token is made for: an OAuth token, the key of a service account, or that this is a machine with one."""
-
-    def __init__(
-        self, backend: LockboxSecretBackend, endpoint: str, oauth: str | None, key: dict[str, Any] | None
-    ) -> None:
-        self._backend, self._endpoint, self._oauth, self._key = backend, endpoint, oauth, key
-        self.stub: Any = None
-
-    def exchanged(self) -> tuple[str, float]:
+    def _token(self, iam: Any, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> tuple[str, float]:
         """A token, and for how many seconds it lasts."""
-        return self._fetch() if self._oauth or self._key else _of_this_machine()
-
-    def _fetch(self) -> tuple[str, float]:
+        self.logins += 1
+        if not (oauth or key):
+            return _of_this_machine()
         import time
 
         from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
-        proof = {"yandex_passport_oauth_token": self._oauth} if self._oauth else {"jwt": self._signed()}
-        made, code = _call(self.stub.Create, CreateIamTokenRequest(**proof))
+        proof = {"yandex_passport_oauth_token": oauth} if oauth else {"jwt": _signed(key or {}, endpoint)}
+        made, code = _call(iam.Create, CreateIamTokenRequest(**proof))
         if not code:
             lasts = made.expires_at.seconds - time.time() if made.HasField("expires_at") else 3600.0
             return made.iam_token, lasts
-        what = "the OAuth token" if self._oauth else "the key of the service account"
+        what = "the OAuth token" if oauth else "the key of the service account"
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
             raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Make a new one, and write it.")
-        raise self._backend.out_of_reach(code, "Yandex IAM")
+        raise self.out_of_reach(code, "Yandex IAM")
 
-    def _signed(self) -> str:
-        """What proves that we have the key: a JWT for one hour."""
-        import time
 
-        import jwt
+def _signed(key: Mapping[str, Any], endpoint: str) -> str:
+    """What proves that we have the key: a JWT for one hour."""
+    import time
 
-        assert self._key is not None
-        now = int(time.time())
-        audience = f"https://iam.{self._endpoint.removesuffix(':443')}/iam/v1/tokens"
-        said = {"iss": self._key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
-        private = self._key["private_key"]
-        private = private[max(private.find("-----BEGIN"), 0) :]  # a line of warning to people stands before it
-        try:
-            return str(jwt.encode(said, private, algorithm="PS256", headers={"kid": self._key["id"]}))
-        except Exception:
-            what = "the service account's private key cannot be read"
-            raise BackendError(what, where="Lockbox", hint="Make a new key.") from None
+    import jwt
+
+    now = int(time.time())
+    audience = f"https://iam.{endpoint.removesuffix(':443')}/iam/v1/tokens"
+    said = {"iss": key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
+    private = key["private_key"]
+    private = private[max(private.find("-----BEGIN"), 0) :]  # a line of warning to people stands before it
+    try:
+        return str(jwt.encode(said, private, algorithm="PS256", headers={"kid": key["id"]}))
+    except Exception:
+        what = "the service account's private key cannot be read"
+        raise BackendError(what, where="Lockbox", hint="Make a new key.") from None
 
 
 class _Folder:
-    """One folder: its stubs, and the ids of its secrets by name."""
+    """One folder: its stubs, its login, and the ids of its secrets by name."""
 
-    def __init__(
-        self, backend: LockboxSecretBackend, folder_id: str, endpoint: str, login: Login, proof: _Proof
-    ) -> None:
+    login: Login
+
+    def __init__(self, backend: LockboxSecretBackend, folder_id: str, endpoint: str) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -237,7 +225,7 @@ class _Folder:
         from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
         from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
 
-        self._backend, self._id, self._login = backend, folder_id, login
+        self._backend, self._id = backend, folder_id
         self._ids: dict[str, list[str]] = {}
         self._listed: float | None = None
         self._lock = ProcessLock()
@@ -252,7 +240,7 @@ class _Folder:
         if not set(stubs) <= set(addresses):
             raise BackendError("it has no Lockbox", where=where, hint="Correct the endpoint.")
         made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
-        proof.stub, self._secrets, self._payloads = made
+        self.iam, self._secrets, self._payloads = made
 
     def read(self, name: str, version: str | None) -> str | bytes | None:
         from yandex.cloud.lockbox.v1.payload_service_pb2 import GetPayloadRequest
@@ -261,7 +249,7 @@ class _Folder:
         gone = ""
         while secret_id := self._id_of(name, where, gone):
             request = GetPayloadRequest(secret_id=secret_id, version_id=version or "")
-            payload, code = _call(self._payloads.Get, request, self._login)
+            payload, code = _call(self._payloads.Get, request, self.login)
             if not code:
                 return _value(payload.entries, where)
             if code != "NOT_FOUND":
@@ -281,7 +269,7 @@ class _Folder:
         token, where = "", self._backend.where()
         while True:
             request = ListSecretsRequest(folder_id=self._id, page_size=_PAGE, page_token=token)
-            answer, code = _call(self._secrets.List, request, self._login)
+            answer, code = _call(self._secrets.List, request, self.login)
             if code in ("NOT_FOUND", "INVALID_ARGUMENT"):
                 raise BackendError(f"there is no such folder ({code})", where=where, hint="Correct folder_id.")
             if code:

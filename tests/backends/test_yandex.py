@@ -294,7 +294,7 @@ def test_a_token_is_kept_and_renewed(cloud: Lockbox, make: Any) -> None:
     cloud.lasts = 10  # so near its end that it serves for a second
     short = make()
     assert short.get_variable("vat") == "19"
-    short._clients.get()._login._until = 0.0
+    short._clients.get().login._until = 0.0
     assert short.get_variable("vat") == "19"
     assert cloud.calls.count("login") == 4
 
