@@ -119,6 +119,18 @@ def test_a_file_is_no_longer_than_a_reader_can_hold(path: Path) -> None:
     assert lines <= 400, f"{lines} lines: what in it is a room of its own?"
 
 
+def test_no_two_backends_share_six_lines() -> None:
+    """What two of them need is in `RemoteBackend`, `RemoteStore` or `session`."""
+    places: dict[tuple[str, ...], set[str]] = {}
+    for path in (PACKAGE / "backends").rglob("*.py"):
+        lines = [line.strip() for line in path.read_text().splitlines()]
+        lines = [line for line in lines if line and not line.startswith("#")]
+        for start in range(len(lines) - 5):
+            places.setdefault(tuple(lines[start : start + 6]), set()).add(name_of(path))
+    shared = {" ".join(sorted(names)): "\n".join(lines) for lines, names in places.items() if len(names) > 1}
+    assert not shared, shared
+
+
 def loaded_by(code: str, *arguments: str) -> set[str]:
     script = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)

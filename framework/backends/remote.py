@@ -27,13 +27,13 @@ class _Signature:
         from inspect import Parameter, Signature, signature
 
         found: dict[str, Parameter] = {}
-        for each in owner.__mro__:
+        for each in owner.__mro__[:-1]:
             if "__init__" not in vars(each):
                 continue
             _, *own = signature(vars(each)["__init__"]).parameters.values()
             for parameter in own:
                 found.setdefault(parameter.name, parameter.replace(kind=max(parameter.kind, Parameter.KEYWORD_ONLY)))
-            if not own or own[-1].kind is not Parameter.VAR_KEYWORD:
+            if own and own[-1].kind is not Parameter.VAR_KEYWORD:
                 break
         found.pop("names", None)
         for name, annotation in owner.settings.__annotations__.items():
@@ -47,8 +47,6 @@ class _Signature:
 
 class NoSettings:
     """What a class has that declares no `settings`."""
-
-    __annotations__: dict[str, Any] = {}
 
 
 class RemoteBackend(TeamsBackend):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from math import inf
-from time import monotonic, sleep
+from time import monotonic
 
-from framework.backends.session import REFUSED_FOR, file_for_the_client, retrying, shown_path, text_of
+from framework.backends.session import REFUSED_FOR, file_for_the_client, patiently, retrying, shown_path, text_of
 from framework.backends.vault.login import LOGINS, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
@@ -381,9 +381,5 @@ def _patiently(request: Callable[[], Any]) -> Any:
     """A request that the adapter does not repeat, sent again while the server says that it is busy."""
     from hvac.exceptions import RateLimitExceeded, VaultDown
 
-    for pause in _PAUSES:
-        try:
-            return request()
-        except (RateLimitExceeded, VaultDown):
-            sleep(pause)
-    return request()
+    busy = (RateLimitExceeded, VaultDown)
+    return patiently(request, lambda fault: 0.0 if isinstance(fault, busy) else None, _PAUSES)
