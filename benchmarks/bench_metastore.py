@@ -13,7 +13,7 @@ BASE = "the bare work: one SELECT on an open connection, one token decrypted"
 OURS = {
     "`Variable.get`, encrypted in SQLite": "Variable.get('weekday')",
     "`Connection.get`, encrypted in SQLite": "Connection.get('warehouse')",
-    "`Variable.get` of a name that nobody has, with a default": "Variable.get('nobody', default=None)",
+    "`Variable.get` of a name that does not exist, with a default": "Variable.get('nobody', default=None)",
     "`Variable.get`, answered by the local file": "Variable.get('batch')",
     "`Variable.get`, answered by the environment": "Variable.get('maintenance')",
 }

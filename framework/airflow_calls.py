@@ -188,7 +188,7 @@ class AirflowCalls:
             show_values: write the values; otherwise every option is a comment without one.
 
         Raises:
-            ConfigError: this is no text stream, or a value cannot be resolved; nothing is written then.
+            ConfigError: this is not text stream, or a value cannot be resolved; nothing is written then.
         """
         import io
 

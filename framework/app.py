@@ -287,7 +287,7 @@ class App:
         """The option with its origin.
 
         Raises:
-            OptionNotFound: nobody writes it.
+            OptionNotFound: the option is not set.
         """
         return self.engine.required(section, key)
 

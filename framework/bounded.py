@@ -127,7 +127,7 @@ class Threads:
             what = f"there was no answer within {seconds:g} s before, so it was not asked again"
             raise BackendUnavailable(what, where=name, hint=_HINT)
         if len(self._late) >= _MOST_LATE:
-            what = f"it was not asked, for {len(self._late)} questions have had no answer yet"
+            what = f"it was not asked, because {len(self._late)} questions have had no answer yet"
             raise BackendUnavailable(what, where=name, hint="See whether the store is well.")
         until, own = deadline.get(), None
         if until is None or until.is_settled:

@@ -130,7 +130,7 @@ class Chain:
             raise held
         value, link = self._search("config", name, version, reach) if held is None else held
         if not isinstance(value, str):
-            raise InvalidSecret("the value is no text", where=f"{link}: config {name!r}", hint="Store it as text.")
+            raise InvalidSecret("the value is not text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
     def collect(self, wanted: list[Reference], runner: Runner, said: dict[Reference, Any]) -> None:
@@ -206,7 +206,7 @@ class Chain:
 
     def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
         word = "secret" if kind == "config" else kind
-        what = f"nobody has the {word} {key!r}" + (f" in version {version}" if version is not None else "")
+        what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
         serving = [link for link in links if link.serves(kind)]
         asked = [link for link in serving if link.asks_for(kind, key)]
         names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
@@ -215,8 +215,8 @@ class Chain:
         reasons += self._reasons(kind, version, links, self._ceiling(reach))
         reasons += filter(None, (mistake(link, kind, key) for link in serving))
         hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()
-        fault = _NOT_FOUND[kind](f"{what}; asked: {names}", hint=hint)
-        fault.plain = f"{what}; asked: {plain}"
+        fault = _NOT_FOUND[kind](f"{what} (asked: {names})", hint=hint)
+        fault.plain = f"{what} (asked: {plain})"
         return fault
 
     def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
@@ -242,7 +242,7 @@ class Chain:
         for name in names:
             if name.lower() not in map(str.lower, known):
                 raise BackendError(
-                    f"config_links names {name!r}, which is no link",
+                    f"config_links names {name!r}, which is not a link",
                     where="[secrets] config_links",
                     hint=f"The links are {', '.join(known)}.",
                 )

@@ -59,7 +59,7 @@ class Config(AirflowCalls):
 
         Args:
             section, key: the option, by its name or an older one.
-            fallback: returned when nobody writes the option; `$VAR` and `~` in it are expanded.
+            fallback: returned when the option is not set; `$VAR` and `~` in it are expanded.
             raw: the text as it is written: nothing expanded, no pointer followed.
             lookup_from_deprecated: whether older names count.
             suppress_warnings: whether to say nothing of older names and of what is deprecated.

@@ -38,14 +38,14 @@ class Connection:
     Args:
         conn_id: its name: letters, digits and `_ # ! ( ) - . : / \\`, at most 250.
         conn_type: what kind of system: `postgres`, `http`.
-        description: a word to people.
+        description: free text.
         host, login, password, schema: texts.
         port: a number.
         extra: whatever else, as a dictionary or as the text of a JSON object.
         uri: all of it as a URI, instead of the fields above.
 
     Raises:
-        InvalidConnection: a field of a wrong type, an `extra` that is no JSON object, a bad `uri`, a bad `conn_id`.
+        InvalidConnection: a field of a wrong type, an `extra` that is not a JSON object, a bad `uri`, a bad `conn_id`.
     """
 
     __slots__ = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra")
@@ -250,7 +250,8 @@ def _checked_id(conn_id: object) -> str | None:
     if conn_id is None or (isinstance(conn_id, str) and 0 < len(conn_id) <= 250 and _is_name(conn_id)):
         return conn_id
     raise InvalidConnection(
-        "the conn_id is no name", hint="It takes letters, digits and the characters _ # ! ( ) - . : / \\, at most 250."
+        "the conn_id is not valid",
+        hint="It takes letters, digits and the characters _ # ! ( ) - . : / \\, at most 250.",
     )
 
 
@@ -291,14 +292,14 @@ def _checked_extra(extra: Any) -> Any:
             text = json.dumps(dict(extra) if hasattr(extra, "keys") else extra)
         except (TypeError, ValueError, RecursionError):
             text = ""
-    fault, hint = "extra is no JSON object", "Give a dictionary, or the text of a JSON object."
+    fault, hint = "extra is not a JSON object", "Give a dictionary, or the text of a JSON object."
     try:
         # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
         if isinstance(fields := read_json(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
             return text
     except Malformed as error:
         if isinstance(extra, str) and error.line:
-            fault = f"extra is no JSON object (line {error.line} column {error.column})"
+            fault = f"extra is not a JSON object (line {error.line} column {error.column})"
         if error.is_beyond:
             fault = f"extra cannot be read: {error.what}"
         raise InvalidConnection(fault, hint=hint) from None
@@ -315,7 +316,7 @@ def _read_extra(extra: str | None) -> dict[str, Any]:
     except (ValueError, TypeError):  # it was set later, past the constructor
         fields = None
     if not isinstance(fields, dict):
-        raise InvalidConnection("extra is no JSON object", hint="Set it to the text of a JSON object.")
+        raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
     return fields
 
 
@@ -372,7 +373,7 @@ def _read_json_object(text: str) -> dict[str, Any]:
         place = f" (line {error.line} column {error.column})" if error.line else ""
         raise InvalidConnection(f"the JSON of a connection is malformed: {error.what}{place}", hint=hint) from None
     if not isinstance(read, dict):
-        raise InvalidConnection("the JSON of a connection is no object", hint=hint)
+        raise InvalidConnection("the JSON of a connection is not an object", hint=hint)
     if len(set(keys)) < len(keys):
         raise InvalidConnection("the JSON of a connection has a field twice", hint="Write each field once.")
     return read
@@ -396,4 +397,4 @@ def read_port(port: object) -> int | None:
             number = -1
         if 0 <= number <= 65535:
             return number
-    raise InvalidConnection("the port is no port", hint="It must be a whole number between 0 and 65535.")
+    raise InvalidConnection("the port is not valid", hint="It must be a whole number between 0 and 65535.")

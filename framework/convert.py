@@ -2,7 +2,7 @@
 
 A converter takes what a layer gave: text, or the typed value of a TOML, YAML or JSON file. It raises ValueError with
 what is expected and an example, and never with the value, not even in the chain of its causes: whoever calls adds the
-option and its origin (`InvalidValue`), and nothing can leak. No converter is asked about an option that nobody writes.
+option and its origin (`InvalidValue`), and nothing can leak. No converter is asked about an option that is not set.
 
     get           text of a typed value: `to_text`; a fallback that is text is expanded, any other is given as it is
     getboolean    a fallback is converted like the text that `str` makes of it
@@ -165,7 +165,7 @@ def to_json(value: Any) -> Any:
     """The value that a JSON text stands for, None for empty text; a typed value of a file is taken as it is.
 
     Raises:
-        ValueError: the text is no JSON; says at which line and column it goes wrong.
+        ValueError: the text is not JSON; says at which line and column it goes wrong.
     """
     if not isinstance(value, str):
         return value
@@ -272,7 +272,7 @@ def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> A
     (`A=$B`, `B=$A`) or grow beyond the bounds (`A=x$A$A`) is left as it was written, wholly.
 
     Args:
-        text: the text; anything that is no text is given back.
+        text: the text; anything that is not text is given back.
         getenv: the value of an environment variable or None; asked for `HOME` too.
         where: file and line, or variable; if given, a text that is left because of a bound is warned about.
 

@@ -48,4 +48,4 @@ def named_by(path: str, where: str) -> App:
         if isinstance(made, App):
             return made
         what = f"{module} has no {attribute!r}" if made is None else f"it is of type {type(made).__name__}, not App"
-    raise ConfigError(f"{path!r} is no application: {what}", where=where, hint="Write module:attribute.")
+    raise ConfigError(f"{path!r} is not an application: {what}", where=where, hint="Write module:attribute.")

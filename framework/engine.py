@@ -281,7 +281,7 @@ class Engine:
         return value
 
     def answer(self, section: str, key: str, *, old_names: bool = True) -> Answer | None:
-        """The first mention, resolved; None if nobody writes the option. Old names and ignored pointers warn, once.
+        """The first mention, resolved; None if the option is not set. Old names and ignored pointers warn, once.
 
         Raises:
             ConfigError: see `resolve`.
@@ -299,7 +299,7 @@ class Engine:
         """Like `answer`.
 
         Raises:
-            OptionNotFound: nobody writes the option; names the nearest one that is declared or written.
+            OptionNotFound: the option is not set; names the nearest one that is declared or written.
         """
         answer = self.answer(section, key)
         if answer is None:

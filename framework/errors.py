@@ -2,7 +2,7 @@
 
     FrameworkError
     ├── ConfigError                      an option, a file or the application itself
-    │   ├── OptionNotFound               nobody writes the option and it has no default
+    │   ├── OptionNotFound               the option is not set and has no default
     │   │   └── MandatoryOptionNotFound  `get_mandatory_value` found none (also an InvalidValue)
     │   ├── InvalidValue                 the text does not convert (also a ValueError)
     │   │   └── InvalidArgument          the caller passed a wrong type (also a TypeError)
@@ -10,7 +10,7 @@
     │   │   └── SchemaError              a schema file says something that cannot be
     │   ├── PointerError                 a _cmd, _secret or _file could not be followed
     │   └── BackendError                 a link of the chain cannot be built
-    ├── NotFound                         every link was asked and nobody has it
+    ├── NotFound                         every link was asked and none has it
     │   ├── ConnectionNotFound
     │   └── VariableNotFound             (also a KeyError, as in Airflow)
     ├── SecretsError                     a link failed: never to be taken for absence
@@ -24,7 +24,7 @@
     │           ├── ConnectionNotUnique
     │           └── VariableNotUnique
     └── MetastoreError                   the database refused a write or a command
-        ├── MetastoreUnavailable         it does not answer, or lets nobody in
+        ├── MetastoreUnavailable         it does not answer, or refuses the login
         └── NoFernetKey                  without a key nothing is written
 
 A message says what happened, `where` (file:line, variable name, link), and `hint` what to do.
@@ -93,7 +93,7 @@ class ConfigError(FrameworkError):
 
 
 class OptionNotFound(ConfigError):
-    """Nobody writes the option and it has no default."""
+    """The option is not set and has no default."""
 
 
 class InvalidValue(ConfigError, ValueError):
@@ -125,7 +125,7 @@ class BackendError(ConfigError):
 
 
 class NotFound(FrameworkError):
-    """Every link was asked and nobody has it (Airflow's AirflowNotFoundException).
+    """Every link was asked and none has it (Airflow's AirflowNotFoundException).
 
     Attributes:
         plain: `what` without what each store was asked for, which may be the name in another spelling; or empty.
@@ -179,7 +179,7 @@ class FileParseError(InvalidSecret):
 
 
 class UnsupportedFileType(FileParseError):
-    """A secrets file with an ending that nobody reads."""
+    """A secrets file with an unsupported extension."""
 
 
 class NotUnique(InvalidSecret):
@@ -199,7 +199,7 @@ class MetastoreError(FrameworkError):
 
 
 class MetastoreUnavailable(MetastoreError):
-    """The database does not answer, or lets nobody in."""
+    """The database does not answer, or refuses the login."""
 
 
 class NoFernetKey(MetastoreError):

@@ -118,7 +118,7 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
-            raise ValueError("a key is no text")
+            raise ValueError("a key is not text")
         return "{" + ", ".join(f"{toml_key(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
     if hasattr(value, "isoformat"):
         return str(value.isoformat())

@@ -44,7 +44,7 @@ def _mistake_in_the_type(text: str) -> tuple[str, str] | None:
     if separator and kind != kind.rstrip():
         return "there is a blank before ://", "Remove it."
     if separator and not is_word:
-        return "what stands before :// is no type", f"Write {_URI}, where TYPE has letters, digits, + - and . alone."
+        return "what stands before :// is not a type", f"Write {_URI}, where TYPE has letters, digits, + - and . alone."
     head, colon, rest = text.partition(":")
     if colon and rest.startswith(("\\\\", "\\/")):
         return "its slashes are written with a backslash", "Write TYPE:// with two plain slashes."

@@ -150,7 +150,7 @@ class Outage:
         if self._down < self._enough or self._up or monotonic() - self._began < _A_WHILE:
             return None
         hint = "See the errors of other names."
-        return BackendUnavailable("it was not asked for, the store answers nobody", hint=hint)
+        return BackendUnavailable("it was not asked for, because the store does not answer", hint=hint)
 
     def note(self, outcomes: Iterable[Any]) -> None:
         """How one call to the store ended, for each of its names."""

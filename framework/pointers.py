@@ -46,7 +46,7 @@ def part_of(text: str, pointer: str) -> str:
     try:
         value = read_json(text)
     except Malformed as error:
-        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is no JSON"
+        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is not JSON"
     if fault:
         raise ValueError(f"its value {fault}, so it has no parts")
     for step in pointer.split("/")[1:]:
@@ -58,7 +58,7 @@ def part_of(text: str, pointer: str) -> str:
         else:
             raise ValueError("its value has no such part")
     if value is None:
-        raise ValueError("its value has null there, which is no value")
+        raise ValueError("its value has null there, which is not a value")
     return to_text(value)
 
 
@@ -259,7 +259,7 @@ class Pointers:
         except UnicodeDecodeError:
             text = None
         if text is None:
-            raise lost(mention, f"the output of {program} is no UTF-8", "Encode it, as base64 for example.")
+            raise lost(mention, f"the output of {program} is not UTF-8", "Encode it, as base64 for example.")
         text = text.removesuffix("\n")
         if not text:
             raise lost(mention, f"{program} printed nothing", "An empty value is written plainly.")

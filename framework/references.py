@@ -55,7 +55,7 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
         except UnicodeDecodeError:
             part = ""
         if not part:
-            raise ValueError("what follows '#' holds a percent sign whose bytes are no UTF-8: write it as %25")
+            raise ValueError("what follows '#' holds a percent sign whose bytes are not UTF-8: write it as %25")
     if not query:
         return Reference(name, None, part if hash_ else None)
     word, _, version = said.partition("=")

@@ -110,8 +110,8 @@ class Sources:
             return
         there_are = f"the environments are {', '.join(self.environments)} ({self._place})"
         if not place:
-            what = f"it is not said which environment this is, and {DEFAULT} is none of them: {there_are}"
-            raise ConfigError(what, where=self.names.env, hint=f"Say --env NAME, or set {self.names.env}.")
+            what = f"no environment is selected, and {DEFAULT} is not one of them: {there_are}"
+            raise ConfigError(what, where=self.names.env, hint=f"Pass --env NAME, or set {self.names.env}.")
         what = f"there is no environment {env!r}; {there_are}"
         near = nearest(env, self.environments)
         raise ConfigError(what, where=place, hint=f"Did you mean {near}?" if near else "Use one of them.")
@@ -135,7 +135,7 @@ class Sources:
         what = f"no file {looked_for} exists for the environment {env!r}, only for {', '.join(sorted(others))}."
         near = nearest(env, others)
         if not place:
-            what = f"no environment is named, so it is {env!r}, and {what} Say --env NAME, or set {self.names.env}."
+            what = f"no environment is named, so it is {env!r}, and {what} Pass --env NAME, or set {self.names.env}."
         elif near:
             what += f" Did you mean {near}?"
         yield place or self.names.env, f"{what} If {env!r} is right, list it in environments = […]."

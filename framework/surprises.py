@@ -99,7 +99,7 @@ def _unseen(about: _About, text: str) -> str | None:
     is_prose = " " in text.strip() and text == text.strip(_UNSEEN)
     if found is None or (is_prose and not about.hidden):
         return None
-    return f"the value holds a character that nobody sees (U+{ord(found):04X}): remove it"
+    return f"the value holds an invisible character (U+{ord(found):04X}): remove it"
 
 
 def _comment(about: _About, text: str) -> str | None:
@@ -129,11 +129,11 @@ def _quotes(about: _About, text: str) -> str | None:
 
 
 def _broken_list(about: _About, text: str) -> str | None:
-    """`['a', 'b']`, which is no JSON, and so one text with commas."""
+    """`['a', 'b']`, which is not JSON, and so one text with commas."""
     text = text.strip()
     if about.family != "list" or text[:1] != "[" or text[-1:] != "]" or json_list(text) is not None:
         return None
-    return 'its brackets are part of its items, for it is no JSON: write a, b or ["a", "b"]'
+    return 'the brackets become part of the items, because it is not JSON: write a, b or ["a", "b"]'
 
 
 def _empty_item(about: _About, text: str) -> str | None:
@@ -245,14 +245,14 @@ class _Files:
                 f'{written.text} is read as {read}: put it in quotes, {mention.name[1]}{written.mark}"{written.text}"'
             )
         if about.family == "number" and _is_another_number(written):
-            number = "the number" if about.hidden else f"{written.text} is read as {read}, for it"
+            number = "the number" if about.hidden else f"{written.text} is read as {read}, because it"
             return (
                 f"{number} is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes"
             )
         return None
 
     def not_set(self) -> Iterator[Surprise]:
-        """A declared text that a file sets to `null`, which is no text: the option is not set there."""
+        """A declared text that a file sets to `null`, which is not text: the option is not set there."""
         for layer in self._engine.layers:
             for name, written in self._scalars(layer).items() if layer.path else ():
                 option = self._engine.schema.option(*name)

@@ -149,7 +149,7 @@ class ReadingContract:
 
     Attributes:
         kinds: the kinds that the backend serves.
-        absent: a name that nobody has.
+        absent: a name that does not exist.
     """
 
     kinds: tuple[str, ...] = ("connection", "variable", "config")
@@ -350,7 +350,7 @@ class BackendContract(ReadingContract):
         self.prepare()
         backend = self.in_trouble(trouble)
         if backend is None:
-            raise SkipTest("nobody says how this store comes into this trouble")
+            raise SkipTest("the fixture does not say how to bring the store into this state")
         return backend
 
     def _works(self, trouble: str) -> None:

@@ -26,13 +26,13 @@ class Variable:
 
         Args:
             key: its name.
-            default: returned as it is when nobody has the variable; never when a link fails.
+            default: returned as it is when the variable is not found; never when a link fails.
             deserialize_json: parse the text as JSON.
             default_var: Airflow 2's name for `default`.
 
         Raises:
-            VariableNotFound: nobody has it and there is no default (also a KeyError).
-            InvalidValue: the text is no JSON (also a ValueError); it is not in the message.
+            VariableNotFound: it is not found and there is no default (also a KeyError).
+            InvalidValue: the text is not JSON (also a ValueError); it is not in the message.
             SecretsError: a link failed.
         """
         return read(current.app(), key, default_var if default is UNSET else default, deserialize_json)
@@ -141,7 +141,7 @@ def _parsed(text: Any, where: str) -> Any:
     except Malformed as fault:
         what = f"line {fault.line} column {fault.column}: {fault.what}" if fault.line else fault.what
         hint = "Correct it, or read it as text."
-        raise InvalidValue(f"its text is no JSON ({what})", where=where, hint=hint) from None
+        raise InvalidValue(f"its text is not JSON ({what})", where=where, hint=hint) from None
 
 
 def _text(key: str, value: Any, serialize_json: bool) -> str:
@@ -157,7 +157,7 @@ def _text(key: str, value: Any, serialize_json: bool) -> str:
         return str(value)
     if not isinstance(value, str):
         raise InvalidValue(
-            f"the value is no text but {type(value).__name__}",
+            f"the value is not text but {type(value).__name__}",
             where=f"variable {key!r}",
             hint="Pass text, or serialize_json=True.",
         )

@@ -417,7 +417,7 @@ def test_json_texts_have_bounds(text: str, tmp_path: Path) -> None:
     for extra in (text, f'{{"extra": {text}}}'):
         with pytest.raises(errors.InvalidConnection):
             Connection.from_json(extra)
-    with pytest.raises(errors.InvalidConnection, match="too deep|digits|no JSON object"):
+    with pytest.raises(errors.InvalidConnection, match="too deep|digits|not a JSON object"):
         Connection("x", extra=text)
 
 

@@ -210,8 +210,8 @@ def test_reads_utf_8_and_every_kind_of_line_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"[s]\r\nk = \xff canary\n", ":2: the byte at offset 9 (0xff) is no UTF-8. Save the file as UTF-8."),
-        (b"a\rb\rcanary\xe9", ":3: the byte at offset 10 (0xe9) is no UTF-8. Save the file as UTF-8."),
+        (b"[s]\r\nk = \xff canary\n", ":2: the byte at offset 9 (0xff) is not UTF-8. Save the file as UTF-8."),
+        (b"a\rb\rcanary\xe9", ":3: the byte at offset 10 (0xe9) is not UTF-8. Save the file as UTF-8."),
         ("\ufeff[s]\n".encode(), ":1: the file begins with a byte order mark. Save it as UTF-8 without"),
         ("[s]\n".encode("utf-16"), ":1: the text is UTF-16 or binary. Save the file as UTF-8."),
         ("[s]\n".encode("utf-16-le"), ":1: the text is UTF-16 or binary. "),

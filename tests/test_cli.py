@@ -509,7 +509,7 @@ def test_which_application(world: World) -> None:
         ("nope:app", "ModuleNotFoundError while it was imported"),
         ("mine", "mine has no ''"),
     ):
-        told = f"error: --app: {path!r} is no application: {what}. Write module:attribute.\n"
+        told = f"error: --app: {path!r} is not an application: {what}. Write module:attribute.\n"
         assert world.run("--app", path, *get) == (1, "", told)
     assert world.run("--app", "mine:app", "--name", "x", *get)[0] == 1
     assert world.run("--app", "mine:app", "--config", "other.cfg", *get)[0] == 1
@@ -517,7 +517,7 @@ def test_which_application(world: World) -> None:
     assert world.run(*get) == (0, "6\n", "")
     assert world.run("--name", "named", *get) == (0, "10\n", "")
     world.set(FRAMEWORK_APP="mine:nope")
-    assert world.run(*get)[2].startswith("error: FRAMEWORK_APP: 'mine:nope' is no application")
+    assert world.run(*get)[2].startswith("error: FRAMEWORK_APP: 'mine:nope' is not an application")
 
 
 def test_what_the_code_of_an_application_meets_is_told(world: World) -> None:

@@ -156,7 +156,10 @@ def test_set_changes_one_line(world: World, cfg: Path) -> None:
     assert stat.S_IMODE(cfg.stat().st_mode) == 0o640
     assert sorted(os.listdir(world.home)) == ["billing.cfg", "pyproject.toml", "schema.toml"]
     before = cfg.stat()
-    assert world.run("config", "set", "server", "port", "9000")[2] == "billing.cfg:4: [server] port is so already\n"
+    assert (
+        world.run("config", "set", "server", "port", "9000")[2]
+        == "billing.cfg:4: [server] port already has this value\n"
+    )
     assert cfg.stat().st_ino == before.st_ino
 
 
@@ -179,7 +182,7 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("server", "prot", "1"), "Did you mean [server] port? To write it all the same, say --force."),
+        (("server", "prot", "1"), "Did you mean [server] port? To write it all the same, pass --force."),
         (("server", "port", "http"), "a whole number is expected"),
         (("server", "port", "8080.5"), "a whole number is expected"),
         (("server", "level", "loud"), "one of 'debug', 'info' is expected, not 'loud'"),
@@ -213,7 +216,7 @@ def test_set_without_a_schema_refuses_what_looks_like_a_secret(world: World) -> 
     assert stat.S_IMODE(cfg.stat().st_mode) == 0o600
     status, _, err = world.run("config", "set", "mail", "password", "hunter2hunter2")
     assert status == 1
-    assert "If it is no secret, say --force" in err
+    assert "If it is no secret, pass --force" in err
     assert world.run("config", "set", "mail", "token_count", "5", "--force")[0] == 0
     assert cfg.read_text() == "[mail]\nhost = smtp.example\ntoken_count = 5\n"
 
@@ -299,7 +302,7 @@ def test_a_write_that_fails_changes_nothing(world: World, cfg: Path, monkeypatch
 
 
 def test_a_device_is_not_edited(world: World) -> None:
-    with pytest.raises(ConfigFileError, match="no file that can be edited"):
+    with pytest.raises(ConfigFileError, match="not a file that can be edited"):
         edit(os.devnull, lambda text: None)
 
 
@@ -371,7 +374,7 @@ def test_update_is_a_dry_run_first(world: World, cfg: Path) -> None:
     assert err.splitlines() == [
         "by hand: billing.cfg:3: [web] http_port is now called [server] port (since 2.0)",  # %(http_port)s is asked for
         "by hand: billing.cfg:12: [server] strange is not declared: removed, or misspelt",
-        "1 deprecated options or old defaults stay as they are; --all-recommendations changes them too",
+        "left as they are: 1 deprecated option or old default; --all-recommendations changes them too",
         "this was a dry run, nothing is written; --fix writes it",
     ]
     assert cfg.read_text() == OLD
@@ -497,7 +500,7 @@ def test_replace_keeps_the_mode_and_gives_new_files_one(tmp_path: Path) -> None:
     path.chmod(0o664)
     replace(str(path), "é")
     assert (stat.S_IMODE(path.stat().st_mode), path.read_text("utf-8")) == (0o664, "é")
-    with pytest.raises(ConfigFileError, match="no UTF-8"):
+    with pytest.raises(ConfigFileError, match="not UTF-8"):
         replace(str(path), "\udcff")
     assert os.listdir(tmp_path) == ["x"]
 

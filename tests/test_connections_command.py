@@ -178,7 +178,7 @@ def test_get_has_airflows_names(stocked: Any) -> None:
 
 def test_get_of_what_is_not_there_or_fails(stocked: Any) -> None:
     status, out, said = stocked.run("connections", "get", "nobody")
-    assert (status, out, "nobody has the connection" in said) == (1, "", True)
+    assert (status, out, "not found (asked:" in said) == (1, "", True)
     stocked.set(BILLING_CONN_BAD="canary no uri")
     status, out, said = stocked.run("connections", "get", "bad")
     assert (status, out, "canary" in said) == (3, "", False)

@@ -81,7 +81,7 @@ def test_a_required_option_goes_by_the_same_name(world: World) -> None:
 def test_a_schema_that_speaks_of_no_environment_is_reported(world: World) -> None:
     world.write("schema.yaml", "a:\n  options:\n    b: {required: [prodution, production]}\n")
     world.project(schema="schema.yaml", environments=["development", "production"])
-    told = "[a] b is required in 'prodution', which is none: the environments are development, production"
+    told = "[a] b is required in 'prodution', which is not an environment: the environments are development, production"
     assert world.run("check") == (1, f"error: schema.yaml:3: {told}\n", "1 error, 0 warnings\n")
 
 
@@ -144,8 +144,8 @@ def test_the_default_counts_only_if_it_is_in_the_list(world: World) -> None:
     assert world.run("dump") == (
         1,
         "",
-        "error: BILLING_ENV: it is not said which environment this is, and development is none of them: the "
-        "environments are staging, production (pyproject.toml:4). Say --env NAME, or set BILLING_ENV.\n",
+        "error: BILLING_ENV: no environment is selected, and development is not one of them: the "
+        "environments are staging, production (pyproject.toml:4). Pass --env NAME, or set BILLING_ENV.\n",
     )
     world.project(environments=["development"])
     assert world.run("check")[0] == 0
@@ -406,7 +406,10 @@ def test_what_a_pattern_finds_is_checked_and_its_folder(world: World) -> None:
     assert world.run("dump")[0] == 0
     path.chmod(0o666)
     status, _, err = world.run("dump")
-    assert (status, err.startswith("error: conf.d/a.toml: a file that nobody named is not used when others")) == (
+    assert (
+        status,
+        err.startswith("error: conf.d/a.toml: a file that was not named explicitly is not used when others"),
+    ) == (
         1,
         True,
     )
@@ -414,12 +417,14 @@ def test_what_a_pattern_finds_is_checked_and_its_folder(world: World) -> None:
     (world.home / "conf.d").chmod(0o777)
     status, _, err = world.run("dump")
     assert status == 1
-    assert err.startswith("error: conf.d: a file that nobody named is not used when others can write the folder")
+    assert err.startswith(
+        "error: conf.d: a file that was not named explicitly is not used when others can write the folder"
+    )
     assert world.run("--project", ".", "dump")[0] == 0
     (world.home / "conf.d").chmod(0o755)
     world.write("development.toml", "", 0o666)
     status, _, err = world.run("dump")
-    assert (status, err.startswith("error: development.toml: a file that nobody named")) == (1, True)
+    assert (status, err.startswith("error: development.toml: a file that was not named")) == (1, True)
 
 
 # The command line

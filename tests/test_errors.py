@@ -115,7 +115,7 @@ CASES = {
     # files
     "bad_encoding": Case(
         """
-        HOME/billing.cfg:3: the byte at offset 28 (0xff) is no UTF-8. Save the file as UTF-8.
+        HOME/billing.cfg:3: the byte at offset 28 (0xff) is not UTF-8. Save the file as UTF-8.
         """,
         b"[core]\nport = 1\npassword = a\xffb\n",
         kind="ConfigFileError",
@@ -202,7 +202,7 @@ CASES = {
     ),
     "malformed_toml": Case(
         """
-        HOME/production.toml:2: this is no TOML (Invalid value). Write text in quotes, and true and
+        HOME/production.toml:2: this is not valid TOML (Invalid value). Write text in quotes, and true and
         false in small letters.
         """,
         files={"production.toml": "[core]\nport = = 3\n"},
@@ -211,7 +211,7 @@ CASES = {
     ),
     "malformed_json": Case(
         """
-        HOME/production.json:1: this is no JSON (Expecting value). Write text in double quotes, true, false
+        HOME/production.json:1: this is not valid JSON (Expecting value). Write text in double quotes, true, false
         and null in small letters, and no comma before ].
         """,
         files={"production.json": '{"core": {"port": }}'},
@@ -220,7 +220,7 @@ CASES = {
     ),
     "malformed_yaml": Case(
         """
-        HOME/production.yaml:3: this is no YAML (did not find expected ',' or ']'). Correct the line.
+        HOME/production.yaml:3: this is not valid YAML (did not find expected ',' or ']'). Correct the line.
         """,
         files={"production.yaml": "core:\n  port: [1\n"},
         project={"config_files": ["production.yaml"]},
@@ -228,7 +228,7 @@ CASES = {
     ),
     "option_twice_toml": Case(
         """
-        HOME/production.toml:3: this is no TOML (Cannot overwrite a value). Keep one of the two.
+        HOME/production.toml:3: this is not valid TOML (Cannot overwrite a value). Keep one of the two.
         """,
         files={"production.toml": "[core]\nport = 3\nport = 4\n"},
         project={"config_files": ["production.toml"]},
@@ -339,7 +339,7 @@ CASES = {
     ),
     "project_malformed": Case(
         """
-        HOME/pyproject.toml:2: this is no TOML (Invalid value). Write text in quotes, and true and
+        HOME/pyproject.toml:2: this is not valid TOML (Invalid value). Write text in quotes, and true and
         false in small letters.
         """,
         files={"pyproject.toml": "[tool.framework]\nname = "},
@@ -441,7 +441,7 @@ CASES = {
     ),
     "cmd_binary": Case(
         """
-        HOME/billing.cfg:2: [core] password_cmd: the output of printf is no UTF-8. Encode it, as base64
+        HOME/billing.cfg:2: [core] password_cmd: the output of printf is not UTF-8. Encode it, as base64
         for example.
         """,
         "[core]\npassword_cmd = printf '\\377\\376'",
@@ -498,16 +498,16 @@ CASES = {
     # references
     "secret_absent": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: nobody has the secret 'db/password'; asked:
-        environment (BILLING_SECRET_DB_PASSWORD), metastore. Check its name, or create it.
+        HOME/billing.cfg:2: [core] password_secret: secret 'db/password' not found (asked:
+        environment (BILLING_SECRET_DB_PASSWORD), metastore). Check its name, or create it.
         """,
         "[core]\npassword_secret = db/password",
         kind="PointerError",
     ),
     "secret_version_absent": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: nobody has the secret 'db/password' in version 3;
-        asked: no link. No versions are kept by environment, metastore: ask without ?version.
+        HOME/billing.cfg:2: [core] password_secret: secret 'db/password' not found in version 3
+        (asked: no link). No versions are kept by environment, metastore: ask without ?version.
         """,
         "[core]\npassword_secret = db/password?version=3",
         kind="PointerError",
@@ -554,7 +554,7 @@ CASES = {
     "secret_no_text": Case(
         """
         HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from Numbers:
-        config 'db/password': the value is no text. Store it as text.
+        config 'db/password': the value is not text. Store it as text.
         """,
         backend("stores.Numbers"),
         kind="PointerError",
@@ -619,7 +619,7 @@ CASES = {
     ),
     "secret_part_of_text": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: the secret 'db' of environment: its value is no
+        HOME/billing.cfg:2: [core] password_secret: the secret 'db' of environment: its value is not
         JSON, so it has no parts. Correct the reference.
         """,
         "[core]\npassword_secret = db#/password",
@@ -639,7 +639,7 @@ CASES = {
     ),
     "config_links_unknown": Case(
         """
-        [secrets] config_links: config_links names 'vault', which is no link. The links are environment,
+        [secrets] config_links: config_links names 'vault', which is not a link. The links are environment,
         metastore.
         """,
         "[secrets]\nconfig_links = vault\n[core]\npassword_secret = db/password",
@@ -648,8 +648,8 @@ CASES = {
     ),
     "config_links_leave_out": Case(
         """
-        HOME/billing.cfg:4: [core] password_secret: nobody has the secret 'db/password'; asked:
-        metastore. [secrets] config_links leaves out environment.
+        HOME/billing.cfg:4: [core] password_secret: secret 'db/password' not found (asked:
+        metastore). [secrets] config_links leaves out environment.
         """,
         "[secrets]\nconfig_links = metastore\n[core]\npassword_secret = db/password",
         env={"BILLING_SECRET_DB_PASSWORD": "hunter2"},
@@ -769,7 +769,7 @@ CASES = {
     ),
     "no_backend": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: the class stores.NoBackend cannot be used: it is no
+        HOME/billing.cfg:2: [secrets] backend: the class stores.NoBackend cannot be used: it is not a
         secrets backend: it has none of get_connection, get_conn_value, get_variable, get_config.
         Correct the class path.
         """,
@@ -833,8 +833,8 @@ CASES = {
     # the bootstrap is a line
     "kwargs_that_only_it_has": Case(
         """
-        HOME/billing.cfg:3: [secrets] backend_kwargs_secret: nobody has the secret 'kwargs'; asked:
-        environment (BILLING_SECRET_KWARGS). This is for the link Plain itself, so it is not asked, nor
+        HOME/billing.cfg:3: [secrets] backend_kwargs_secret: secret 'kwargs' not found (asked:
+        environment (BILLING_SECRET_KWARGS)). This is for the link Plain itself, so it is not asked, nor
         are those that come after it: metastore.
         """,
         backend("stores.Plain", "backend_kwargs_secret = kwargs\n"),
@@ -842,8 +842,8 @@ CASES = {
     ),
     "kwargs_that_a_later_one_has": Case(
         """
-        HOME/billing.cfg:5: [secrets.corp] backend_kwargs_secret: nobody has the secret 'kwargs'; asked:
-        environment (BILLING_SECRET_KWARGS). This is for the link corp itself, so it is not asked, nor
+        HOME/billing.cfg:5: [secrets.corp] backend_kwargs_secret: secret 'kwargs' not found (asked:
+        environment (BILLING_SECRET_KWARGS)). This is for the link corp itself, so it is not asked, nor
         are those that come after it: team, metastore.
         """,
         "[secrets]\nbackends = corp, team\n[secrets.corp]\nbackend = stores.Plain\nbackend_kwargs_secret = kwargs\n"
@@ -852,16 +852,16 @@ CASES = {
     ),
     "url_that_only_the_metastore_has": Case(
         """
-        HOME/billing.cfg:2: [database] sql_alchemy_conn_secret: nobody has the secret 'url'; asked:
-        environment (BILLING_SECRET_URL). This is for the link metastore itself, so it is not asked.
+        HOME/billing.cfg:2: [database] sql_alchemy_conn_secret: secret 'url' not found (asked:
+        environment (BILLING_SECRET_URL)). This is for the link metastore itself, so it is not asked.
         """,
         "[database]\nsql_alchemy_conn_secret = url\n[core]\npassword_secret = db/password",
         kind="PointerError",
     ),
     "backend_that_asks_itself": Case(
         """
-        HOME/billing.cfg:6: [db] url_secret: nobody has the secret 'db/password'; asked:
-        environment (BILLING_SECRET_DB_PASSWORD). This is for the link Selfish itself, so it is not asked,
+        HOME/billing.cfg:6: [db] url_secret: secret 'db/password' not found (asked:
+        environment (BILLING_SECRET_DB_PASSWORD)). This is for the link Selfish itself, so it is not asked,
         nor are those that come after it: metastore.
         """,
         "[secrets]\nbackend = stores.Selfish\n[core]\npassword_secret = db/password\n[db]\nurl_secret = db/password",
@@ -870,8 +870,8 @@ CASES = {
     # the metastore
     "metastore_missing_is_empty": Case(
         """
-        HOME/billing.cfg:2: [core] password_secret: nobody has the secret 'db/password'; asked:
-        environment (BILLING_SECRET_DB_PASSWORD), metastore. Check its name, or create it.
+        HOME/billing.cfg:2: [core] password_secret: secret 'db/password' not found (asked:
+        environment (BILLING_SECRET_DB_PASSWORD), metastore). Check its name, or create it.
         """,
         "[core]\npassword_secret = db/password",
         kind="PointerError",
@@ -933,9 +933,9 @@ def test_project_that_others_can_write(world: World) -> None:
     world.write("schema.toml", SCHEMA, 0o666)
     world.project(schema="schema.toml")
     told = (
-        "error: schema.toml: a file that nobody named is not used when others can write it (mode 666, owner root, "
-        "uid 0). Correct that, or, if you trust it, say --project DIR, or set FRAMEWORK_PROJECT=DIR in the environment "
-        "of the process.\n"
+        "error: schema.toml: a file that was not named explicitly is not used when others can write it (mode 666, "
+        "owner root, uid 0). Correct that, or, if you trust it, pass --project DIR, or set FRAMEWORK_PROJECT=DIR in "
+        "the environment of the process.\n"
     )
     assert world.run("config", "get-value", "core", "port") == (1, "", told)
     with pytest.raises(errors.ConfigFileError, match="is not used when others can write it"):
@@ -1081,7 +1081,7 @@ def test_metastore_missing_is_empty(world: World) -> None:
     with pytest.raises(errors.VariableNotFound) as caught:
         world.app().get_variable("rate")
     asked = "environment (BILLING_VAR_RATE), metastore"
-    told = f"nobody has the variable 'rate'; asked: {asked}. Check its name, or create it."
+    told = f"variable 'rate' not found (asked: {asked}). Check its name, or create it."
     assert str(caught.value) == told
     status, out, _ = world.run("explain", "--variable", "rate")
     assert (status, out.split()) == (1, ["link", "says", "environment", "absent", "metastore", "absent"])
@@ -1145,8 +1145,8 @@ def test_one_error_does_not_hide_the_rest(world: World) -> None:
         "error: billing.cfg:4: [core] pool: a '%' is followed by neither '%' nor '(name)s'. "
         "Write '%%' for a '%' that means itself.",
         "error: billing.cfg:3: [core] password_cmd: false ended with status 1. Run it by hand to see what it says.",
-        "error: billing.cfg:6: [db] url_secret: nobody has the secret 'nowhere'; asked: "
-        "environment (BILLING_SECRET_NOWHERE), metastore. Check its name, or create it.",
+        "error: billing.cfg:6: [db] url_secret: secret 'nowhere' not found (asked: "
+        "environment (BILLING_SECRET_NOWHERE), metastore). Check its name, or create it.",
     ]
     assert world.run("check")[0] == 1
 
@@ -1218,5 +1218,5 @@ def test_an_extra_that_was_set_to_no_object(text: str) -> None:
     connection = Connection("warehouse")
     connection.extra = text
     for use in (lambda: connection.extra_dejson, connection.get_uri, connection.as_json, connection.to_dict):
-        with pytest.raises(errors.InvalidConnection, match="extra is no JSON object"):
+        with pytest.raises(errors.InvalidConnection, match="extra is not a JSON object"):
             use()

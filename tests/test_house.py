@@ -149,7 +149,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_importing_reads_nothing(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("this is no TOML [")
+    (tmp_path / "pyproject.toml").write_text("this is not TOML [")
     code = "from framework import App, conf, Connection, Variable; print('fine')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout == "fine\n"

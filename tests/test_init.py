@@ -89,7 +89,7 @@ def test_a_project_file_gets_one_more_table(empty: World, text: str) -> None:
         ("[tool]\nframework = 1\n", "there is a [tool.framework] already"),
         ("tool = {other = 1}\n", "no [tool.framework] can be added here"),
         ("tool = 1\n", "no [tool.framework] can be added here"),
-        ("[project\n", "this is no TOML"),
+        ("[project\n", "this is not valid TOML"),
     ],
 )
 def test_a_project_file_that_cannot_take_it_is_left_alone(empty: World, text: str, said: str) -> None:
@@ -133,12 +133,12 @@ def test_files_that_do_not_fit_stop_it(empty: World, name: str, text: str) -> No
 def test_a_name_that_is_none(empty: World, name: str) -> None:
     status, _, err = empty.run("init", "--name", name)
     assert status == 1
-    assert "Say --name NAME" in err
+    assert "Pass --name NAME" in err
     assert os.listdir(empty.home) == []
 
 
 def test_a_folder_without_a_fitting_name(empty: World) -> None:
-    assert "Say --name NAME" in empty.run("init", "2024")[2]
+    assert "Pass --name NAME" in empty.run("init", "2024")[2]
     assert not (empty.home / "2024").exists()
 
 

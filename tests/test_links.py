@@ -150,7 +150,7 @@ def test_null_is_no_value(tmp_path: Path, part: str, way: str) -> None:
         (failure,) = app.prefetch().values()
         assert "[db] password_secret" in str(failure)
         assert "has null there" in str(failure)
-    with pytest.raises(errors.PointerError, match="has null there, which is no value"):
+    with pytest.raises(errors.PointerError, match="has null there, which is not a value"):
         app.conf.get("db", "password")
 
 

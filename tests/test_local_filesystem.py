@@ -158,7 +158,7 @@ def test_an_unquoted_name_that_yaml_takes_for_something_else_is_not_absent(write
     assert load_variables(str(backend.variables_file)) == {True: "a", 5: "b", "6": "c", 6: "d"}
     for name, line in (("on", 1), ("5", 2)):
         with pytest.raises(
-            errors.FileParseError, match=f"line {line}: the name '{name}' is no text in YAML; put it in"
+            errors.FileParseError, match=f"line {line}: the name '{name}' is not text in YAML; put it in"
         ):
             backend.get_variable(name)
     assert backend.get_variable("6") == "c"
@@ -215,10 +215,10 @@ def test_connections_that_say_nothing(write: Any) -> None:
     [
         ({"hots": CANARY}, "no field is called 'hots'. The fields are conn_id, conn_type, description, host"),
         ({"conn_type": "x", f"postgres://u:{CANARY}@h": 1}, "no field is called (a name not shown). "),
-        ({"host": "h", "port": CANARY}, "the port is no port. It must be a whole number between 0 and 65535."),
+        ({"host": "h", "port": CANARY}, "the port is not valid. It must be a whole number between 0 and 65535."),
         ({"host": 5, "password": CANARY}, "host is of type int. It must be a text."),
         ({"extra": "{}", "extra_dejson": {"a": CANARY}}, "it has both extra and extra_dejson. Keep one of them."),
-        ({"extra": f"[{CANARY}]"}, "extra is no JSON object"),
+        ({"extra": f"[{CANARY}]"}, "extra is not a JSON object"),
         ({"conn_id": "other", "password": CANARY}, "its conn_id is another. Correct it, or leave it out."),
         ({"uri": "x://h", "password": CANARY}, "a uri is given and fields beside it"),
         (f"u:{CANARY}@h", "the connection is neither a URI nor JSON"),
@@ -250,8 +250,8 @@ def test_ids_are_checked(write: Any) -> None:
     with pytest.raises(errors.FileParseError) as caught:
         load_connections_dict(path)
     assert [line for line, _ in caught.value.faults] == [1, 2]
-    assert "connection 'a b': the conn_id is no name" in str(caught.value)
-    assert "connection 5: its id is no text" in str(caught.value)
+    assert "connection 'a b': the conn_id is not valid" in str(caught.value)
+    assert "connection 5: its id is not text" in str(caught.value)
 
 
 def test_a_company_reads_its_own_format(write: Any) -> None:
@@ -392,11 +392,11 @@ def test_lists_of_several(write: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f'{{"k": "{CANARY}",\n"l": {CANARY}}}', "line 2: this is no JSON (Expecting value)"),
+        (f'{{"k": "{CANARY}",\n"l": {CANARY}}}', "line 2: this is not valid JSON (Expecting value)"),
         (f'["{CANARY}"]', "line 1: the file holds no object of names and values"),
-        ("", "line 1: this is no JSON (Expecting value)"),
+        ("", "line 1: this is not valid JSON (Expecting value)"),
         ("\ufeff{}", "line 1: the file begins with a byte order mark (BOM); save it without"),
-        ("[" * 100_000, "line 1: this is no JSON (it is nested too deep, more than 100 levels)"),
+        ("[" * 100_000, "line 1: this is not valid JSON (it is nested too deep, more than 100 levels)"),
     ],
 )
 def test_bad_json(write: Any, text: str, message: str) -> None:
@@ -410,14 +410,14 @@ def test_bad_json(write: Any, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"k: {CANARY}\nl: [{CANARY}\n", "line 3: this is no plain YAML (did not find expected ',' or ']')"),
-        (f"k: v\n\nl: @{CANARY}\n", "line 3: this is no plain YAML (found character that cannot start any token)"),
-        (f"k: v\n---\nl: {CANARY}\n", "line 2: this is no plain YAML (but found another document)"),
-        (f"k: *{CANARY}\n", "line 1: this is no plain YAML (found undefined alias"),
+        (f"k: {CANARY}\nl: [{CANARY}\n", "line 3: this is not plain YAML (did not find expected ',' or ']')"),
+        (f"k: v\n\nl: @{CANARY}\n", "line 3: this is not plain YAML (found character that cannot start any token)"),
+        (f"k: v\n---\nl: {CANARY}\n", "line 2: this is not plain YAML (but found another document)"),
+        (f"k: *{CANARY}\n", "line 1: this is not plain YAML (found undefined alias"),
         (f"- {CANARY}\n", "line 1: the file holds no table of names and values"),
         (f"k: v\né: {CANARY}\x07\n", "line 2: a character stands here that YAML does not allow"),
-        ("? [a]\n: v\n{b: c}: w\n", "line 1: a name is no text; line 3: a name is no text"),
-        ("<<: 5\nk: v\n", "line 1: this is no plain YAML (expected a mapping"),
+        ("? [a]\n: v\n{b: c}: w\n", "line 1: a name is not text; line 3: a name is not text"),
+        ("<<: 5\nk: v\n", "line 1: this is not plain YAML (expected a mapping"),
         ("k: " + "[" * 5000 + "]" * 5000, "line 1: it is nested too deep, more than 100 levels"),
     ],
 )
@@ -432,14 +432,14 @@ def test_bad_yaml(write: Any, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (f"!{CANARY} v", "this is no plain YAML (could not determine a constructor for the tag)"),
-        (f"!!python/object/apply:os.system [{CANARY}]", "this is no plain YAML (could not determine a constructor"),
+        (f"!{CANARY} v", "this is not plain YAML (could not determine a constructor for the tag)"),
+        (f"!!python/object/apply:os.system [{CANARY}]", "this is not plain YAML (could not determine a constructor"),
         (f"!!int {CANARY}", "the value does not fit its YAML type"),
         (f"!!bool {CANARY}", "the value does not fit its YAML type"),
         (f"!!timestamp {CANARY}", "the value does not fit its YAML type"),
         ("2024-02-30", "the value does not fit its YAML type"),
         ("&x {a: *x}", "an alias stands inside of what it stands for"),
-        ("{<<: [1]}", "this is no plain YAML (expected a mapping"),
+        ("{<<: [1]}", "this is not plain YAML (expected a mapping"),
     ],
 )
 def test_a_bad_yaml_value_is_one_entry_only(write: Any, value: str, message: str) -> None:
@@ -490,7 +490,7 @@ def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
     path.write_bytes(f"k={CANARY}\r\nl=\xe9\r\n\r\nm=\xff\n".encode("latin-1"))
     with pytest.raises(errors.FileParseError) as caught:
         load_variables(str(path))
-    fault = "byte 3 is no UTF-8; save the file as UTF-8"
+    fault = "byte 3 is not UTF-8; save the file as UTF-8"
     assert str(caught.value) == f"{path}: line 2: {fault}; line 4: {fault}"
     assert CANARY not in told(caught.value)
     path.write_bytes("k=v\n".encode("utf-16"))
@@ -520,7 +520,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(errors.BackendUnavailable, match="cannot be read"):
         load_variables(str(tmp_path / "folder.json"))
-    with pytest.raises(errors.BackendUnavailable, match="no path can be like this"):
+    with pytest.raises(errors.BackendUnavailable, match="invalid path"):
         load_variables("a\0b.json")
 
 

@@ -571,7 +571,7 @@ def test_an_extra_that_is_no_json_object(airflow_store: Store, extra: str) -> No
         Path(airflow_store.database.where),
         f"INSERT INTO connection VALUES (1,'k','x',NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{extra}',0,0)",
     )
-    with pytest.raises(errors.InvalidSecret, match=r"connection 'k'.*no JSON object"):
+    with pytest.raises(errors.InvalidSecret, match=r"connection 'k'.*not a JSON object"):
         airflow_store.get_connection("k")
 
 

@@ -173,8 +173,8 @@ def test_names_in_the_list_of_sensitive_options_are_names_of_options(world: Worl
     place = out.splitlines()[0].split(": ")[1]
     assert place.startswith("pyproject.toml:")
     assert out.splitlines() == [
-        f"error: {place}: sensitive: 'mail.pasword' is no option; did you mean mail.password?",
-        f"error: {place}: sensitive: 'server' is no option; write section.key, or server.* for all options of a "
+        f"error: {place}: sensitive: 'mail.pasword' is not an option; did you mean mail.password?",
+        f"error: {place}: sensitive: 'server' is not an option; write section.key, or server.* for all options of a "
         "section",
-        f"error: {place}: sensitive: 'a.b' is no option; correct it, or remove it",
+        f"error: {place}: sensitive: 'a.b' is not an option; correct it, or remove it",
     ]

@@ -18,7 +18,7 @@ def nothing(world: World) -> World:
 TOLD = (
     "nothing was found of the application 'framework': no pyproject.toml with [tool.framework] in the working "
     "directory, no folder framework (FRAMEWORK_HOME is not set), no file framework/framework.cfg, "
-    "no variable FRAMEWORK__…. Go to the folder of the project, or say --project DIR, --app or --name."
+    "no variable FRAMEWORK__…. Go to the folder of the project, or pass --project DIR, --app or --name."
 )
 
 

@@ -102,8 +102,8 @@ def test_an_id_that_is_no_name(place: Place, store: Store) -> None:
 @pytest.mark.parametrize(
     ("assignment", "kind", "words"),
     [
-        ("extra = '[]'", "connection", "column extra of row 4 of table connection is no JSON object"),
-        ("extra = 'text'", "connection", "column extra of row 4 of table connection is no JSON object"),
+        ("extra = '[]'", "connection", "column extra of row 4 of table connection is not a JSON object"),
+        ("extra = 'text'", "connection", "column extra of row 4 of table connection is not a JSON object"),
         ("val = NULL", "variable", "column val of row 4 of table variable is NULL"),
     ],
 )

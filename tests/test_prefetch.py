@@ -129,7 +129,7 @@ def test_each_failure_is_told_by_option_and_nobody_else_answers(tmp_path: Path) 
     failures = app.prefetch()
     assert set(failures) == {("s", "k1"), ("s", "gone"), ("s", "bad")}
     assert "store0: config 's1': not for you" in str(failures["s", "k1"])
-    assert "nobody has the secret 'nobody'" in str(failures["s", "gone"])
+    assert "secret 'nobody' not found" in str(failures["s", "gone"])
     assert "looks like a value" in str(failures["s", "bad"])
     assert app.conf.get("s", "k3") == "value 3"
 
@@ -505,7 +505,7 @@ def test_kinds_that_are_never_asked_for_are_told_and_not_counted(tmp_path: Path)
     app = app_over(tmp_path, Store({}))
     assert app.chain.explain("connection", "x")[0] == ("store0", "is never asked for it")
     with pytest.raises(
-        errors.ConnectionNotFound, match=r"asked: environment \(BILLING_CONN_X\), metastore. store0 is never asked"
+        errors.ConnectionNotFound, match=r"asked: environment \(BILLING_CONN_X\), metastore\). store0 is never asked"
     ):
         app.get_connection("x")
     assert app.stats()[0]["calls"] == 0
@@ -517,7 +517,7 @@ def test_a_store_that_keeps_no_versions_is_not_asked_for_one_and_serves_the_rest
 
     app = app_over(tmp_path, Unversioned(values(1)), count=1, cfg="old_secret = s0?version=3\nother_secret = s1\n")
     failures = app.prefetch()
-    assert "asked: no link. No versions are kept by store0, environment, metastore" in str(failures["s", "old"])
+    assert "asked: no link). No versions are kept by store0, environment, metastore" in str(failures["s", "old"])
     assert "asked: store0, environment (BILLING_SECRET_S1), metastore" in str(failures["s", "other"])
     assert app.chain.explain("config", "s0")[0] == ("store0", "found")
 
@@ -597,7 +597,7 @@ def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path
     app = app_over(tmp_path, Store(values(2)), count=2, config_links="nobody")
     failures = app.prefetch()
     assert set(failures) == {("s", "k0"), ("s", "k1")}
-    assert all("config_links names 'nobody', which is no link" in str(fault) for fault in failures.values())
+    assert all("config_links names 'nobody', which is not a link" in str(fault) for fault in failures.values())
 
 
 def test_a_store_that_hangs_does_not_keep_a_command_from_running(tmp_path: Path) -> None:

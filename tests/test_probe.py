@@ -83,7 +83,7 @@ def test_sqlite(stocked: Any) -> None:
     tried = Tried(stocked, conn_type="sqlite", host=str(stocked.home / "billing.db"))
     assert (tried.status, "it has" in tried.said("sqlite")) == (0, True)
     stocked.write("text.db", "no database at all, but long enough to be looked at " * 30)
-    for path, said in {"text.db": "no SQLite database", "no.db": "no such file", "": "no host"}.items():
+    for path, said in {"text.db": "not a SQLite database", "no.db": "no such file", "": "no host"}.items():
         tried = Tried(stocked, conn_type="sqlite", host=path)
         assert (tried.status, said in tried.said("sqlite")) == (1, True)
     assert not (stocked.home / "no.db").exists()

@@ -396,7 +396,7 @@ TYPES = [
     ),
     Report(
         "pydantic/pydantic-settings#919",
-        "a, b is no JSON and therefore an error",
+        "a, b is not JSON and therefore an error",
         environ={"BILLING__SERVER__ORIGINS": "https://a.example,https://b.example"},
         get="server.origins",
         answer=["https://a.example", "https://b.example"],
@@ -781,7 +781,7 @@ SECRETS = [
     ),
     Report(
         "helmfile/helmfile#1563",
-        "a secret that nobody has is empty text",
+        "a secret that does not exist is empty text",
         cfg("[mail]\npassword_secret = an/invalid/secret\n"),
         get="mail.password",
         says=("billing.cfg:2", "an/invalid/secret", "asked:"),
@@ -1013,7 +1013,7 @@ STORES = [
         "what no key opens cannot be deleted",
         kept(KEYS[0]),
         run=f"variables set vat 19\nconfig set core fernet_key {KEYS[1]}\nvariables delete vat\nvariables get vat",
-        says=("error: nobody has the variable 'vat'",),
+        says=("error: variable 'vat' not found",),
     ),
     Report(
         "puckel/docker-airflow#290",

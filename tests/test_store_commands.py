@@ -260,7 +260,7 @@ def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: An
         ({"logn": "x"}, "a connection has no field 'logn'"),
         ({"conn_type": {"cnst": "x"}}, "the source of 'conn_type' is neither a path nor"),
         ({"port": 5432}, "the source of 'port' is neither a path nor"),
-        (["login"], "it is no JSON object"),
+        (["login"], "it is not a JSON object"),
     ],
 )
 def test_a_connection_map_that_cannot_be_is_told_once_with_its_place(world: Any, said: Any, told: str) -> None:

@@ -76,10 +76,10 @@ IN_CFG = [
     (
         "server",
         "origins = ['a', 'b']",
-        '[server] origins: its brackets are part of its items, for it is no JSON: write a, b or ["a", "b"].',
+        '[server] origins: the brackets become part of the items, because it is not JSON: write a, b or ["a", "b"].',
     ),
-    ("mail", "host = h\u200b", "[mail] host: the value holds a character that nobody sees (U+200B): remove it."),
-    ("mail", "host = h\u00a0x", "[mail] host: the value holds a character that nobody sees (U+00A0): remove it."),
+    ("mail", "host = h\u200b", "[mail] host: the value holds an invisible character (U+200B): remove it."),
+    ("mail", "host = h\u00a0x", "[mail] host: the value holds an invisible character (U+00A0): remove it."),
 ]
 
 
@@ -88,7 +88,7 @@ def test_in_a_cfg_file(world: World, section: str, line: str, told: str) -> None
     assert of_cfg(world, section, line) == (1, [f"warning: {CFG_PLACE}: {told}"])
 
 
-BASE = "for it is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes."
+BASE = "because it is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes."
 BLANK = "the value begins or ends with a blank or a line end: remove it if it is not meant."
 IN_YAML = [
     ("release", "ver: 1.10", '1.10 is read as 1.1: put it in quotes, ver: "1.10".'),
@@ -207,7 +207,7 @@ def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
             "the value ends with a carriage return (\\r), the line end of Windows: save the file that sets it with "
             "\\n.",
         ),
-        ("MAIL__PASSWORD", "\ufeffx", "the value holds a character that nobody sees (U+FEFF): remove it."),
+        ("MAIL__PASSWORD", "\ufeffx", "the value holds an invisible character (U+FEFF): remove it."),
     ],
 )
 def test_in_a_variable(world: World, name: str, value: str, told: str) -> None:

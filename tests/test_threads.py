@@ -137,5 +137,5 @@ def test_toml_without_tomli_has_the_same_lines(tmp_path: Path, monkeypatch: pyte
     pytest.importorskip("tomllib")
     monkeypatch.setitem(sys.modules, "tomli", None)
     (path := tmp_path / "a.toml").write_text("[server]\nport = 80 80\n")
-    with pytest.raises(errors.ConfigFileError, match=r"a\.toml:2: this is no TOML"):
+    with pytest.raises(errors.ConfigFileError, match=r"a\.toml:2: this is not valid TOML"):
         App("billing", home=tmp_path, config_files=path)

@@ -353,7 +353,7 @@ def test_what_becomes_of_keys_that_exist(stocked: Any) -> None:
     assert (status, "'a'" in said, variables(stocked)) == (1, True, {"a": "old"})
     status, _, said = stocked.run("variables", "import", "v.json", "--action-on-existing-key", "skip")
     assert (status, variables(stocked)) == (0, {"a": "old", "b": "new"})
-    assert said == "skipped, for they exist: 'a'\nvariables imported from v.json: 1 added, 1 skipped\n"
+    assert said == "skipped, because they exist: 'a'\nvariables imported from v.json: 1 added, 1 skipped\n"
     assert stocked.run("variables", "import", "v.json")[2] == "variables imported from v.json: 1 changed, 1 unchanged\n"
     assert next(bulk.stored(stocked.app().store, "variable")) == ("a", "new", "kept")
 
@@ -362,7 +362,10 @@ def test_connections_that_exist_are_skipped_unless_overwritten(stocked: Any) -> 
     stocked.run("connections", "add", "a", "--conn-type", "old")
     stocked.write("c.env", "a=new://h\nb=new://h\n")
     status, _, said = stocked.run("connections", "import", "c.env")
-    assert (status, said) == (0, "skipped, for they exist: 'a'\nconnections imported from c.env: 1 added, 1 skipped\n")
+    assert (status, said) == (
+        0,
+        "skipped, because they exist: 'a'\nconnections imported from c.env: 1 added, 1 skipped\n",
+    )
     assert stocked.run("connections", "import", "c.env", "--overwrite")[0] == 0
     assert stocked.app().get_connection("a").conn_type == "new"
 

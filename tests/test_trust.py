@@ -854,7 +854,7 @@ def test_a_pointer_to_a_pipe_waits_and_reads_no_more_than_is_stated(shared: Shar
     shared.set(BILLING__DB__PASSWORD_FILE="/dev/zero" if shape == "endless" else str(path))
     status, _, err = shared.run("config", "get-value", "db", "password")
     assert status == 1
-    assert ("larger than" if shape == "endless" else "nothing came in time") in err
+    assert ("larger than" if shape == "endless" else "nothing arrived in time") in err
     if held is not None:
         os.close(held)
 
@@ -873,7 +873,7 @@ def test_the_rule_says_who_is_who(shared: Shared) -> None:
     with pytest.raises(trust.Untrusted) as caught:
         trust.opened(trust.found(str(path)))
     assert (caught.value.what, caught.value.where) == (
-        f"a file that nobody named is not used when it belongs to another user (uid {HIS})",
+        f"a file that was not named explicitly is not used when it belongs to another user (uid {HIS})",
         str(path),
     )
     os.close(trust.opened(str(path)))
@@ -1020,7 +1020,10 @@ def test_a_pipe_that_gives_nothing_is_not_waited_for_without_end(rows: Shared) -
     rows.set(BILLING__CORE__COMMAND_TIMEOUT_SECONDS="0.2")
     os.mkfifo(rows.home / "pipe")
     status, _, err = rows.run("variables", "import", "pipe", "--file-format", "json")
-    assert (status, err) == (1, "error: pipe: the file cannot be read (nothing came in time). Nothing was changed.\n")
+    assert (status, err) == (
+        1,
+        "error: pipe: the file cannot be read (nothing arrived in time). Nothing was changed.\n",
+    )
 
 
 @pytest.mark.parametrize("file_format", ["json", "yaml", "env"])

@@ -311,7 +311,7 @@ def _text(value: Any, where: str) -> str:
         return json.dumps(value)
     if isinstance(value, str):
         return value
-    raise InvalidSecret("the value is no text", where=where, hint="Store it as text.")
+    raise InvalidSecret("the value is not text", where=where, hint="Store it as text.")
 
 
 def _json(text: str) -> Any:

@@ -69,9 +69,9 @@ class AzureKeyVaultBackend(RemoteStore):
             "access is denied ({code})",
             "Grant the permission {right} on secrets (the role Key Vault Secrets User).",
         ),
-        "400": (InvalidSecret, "the request makes no sense to it ({code})", "Check vault_url."),
+        "400": (InvalidSecret, "the request is invalid ({code})", "Check vault_url."),
         "429": (BackendUnavailable, "too many requests ({code})", "Ask for less, or later."),
-        "another's": (InvalidSecret, "the answer is no secret of a vault", "Check vault_url."),
+        "another's": (InvalidSecret, "the answer is not a secret of a vault", "Check vault_url."),
         "": (BackendUnavailable, "the store does not answer ({code})", "Check vault_url and the network."),
     }
 
@@ -91,7 +91,7 @@ class AzureKeyVaultBackend(RemoteStore):
         super().__init__(sep=sep, **names_among(client))
         if not given.text(vault_url, "vault_url").startswith("https://"):
             raise BackendError(
-                "vault_url is no https address",
+                "vault_url is not an https address",
                 where=self.store,
                 hint='Give {"vault_url": "https://NAME.vault.azure.net"}.',
             )

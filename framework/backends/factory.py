@@ -73,7 +73,7 @@ def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
     known = [field for field in FIELDS if field != "conn_id"]
     what = ""
     if not isinstance(said, dict):
-        what = "it is no JSON object"
+        what = "it is not a JSON object"
     elif unknown := [field for field in said if field not in known]:
         what = f"a connection has no field {unknown[0]!r}"
     elif wrong := [field for field, source in said.items() if not _is_source(source)]:

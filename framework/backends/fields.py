@@ -14,7 +14,7 @@ def mapped(conn_id: str, text: str, connection_map: Mapping[str, Any]) -> str:
     """A company's JSON as a connection's, by a map such as `{"login": "username", "conn_type": {"const": "postgres"}}`.
 
     Raises:
-        InvalidConnection: the text is no JSON object. It is not in the message.
+        InvalidConnection: the text is not a JSON object. It is not in the message.
     """
     import json
 

@@ -67,8 +67,8 @@ class GcpSecretManagerBackend(RemoteStore):
             "this version is disabled or destroyed ({code})",
             "Enable it, or add a version.",
         ),
-        "INVALID_ARGUMENT": (InvalidSecret, "the request makes no sense to it ({code})", "Check project_id."),
-        "OUT_OF_RANGE": (InvalidSecret, "the request makes no sense to it ({code})", "Check project_id."),
+        "INVALID_ARGUMENT": (InvalidSecret, "the request is invalid ({code})", "Check project_id."),
+        "OUT_OF_RANGE": (InvalidSecret, "the request is invalid ({code})", "Check project_id."),
         "RESOURCE_EXHAUSTED": (BackendUnavailable, "too many requests ({code})", "Raise the quota, or ask later."),
         "ABORTED": (BackendUnavailable, "too many requests ({code})", "Raise the quota, or ask later."),
         "sign-in refused": (

@@ -67,7 +67,7 @@ class KeyringBackend(KindsBackend):
             if value is None or isinstance(value, str):
                 return value
         except UnicodeDecodeError:
-            pass  # the same error as for a value that is no text
+            pass  # the same error as for a value that is not text
         except Exception as error:
             what = type(error).__name__
         if not what:

@@ -62,7 +62,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         "404": (
             BackendUnavailable,
             "the server answered {code}",
-            "Its address is no Kubernetes API server's: check the kubeconfig.",
+            "The address is not that of a Kubernetes API server: check the kubeconfig.",
         ),
         "429": (BackendUnavailable, "the server answered {code}", "It is asked too often: try again later."),
         "0": (BackendUnavailable, "the server cannot be read ({code})", "Check the API server and the network."),
@@ -160,7 +160,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         try:
             return b64decode(data[key], validate=True).decode()
         except (ValueError, TypeError):
-            what = f"the data under the key {key!r} is no text"
+            what = f"the data under the key {key!r} is not text"
             raise InvalidSecret(what, where=where, hint="Store UTF-8 text.") from None
 
     def _list(self, selector: str, team: str | None) -> list[Any]:
@@ -278,7 +278,7 @@ def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
     def asked() -> Any:
         import json
 
-        status, what = 0, "it is no list of secrets"
+        status, what = 0, "it is not a list of secrets"
         try:
             answer = client.list_namespaced_secret(
                 namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query

@@ -81,7 +81,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
     Args:
         variables_file_path: the file of the variables.
         connections_file_path: the file of the connections: a URI, a JSON object as text, or a table of fields each.
-        configs_file_path: the file of the config secrets; a value that is no text is given as text (`5`, `true`, JSON).
+        configs_file_path: the file of the config secrets; what is not text is given as text (`5`, `true`, JSON).
 
     Raises:
         TypeError: a path is none.
@@ -185,7 +185,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
             return None
         if not isinstance(entry.key, str):
             raise FileParseError(
-                entry.path, [(entry.lines[0], f"the name {shown_name(name)} is no text in YAML; put it in quotes")]
+                entry.path, [(entry.lines[0], f"the name {shown_name(name)} is not text in YAML; put it in quotes")]
             )
         return entry
 
@@ -205,7 +205,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
             return None
         try:
             if not isinstance(entry.key, str):
-                raise InvalidConnection("its id is no text", hint="Put it in quotes.")
+                raise InvalidConnection("its id is not text", hint="Put it in quotes.")
             if isinstance(value, str) and not value.strip():  # it says nothing yet: as in Airflow
                 value = dict.fromkeys(("conn_type", "host", "schema"), "") if value else {}
             if isinstance(value, str):

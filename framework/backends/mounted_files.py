@@ -24,7 +24,7 @@ _STORE = "mounted files"
 #: Errors of the system that mean: there is no such file. A name that no file can have is nobody's.
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
-#: How a file is opened: a pipe does not wait, and the last step is no link.
+#: How a file is opened: a pipe does not wait, and the last step is not link.
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 
 
@@ -59,7 +59,7 @@ class MountedFilesBackend(KindsBackend):
     ) -> None:
         path = path or os.environ.get("CREDENTIALS_DIRECTORY")
         if not path:
-            raise BackendError("nobody says which directory", where=_STORE, hint='Give {"path": "/run/secrets"}.')
+            raise BackendError("no directory is given", where=_STORE, hint='Give {"path": "/run/secrets"}.')
         self._path = given.expanded(path, "path")
         self._prefixes = {"connection": connections_prefix, "variable": variables_prefix, "config": config_prefix}
         self._sep = sep
@@ -157,7 +157,7 @@ def _content(path: str, real: str) -> bytes:
     file = os.open(real, _FLAGS)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise InvalidSecret("this is no plain file", where=path, hint="Write the secret into a file.")
+        raise InvalidSecret("this is not a regular file", where=path, hint="Write the secret into a file.")
     with open(file, "rb", buffering=0) as opened:
         return content(opened)[0]
 
@@ -167,4 +167,4 @@ def _text(data: bytes, path: str) -> str:
         return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         hint = "Store text; bytes need an encoding."
-        raise InvalidSecret("the content is no UTF-8 text", where=path, hint=hint) from None
+        raise InvalidSecret("the content is not UTF-8 text", where=path, hint=hint) from None

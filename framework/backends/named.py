@@ -155,7 +155,7 @@ def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(pattern, re.IGNORECASE)
     except (re.error, TypeError) as fault:
-        what = getattr(fault, "msg", "it is no text")
+        what = getattr(fault, "msg", "it is not text")
     raise _wrong(kwarg, f"no regular expression ({what})")
 
 

@@ -91,7 +91,7 @@ def find_class(path: str, where: str) -> Any:
     else:
         if isinstance(found, type) and any(hasattr(found, method) for method in _METHODS):
             return found
-        what = "it is no secrets backend: it has none of " + ", ".join(_METHODS)
+        what = "it is not a secrets backend: it has none of " + ", ".join(_METHODS)
     raise BackendError(f"the class {path} cannot be used: {what}", where=where, hint="Correct the class path.")
 
 

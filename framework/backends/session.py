@@ -144,7 +144,7 @@ def text_of(path: str, directory: str, kwarg: str) -> str:
     Raises:
         BackendError: others may have made the file.
         OSError: it cannot be read, is no regular file or too large.
-        UnicodeDecodeError: it is no text.
+        UnicodeDecodeError: it is not text.
     """
     try:
         return read_bytes(trust.inside(directory, os.path.expanduser(path)))[0].decode()

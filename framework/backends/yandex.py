@@ -172,7 +172,7 @@ class LockboxSecretBackend(RemoteStore):
         except (OSError, ValueError, TypeError, KeyError):
             pass  # the same error as for a key without its fields
         hint = "It must be a JSON object with id, service_account_id and private_key."
-        raise BackendError("this is no key of a service account", where=where, hint=hint)
+        raise BackendError("this is not the key of a service account", where=where, hint=hint)
 
     def _token(self, iam: Any, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> tuple[str, float]:
         """A token, and for how many seconds it lasts."""
@@ -343,7 +343,9 @@ def _of_this_machine() -> tuple[str, float]:
     finally:
         connection.close()
     hint = "Set yc_sa_key_json_path or another login in backend_kwargs."
-    raise BackendUnavailable(f"nobody gives credentials, nor has this machine any ({what})", where="Lockbox", hint=hint)
+    raise BackendUnavailable(
+        f"no credentials are given, and this machine has none ({what})", where="Lockbox", hint=hint
+    )
 
 
 def _value(entries: Any, where: str) -> str | bytes:

@@ -28,7 +28,7 @@ def seconds(text: str) -> float:
 def add_import(parser: ArgumentParser) -> None:
     parser.add_argument("file", help="a .json, .yaml, .yml or .env file; - reads stdin")
     parser.add_argument("--file-format", choices=FORMATS, help="what the file is, whatever its name ends in")
-    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
 
 
 def add_export(parser: ArgumentParser) -> None:

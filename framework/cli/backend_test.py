@@ -10,7 +10,7 @@ from framework.spellings import counted
 DESCRIPTION = """\
 Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
 
-The reading part of `BackendContract` is run: names that nobody has are asked for, and the store's own names are listed
+The reading part of `BackendContract` is run: absent names are asked for, and the store's own names are listed
 if it can; no value is shown. Who may read need not be allowed to list, or to ask for names that are not there.
 
 for example:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.link import Link
 
-#: Names that nobody has, in letters that every store takes.
+#: Names that do not exist, in letters that every store takes.
 _ABSENT, _ELSEWHERE = "framework-backend-test-absent", "framework-backend-test-elsewhere"
 _READS = 5
 #: More names than any store takes at once.
@@ -160,7 +160,9 @@ def _asked(link: Link, name: str, question: Callable[[], Any]) -> Any:
 
 
 def _absent(link: Link, kind: str) -> str:
-    return "holds: it is absent" if link.ask(kind, _ABSENT) is None else "fails: it answers for a name that nobody has"
+    return (
+        "holds: it is absent" if link.ask(kind, _ABSENT) is None else "fails: it answers for a name that does not exist"
+    )
 
 
 def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
@@ -172,7 +174,9 @@ def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
 def _elsewhere(link: Link) -> str:
     """How a refusal is told, if there is one: most policies allow the application's own names alone."""
     value = _asked(link, _ELSEWHERE, lambda: link.backend.read_elsewhere(_ELSEWHERE))
-    return "absent: it may be asked for as well" if value is None else "fails: it answers for a name that nobody has"
+    return (
+        "absent: it may be asked for as well" if value is None else "fails: it answers for a name that does not exist"
+    )
 
 
 def _time(link: Link, kinds: tuple[str, ...], listed: dict[str, list[str]]) -> str:
@@ -187,4 +191,6 @@ def _time(link: Link, kinds: tuple[str, ...], listed: dict[str, list[str]]) -> s
         start = perf_counter()
         link.ask(kind, names[number % len(names)] if names else f"{_ABSENT}-{number}")
         seconds.append(perf_counter() - start)
-    return f"{median(seconds) * 1000:.1f} ms (median of {_READS}, of names that {'it has' if names else 'nobody has'})"
+    return (
+        f"{median(seconds) * 1000:.1f} ms (median of {_READS}, of names that {'it has' if names else 'do not exist'})"
+    )

@@ -168,7 +168,11 @@ def _required(app: App) -> Iterator[Problem]:
         for env in () if isinstance(option.required, bool) else option.required:
             if known is not None and env not in known:
                 there_are = f"the environments are {', '.join(known)}"
-                yield "error", option.place, f"[{section}] {key} is required in {env!r}, which is none: {there_are}"
+                yield (
+                    "error",
+                    option.place,
+                    f"[{section}] {key} is required in {env!r}, which is not an environment: {there_are}",
+                )
         if option.is_required(app.environment.env) and not any(app.engine.mentions(section, key)):
             where = "" if option.required is True else f" in {app.environment.env}"
             line = f"{key} = …" if not option.sensitive else f"{key}_secret = NAME"
@@ -210,7 +214,7 @@ def _patterns(app: App, found: Container[tuple[str, str]]) -> Iterator[Problem]:
         yield (
             "error",
             getattr(app.sensitive, "place", "App(sensitive=…)"),
-            f"sensitive: {written!r} is no option; {hint}",
+            f"sensitive: {written!r} is not an option; {hint}",
         )
 
 

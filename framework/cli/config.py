@@ -55,7 +55,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_list(made["list"])
     for name in ("lint", "update"):
         _add_selection(made[name])
-    made["update"].add_argument("--fix", action="store_true", help="write the file (default: only say what would be)")
+    made["update"].add_argument(
+        "--fix", action="store_true", help="write the file (default: only show what would change)"
+    )
     made["update"].add_argument(
         "--all-recommendations",
         action="store_true",
@@ -70,7 +72,7 @@ def _add_list(parser: ArgumentParser) -> None:
     parser.add_argument("--section", metavar="NAME", help="this section alone")
     flag("--show-values", what="show the values; those of secrets stay hidden")
     flag("--show-secrets", what="show the values of secrets in clear as well")
-    flag("--hide-sensitive", what="as in Airflow; secrets are hidden here unless --show-secrets is said")
+    flag("--hide-sensitive", what="as in Airflow; secrets are hidden here unless --show-secrets is given")
     flag("-d", "--include-descriptions", what="the description above each option")
     flag("-e", "--include-examples", what="an example above each option")
     flag("-s", "--include-sources", what="the layer and place above each option")
@@ -88,7 +90,7 @@ def _add_selection(parser: ArgumentParser) -> None:
     for kind in ("section", "option"):
         parser.add_argument(f"--{kind}", metavar="NAMES", help=f"these {kind}s alone, comma separated")
         parser.add_argument(f"--ignore-{kind}", metavar="NAMES", help=f"not these {kind}s, comma separated")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say also what was left out")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what was left out, too")
     add_output(parser)
 
 

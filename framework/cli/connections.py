@@ -64,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         stdin = "; - reads it from stdin" if field == "password" else ""
         add.add_argument(f"--conn-{field}", help=f"its {field}{stdin}", type=int if field == "port" else str)
     add.add_argument("--conn-extra", help="its extra, a JSON object; - reads it from stdin")
-    add.add_argument("--conn-description", help="a word to people")
+    add.add_argument("--conn-description", help="free text")
     add.add_argument("--overwrite", action="store_true", help="replace a connection that exists")
     delete = commands.add_parser("delete", help="delete a connection from the metastore")
     delete.add_argument("conn_id")
@@ -75,7 +75,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_export(export)
     export.add_argument("--format", choices=FORMATS, type=str.lower, help="Airflow's old name for --file-format")
     export.add_argument("--serialization-format", choices=("json", "uri"), help="in a .env file (default: uri)")
-    test = commands.add_parser("test", help="connect, and say what happened")
+    test = commands.add_parser("test", help="connect, and report what happened")
     test.add_argument("conn_id")
     test.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
     for command in (get, listing, importing, test):

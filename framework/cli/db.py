@@ -77,7 +77,7 @@ def _reset(database: Database, *, sure: bool) -> int:
 
     if not sure:
         if not sys.stdin.isatty():
-            print("error: db reset removes every row: say --yes where nobody can be asked", file=sys.stderr)
+            print("error: db reset removes every row: pass --yes where there is no terminal", file=sys.stderr)
             return USAGE
         counts = ", ".join(f"{rows} in {table}" for table, rows in _rows(database, migrations.state(database)).items())
         print(f"This removes all rows of {database.where}: {counts or 'none'}.", file=sys.stderr)

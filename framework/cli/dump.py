@@ -44,7 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sources", action="store_true", help="json and yaml: {value, source, origin} for each option")
     parser.add_argument("--section", metavar="NAME", help="this section alone")
     parser.add_argument("--changed", action="store_true", help="leave out what is just the default")
-    parser.add_argument("--all", action="store_true", help="the framework's own options too, though nobody set them")
+    parser.add_argument(
+        "--all", action="store_true", help="the framework's own options too, even where they are not set"
+    )
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
     parser.add_argument("--plan", action="store_true", help="print the calls that a dump would make, and make none")
     parser.add_argument("--show-secrets", action="store_true", help="print sensitive values in clear")

@@ -238,7 +238,7 @@ def edit(path: str, change: Callable[[CfgText], None]) -> None:
     if not os.path.isdir(folder):
         raise ConfigFileError("the folder does not exist", where=folder, hint=f"Make it: mkdir -p {folder}")
     if os.path.exists(real) and not os.path.isfile(real):
-        raise ConfigFileError("this is no file that can be edited", where=real, hint="Name another with --config.")
+        raise ConfigFileError("this is not a file that can be edited", where=real, hint="Name another with --config.")
     with _Lock(folder):
         before = read_text(path, universal=False) if os.path.exists(real) else ""
         text = CfgText(before, real)
@@ -273,7 +273,7 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
     except OSError as fault:
         reason = fault.strerror or type(fault).__name__
     except UnicodeEncodeError:
-        reason = "a byte is no UTF-8"
+        reason = "a byte is not UTF-8"
     raise ConfigFileError(f"the file cannot be written ({reason})", where=path, hint="Nothing was changed.")
 
 

@@ -69,7 +69,7 @@ sensitive = true
 """
 
 _CFG = """\
-# What is so everywhere. {env}.toml, .env and the environment win over it: {prefix}__SERVER__PORT=9000
+# Settings for every environment. {env}.toml, .env and the environment win over it: {prefix}__SERVER__PORT=9000
 
 [server]
 port = 8080
@@ -81,13 +81,13 @@ port = 8080
 
 _ENVIRONMENTS = {
     "development": """\
-# What is so while developing: where neither {prefix}_ENV nor --env names another environment.
+# Settings for development, used where neither {prefix}_ENV nor --env names another environment.
 
 [server]
 log_level = "debug"
 """,
     "production": """\
-# What is so in production: {prefix}_ENV=production, or --env production.
+# Settings for production: {prefix}_ENV=production, or --env production.
 
 [server]
 log_level = "error"
@@ -190,7 +190,7 @@ def _names(folder: str, path: str, said: str | None) -> Names:
     try:
         return Names(name)
     except ValueError as fault:
-        raise ConfigError(str(fault), where="--name", hint="Say --name NAME, for example --name billing.") from None
+        raise ConfigError(str(fault), where="--name", hint="Pass --name NAME, for example --name billing.") from None
 
 
 def _is_project(path: str) -> bool:

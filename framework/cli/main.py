@@ -247,7 +247,7 @@ def _app(args: Namespace) -> App:
         if found is None:
             print(
                 "note: no project was found here, so this is about the application called framework; write "
-                '[tool.framework] with name = "…" in pyproject.toml, or say --project, --app or --name',
+                '[tool.framework] with name = "…" in pyproject.toml, or pass --project, --app or --name',
                 file=sys.stderr,
             )
         said, path = (

@@ -46,7 +46,7 @@ def nothing_found(app: App, args: Namespace) -> ConfigError | None:
     hint = (
         f"Did you mean --name {near}?"
         if near
-        else "Go to the folder of the project, or say --project DIR, --app or --name."
+        else "Go to the folder of the project, or pass --project DIR, --app or --name."
     )
     return ConfigError(what, hint=hint if near or not args.name else f"Check the name, or set {app.names.home}.")
 

@@ -33,7 +33,7 @@ def _without_values(message: str) -> str:
     if invalid and "choice" in tail:
         word = tail.partition("'")[2].partition("'")[0]
         choices = tail.partition("(choose from ")[2].rstrip(")").replace("'", "")
-        return f"{head}this is none of: {choices}{_near(word, choices.split(', '))}"
+        return f"{head}choose one of: {choices}{_near(word, choices.split(', '))}"
     if invalid and " value: " in tail:
         kind = {"int": "a whole number", "float": "a number"}.get(tail.partition(" value")[0], "of its kind")
         return f"{head}the value is not {kind}"

@@ -84,7 +84,7 @@ def set_option(app: App, args: Namespace) -> int:
     edit(target.path, change)
     place = f"{target.path}:{line}: {target.option}"
     if before == raw:
-        _say(f"{place} is so already")
+        _say(f"{place} already has this value")
     elif target.form != "plain" or app.engine.is_hidden(target.section, target.key):
         _say(f"{place} is written")
     else:
@@ -129,7 +129,7 @@ def _refuse_unknown(target: _Target, *, force: bool) -> None:
     raise ConfigError(
         "no such option is declared, so nothing was written",
         where=target.option,
-        hint=f"{hint}To write it all the same, say --force.",
+        hint=f"{hint}To write it all the same, pass --force.",
     )
 
 
@@ -145,9 +145,9 @@ def _refuse_secret(target: _Target, value: str, *, force: bool) -> None:
         if declared
         else "the option looks like a secret, so its value is not written to a file",
         where=target.option,
-        hint=f"Say where the value is instead: config set {section} {key}_secret NAME, {key}_cmd COMMAND or "
+        hint=f"Write where the value is instead: config set {section} {key}_secret NAME, {key}_cmd COMMAND or "
         f"{key}_file PATH; or set {app.names.option(section, key)} in the environment."
-        + ("" if declared else " If it is no secret, say --force."),
+        + ("" if declared else " If it is no secret, pass --force."),
     )
 
 

@@ -75,7 +75,7 @@ def width_of(stream: Any) -> int:
 
 
 def _has_colours(stream: Any) -> bool:
-    """Whether the terminal shows colours, and nobody has said NO_COLOR."""
+    """Whether the terminal shows colours, and NO_COLOR is not set."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and is_terminal(stream)
 
 

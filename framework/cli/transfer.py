@@ -127,7 +127,7 @@ def format_of(args: Namespace, default: str | None) -> str | None:
     found: str | None = args.file_format or _ENDINGS.get(os.path.splitext(args.file)[1].lower(), default)
     if found is None:
         print(
-            f"error: {short(args.file)}: the name must end in .json, .yaml, .yml or .env; or say --file-format",
+            f"error: {short(args.file)}: the name must end in .json, .yaml, .yml or .env; or pass --file-format",
             file=sys.stderr,
         )
     args.file_format = found
@@ -177,7 +177,7 @@ def _opened(path: str, seconds: float) -> IO[bytes]:
     except PermissionError:
         what = "this process may not read the file"
     except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
-        what = f"the file cannot be read ({getattr(error, 'strerror', None) or 'no path can be like this'})"
+        what = f"the file cannot be read ({getattr(error, 'strerror', None) or 'invalid path'})"
     raise ConfigFileError(what, where=short(path), hint="Correct the path.")
 
 
@@ -210,7 +210,7 @@ def _items(kind: str, entries: Iterator[Entry], path: str, shadows: _Shadows, bo
         for entry in entries:
             line = entry.lines[0]
             if not entry.faults and not isinstance(entry.key, str):
-                entry.faults.append((line, "the name is no text; put it in quotes"))
+                entry.faults.append((line, "the name is not text; put it in quotes"))
             if entry.faults:
                 faults += entry.faults
                 continue
@@ -236,7 +236,7 @@ def _connection_in(backend: LocalFilesystemBackend) -> Callable[[Entry], tuple[C
     def read(entry: Entry) -> tuple[Connection, None]:
         connection = backend.connection_in(entry)
         if connection is None:
-            raise InvalidSecret("an empty list is no connection", hint="Write a URI or fields.")
+            raise InvalidSecret("an empty list is not a connection", hint="Write a URI or fields.")
         return connection, None
 
     return read
@@ -253,7 +253,7 @@ def _variable_in(entry: Entry) -> tuple[str, str | None]:
             )
         value, description = value["value"], value.get("description")
         if description is not None and not isinstance(description, str):
-            raise InvalidSecret("its description is no text", hint="Put it in quotes.")
+            raise InvalidSecret("its description is not text", hint="Put it in quotes.")
     if isinstance(value, str):
         return value, description
     import json
@@ -316,7 +316,7 @@ def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
         if rows or args.output != "table":
             show(rows, (kind, "change", "fields"), args.output)
     elif report.skipped:
-        print(f"skipped, for they exist: {_some(report.skipped)}", file=sys.stderr)
+        print(f"skipped, because they exist: {_some(report.skipped)}", file=sys.stderr)
     verb = "would be imported" if args.dry_run else "imported"
     print(f"{kind}s {verb} from {_shown(args.file)}: {counts}", file=sys.stderr)
 
@@ -347,7 +347,7 @@ def _replaced(path: str) -> Iterator[IO[str]]:
     hint = "What was there is unchanged."
     try:
         if "\0" in path:
-            raise OSError(22, "no path can be like this")
+            raise OSError(22, "invalid path")
         if os.path.dirname(os.path.abspath(path)) in _DEVICES and os.path.exists(path) and not os.path.isfile(path):
             with open(path, "w", encoding="utf-8", newline="\n") as file:
                 yield file

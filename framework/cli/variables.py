@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     get = commands.add_parser("get", help="print a variable, from the link that answers")
     get.add_argument("key")
-    get.add_argument("-d", "--default", metavar="VAL", help="printed if nobody has it; never when a link fails")
+    get.add_argument("-d", "--default", metavar="VAL", help="printed if it is not found; never when a link fails")
     get.add_argument("-j", "--json", action="store_true", help="it must be JSON; a JSON text is printed without quotes")
     listing = commands.add_parser("list", help="list the keys of every link that can list, and who shadows whom")
     listing.add_argument("--prefix", default="", help="only keys that start with this")
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     setting = commands.add_parser("set", help="write a variable to the metastore")
     setting.add_argument("key")
     setting.add_argument("value", metavar="VALUE", help="- reads it from stdin")
-    setting.add_argument("--description", help="a word to people; without it the old one stays")
+    setting.add_argument("--description", help="free text; without it the old one stays")
     setting.add_argument("-j", "--json", action="store_true", help="store the value as a JSON text, in quotes")
     delete = commands.add_parser("delete", help="delete a variable from the metastore")
     delete.add_argument("key")
@@ -183,7 +183,7 @@ def _written(args: Namespace, key: str, text: str, description: str | None) -> s
 
 
 def _typed(text: str, *, exactly: bool) -> Any:
-    """What a JSON text says; the text itself if it is no JSON, or a JSON text, as in Airflow.
+    """What a JSON text says; the text itself if it is not JSON, or a JSON text, as in Airflow.
 
     Args:
         exactly: only if writing it gives the same text again.

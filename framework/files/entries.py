@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Fault = tuple[int, str]
-    #: By name; an unquoted `5` or `yes` of YAML, which is no text, as `(name,)`.
+    #: By name; an unquoted `5` or `yes` of YAML, which is not text, as `(name,)`.
     Entries = dict[str | tuple[str], "Entry"]
 
 #: What an empty list stands for.
@@ -160,7 +160,7 @@ class SecretsFile:
             hint = f"Let its user read it, or {self._instead}."
             fault = AccessDenied("this process may not read the secrets file", where=self.path, hint=hint)
         except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
-            reason = getattr(error, "strerror", None) or "no path can be like this"
+            reason = getattr(error, "strerror", None) or "invalid path"
             hint = f"Correct the path, or {self._instead}."
             fault = BackendUnavailable(f"the secrets file cannot be read ({reason})", where=self.path, hint=hint)
         raise fault
@@ -226,7 +226,7 @@ def _decode(data: bytes) -> tuple[str, list[Fault]]:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError as error:
-            faults.append((number, f"byte {error.start + 1} is no UTF-8; save the file as UTF-8"))
+            faults.append((number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"))
     return "", faults
 
 
@@ -258,7 +258,7 @@ def _parse_json(text: str, path: str) -> tuple[Entries, list[Fault]]:
     try:
         said = read_json(text)
     except Malformed as error:
-        return {}, [(error.line or 1, f"this is no JSON ({error.what})")]
+        return {}, [(error.line or 1, f"this is not valid JSON ({error.what})")]
     if not isinstance(said, dict):
         return {}, [(1, "the file holds no object of names and values")]
     entries: Entries = {key: Entry(path, key, value, []) for key, value in said.items()}
@@ -298,7 +298,7 @@ def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
     for name, value in root.value:
         at = lines.get((name.tag, str(name.value)), [name.start_mark.line + 1])
         if not isinstance(name, yaml.ScalarNode):
-            faults.append((at[0], "a name is no text"))
+            faults.append((at[0], "a name is not text"))
             continue
         entry = Entry(path, None, None, at)
         entry.faults = list(twice.get(id(value), []))

@@ -101,7 +101,7 @@ def _env_entries(file: IO[bytes], path: str) -> Iterator[Entry]:
         try:
             line = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            yield _faulty(path, number, f"byte {error.start + 1} is no UTF-8; save the file as UTF-8")
+            yield _faulty(path, number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
             continue
         line = line.removesuffix("\n").removesuffix("\r")
         key, equals, value = line.partition("=")
@@ -157,7 +157,7 @@ class _Window:
             more = self._decoder.decode(data, not data)
         except UnicodeDecodeError as error:
             place = line + self.text.count("\n", self.at) + bytes(error.object[: error.start]).count(b"\n")
-            raise FileParseError(self.path, [(place, "a byte is no UTF-8; save the file as UTF-8")]) from None
+            raise FileParseError(self.path, [(place, "a byte is not UTF-8; save the file as UTF-8")]) from None
         self.text, self.ended = self.text[self.at :] + more, not data
         self.at = self._counted = 0
         self._deep = deep_place(self.text)  # it begins between two values, so outside of a string
@@ -190,7 +190,7 @@ class _Window:
         self.at += 1
 
     def fault(self, place: int, what: str) -> FileParseError:
-        return FileParseError(self.path, [(self.line(place), f"this is no JSON ({what})")])
+        return FileParseError(self.path, [(self.line(place), f"this is not valid JSON ({what})")])
 
     def value(self, decode: Callable[[str, int], tuple[Any, int]]) -> Any:
         """The JSON value that begins here.
@@ -297,7 +297,7 @@ def _yaml_entry(growth: Growth, path: str, name: Any, value: Any) -> Entry:
     if name.tag == _MERGE:
         entry.faults.append((line, "what is merged (<<) at the top cannot be imported; write it out"))
     elif not isinstance(name, yaml.ScalarNode):
-        entry.faults.append((line, "a name is no text"))
+        entry.faults.append((line, "a name is not text"))
     else:
         entry.faults += yaml_names_written_twice(value)
         making = maker()

@@ -49,7 +49,7 @@ def read_table(
     """
     ending = path[path.rfind(".") :].lower()
     if ending not in ENDINGS:
-        raise error("the ending is none that can be read", where=path, hint=f"Use one of {', '.join(ENDINGS)}.")
+        raise error("unsupported file extension", where=path, hint=f"Use one of {', '.join(ENDINGS)}.")
     if text is None:
         text = read_text(path)
     fault: Malformed | None = None
@@ -67,7 +67,7 @@ def read_table(
         fault = malformed
     del text
     if fault is not None:
-        what = fault.what if " twice, " in fault.what else f"this is no {_FORMATS[ending]} ({fault.what})"
+        what = fault.what if " twice, " in fault.what else f"this is not valid {_FORMATS[ending]} ({fault.what})"
         hint = "Keep one of the two." if what == fault.what else _hint(fault.what)
         raise error(what, where=f"{path}:{fault.line or 1}", hint=hint)
     if said is None:

@@ -119,7 +119,7 @@ def content(file: RawIOBase, seconds: float | None = None) -> tuple[bytes, os.st
         part = file.read(min(max(status.st_size - size, 0) + 65536, FILE_BYTES + 1 - size))
         if part is None:  # it has nothing to read at once, whatever it calls itself
             if seconds is None:
-                raise OSError(11, "nothing came in time")
+                raise OSError(11, "nothing arrived in time")
             continue
         if not part:
             return b"".join(parts), status
@@ -150,7 +150,7 @@ def wait(number: int, late: float) -> None:
     poll = select.poll()
     poll.register(number, select.POLLIN)
     if not poll.poll(max(0.0, late - time.monotonic()) * 1000):
-        raise TimeoutError(110, "nothing came in time")
+        raise TimeoutError(110, "nothing arrived in time")
 
 
 class Bounded(RawIOBase):
@@ -230,5 +230,5 @@ def _decode(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         at, head = error.start, data[: error.start]
         line = 1 + head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
-        what = f"the byte at offset {at} (0x{data[at]:02x}) is no UTF-8"
+        what = f"the byte at offset {at} (0x{data[at]:02x}) is not UTF-8"
         raise ConfigFileError(what, where=f"{path}:{line}", hint="Save the file as UTF-8.") from None

@@ -30,7 +30,7 @@ class Found(str):
         way_out: what a person says who trusts it all the same.
     """
 
-    way_out = "say --project DIR, or set FRAMEWORK_PROJECT=DIR in the environment of the process"
+    way_out = "pass --project DIR, or set FRAMEWORK_PROJECT=DIR in the environment of the process"
 
 
 class Vouched(str):
@@ -356,7 +356,7 @@ class _Walk:
 
     def refusal(self) -> Untrusted:
         assert isinstance(self.path, Found)
-        what = f"a file that nobody named is not used when {self.doubt}"
+        what = f"a file that was not named explicitly is not used when {self.doubt}"
         return Untrusted(what, self.path, f"Correct that, or, if you trust it, {self.path.way_out}.")
 
 

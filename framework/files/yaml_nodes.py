@@ -185,4 +185,4 @@ def yaml_fault(error: Exception, text: str, line: int) -> tuple[int, str]:
 def plain_yaml_fault(error: Exception, text: str, line: int) -> tuple[int, str]:
     """As `yaml_fault`, for a message that does not name the format."""
     line, what = yaml_fault(error, text, line)
-    return line, what if what in OWN else f"this is no plain YAML ({what})"
+    return line, what if what in OWN else f"this is not plain YAML ({what})"

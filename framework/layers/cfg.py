@@ -191,7 +191,7 @@ def interpolate(text: str, lookup: Callable[[str], str | None], where: str) -> s
         The text itself if it holds no `%`.
 
     Raises:
-        ConfigError: a `%` that is followed by neither `%` nor `(name)s`, a name that nobody has, or names that lead
+        ConfigError: a `%` that is followed by neither `%` nor `(name)s`, a name that does not exist, or names that lead
             in a circle. The text is not shown.
     """
     if "%" not in text:

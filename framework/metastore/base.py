@@ -53,7 +53,7 @@ class Database:
         Raises:
             BackendUnavailable: the database does not answer.
             AccessDenied: it refuses the user.
-            InvalidSecret: it is no database, or holds what is no text.
+            InvalidSecret: it is no database, or holds what is not text.
             BackendError: the driver is not installed, or the URL makes no sense to it.
         """
         raise NotImplementedError

@@ -152,9 +152,9 @@ def _refuse(store: Store, kind: str, taken: list[str]) -> None:
     if taken:
         names = ", ".join(map(repr, taken[:20])) + (f" and {len(taken) - 20} more" if len(taken) > 20 else "")
         raise errors.MetastoreError(
-            f"nothing was imported, for {len(taken)} of the names exist already: {names}",
+            f"nothing was imported, because {len(taken)} of the names exist already: {names}",
             where=f"every {kind} in {store.database.where}",
-            hint="Say that they may be overwritten or skipped.",
+            hint="Choose to overwrite or to skip them.",
         )
 
 

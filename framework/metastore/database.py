@@ -36,7 +36,7 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
         return Server(url, timeout, create=create)
     if scheme not in ("sqlite", "sqlite+pysqlite"):
         raise errors.BackendError(
-            "the URL is no SQLite's, PostgreSQL's, MySQL's or MariaDB's",
+            "the URL is not for SQLite, PostgreSQL, MySQL or MariaDB",
             where=OPTION,
             hint="Write sqlite:////absolute/path.db, postgresql://user@host/name or mysql://user@host/name.",
         )

@@ -108,7 +108,7 @@ class Failure:
         """The error that a write raises; `ending` if it was at its very end, where a broken line tells nothing."""
         what, hint = _SAID[self.kind]
         if ending and self.kind == "no answer":
-            what, hint = "the connection broke as the write was ending", "Look whether it was written."
+            what, hint = "the connection broke as the write was ending", "Check whether it was written."
         down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
         return (Overtaken if self.kind == "overtaken" else down)(what, where=where, hint=hint)
 

@@ -33,7 +33,7 @@ def fault_of(
         texts.update({field: getattr(value, field) for field in (*_LENGTHS, "login")})
         port = getattr(value, "port")  # noqa: B009 - the value of a variable has none
         if port is not None and abs(port) > _LARGEST_PORT:
-            return "port is no port"
+            return "port is not valid"
     else:
         texts["the value"] = value
     for field, text in texts.items():

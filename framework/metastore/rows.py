@@ -127,7 +127,7 @@ def connection_of(row: dict[str, Any], where: str, keys: Keys) -> Connection:
     )
     extra = _column("connection", row, "extra", row.get("is_extra_encrypted") and row["extra"], place, keys)
     if extra and not _is_json_object(extra):
-        what = f"{column_of('connection', row, 'extra')} is no JSON object"
+        what = f"{column_of('connection', row, 'extra')} is not a JSON object"
         raise errors.InvalidSecret(what, where=place, hint="Add the connection again.")
     try:
         return Connection(conn_id=row["conn_id"], extra=extra, **fields)

@@ -171,7 +171,7 @@ class Server(Database):
         except ImportError:
             problem, hint = "SQLAlchemy is not installed", "Install it: pip install SQLAlchemy"
         except Exception:
-            problem, hint = "the URL makes no sense to SQLAlchemy", "Write postgresql://user:password@host/name."
+            problem, hint = "SQLAlchemy cannot read the URL", "Write postgresql://user:password@host/name."
         else:
             backend, usual = _SCHEMES[url.drivername.partition("+")[0]]
             driver = url.drivername.partition("+")[2] or usual

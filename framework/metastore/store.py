@@ -49,7 +49,7 @@ class Store:
         """The connection of that id, or None. With a team, also a row of that team of Airflow's.
 
         Raises:
-            InvalidSecret: no key opens it, or its extra is no JSON object.
+            InvalidSecret: no key opens it, or its extra is not a JSON object.
             BackendUnavailable: the database does not answer.
             BackendError: a key is malformed.
         """
@@ -257,7 +257,7 @@ class Store:
         for name, team in sorted(taken, key=str):
             if team is not None:
                 raise self.belongs_to_a_team(kind, name)
-            hint = "Say that it may be overwritten, or choose another name."
+            hint = "Allow it to be overwritten, or choose another name."
             raise errors.MetastoreError(
                 "it exists already", where=f"{kind} {name!r} in {self.database.where}", hint=hint
             )

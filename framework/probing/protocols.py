@@ -44,7 +44,7 @@ def sqlite(connection: Connection, timeout: float) -> str:
         finally:
             opened.close()
     except sqlite3.Error as error:
-        fault = "it is no SQLite database" if "not a database" in str(error) else "SQLite cannot read it"
+        fault = "it is not a SQLite database" if "not a database" in str(error) else "SQLite cannot read it"
     if fault:
         raise Failed(f"{path}: {fault}")
     return f"opened {path} for reading; it has {tables} tables"

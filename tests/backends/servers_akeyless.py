@@ -27,7 +27,7 @@ class Vault:
         refused: names that no one may read.
         calls: the name and the body of every call so far.
         failures: (status, headers) of the next answers of a call, one each; a status of 0 cuts the connection, 1 cuts
-            the answer short, 2 answers what is no JSON.
+            the answer short, 2 answers what is not JSON.
         always: the same for every answer of a call.
         partial: whether a call for several names leaves out those that it has no value for.
         delay: seconds before each answer.

@@ -50,10 +50,10 @@ class Role:
     def __init__(self, arn: str, session: str, directory: str, said: Mapping[str, Any]) -> None:
         for name in ("assume_role_kwargs", "service_config", "config_kwargs"):
             if not isinstance(said[name] or {}, dict):
-                raise BackendError(f"{name} is no JSON object", hint="Correct it in backend_kwargs.")
+                raise BackendError(f"{name} is not a JSON object", hint="Correct it in backend_kwargs.")
         sts = (said["service_config"] or {}).get("sts") or {}
         if not isinstance(sts, dict):
-            raise BackendError("service_config.sts is no JSON object", hint='Write {"sts": {"endpoint_url": "…"}}.')
+            raise BackendError("service_config.sts is not a JSON object", hint='Write {"sts": {"endpoint_url": "…"}}.')
         self._endpoint, self._config = sts.get("endpoint_url"), dict(said["config_kwargs"] or {})
         self._arguments = {"RoleSessionName": session, **(said["assume_role_kwargs"] or {}), "RoleArn": arn}
         self._directory, self._said = directory, said
@@ -69,7 +69,7 @@ class Role:
             self._token = tokens.get(said["assume_role_with_web_identity_federation"])
             if self._token is None:
                 what = "assume_role_with_web_identity_federation is neither file nor google"
-                raise BackendError(what, hint="Say where the token of the web identity is from.")
+                raise BackendError(what, hint="State where the token of the web identity comes from.")
 
     def credentials(self, source: Any, region: str | None, config: Mapping[str, Any]) -> Any:
         """Credentials that are fetched at the first call, and again before they end.
@@ -137,7 +137,7 @@ class Role:
         except OSError as error:
             reason = error.strerror or type(error).__name__
         except UnicodeDecodeError:
-            reason = "it is no text"
+            reason = "it is not text"
         if token:
             return token
         where = shown_path(path, "assume_role_with_web_identity_token_file")

@@ -108,7 +108,7 @@ class AwsBackend(RemoteStore):
         self._words = _extended(extra_conn_words or {})
         session = session_kwargs or {}
         if not isinstance(session, dict):
-            raise BackendError("session_kwargs is no JSON object", hint="Correct it in backend_kwargs.")
+            raise BackendError("session_kwargs is not a JSON object", hint="Correct it in backend_kwargs.")
         if not (aws_access_key_id or aws_secret_access_key):
             aws_access_key_id, aws_secret_access_key = map(session.get, _KEYS[:2])
         if bool(aws_access_key_id) != bool(aws_secret_access_key):

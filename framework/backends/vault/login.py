@@ -189,7 +189,7 @@ def _gcp_jwt(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
         credentials.refresh(http.Request())
     email = getattr(credentials, "service_account_email", None)
     if not email or email == "default":
-        raise BackendError("the Google credentials are no service account's", hint="Give gcp_key_path.")
+        raise BackendError("the Google credentials are not those of a service account", hint="Give gcp_key_path.")
     now = int(time())
     # Vault takes no token that is good for more than 15 minutes.
     claims = {"iat": now, "exp": now + 600, "sub": email, "aud": f"vault/{kwargs['role_id']}"}

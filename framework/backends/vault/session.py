@@ -207,7 +207,7 @@ class Session:
             what = f"the file cannot be read ({fault.strerror})"
             failure = BackendUnavailable(what, where=where, hint="Correct the path, or write the file.")
         except UnicodeDecodeError:
-            failure = InvalidSecret("the file is no text", where=where, hint="Write UTF-8.")
+            failure = InvalidSecret("the file is not text", where=where, hint="Write UTF-8.")
         raise failure
 
     def _shown(self, path: str) -> str:

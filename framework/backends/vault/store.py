@@ -320,7 +320,7 @@ def _can_be(name: str) -> bool:
 def _text(value: Any, field: str, where: str) -> str:
     """A field as text: what is none is given as JSON."""
     if value is None or (field == "conn_uri" and not isinstance(value, str)):
-        raise InvalidSecret(f"the field `{field}` is no text", where=where, hint="Store it as text.")
+        raise InvalidSecret(f"the field `{field}` is not text", where=where, hint="Store it as text.")
     if not isinstance(value, str):
         import json
 
