@@ -104,7 +104,7 @@ class GcpSecretManagerBackend(RemoteStore):
         }
         self._given = " and ".join(name for name, key in self._keys.items() if key)
         if " and " in self._given:
-            raise BackendError(f"{self._given} exclude each other", where=self.store, hint="Keep one of them.")
+            raise BackendError(f"{self._given} cannot be given together", where=self.store, hint="Keep one of them.")
         scopes = ",".join(given.texts(gcp_scopes or _SCOPE, "gcp_scopes"))
         self._scopes = [scope.strip() for scope in scopes.split(",")]
         self._project, self._endpoint = project_id, api_endpoint
@@ -122,7 +122,7 @@ class GcpSecretManagerBackend(RemoteStore):
         if _is_out_of_reach(fault):
             return self.failed("no sign-in", "", self.store)
         if self._given:
-            what = f"{self._given} holds no credentials of Google Cloud"
+            what = f"{self._given} does not hold Google Cloud credentials"
             return BackendError(what, where=self.store, hint="Give a key file as Google made it.")
         return AccessDenied(
             "there are no credentials of Google Cloud",

@@ -95,7 +95,7 @@ class LockboxSecretBackend(RemoteStore):
         given = any(self._credentials.values())
         if given and yc_connection_id is not None:
             raise BackendError(
-                "yc_connection_id is beside other credentials", where="Lockbox", hint="Keep one of them."
+                "yc_connection_id and other credentials are both given", where="Lockbox", hint="Keep one of them."
             )
         self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None

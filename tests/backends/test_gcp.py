@@ -387,10 +387,10 @@ def test_no_credentials_at_all(store: SecretManager) -> None:
 
 @pytest.mark.parametrize("key", [{"type": "service_account"}, {**KEY, "private_key": "key-canary"}, {"a": "b"}])
 def test_a_key_that_is_none(store: SecretManager, key: Any) -> None:
-    with pytest.raises(errors.BackendError, match="gcp_keyfile_dict holds no credentials") as caught:
+    with pytest.raises(errors.BackendError, match="gcp_keyfile_dict does not hold Google Cloud credentials") as caught:
         backend_of(store, gcp_keyfile_dict=key).get_variable("x")
     assert caught.value.__cause__ is caught.value.__context__ is None
-    with pytest.raises(errors.BackendError, match="exclude each other"):
+    with pytest.raises(errors.BackendError, match="cannot be given together"):
         backend_of(store, gcp_key_path="x")
 
 

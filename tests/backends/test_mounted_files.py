@@ -118,7 +118,7 @@ def test_systemd_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert MountedFilesBackend(sep="_").get_config("smtp") == "made-up"
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
-    with pytest.raises(errors.BackendError, match="which directory"):
+    with pytest.raises(errors.BackendError, match="no directory is given"):
         MountedFilesBackend()
 
 

@@ -319,7 +319,7 @@ def test_by_a_key_of_a_service_account(cloud: Lockbox, make: Any, tmp_path: Path
 
 @pytest.mark.parametrize("key", ["canary {", "[]", '{"id": "canary"}', {"id": 1}, {"private_key": "canary"}])
 def test_a_key_that_is_none(make: Any, key: Any) -> None:
-    with pytest.raises(errors.BackendError, match="this is no key") as caught:
+    with pytest.raises(errors.BackendError, match="this is not the key") as caught:
         make(yc_oauth_token=None, yc_sa_key_json=key).get_variable("vat")
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -330,7 +330,7 @@ def test_a_private_key_that_is_none(cloud: Lockbox, make: Any) -> None:
     with pytest.raises(errors.BackendError, match="private key cannot be read") as caught:
         make(yc_oauth_token=None, yc_sa_key_json=key).get_variable("vat")
     assert "canary" not in str(caught.value)
-    with pytest.raises(errors.BackendError, match="this is no key"):
+    with pytest.raises(errors.BackendError, match="this is not the key"):
         make(yc_oauth_token=None, yc_sa_key_json_path="/absent").get_variable("vat")
 
 

@@ -90,7 +90,7 @@ def check(kwargs: Mapping[str, Any]) -> None:
     """
     kind = given.text(kwargs["auth_type"], "auth_type")
     if kind not in LOGINS:
-        raise BackendError("auth_type names no way to log in", hint=f"Use one of {', '.join(LOGINS)}.")
+        raise BackendError("auth_type is unknown", hint=f"Use one of {', '.join(LOGINS)}.")
     for group in LOGINS[kind]:
         if not any(kwargs[name] for name in group) and not (kind == "token" and os.environ.get("VAULT_TOKEN")):
             also = " Or set VAULT_TOKEN." if kind == "token" else ""
