@@ -115,6 +115,8 @@ class App:
         self.environment = self.sources.environment()
         self.home = self.sources.home(self.environment, home)
         if schema is not None and not hasattr(schema, "keys"):
+            if not isinstance(schema, str) and not hasattr(type(schema), "__fspath__"):
+                raise given.wrong(schema, "schema", "a path or a mapping of sections")
             schema = given.path(schema, "schema", getenv)
         self.schema = of_application(name, schema)
         self._reloading = ProcessLock()

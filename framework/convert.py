@@ -335,12 +335,12 @@ def _name_at(text: str, start: int, last_brace: int) -> tuple[str, int]:
 
 
 def expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
-    """A leading `~` or `~user`, as `os.path.expanduser` on POSIX does it; an empty `HOME` counts as not set."""
+    """A leading `~` or `~user`, as `os.path.expanduser` on POSIX does it."""
     if text[:1] != "~":
         return text
     user, slash, rest = text[1:].partition("/")
-    home = "" if user else getenv("HOME")
-    if not home:
+    home = None if user else getenv("HOME")
+    if home is None:
         try:
             import os
             import pwd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import RLock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 from os import getpid
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ class ForkGate:
     waits until all have left, though not for long: one may be waiting for another process.
     """
 
-    __slots__ = ("_changed", "_inside", "_closed")
+    __slots__ = ("_making", "_condition", "_inside", "_closed")
 
     #: How long a fork waits at most, in seconds.
     patience = 5.0
@@ -51,11 +51,21 @@ class ForkGate:
 
     def renew(self) -> None:
         """In a child, which has one thread."""
-        from threading import Condition
-
-        self._changed: Condition = Condition()
+        self._making = allocate_lock()
+        self._condition: Condition | None = None
         self._inside: dict[int, int] = {}
         self._closed = 0
+
+    @property
+    def _changed(self) -> Condition:
+        """Made when it is first needed: a process that calls no such library does not load `threading` for it."""
+        if self._condition is None:
+            with self._making:
+                if self._condition is None:
+                    from threading import Condition
+
+                    self._condition = Condition()
+        return self._condition
 
     def __enter__(self) -> None:
         me = get_ident()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework import App
-from framework.errors import SchemaError
+from framework.errors import InvalidArgument, SchemaError
 from framework.schema import Schema, load
 from framework.shape import OPTION, SECTION
 
@@ -162,7 +162,7 @@ OF_SCHEMAS = {
     "a:\n  options:\n    port: {}\n    Port: {}\n": "s.yaml:4: [a] Port: declared twice, first as [a] port",
     "a: {}\nA: {}\n": "s.yaml:2: [A]: declared twice, first as [a]",
     "a.b: {options: {c: {}}}\na_b: {options: {c: {}}}\n": "s.yaml:2: [a_b] c: declared twice, first as [a.b] c",
-    "- a\n": "s.yaml:1: the file holds no table of sections",
+    "- a\n": "s.yaml:1: the file holds a list, and no sections",
 }
 
 
@@ -191,7 +191,7 @@ def test_a_mapping_is_held_against_the_same() -> None:
         with pytest.raises(SchemaError, match=rf"\[a\] b: {field} must be"):
             App("billing", schema={"a": {"options": {"b": {"type": "integer", field: huge}}}})
     for wrong in (5, b"x", ["a"]):
-        with pytest.raises(SchemaError, match="a schema must be a table of sections"):
+        with pytest.raises(InvalidArgument, match="schema: a path or a mapping of sections is expected"):
             App("billing", schema=wrong)  # type: ignore[arg-type]
 
 

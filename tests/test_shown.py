@@ -194,7 +194,7 @@ def test_errors_warnings_and_objects_in_python(world: World) -> None:
         errors.warn(f"watch\n{text}")
     assert not acting(str(caught[0].message)) and "\n" not in str(caught[0].message)
     connection = Connection("a", text, host=text)
-    app = App("billing", home=f"/nowhere/{text}", environ={"BILLING__S__X": text.replace("\0", "")})
+    app = App("billing", home="/nowhere/" + text.replace("\0", ""), environ={"BILLING__S__X": text.replace("\0", "")})
     for thing in (connection, app, app.answer("s", "x"), app.conf.explain("s", "x"), app.answer("s", "x").mention):
         assert not acting(repr(thing)), type(thing)
 
