@@ -349,3 +349,13 @@ def expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
         except (ImportError, KeyError, ValueError):  # no such system, no such user, no name that a user can have
             return text
     return home.rstrip("/") + slash + rest or "/"
+
+
+def with_a_home(getenv: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    """The same look-up, but an empty `HOME` counts as not set: a `~` that people write never means `/`."""
+
+    def look_up(name: str) -> str | None:
+        text = getenv(name)
+        return None if name == "HOME" and not text else text
+
+    return look_up

@@ -133,16 +133,11 @@ def config_in(environment: Environment, names: Names) -> str | None:
 
 
 def _named_by(environment: Environment, variable: str, default: str) -> str | None:
-    from framework.convert import expand
+    from framework.convert import expand, with_a_home
     from framework.files.trust import found
 
-    def getenv(name: str) -> str | None:
-        """As it is, but that an empty `HOME` is no home: `/billing` would be nobody's."""
-        text = environment.get(name)
-        return None if name == "HOME" and not text else text
-
     named = environment.get(variable)
-    path: str = expand(named or default, getenv)
+    path: str = expand(named or default, with_a_home(environment.get))
     if path[:1] == "~":
         what = "the home directory of this user is not known: HOME is not set, and no passwd entry names one"
         raise ConfigError(what, where=variable, hint=f"Set {variable} to an absolute path.")

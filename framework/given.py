@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from framework.convert import expand_home
+from framework.convert import expand_home, with_a_home
 from framework.errors import InvalidArgument
 from framework.files.lists import Entry
 from framework.files.trust import Typed, like
@@ -135,7 +135,7 @@ def expanded(given: Any, argument: str, getenv: Callable[[str], str | None] = os
     if not named:
         raise InvalidArgument("the path is empty", where=argument, hint="Pass a path, or leave the argument out.")
     if named[0] == "~":
-        named = expand_home(named, getenv)
+        named = expand_home(named, with_a_home(getenv))
         if named[0] == "~":
             hint = "Set HOME, or pass an absolute path."
             raise InvalidArgument("the home directory that '~' stands for is not known", where=argument, hint=hint)
