@@ -9,9 +9,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
 
-    from framework.declaration import Option
+    class Constrained(Protocol):
+        """What is looked at of a declared option."""
+
+        type: str
+        default: Any
+        items: str | None
+        choices: list[str] | None
+        constraints: dict[str, Any]
+
+        @property
+        def limits(self) -> list[tuple[str, Any, Any]]: ...
+
 
 #: Longer texts than this are not searched by a pattern: the time that a pattern takes may grow faster than the text.
 MAX_SEARCHED = 10_000
@@ -75,12 +86,12 @@ def limit(type_: str, name: str, said: Any) -> Any:
     return said
 
 
-def limits(option: Option) -> list[tuple[str, Any, Any]]:
+def limits(option: Constrained) -> list[tuple[str, Any, Any]]:
     """The limits of an option: the constraint's name, what the schema says, and that ready to be compared."""
     return [(name, said, limit(option.type, name, said)) for name, said in option.constraints.items()]
 
 
-def fit(option: Option, value: Any) -> Any:
+def fit(option: Constrained, value: Any) -> Any:
     """A value as the option's type, within its choices and constraints. Empty means none where the default is empty.
 
     Raises:
