@@ -183,6 +183,7 @@ class Config(AirflowCalls):
     ) -> list[Any]:
         """The stripped pieces between the delimiters; `["a", "b"]` is read as JSON. A list of a typed file, and a
         fallback of None, stay as they are."""
+        given.delimiter(delimiter)
 
         def pieces(value: Any) -> list[Any] | None:
             return None if value is None else convert.to_list(value, delimiter)
@@ -217,6 +218,7 @@ class Config(AirflowCalls):
         self, section: str, key: str = MISSING, enum_class: type[E] = MISSING, *, fallback: Any = _UNSET, **how: bool
     ) -> E:
         """The member of that name; the fallback's, if it is no member."""
+        given.enum(enum_class, "enum_class")
 
         def member(value: Any) -> E:
             return convert.to_enum(value, enum_class)
@@ -241,6 +243,7 @@ class Config(AirflowCalls):
         **how: bool,
     ) -> list[E]:
         """The members named in a list; names that are none are left out, with a warning."""
+        given.enum(enum_class, "enum_class"), given.delimiter(delimiter)
         fallback = [] if fallback is _UNSET else fallback
         members: list[E]
         members, strangers = self._converted(

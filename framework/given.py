@@ -52,6 +52,22 @@ def seconds(given: Any, argument: str) -> float:
     raise wrong(given, argument, "a number of seconds above 0")
 
 
+def enum(given: Any, argument: str) -> Any:
+    """The argument, which must be a subclass of Enum. Raises: as `text`."""
+    if isinstance(given, type) and hasattr(given, "__members__"):
+        return given
+    if given is MISSING:
+        raise InvalidArgument("the enum class is missing", where=argument, hint="Pass a subclass of enum.Enum.")
+    raise wrong(given, argument, "a subclass of enum.Enum")
+
+
+def delimiter(given: Any) -> str:
+    """The argument `delimiter`, which must be text that is not empty. Raises: as `text`."""
+    if text(given, "delimiter"):
+        return str(given)
+    raise InvalidArgument("the delimiter is empty", where="delimiter", hint='For example ",".')
+
+
 def kind(given: Any) -> str:
     """The argument `kind`, one of three words. Raises: as `text`."""
     if given in ("connection", "variable", "config"):

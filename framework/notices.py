@@ -65,9 +65,11 @@ def nearest(engine: Options, section: str, key: str, *, declared: bool = False) 
     same = [name for name in short if names[name][0] == section]
     wanted = f"{section}.{key}"
     close = get_close_matches(wanted, _likely(wanted, same), 1, 0.75)
-    close = close or get_close_matches(wanted, _likely(wanted, short), 1, 0.75)
-    if not close:
-        close = [name for name, (_, k) in names.items() if k == key][:1]
+    elsewhere = [name for name, (_, k) in names.items() if k == key]
+    if close and elsewhere and not get_close_matches(key, [names[close[0]][1]], 1, 0.7):
+        close = []  # the section alone is alike, and the key is right: it is in another section
+    close = close or get_close_matches(wanted, _likely(wanted, elsewhere), 1, 0.75)
+    close = close or elsewhere[:1] or get_close_matches(wanted, _likely(wanted, short), 1, 0.75)
     return names[close[0]] if close else None
 
 

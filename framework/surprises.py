@@ -244,6 +244,8 @@ class _Files:
             return (
                 f'{written.text} is read as {read}: put it in quotes, {mention.name[1]}{written.mark}"{written.text}"'
             )
+        if about.family == "number" and isinstance(mention.raw, bool):
+            return f"{written.text} is read as {int(mention.raw)}, because the option is a number: write a number"
         if about.family == "number" and _is_another_number(written):
             number = "the number" if about.hidden else f"{written.text} is read as {read}, because it"
             return (

@@ -598,3 +598,11 @@ def test_a_terminal_gets_a_drawn_table(world: World, monkeypatch: pytest.MonkeyP
 def test_a_word_in_the_wrong_place_is_not_repeated(world: World, words: tuple[str, ...]) -> None:
     status, out, said = world.run(*words)
     assert (status, out, "Zq7Canary" in said) == (2, "", False)
+
+
+@pytest.mark.parametrize("flag", ["--env", "--project", "--name", "--app", "--config", "--dotenv"])
+def test_a_flag_that_selects_the_application_after_the_command(world: World, flag: str) -> None:
+    status, _, err = world.run("check", flag, "canary")
+    assert status == 2
+    assert f"{flag} must stand before the command: python -m framework {flag} … COMMAND" in err
+    assert "canary" not in err

@@ -294,3 +294,20 @@ def test_a_character_that_ends_the_password_is_told(url: str, code: str) -> None
         database.open(url)
     assert "ss@" not in str(caught.value)
     database.open(url.replace("p@ss", "p%40ss").replace("me@corp", "me%40corp").replace("p/ss", "p%2Fss"))
+
+
+@pytest.mark.parametrize("name", ["getenum", "getenumlist"])
+@pytest.mark.parametrize("enum_class", [5, int, "x", None])
+def test_an_enum_class_that_is_none(name: str, enum_class: object) -> None:
+    conf = App("billing", environ={"BILLING__S__K": "1"}).conf
+    with pytest.raises(errors.InvalidArgument, match="enum_class: a subclass of enum.Enum is expected, not"):
+        getattr(conf, name)("s", "k", enum_class)
+    with pytest.raises(errors.InvalidArgument, match="enum_class: the enum class is missing"):
+        getattr(conf, name)("s", "k")
+
+
+@pytest.mark.parametrize("delimiter", ["", 5, None, b","])
+def test_a_delimiter_that_is_none(delimiter: object) -> None:
+    conf = App("billing", environ={"BILLING__S__K": "1"}).conf
+    with pytest.raises(errors.InvalidArgument, match="delimiter: "):
+        conf.getlist("s", "k", delimiter)  # type: ignore[arg-type]

@@ -178,3 +178,22 @@ def test_names_in_the_list_of_sensitive_options_are_names_of_options(world: Worl
         "section",
         f"error: {place}: sensitive: 'a.b' is not an option; correct it, or remove it",
     ]
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("server.password", "mail.password"),  # the right key, in a section that has nothing like it
+        ("srver.port", "server.port"),
+        ("server.prt", "server.port"),
+        ("mails.password", "mail.password"),
+        ("server.log_levl", "server.log_level"),
+    ],
+)
+def test_the_nearest_option(world: World, written: str, meant: str) -> None:
+    (section, key), (right, name) = written.split("."), meant.split(".")
+    world.write("schema.toml", SCHEMA)
+    world.write("more.toml", f"[{section}]\n{key} = '1'\n")
+    world.project(schema="schema.toml", config_files=["more.toml"])
+    said = f"error: more.toml:2: [{section}] {key}: no such option is declared; did you mean [{right}] {name}?"
+    assert said in world.run("check")[1].splitlines()

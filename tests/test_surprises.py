@@ -327,3 +327,11 @@ def test_a_mark_of_a_shell_in_a_command(world: World, command: str, mark: str | 
     what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell."
     told = [line for line in (out + err).splitlines() if line.startswith("warning: ")]
     assert told == ([f"warning: {CFG_PLACE}: [mail] password_cmd: {what}"] if mark else [])
+
+
+def test_a_boolean_for_a_number(world: World) -> None:
+    world.write("schema.toml", '[server.options.port]\ntype = "integer"\ndefault = 1\n')
+    world.write("more.toml", "[server]\nport = true\n")
+    world.project(schema="schema.toml", config_files=["more.toml"])
+    what = "true is read as 1, because the option is a number: write a number."
+    assert world.run("check")[:2] == (0, f"warning: more.toml:2: [server] port: {what}\n")

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+#: The flags that select the application, for every command.
+BEFORE_THE_COMMAND = ("--project", "--app", "--name", "--env", "--config", "--dotenv", "--worker")
+
+
 class Parser(ArgumentParser):
     """Says what is wrong with the words of a command by the names of flags alone."""
 
@@ -27,6 +31,9 @@ def _without_values(message: str) -> str:
     if what == "unrecognized arguments":
         flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
         others = len(words.split()) - len(flags)
+        before = [flag for flag in flags if flag in BEFORE_THE_COMMAND]
+        if before:
+            return f"{', '.join(before)} must stand before the command: python -m framework {before[0]} … COMMAND"
         more = counted(others, "more word") if others else ""
         return f"{what}: {', '.join([*flags, more] if more else flags)}"
     head, invalid, tail = message.partition("invalid ")
