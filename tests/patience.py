@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from framework.errors import FrameworkError
+
 #: A last guard against a hang, in seconds: far more than a busy machine needs.
 GUARD = 120.0
 
@@ -46,3 +48,14 @@ def until(happened: Callable[[], Any]) -> None:
     while not happened():
         assert time.monotonic() < end, "it does not happen"
         time.sleep(0.005)
+
+
+def eventually(ask: Callable[[], Any]) -> Any:
+    """What comes once a store is back."""
+    end = time.monotonic() + GUARD
+    while True:
+        try:
+            return ask()
+        except FrameworkError:
+            assert time.monotonic() < end, "it does not come back"
+            time.sleep(0.05)

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,7 @@ def complete(world: World, line: str) -> list[str]:
             pass_fds=(write,),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
         )
         os.close(write)
         assert (done.stdout, done.stderr) == ("", "")
@@ -123,18 +122,16 @@ def test_no_pointer_is_followed(billing: World) -> None:
 
 
 def test_a_store_over_a_network_is_not_asked(billing: World) -> None:
-    billing.write("remote.py", "import time\nclass Store:\n    def list_names(self, kind): time.sleep(60)\n")
+    billing.write("remote.py", "class Store:\n    def list_names(self, kind): open('asked', 'w')\n")
     billing.set(BILLING__SECRETS__BACKEND="remote.Store")
-    start = time.monotonic()
     assert complete(billing, "framework variables get ") == ["vat"]
-    assert time.monotonic() - start < 5
+    assert not (billing.home / "asked").exists()
 
 
 def test_it_gives_up_in_time(billing: World) -> None:
-    billing.write("slow.py", "import time\ntime.sleep(60)\n")
-    start = time.monotonic()
+    billing.write("slow.py", "import time\nopen('begun', 'w')\ntime.sleep(600)\n")
     assert complete(billing, "framework --app slow:app config get-value ") == []
-    assert time.monotonic() - start < 10
+    assert (billing.home / "begun").exists()
 
 
 @pytest.mark.parametrize("text", ["this is not TOML [", '[tool.framework]\nname = "!"\n', "[tool.framework]\nx = 1\n"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import types
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 pytest.importorskip("akeyless", reason="akeyless is not installed")
 
+from patience import Clock  # noqa: E402
 from servers_akeyless import ID, KEY, Vault, vault  # noqa: E402, F401
 from servers_tls import Server  # noqa: E402
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
@@ -256,7 +256,7 @@ def test_half_an_answer_is_asked_for_again(vault: Vault, make: Any) -> None:
         assert make().get_variable("vat") == "19"
 
 
-def test_a_login_is_kept_and_renewed(vault: Vault, make: Any) -> None:
+def test_a_login_is_kept_and_renewed(vault: Vault, make: Any, clock: Clock) -> None:
     vault.put(f"{VAR}vat", "19")
     backend = make()
     for _ in range(5):
@@ -267,7 +267,7 @@ def test_a_login_is_kept_and_renewed(vault: Vault, make: Any) -> None:
     assert vault.count("auth") == 2
     short = make(token_ttl=1)
     assert short.get_variable("vat") == "19"
-    time.sleep(1.1)
+    clock.now += 1.1
     assert short.get_variable("vat") == "19"
     assert vault.count("auth") == 4
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
+from patience import Clock
 from store_checks import by_threads
 
 from framework import errors
@@ -16,51 +16,55 @@ from framework.backends.quiet import Quietly
 from framework.backends.session import Login, OnePerProcess
 
 
-def test_threads_that_wait_for_one_client_share_how_it_failed() -> None:
+def test_threads_that_wait_for_one_client_share_how_it_failed(clock: Clock) -> None:
     """Or an outage would cost each of them the time of it, one after the other."""
     made: list[int] = []
 
     def make() -> Any:
         made.append(1)
-        time.sleep(0.3)
+        clock.until_looked_at(32)  # all have asked
         raise errors.BackendUnavailable("nobody is there", where="store")
 
     one = OnePerProcess(make)
     faults = by_threads(one.get)
     assert {type(fault) for fault in faults} == {errors.BackendUnavailable}
     assert len({id(fault) for fault in faults}) == 32
-    assert len(made) <= 3  # a thread may come late
+    assert len(made) == 1
+    clock.now += 0.001
     with pytest.raises(errors.BackendUnavailable):
         one.get()
-    assert len(made) >= 2, "who comes later tries again"
+    assert len(made) == 2, "who comes later tries again"
 
 
-def test_threads_that_wait_for_one_login_share_what_comes_of_it() -> None:
+def test_threads_that_wait_for_one_login_share_what_comes_of_it(clock: Clock) -> None:
     tried: list[int] = []
 
     def refuse() -> Any:
         tried.append(1)
-        time.sleep(0.2)
+        clock.until_looked_at(32)  # all have asked
         raise errors.AccessDenied("wrong", where="login")
 
     login = Login(refuse)
     assert {type(fault) for fault in by_threads(login.token)} == {errors.AccessDenied}
+    clock.now += 0.9
     with pytest.raises(errors.AccessDenied):
         login.token()
     assert len(tried) == 1, "a login that is refused is not tried again within a second"
-    time.sleep(1.1)
+    clock.now += 0.2
     with pytest.raises(errors.AccessDenied):
         login.token()
     assert len(tried) == 2
 
 
-def test_a_token_is_fetched_again_before_its_end_and_when_it_is_refused() -> None:
+def test_a_token_is_fetched_again_before_its_end_and_when_it_is_refused(clock: Clock) -> None:
     tokens = iter(["first", "second", "third"])
     login = Login(lambda: (next(tokens), 2.0), early=0.5)
     assert [login.token(), login.token()] == ["first", "first"]
     assert login.token(refused="first") == "second"
     assert login.token(refused="first") == "second", "another thread's question to the old one"
-    time.sleep(1.6)
+    clock.now += 1.4
+    assert login.token() == "second"
+    clock.now += 0.2
     assert login.token() == "third"
 
 

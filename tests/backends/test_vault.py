@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 
 hvac = pytest.importorskip("hvac", reason="hvac is not installed")
 
+from patience import GUARD, Clock, eventually  # noqa: E402
 from proxy import FAULTS, Proxy  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from servers_vault import Bao, Relay, bao, proxy, relay, spare, speaker, vault_of  # noqa: E402, F401
@@ -345,12 +345,7 @@ def test_sealed(spare: Bao) -> None:  # noqa: F811
     fresh = VaultBackend(url=spare.url, **login)
     assert refused(errors.BackendUnavailable, lambda: fresh.get_variable("x")).where == "login by approle"
     spare.unseal()
-    for _ in range(100):
-        try:
-            assert backend.get_variable("x") == "1"
-            break
-        except errors.BackendUnavailable:
-            time.sleep(0.05)
+    assert eventually(lambda: backend.get_variable("x")) == "1"
     assert fresh.get_variable("x") == "1"
     assert backend.logins == 1
 
@@ -365,24 +360,24 @@ def test_unreachable_costs_one_login(make: Any) -> None:
     assert backend.logins <= 16  # as many as ask at once
 
 
-def test_a_refused_login_is_not_tried_for_each_secret(make: Any, speaker: Any) -> None:  # noqa: F811
-    """Servers lock out who fails again and again."""
+def test_a_refused_login_is_not_tried_for_each_secret(make: Any, speaker: Any, clock: Clock) -> None:  # noqa: F811
+    """Servers lock out who fails again and again. All of it is within one second."""
     server = speaker(lambda *_: (400, {"errors": ["invalid username or password"]}))
     found = many(make(url=server.url, auth_type="userpass", username="u", password=CANARY), [str(n) for n in range(99)])
     assert {type(said) for said in found.values()} == {errors.AccessDenied}
     assert len(server.asked) == 1
 
 
-def test_threads_share_a_login_that_fails(make: Any, speaker: Any) -> None:  # noqa: F811
+def test_threads_share_a_login_that_fails(make: Any, speaker: Any, clock: Clock) -> None:  # noqa: F811
     def answer(*_: Any) -> tuple[int, Any]:
-        time.sleep(0.3)
+        clock.until_looked_at(32)
         return 400, {"errors": ["invalid username or password"]}
 
     server = speaker(answer)
     backend = make(url=server.url, auth_type="userpass", username="u", password=CANARY)
     said = by_threads(lambda: backend.get_variable("x"))
     assert {type(fault) for fault in said} == {errors.AccessDenied}
-    assert len(server.asked) <= 2  # a thread may come late
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -450,9 +445,7 @@ def test_faults_of_the_network(bao: Bao, mount: str, make: Any, proxy: Proxy, fa
     if fault == "page":  # that is an answer, but none of Vault's
         error = errors.InvalidSecret
     proxy.always = fault
-    start = time.monotonic()
     refused(error, lambda: backend.get_variable("x"), CANARY, "cAnArY")
-    assert time.monotonic() - start < 30
     proxy.always = None
     assert backend.get_variable("x") == f"{CANARY} and more of it"
     proxy.faults = [fault] if fault in ("reset", "busy") else []  # one is not noticed
@@ -465,7 +458,7 @@ def test_a_server_that_never_answers_is_asked_once(make: Any, speaker: Any, auth
     never = threading.Event()
 
     def sleep(*question: Any) -> tuple[int, Any]:
-        never.wait(60)
+        never.wait(GUARD)
         return 503, {}
 
     server = speaker(sleep)
@@ -481,7 +474,7 @@ def test_a_renewal_that_never_comes_is_waited_for_once(make: Any, speaker: Any) 
 
     def sleep(method: str, path: str, *rest: Any) -> tuple[int, Any]:
         if asleep.is_set():
-            never.wait(60)
+            never.wait(GUARD)
         return answer(method, path, *rest)
 
     server = speaker(sleep)
@@ -512,10 +505,10 @@ def test_a_frozen_server_is_unavailable(spare: Bao, make: Any) -> None:  # noqa:
 def test_slow(make: Any, relay: Relay) -> None:  # noqa: F811
     backend = make(url=relay.url, timeout=0.2)
     backend.get_variable("x")
-    relay.delay = 0.6
-    start = time.monotonic()
+    hangs = threading.Event()
+    relay.fault = lambda *question: hangs.wait(GUARD) and None
     assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
-    assert time.monotonic() - start < 20
+    hangs.set()
 
 
 @pytest.mark.parametrize(

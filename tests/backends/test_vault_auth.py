@@ -17,6 +17,7 @@ hvac = pytest.importorskip("hvac", reason="hvac is not installed")
 
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
+from patience import Clock, until  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from servers_vault import Bao, Relay, Speaker, bao, relay, speaker, vault_of  # noqa: E402, F401
 from store_checks import by_threads, refused  # noqa: E402
@@ -408,31 +409,50 @@ def test_a_login_that_gives_no_token(speaker: Any, auth: Any) -> None:  # noqa: 
 # -- the life of a token -------------------------------------------------------------------------------
 
 
-def test_a_token_is_renewed_before_it_ends(bao: Bao, make: Any, relay: Relay, store: dict[str, str]) -> None:  # noqa: F811
-    backend = make(**bao.approle(store["policy"], token_ttl="2s", token_max_ttl="60s"))
-    end = time.monotonic() + 4.5
-    while time.monotonic() < end:
+def renewals(relay: Relay) -> int:  # noqa: F811
+    return sum("renew-self" in line for line in relay.asked)
+
+
+def test_a_token_is_renewed_before_it_ends(
+    bao: Bao,  # noqa: F811
+    make: Any,
+    relay: Relay,  # noqa: F811
+    store: dict[str, str],
+    clock: Clock,
+) -> None:
+    """Our clock runs, and that of the server does not."""
+    backend = make(**bao.approle(store["policy"], token_ttl="600s", token_max_ttl="6000s"))
+    for number in range(4):
         assert backend.get_variable("x") == "1"
-        time.sleep(0.05)
+        assert renewals(relay) == number
+        clock.now += 300
+        assert backend.get_variable("x") == "1"
+        assert renewals(relay) == number, "half of its time is left"
+        clock.now += 150
     assert (relay.logins(), backend.logins) == (1, 1)
-    assert 2 <= sum("renew-self" in line for line in relay.asked) <= 4
 
 
-@pytest.mark.parametrize(
-    "settings", [{"token_ttl": "2s", "token_max_ttl": "3s"}, {"token_ttl": "2s", "token_type": "batch"}]
-)
+def test_a_token_near_its_longest_time_is_fetched_again(bao: Bao, make: Any, store: dict[str, str]) -> None:  # noqa: F811
+    backend, reads = make(**bao.approle(store["policy"], token_ttl="2s", token_max_ttl="3s")), list[str]()
+    until(lambda: reads.append(backend.get_variable("x")) or backend.logins >= 2)
+    assert set(reads) == {"1"}
+
+
 def test_a_token_that_cannot_be_renewed_is_fetched_again(
     bao: Bao,  # noqa: F811
     make: Any,
+    relay: Relay,  # noqa: F811
     store: dict[str, str],
-    settings: dict[str, str],
+    clock: Clock,
 ) -> None:
-    backend = make(**bao.approle(store["policy"], **settings))
-    end = time.monotonic() + 4.5
-    while time.monotonic() < end:
+    backend = make(**bao.approle(store["policy"], token_ttl="600s", token_type="batch"))
+    for number in range(1, 4):
         assert backend.get_variable("x") == "1"
-        time.sleep(0.05)
-    assert 2 <= backend.logins <= 4
+        clock.now += 300
+        assert backend.get_variable("x") == "1"
+        assert backend.logins == number
+        clock.now += 150
+    assert renewals(relay) == 0
 
 
 def test_a_token_that_ended_unseen_is_replaced_once(bao: Bao, make: Any, relay: Relay, store: dict[str, str]) -> None:  # noqa: F811
@@ -452,13 +472,19 @@ def test_a_token_that_ended_and_a_login_that_fails(bao: Bao, make: Any, store: d
     assert fault.where == "login by approle"
 
 
-def test_an_agent_writes_another_token(bao: Bao, make: Any, store: dict[str, str], tmp_path: Path) -> None:  # noqa: F811
+def test_an_agent_writes_another_token(
+    bao: Bao,  # noqa: F811
+    make: Any,
+    store: dict[str, str],
+    tmp_path: Path,
+    clock: Clock,
+) -> None:
     file = tmp_path / "token"
-    file.write_text(bao.token(store["policy"], ttl="2s", renewable=False))
+    file.write_text(bao.token(store["policy"], ttl="600s", renewable=False))
     backend = make(token_path=str(file))
     assert backend.get_variable("x") == "1"
     file.write_text(bao.token(store["policy"]))
-    time.sleep(2.2)
+    clock.now += 601
     assert backend.get_variable("x") == "1"
     bao.root.auth.token.revoke(file.read_text())
     refused(errors.AccessDenied, lambda: backend.get_variable("x"))
@@ -471,16 +497,19 @@ def test_a_renewal_that_fails_does_not_hurt_while_the_token_is_good(
     make: Any,
     relay: Relay,  # noqa: F811
     store: dict[str, str],
+    clock: Clock,
 ) -> None:
-    backend = make(**bao.approle(store["policy"], token_ttl="3s"))
+    backend = make(**bao.approle(store["policy"], token_ttl="600s"))
     backend.get_variable("x")
     relay.fault = lambda method, path: 500 if "renew-self" in path else None
-    time.sleep(2.2)
+    clock.now += 420
     assert backend.get_variable("x") == "1"
     relay.fault = lambda method, path: None
-    time.sleep(0.5)
     assert backend.get_variable("x") == "1"
-    assert backend.logins == 1
+    assert renewals(relay) == 1, "it is not tried at each question"
+    clock.now += 100
+    assert backend.get_variable("x") == "1"
+    assert (backend.logins, renewals(relay)) == (1, 2)
 
 
 def test_nothing_of_a_cloud_s_answer_is_logged(
