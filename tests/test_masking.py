@@ -536,9 +536,9 @@ def test_urls_take_a_time_that_grows_with_their_length_alone() -> None:
     import time
 
     for piece in ("a://b:", "&token=C", "?token=", "="):
-        start = time.perf_counter()
+        start = time.thread_time()  # the work, however busy the machine is
         Masker().redact_text("x://" + piece * 20_000)
-        assert time.perf_counter() - start < 3
+        assert time.thread_time() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ import pytest
 pytest.importorskip("google.cloud.secretmanager_v1", reason="google-cloud-secret-manager is not installed")
 
 import grpc  # noqa: E402
+from patience import GUARD, eventually  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from store_checks import StoreContract, by_threads, in_a_child, many, refused  # noqa: E402
 
-from framework import errors  # noqa: E402
+from framework import errors, parallel  # noqa: E402
 from framework.backends import gcp  # noqa: E402
 from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
 
@@ -159,11 +160,9 @@ class TestContract(StoreContract):
 def test_each_status_is_what_it_is(store: SecretManager, code: str, error: Any, tries: int | None) -> None:
     store.put("airflow-variables-x", b"value-canary")
     store.fail = always(code)
-    started = time.monotonic()
     fault = refused(error, lambda: backend_of(store).get_variable("x"), *CANARIES)
     assert code in str(fault)
     assert "airflow-variables-x" in str(fault)
-    assert time.monotonic() - started < 20
     assert len(store.calls) == tries if tries else len(store.calls) > 1, "tried again, but not for ever"
 
 
@@ -196,16 +195,16 @@ def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch)
     refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), *CANARIES)
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 8.0)
     store.start()
-    time.sleep(4)  # the longest that a channel waits before it looks again
-    assert backend.get_variable("x") == "here"
+    assert eventually(lambda: backend.get_variable("x")) == "here"  # a channel waits before it looks again
 
 
 def test_a_slow_store_is_left(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.0)
-    store.fail = lambda name: time.sleep(3)
-    started = time.monotonic()
+    store.put("airflow-variables-x", b"here")
+    hangs = threading.Event()
+    store.fail = lambda name: hangs.wait(GUARD)
     refused(errors.BackendUnavailable, lambda: backend_of(store).get_variable("x"))
-    assert time.monotonic() - started < 20
+    hangs.set()
 
 
 def test_nobody_listens_or_is_trusted(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
@@ -292,13 +291,15 @@ def test_many_at_once(store: SecretManager) -> None:
     for name in names:
         store.put(f"airflow-config-{name}", name.encode())
     store.put("airflow-config-bytes", b"\xff")
-    at_once, most, lock = [0], [0], threading.Lock()
+    at_once, most, lock = [0], [0], threading.Condition()
 
     def fail(name: str) -> None:
         with lock:
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
-        time.sleep(0.02)
+            lock.notify_all()
+            lock.wait_for(lambda: most[0] >= 8, 30)
+        time.sleep(0.02)  # more than may be would be seen
         with lock:
             at_once[0] -= 1
         if name.endswith("denied"):
@@ -321,11 +322,12 @@ def test_many_of_a_store_that_is_down_cost_the_time_of_one(
     store: SecretManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.0)
+    monkeypatch.setattr(parallel, "_A_WHILE", 0)
     store.stop()
-    started = time.monotonic()
     found = many(backend_of(store), [f"n{number}" for number in range(100)])
-    assert time.monotonic() - started < 20
     assert len(found) == 100
+    spared = [fault for fault in found.values() if "it was not asked for" in str(fault)]
+    assert len(spared) >= 100 - 31, "16 had failed, and 15 were under way"
     assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
 
 
