@@ -88,5 +88,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     yield made
     current.use(before)
     for name in set(sys.modules) - known:  # another test may write another module of this name
-        if str(vars(sys.modules[name]).get("__file__")).startswith(f"{tmp_path}{os.sep}"):
+        module = getattr(sys.modules[name], "__dict__", {})  # None stands for a module that cannot be imported
+        if str(module.get("__file__")).startswith(f"{tmp_path}{os.sep}"):
             del sys.modules[name]

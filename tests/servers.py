@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 from framework.metastore import database as databases
 from framework.metastore.crypto import Keys
@@ -39,6 +40,13 @@ class Missing(Exception):
     """This machine has no such server."""
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Server:
     """A server in a folder of its own."""
 
@@ -48,17 +56,23 @@ class Server:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="server-"))
         self.folder.chmod(0o755)
-        self.data = self.folder / "data"
-        self.data.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(self.data, NOBODY, NOBODY)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.data, self.temporary = self.folder / "data", self.folder / "tmp"  # not /tmp: others start servers, too
+        for path in (self.data, self.temporary):
+            path.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                os.chown(path, NOBODY, NOBODY)
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         atexit.register(self._remove)
         self.prepare()
-        self.start()
+        for attempt in range(5):
+            try:
+                self.start()
+                break
+            except Missing:  # somebody may take a port between the look and the start
+                if attempt == 4:
+                    raise
+                self.port = free_port()
         self.make_admin()
 
     def url(self, database: str, user: str = ADMIN, password: str = QUOTED_PASSWORD, host: str = "127.0.0.1") -> str:
@@ -67,7 +81,7 @@ class Server:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, **self.as_nobody())
-        end = time.monotonic() + 60
+        end = time.monotonic() + GUARD
         while True:
             try:
                 self.connect().close()
@@ -96,7 +110,8 @@ class Server:
 
     def as_nobody(self) -> dict[str, Any]:
         """Neither server wants to run as root."""
-        return {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/tmp"} if os.geteuid() == 0 else {}
+        who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        return {**who, "cwd": self.data.parent, "env": {**os.environ, "TMPDIR": str(self.temporary)}}
 
     def run(self, *command: object) -> None:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **self.as_nobody())

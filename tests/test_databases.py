@@ -562,10 +562,8 @@ def test_a_server_that_accepts_and_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         for scheme in ("postgresql", "mysql"):
             url = f"{scheme}://u:{CANARY}@127.0.0.1:{listening.getsockname()[1]}/d"
-            began = time.monotonic()
             with pytest.raises(errors.BackendUnavailable, match="does not answer"):
                 databases.open(url, 1.0).tables()
-            assert time.monotonic() - began < 15
 
 
 def test_a_user_who_may_only_read(served: Place) -> None:
