@@ -690,7 +690,7 @@ def test_the_driver_of_a_url(url: str, product: str, shown_url: str) -> None:
     [
         ("postgresql+nosuch://u:pw@h/d", "driver nosuch is not installed"),
         ("postgresql+psycopg_async://u:pw@h/d", "asynchronous"),
-        ("postgresql://u:pw@h:port/d", "makes no sense"),
+        ("postgresql://u:pw@h:port/d", "cannot read the URL"),
     ],
 )
 def test_urls_that_no_driver_takes(url: str, words: str) -> None:
