@@ -164,6 +164,8 @@ class Pointers:
         from framework.files.text import read_text
         from framework.files.trust import folder_of, inside
 
+        if not text.strip():
+            raise lost(mention, "the path is empty", "Write the path of a file, or remove it.")
         try:
             folder = folder_of(mention.source.file_of(mention.origin))
             path = inside(folder, expand(text, self._environment.get))

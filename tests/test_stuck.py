@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import World
 
 from framework import App, Connection, errors
 from framework.asked import asked, mistake
@@ -259,3 +260,33 @@ def test_a_reference_that_is_not_shown_is_not_shown_in_the_spelling_of_a_store(
         made.conf.get("mail", "password")
     assert "cAnArY" not in str(caught.value)
     assert "pa-ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "option, value, said",
+    [
+        ("DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:canary@w@db/x", "holds a '@' that is not encoded. Write %40"),
+        (
+            "DATABASE__SQL_ALCHEMY_CONN",
+            "oracle://u:canary@db/x",
+            "the URL is not for SQLite, PostgreSQL, MySQL",
+        ),
+        ("DATABASE__SQL_ALCHEMY_CONN", "sqlite://", "the URL names no file"),
+        ("DATABASE__SQL_ALCHEMY_CONN_CMD", "echo canary", "the URL is not for SQLite"),
+        ("CORE__FERNET_KEY", "canary", "key 1 of 1 is not 32 bytes as URL-safe base64"),
+        ("MAIL__PASSWORD_FILE", "", "[mail] password_file: the path is empty. Write the path of a file, or remove it."),
+        ("DATABASE__SQL_ALCHEMY_CONN", "sqlite:////nowhere/a.db", ""),
+        ("DATABASE__SQL_ALCHEMY_CONN", "", ""),
+        ("CORE__FERNET_KEY", "", ""),
+    ],
+)
+def test_check_reads_the_url_of_the_database_and_the_keys(world: World, option: str, value: str, said: str) -> None:
+    world.project(sensitive=["mail.password"])
+    world.set(**{f"BILLING__{option}": value})
+    status, out, err = world.run("check")
+    assert "canary" not in out + err
+    if not said:
+        assert (status, out) == (0, "")
+        return
+    assert (status, len(out.splitlines())) == (1, 1)
+    assert out.startswith(f"error: BILLING__{option}: ") and said in out

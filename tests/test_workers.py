@@ -21,8 +21,8 @@ def home(world: Any) -> Any:
     world.write(
         "airflow.cfg",
         f"""
-[core]
-fernet_key_secret = api_token
+[api]
+secret_key_secret = api_token
 [secrets]
 backend = {FILES}
 backend_kwargs = {{"variables_file_path": "scheduler.json", "configs_file_path": "scheduler.json"}}
@@ -49,7 +49,7 @@ def test_a_worker_asks_its_own_backend_and_no_metastore(home: Any) -> None:
     assert names_of(worker) == ["LocalFilesystemBackend", "environment"]
     assert (scheduler.get_variable("who"), worker.get_variable("who")) == ("scheduler", "worker")
     for each, whose in ((scheduler, "scheduler"), (worker, "worker")):
-        assert each.conf.get("core", "fernet_key") == f"{CANARY}-{whose}"
+        assert each.conf.get("api", "secret_key") == f"{CANARY}-{whose}"
     with pytest.raises(errors.MetastoreError, match="a worker has no metastore"):
         _ = worker.store
     worker.use()
@@ -132,7 +132,7 @@ def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: A
         ("KWARGS", "{bad", "[workers] secrets_backend_kwargs: the kwargs cannot be read"),
         ("KWARGS", '{"nope": 1}', "takes no argument 'nope'"),
         ("KWARG__NOPE", "1", "takes no argument 'nope'"),
-        ("KWARGS_SECRET", "nowhere", "the secret 'nowhere'"),
+        ("KWARGS_SECRET", "nowhere", "secret 'nowhere' not found"),
     ],
 )
 def test_check_tries_the_backend_of_workers_though_it_is_none(home: Any, option: str, value: str, words: str) -> None:

@@ -108,6 +108,7 @@ def problems_of(app: App, *, offline: bool = False, down: list[FrameworkError] |
         link, _, what = text.partition(": ")
         yield "error", link, what
     told = {name for names in together.values() for name in names}
+    yield from _metastore(app, failed=failures, offline=offline)
     for name, mentions in found.items():
         yield from _names(app, *name, mentions, unmeant.get(mentions[0].origin))
         yield from _forms(app, *name, mentions)
@@ -140,6 +141,29 @@ def _links(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:
     except FrameworkError as fault:
         outcomes = [fault]
     yield from (_told(fault, "[secrets]") for fault in outcomes if isinstance(fault, FrameworkError))
+
+
+def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -> Iterator[Problem]:
+    """The database's URL and the keys can be read. Nothing is connected to."""
+    readers: dict[tuple[str, str], Callable[[App], object]] = {
+        ("database", "sql_alchemy_conn"): lambda app: app.chain.metastore.backend,
+        ("core", "fernet_key"): _keys,
+    }
+    for name, read in readers.items():
+        mention = next(app.engine.mentions(*name), None)
+        if app.worker or mention is None or name in failed or (offline and mention.is_pointer):
+            continue
+        try:
+            read(app)
+        except FrameworkError as fault:
+            level, _, what = _told(fault, "")
+            yield level, mention.origin, f"[{name[0]}] {name[1]}: {what}"
+
+
+def _keys(app: App) -> None:
+    from framework.metastore.crypto import Keys
+
+    Keys(app.conf.get("core", "fernet_key")).find("")
 
 
 def _workers(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:

@@ -191,8 +191,8 @@ def test_keys_of_the_session(backend_class: Any, aws: Aws) -> None:
     [
         ({"assume_role_method": "assume_role_with_saml"}, "saml is not supported", "web_identity"),
         ({"assume_role_method": CANARY}, "the assume_role_method is unknown", "Use assume_role or"),
-        ({"assume_role_method": WEB["assume_role_method"]}, "neither file nor google", "Say where"),
-        ({**WEB, FEDERATION: CANARY}, "neither file nor google", "Say where"),
+        ({"assume_role_method": WEB["assume_role_method"]}, "neither file nor google", "State where"),
+        ({**WEB, FEDERATION: CANARY}, "neither file nor google", "State where"),
         ({"assume_role_kwargs": [CANARY]}, "assume_role_kwargs is not a JSON object", "Correct it"),
         ({"config_kwargs": CANARY}, "config_kwargs is not a JSON object", "Correct it"),
         ({"service_config": {"sts": CANARY}}, "service_config.sts is not a JSON object", "endpoint_url"),
