@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from patience import GUARD, until
 
-from framework import App, BaseSecretsBackend, Connection, Variable, bounded, current, errors
+from framework import App, BaseSecretsBackend, Connection, Variable, bounded, current, errors, parallel
 from framework.cli.main import main
 from framework.metastore.crypto import generate
 
@@ -101,6 +101,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return is_over(call, 0)
 
     monkeypatch.setattr(bounded._Call, "is_over", is_over_or_hangs)
+    begin = parallel.Runner.__init__
+
+    def begin_patiently(runner: parallel.Runner, *words: Any) -> None:
+        begin(runner, *words)
+        runner._ends += 2
+
+    monkeypatch.setattr(parallel.Runner, "__init__", begin_patiently)
     yield
     _never.set()  # the threads may go
 
