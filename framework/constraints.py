@@ -75,7 +75,7 @@ def limit(type_: str, name: str, said: Any) -> Any:
     family = CONSTRAINTS[name].family
     if TYPES[type_].family != family:
         those = ", ".join(other for other, kind in TYPES.items() if kind.family == family)
-        raise ValueError(f"cannot be put on the type {type_}, only on {those}")
+        raise ValueError(f"does not apply to the type {type_}, only to {those}")
     if name == "pattern":
         return compiled(said)
     if family == "number":

@@ -32,7 +32,7 @@ def of_options(options: Iterable[tuple[Trail, Option]]) -> Iterator[Mistake]:
 def _of_constraints(trail: Trail, option: Option) -> Iterator[Mistake]:
     is_list = TYPES[option.type].family == "list"
     if option.items is not None and not is_list:
-        yield (*trail, "items"), f"items cannot be put on the type {option.type}, only on list and array", ""
+        yield (*trail, "items"), f"items does not apply to the type {option.type}, only to list and array", ""
     elif option.items is not None and TYPES[option.items].family == "list":
         yield (*trail, "items"), "the items of a list cannot be lists", "Use type: json."
     found: dict[str, Any] = {}
