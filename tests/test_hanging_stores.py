@@ -101,6 +101,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return is_over(call, 0)
 
     monkeypatch.setattr(bounded._Call, "is_over", is_over_or_hangs)
+    monkeypatch.setattr(bounded, "monotonic", lambda: 0.0)
     begin = parallel.Runner.__init__
 
     def begin_patiently(runner: parallel.Runner, *words: Any) -> None:
