@@ -70,7 +70,7 @@ def limit(type_: str, name: str, said: Any) -> Any:
     """A constraint's limit as the schema says it, ready to be compared with values of a type.
 
     Raises:
-        ValueError: the constraint cannot be put on the type, or the limit is none; says what must be.
+        ValueError: the constraint does not apply to the type, or the limit is none; says what must be.
     """
     family = CONSTRAINTS[name].family
     if TYPES[type_].family != family:

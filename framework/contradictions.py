@@ -43,7 +43,7 @@ def _of_constraints(trail: Trail, option: Option) -> Iterator[Mistake]:
             what = str(fault)
         else:
             continue
-        yield (*trail, name), f"{name} {what}" if what.startswith("cannot") else f"{name}: {what}", ""
+        yield (*trail, name), f"{name} {what}" if what.startswith("does not") else f"{name}: {what}", ""
     for low in ("minimum", "exclusive_minimum", "min_length"):
         for high in ("maximum", "exclusive_maximum", "max_length"):
             if low in found and high in found and _is_empty(found[low], found[high], "exclusive" in low + high):
