@@ -51,8 +51,8 @@ def rows(quick: bool) -> list[Row]:
 
 def _times(folder: str, options: int, rounds: int, capitals: bool) -> Times:
     """Milliseconds of each reader."""
-    from framework.environment import Environment
     from framework.layers.cfg import CfgLayer
+    from framework.layers.environment import Environment
 
     path = os.path.join(folder, f"{options}.cfg")
     with open(path, "w", encoding="utf-8") as file:

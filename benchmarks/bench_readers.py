@@ -82,11 +82,11 @@ def _readers(folder: str) -> dict[str, Callable[[int], Callable[[], object]]]:
     """By name: what makes, for a size, a function that reads as much."""
     from framework import Connection
     from framework.convert import expand, to_json
-    from framework.environment import DotEnv, Environment
     from framework.files.entries import SecretsFile
     from framework.files.stream import read_entries
     from framework.files.tables import read_table
     from framework.layers.cfg import CfgLayer, interpolate
+    from framework.layers.environment import DotEnv, Environment
     from framework.masking import Masker
 
     def written(name: str, text: str) -> str:

@@ -23,8 +23,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from framework.facts import merged  # noqa: E402
-from framework.installed import distributions, fallback_defaults, provider_sections  # noqa: E402
+from framework.schemas.facts import merged  # noqa: E402
+from framework.schemas.installed import distributions, fallback_defaults, provider_sections  # noqa: E402
 
 MODULE = ROOT / "framework" / "schemas" / "airflow.py"
 ENTRY_POINTS, FALLBACK = "apache_airflow_provider", "provider_config_fallback_defaults.cfg"
@@ -41,7 +41,7 @@ _OPEN = (
 )
 
 _HEAD = '''\
-"""The options of Apache Airflow {release} and its providers: facts for `framework.facts`.
+"""The options of Apache Airflow {release} and its providers: facts for `framework.schemas.facts`.
 
 Made by docs/generate_airflow_options.py: do not edit. One option a line: name|type|flags|added|deprecated|default,
 without the last field if there is no default. A section is split when it is first asked for.

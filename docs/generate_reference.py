@@ -40,7 +40,7 @@ def page() -> str:
 def commands() -> Iterator[tuple[str, ArgumentParser]]:
     """Every command, and every command of a command, such as `config list`."""
     for command, (module, _) in COMMANDS.items():
-        parser = _command_parser(import_module(f"framework.cli.{module}"), command)
+        parser = _command_parser(import_module(f"framework.cli.commands.{module}"), command)
         yield command, parser
         for action in parser._actions:
             if isinstance(action.choices, dict):

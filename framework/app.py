@@ -5,30 +5,30 @@ from __future__ import annotations
 import os
 
 from framework import current, given
-from framework.answer import Answer
 from framework.config import Config
-from framework.engine import Engine
-from framework.environment import Environment
 from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
 from framework.layers.base import Layer
+from framework.layers.environment import Environment
+from framework.layers.sources import Sources
 from framework.locks import ProcessLock
 from framework.logs import INFO, log
 from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
+from framework.masking.wording import safe_repr
 from framework.names import Names
-from framework.pointers import Pointers
-from framework.schema import of_application
-from framework.sources import Sources
+from framework.options.engine import Engine
+from framework.options.pointers import Pointers
+from framework.options.schema import of_application
+from framework.options.values import Answer
 from framework.variable import UNSET, read
-from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-    from framework.chain import Chain
+    from framework.chain.chain import Chain
+    from framework.chain.link import Link
     from framework.connection import Connection
-    from framework.link import Link
     from framework.metastore.store import Store
 
     Path = str | os.PathLike[str]
@@ -193,19 +193,19 @@ class App:
 
     @public
     def _build_chain(self, chains: list[Chain]) -> None:
-        from framework.wiring import build_chain
+        from framework.assembly import build_chain
 
         chains.append(build_chain(self))
 
     def custom_links(self) -> list[Link]:
         """The application's own backends, in order."""
-        from framework.wiring import custom_links
+        from framework.assembly import custom_links
 
         return custom_links(self)
 
     def reach(self, section: str, key: str) -> int | None:
         """Which strata of the chain may answer for an option's pointer; None: all of them."""
-        from framework.wiring import reach
+        from framework.assembly import reach
 
         return reach(self, section, key)
 
@@ -305,7 +305,7 @@ class App:
         Returns:
             The options whose pointers lead nowhere, each with its error; empty if all is well.
         """
-        from framework.prefetch import Plan, prefetch
+        from framework.options.prefetch import Plan, prefetch
 
         plan = Plan(self.engine, given.pairs(names, "names"))
         if not plan.pointers:
@@ -316,19 +316,19 @@ class App:
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
-        from framework.parallel import awaited
+        from framework.chain.runner import awaited
 
         return await awaited(lambda: self.get_connection(conn_id))
 
     async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """`get_variable`, without blocking the event loop."""
-        from framework.parallel import awaited
+        from framework.chain.runner import awaited
 
         return await awaited(lambda: self.get_variable(key, default, deserialize_json))
 
     async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
         """`prefetch`, without blocking the event loop."""
-        from framework.parallel import awaited
+        from framework.chain.runner import awaited
 
         return await awaited(lambda: self.prefetch(names))
 

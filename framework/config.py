@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from framework import convert, given
-from framework.airflow_calls import AirflowCalls
-from framework.answer import Answer
-from framework.engine import text_of
 from framework.errors import ConfigError, FrameworkError, InvalidValue, clean, public, warn
-from framework.explanation import Explanation, unconvertible
 from framework.given import MISSING
-from framework.overrides import Override, held, overrides
-from framework.slots import compile
+from framework.options.airflow_calls import AirflowCalls
+from framework.options.compiled import compile
+from framework.options.engine import text_of
+from framework.options.explanation import Explanation, unconvertible
+from framework.options.overrides import Override, held, overrides
+from framework.options.values import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from enum import Enum
     from typing import Any, TypeVar
 
-    from framework.answer import Mention
-    from framework.engine import Engine
+    from framework.options.engine import Engine
+    from framework.options.values import Mention
 
     E = TypeVar("E", bound=Enum)
 
@@ -127,7 +127,7 @@ class Config(AirflowCalls):
 
     def _fallback(self, section: str, key: str, fallback: Any) -> Any:
         if fallback is _UNSET:
-            from framework.notices import not_found
+            from framework.options.notices import not_found
 
             raise not_found(self._engine, section, key)
         return convert.expand(fallback, self._engine.environment.get) if isinstance(fallback, str) else fallback

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from framework.errors import InvalidConnection, public, without
 from framework.masking import redact_text
-from framework.wording import safe_repr
+from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _checked_extra(extra: Any) -> Any:
         return extra
     import json
 
-    from framework.files.formats import Malformed, read_json
+    from framework.parsing import Malformed, read_json
 
     if isinstance(extra, str):
         text = extra
@@ -309,7 +309,7 @@ def _checked_extra(extra: Any) -> Any:
 def _read_extra(extra: str | None) -> dict[str, Any]:
     if not extra:
         return {}
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     try:
         fields: Any = read_json(extra)
@@ -325,7 +325,7 @@ def _read_nested(value: Any) -> Any:
     if isinstance(value, str):
         if not value.lstrip()[:1]:
             return value
-        from framework.files.formats import Malformed, read_json
+        from framework.parsing import Malformed, read_json
 
         try:
             read = read_json(value)
@@ -356,7 +356,7 @@ def _secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
 
 def _read_json_object(text: str) -> dict[str, Any]:
     """A JSON object in which no key is written twice."""
-    from framework.files.formats import Malformed, read_json
+    from framework.parsing import Malformed, read_json
 
     if _checked_text("the JSON of a connection", text) is None:
         raise InvalidConnection("there is no JSON text", hint="Pass text, or use Connection().")

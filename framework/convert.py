@@ -22,7 +22,7 @@ getenumlist, which gives an empty list.
 
 from __future__ import annotations
 
-from framework.files.limits import GROWTH, NAMES, ROUNDS
+from framework.limits import GROWTH, NAMES, ROUNDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def json_list(text: str) -> list[Any] | None:
     text = text.strip()
     if text[:1] != "[" or text[-1:] != "]":
         return None
-    from framework.files.formats import Malformed, read_json
+    from framework.parsing import Malformed, read_json
 
     try:
         items: list[Any] = read_json(text)
@@ -171,7 +171,7 @@ def to_json(value: Any) -> Any:
         return value
     if not value:
         return None
-    from framework.files.formats import Malformed, read_json
+    from framework.parsing import Malformed, read_json
 
     try:
         return read_json(value)

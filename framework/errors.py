@@ -36,9 +36,9 @@ An error that leaves a public method holds nothing but its message: see `clean`.
 
 from __future__ import annotations
 
-from framework.files.limits import FAULTS
-from framework.spellings import visible
-from framework.wording import redact_fields, redact_message
+from framework.limits import FAULTS
+from framework.masking.search import visible
+from framework.masking.wording import redact_fields, redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from framework.spellings import visible
-from framework.wording import redact_message
+from framework.masking.search import visible
+from framework.masking.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from unittest import SkipTest
 from framework import current, given
 from framework.app import App
 from framework.backends.base import BaseSecretsBackend, read_each
+from framework.chain.link import Link
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
-from framework.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -181,7 +181,7 @@ def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
         return None
     import json
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     whole = parameters.pop(EXTRA_PARAMETER, [])
     if len(whole) > 1:
@@ -205,7 +205,7 @@ def _read_parameter(text: str) -> Any:
         return text
     from math import isfinite
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     def number(digits: str) -> float:
         if not isfinite(read := float(digits)):
@@ -277,7 +277,7 @@ def _write_query(extra: str, parameters: dict[str, Any]) -> str:
     """The parameters one by one if they read back the same, `extra` in one otherwise."""
     from urllib.parse import urlencode
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     def is_plain(value: Any) -> bool:
         if not isinstance(value, str):

@@ -132,7 +132,7 @@ def _checked(key: Any) -> str:
 
 
 def _parsed(text: Any, where: str) -> Any:
-    from framework.files.formats import Malformed, read_json
+    from framework.parsing import Malformed, read_json
 
     if not isinstance(text, str):
         return text  # a file of typed values has parsed it already

@@ -18,7 +18,7 @@ GUARD = 120.0
 class Clock:
     """Stands in for `monotonic` where answers, logins and tokens age. It stands still until it is moved."""
 
-    MODULES = ("framework.cache", "framework.backends.session", "framework.backends.vault.session")
+    MODULES = ("framework.chain.cache", "framework.backends.session", "framework.backends.vault.session")
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self._looks, self._change = 1000.0, 0, threading.Condition()

@@ -16,8 +16,9 @@ import pytest
 from airflow_home import comparable
 from test_beside_airflow import BACKEND, FERNET_KEY, RANDOM, TEST_MODE, Airflow, Home, _ask, airflow  # noqa: F401
 
-from framework import App, facts
+from framework import App
 from framework.schemas import airflow as packaged
+from framework.schemas import facts
 
 PROVIDERS = ("amazon", "celery", "cncf_kubernetes", "fab")
 STOCK = Path(__file__).parent / "airflow_homes"

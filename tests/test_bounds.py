@@ -19,14 +19,14 @@ import pytest
 
 from framework import App, Connection, Variable, errors
 from framework.convert import expand, to_json
-from framework.environment import Environment
 from framework.files.entries import SecretsFile
-from framework.files.limits import DEPTH, FAULTS, FILE_BYTES, GROWTH
 from framework.files.stream import read_entries
 from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
+from framework.layers.environment import Environment
+from framework.limits import DEPTH, FAULTS, FILE_BYTES, GROWTH
 from framework.masking import Masker
-from framework.pointers import part_of
+from framework.options.pointers import part_of
 
 CANARY = "s3cretPw77"
 

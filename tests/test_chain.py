@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from framework import App, BaseSecretsBackend, Connection, errors
-from framework.chain import Chain
+from framework.chain.chain import Chain
+from framework.chain.link import Link
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret
-from framework.link import Link
 from framework.testing import BackendContract, MemoryBackend, isolated
 
 
@@ -544,7 +544,7 @@ def test_one_path_instead_of_a_list(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_airflows_own_is_a_refusal(tmp_path: Path) -> None:
-    from framework.link import Link
+    from framework.chain.link import Link
 
     class AirflowSecretsBackendAccessDenied(PermissionError):
         """As in airflow.sdk.exceptions."""

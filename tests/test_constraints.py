@@ -13,7 +13,7 @@ from conftest import World
 
 from framework import App
 from framework.errors import InvalidValue, OptionNotFound
-from framework.types import TYPES
+from framework.options.types import TYPES
 
 CANARY = "canary-5rT"
 UTC = datetime.timezone.utc

@@ -39,8 +39,8 @@ from framework.backends import AIRFLOW_TWINS, SHORT_NAMES
 from framework.cli.main import COMMANDS, _command_parser, _parser
 from framework.masking import SENSITIVE_NAMES
 from framework.names import Names
-from framework.options import NAMED_BACKEND, OPTIONS
-from framework.types import TYPES
+from framework.options.own import NAMED_BACKEND, OPTIONS
+from framework.options.types import TYPES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -262,7 +262,7 @@ def sections_of(text: str) -> dict[str, str]:
 def parsers() -> Iterator[tuple[str, ArgumentParser]]:
     """Every command and command of a command, such as `config list`."""
     for command, (module, _) in COMMANDS.items():
-        parser = _command_parser(import_module(f"framework.cli.{module}"), command)
+        parser = _command_parser(import_module(f"framework.cli.commands.{module}"), command)
         below = [action for action in parser._actions if isinstance(action.choices, dict)]
         if not below:
             yield command, parser

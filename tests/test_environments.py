@@ -12,8 +12,8 @@ import pytest
 from conftest import World
 
 from framework import App
-from framework.environment import is_name
 from framework.errors import ConfigError
+from framework.layers.environment import is_name
 
 LAYERS = ["base.toml", "{env}.toml?"]
 

@@ -18,7 +18,7 @@ from framework.cli.output import short
 from framework.files.tables import read_table
 from framework.metastore import database
 from framework.names import Names
-from framework.references import parse_reference
+from framework.options.references import parse_reference
 from framework.testing import MemoryBackend, isolated
 
 WRONG = [5, 1.5, b"bytes", object(), [b"x"], {"a": 1}]

@@ -25,14 +25,14 @@ from hypothesis import strategies as st
 from framework import App, Connection, convert, errors
 from framework.cli.main import COMMANDS, main
 from framework.convert import expand
-from framework.environment import Environment
 from framework.files.entries import SecretsFile
-from framework.files.formats import Malformed, read_json, read_toml
 from framework.files.stream import read_entries
 from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
+from framework.layers.environment import Environment
 from framework.masking import Masker
-from framework.pointers import part_of
+from framework.options.pointers import part_of
+from framework.parsing import Malformed, read_json, read_toml
 
 CANARY = "s3cretPw77canary"
 MANY = int(os.environ.get("FRAMEWORK_FUZZ_EXAMPLES", "0"))

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 from patience import GUARD, until
 
-from framework import App, BaseSecretsBackend, Connection, Variable, bounded, current, errors, parallel
+from framework import App, BaseSecretsBackend, Connection, Variable, current, errors
+from framework.chain import deadline as bounded
+from framework.chain import runner as parallel
 from framework.cli.main import main
 from framework.metastore.crypto import generate
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from framework import App, BaseSecretsBackend, errors
+from framework.chain.level import AtWork, at_work
+from framework.chain.link import Link
 from framework.cli.main import main
-from framework.link import Link
 from framework.metastore.rotation import rotate
-from framework.pointers import part_of
-from framework.strata import AtWork, at_work
+from framework.options.pointers import part_of
 from framework.testing import MemoryBackend
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import World
 
 from framework import App
-from framework.misspelt import misspelt
+from framework.options.misspelt import misspelt
 
 SCHEMA = """
 [server.options.port]

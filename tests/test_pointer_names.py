@@ -11,7 +11,7 @@ import pytest
 from conftest import World
 
 from framework import App, BaseSecretsBackend, errors
-from framework.references import looks_like_token, parse_reference
+from framework.options.references import looks_like_token, parse_reference
 
 CANARY = "kQ7vXz2RmT9pLw4Ns8Yb"
 

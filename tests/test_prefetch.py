@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from patience import GUARD, Clock, until
 
-from framework import App, bounded, cache, errors, parallel
+from framework import App, errors
 from framework.backends.base import StoreBackend
-from framework.cache import Cache
-from framework.link import Link
-from framework.parallel import Runner
+from framework.chain import cache
+from framework.chain import deadline as bounded
+from framework.chain import runner as parallel
+from framework.chain.cache import Cache
+from framework.chain.link import Link
+from framework.chain.runner import Runner
 
 
 class Store(StoreBackend):
@@ -74,7 +77,7 @@ def app_over(tmp_path: Path, *stores: Any, cfg: str = "", count: int = 0, **opti
 
     class Over(App):
         def custom_links(self) -> list[Link]:
-            from framework.wiring import _cache
+            from framework.assembly import _cache
 
             return [
                 Link(f"store{i}", i + 1, lambda store=store: store, cache=_cache(self))
@@ -216,7 +219,7 @@ def test_absence_is_kept_for_its_own_time_and_failure_never(tmp_path: Path, cloc
 def test_an_old_value_may_stand_in_for_a_store_that_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
+    monkeypatch.setattr("framework.chain.cache._DOWN_FOR", 0)
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"
@@ -314,7 +317,7 @@ def test_threads_see_the_overrides_of_their_caller(tmp_path: Path) -> None:
 
 
 def test_the_plan_makes_no_call(tmp_path: Path) -> None:
-    from framework.prefetch import Plan
+    from framework.options.prefetch import Plan
 
     store = BatchStore(values(25))
     app = app_over(tmp_path, store, count=25, cfg="c_cmd = touch nothing\n")
@@ -489,7 +492,7 @@ def test_the_plan_makes_no_link(tmp_path: Path) -> None:
         "[secrets.team]\nbackend = aws_ssm\nbackend_kwargs_secret = team-kwargs\n[s]\n"
         + "".join(f"k{i}_secret = s{i}\n" for i in range(25))
     )
-    from framework.prefetch import Plan
+    from framework.options.prefetch import Plan
 
     app = App("billing", home=str(tmp_path), environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}, sensitive=["s.*"])
     assert Plan(app.engine).calls(app.chain)[:4] == [
@@ -665,7 +668,7 @@ def test_prefetches_beside_each_other_do_not_disturb_each_other(tmp_path: Path) 
 def test_a_refusal_ends_what_an_old_answer_could_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr("framework.cache._DOWN_FOR", 0)
+    monkeypatch.setattr("framework.chain.cache._DOWN_FOR", 0)
     store = Store({"v/x": "good"})
     app = app_over(tmp_path, store, cache_ttl_seconds="0.05", stale_if_error_seconds="60")
     assert app.get_variable("x") == "good"

@@ -15,9 +15,9 @@ import pytest
 
 import framework
 from framework import App, BaseSecretsBackend, Variable, current, errors
-from framework.answer import Mention
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
+from framework.options.values import Mention
 
 SCHEMA: dict[str, Any] = {
     "s": {
@@ -199,7 +199,7 @@ def in_flight_in_this_context(read: Callable[[], Any], gate: Gate) -> Iterator[N
 
 def test_a_chain_in_the_making_is_not_kept(world: World) -> None:
     """The links are made from options, so a chain that was begun with the old ones goes as well."""
-    from framework import wiring
+    from framework import assembly as wiring
 
     gate, build = Gate(), wiring.build_chain
 

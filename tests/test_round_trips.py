@@ -16,7 +16,8 @@ from servers_aws import Aws, aws, moto_port, no_aws_around  # noqa: F401 - fixtu
 from servers_vault import Bao, bao  # noqa: F401 - fixtures
 from store_checks import in_a_child
 
-from framework import App, wiring
+from framework import App
+from framework import assembly as wiring
 
 #: Short name -> how many names one call may ask for.
 BATCH = {"aws_ssm": 10, "aws_secrets_manager": 20, "vault": 1}

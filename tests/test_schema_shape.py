@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from framework import App
 from framework.errors import InvalidArgument, SchemaError
-from framework.schema import Schema, load
-from framework.shape import OPTION, SECTION
+from framework.options.schema import Schema, load
+from framework.options.shape import OPTION, SECTION
 
 
 def told(text: str, tmp_path: Path, name: str = "s.yaml") -> str:

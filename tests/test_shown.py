@@ -16,8 +16,8 @@ from conftest import World
 
 import framework
 from framework import App, Connection, Variable, errors
+from framework.masking.search import visible
 from framework.metastore.crypto import generate
-from framework.spellings import visible
 
 #: Each acts on a terminal, or is not seen there: escapes, line ends, C1, marks of direction, what has no width.
 HOSTILE = {

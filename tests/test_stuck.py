@@ -12,9 +12,9 @@ import pytest
 from conftest import World
 
 from framework import App, Connection, errors
-from framework.asked import asked, mistake
 from framework.backends import AIRFLOW_TWINS, RETIRED_PATHS, SHORT_NAMES, build, find_class
-from framework.link import CUSTOM, Link
+from framework.chain.asked import asked, mistake
+from framework.chain.link import CUSTOM, Link
 
 P = "cAnArY-7"
 

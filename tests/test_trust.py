@@ -19,8 +19,8 @@ from threading import Thread
 import pytest
 from conftest import World
 
-from framework import App, current, errors, project
-from framework.files import limits, modules, trust
+from framework import App, current, errors, limits, project
+from framework.files import modules, trust
 from framework.files.atomic import Beside
 from framework.files.text import read_bytes, read_text
 

@@ -22,17 +22,19 @@ from hostile import examples, texts, unicode_texts
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from framework import App, Connection, formats
-from framework.cli import connections, transfer, variables
+from framework import App, Connection
+from framework.cli import transfer
+from framework.cli.commands import connections, variables
 from framework.cli.edit import CfgText
 from framework.cli.main import main
 from framework.cli.output import _is_unicode, as_json, as_yaml
-from framework.environment import DotEnv, Environment
 from framework.errors import ConfigFileError, InvalidSecret
 from framework.files.stream import read_entries
 from framework.files.tables import read_table
 from framework.files.text import read_text
+from framework.layers import writers as formats
 from framework.layers.cfg import interpolate, parse
+from framework.layers.environment import DotEnv, Environment
 from framework.masking import should_hide_value_for_name
 
 #: How many texts a single file of a test holds.

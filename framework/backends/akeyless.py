@@ -318,7 +318,7 @@ def _json(text: str) -> Any:
     """What a text says that is a JSON object or a JSON text, else None."""
     if text.lstrip()[:1] not in ("{", '"'):
         return None
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     try:
         return read_json(text)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from framework.connection import Connection
-    from framework.environment import Environment
+    from framework.layers.environment import Environment
     from framework.names import Names
 
 

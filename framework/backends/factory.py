@@ -6,8 +6,8 @@ from framework.backends.base import BaseSecretsBackend
 from framework.backends.registry import AIRFLOW_TWINS, RETIRED_PATHS, find_class
 from framework.errors import BackendError, FrameworkError
 from framework.files.trust import Found, folder_of
-from framework.spellings import is_place
-from framework.wording import add_names
+from framework.masking.search import is_place
+from framework.masking.wording import add_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

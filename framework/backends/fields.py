@@ -18,7 +18,7 @@ def mapped(conn_id: str, text: str, connection_map: Mapping[str, Any]) -> str:
     """
     import json
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     try:
         said = read_json(text)

@@ -185,7 +185,7 @@ class GcpSecretManagerBackend(RemoteStore):
 
     def _key(self) -> dict[str, Any] | None:
         """The credentials that the kwargs give or name, or None."""
-        from framework.files.formats import read_json
+        from framework.parsing import read_json
 
         key = self._keys["gcp_keyfile_dict"] or self._keys["gcp_credential_config_file"] or self._keys["gcp_key_path"]
         if isinstance(key, str) and key.lstrip().startswith("{"):

@@ -125,7 +125,7 @@ def _short_name(name: str, where: str) -> str:
             hint="Write the class path instead.",
         )
     if not claims:
-        from framework.environment import nearest
+        from framework.layers.environment import nearest
 
         near = nearest(name, SHORT_NAMES)
         meant = f"Did you mean {near}? " if near else ""

@@ -11,8 +11,8 @@ import os
 from framework.backends.remote import RemoteStore
 from framework.backends.session import Login, patiently, shown_path, text_of
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
-from framework.files.formats import read_json
 from framework.locks import ProcessLock
+from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

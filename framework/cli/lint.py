@@ -7,12 +7,12 @@ import sys
 from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, short, show
 from framework.errors import ConfigError, ConfigFileError
-from framework.explanation import shown
-from framework.facts import table as packaged
-from framework.notices import nearest
-from framework.options import is_backend_kwarg
-from framework.spellings import counted
-from framework.wording import redact_message
+from framework.masking.search import counted
+from framework.masking.wording import redact_message
+from framework.options.explanation import shown
+from framework.options.notices import nearest
+from framework.options.own import is_backend_kwarg
+from framework.schemas.facts import table as packaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from framework.answer import Mention
     from framework.app import App
+    from framework.options.values import Mention
 
 
 class Finding:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from framework.chain import each
+from framework.chain.chain import each
+from framework.chain.level import ENVIRONMENT
+from framework.chain.runner import Runner, outcome_of
 from framework.cli.output import OK, short, status_of
 from framework.cli.progress import Progress
 from framework.errors import BackendUnavailable, FrameworkError
-from framework.parallel import Runner, outcome_of
-from framework.spellings import counted
-from framework.strata import ENVIRONMENT
+from framework.masking.search import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
-    from framework.link import Link
+    from framework.chain.link import Link
 
 _PLURALS = {"connection": "connections", "variable": "variables", "config": "config secrets"}
 

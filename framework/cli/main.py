@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from framework import errors
-from framework.bounded import given_up
+from framework.chain.deadline import given_up
 from framework.cli import nothing
 from framework.cli.output import NO, OK, USAGE, Visible, short, status_of
 from framework.errors import ConfigError, FrameworkError
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import os
 
     if argv is None and "_ARGCOMPLETE" in os.environ:
-        from framework.cli.completion import complete
+        from framework.cli.commands.completion import complete
 
         return complete(COMMANDS, _app)
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -126,7 +126,7 @@ def _run(arguments: list[str]) -> int:
     from argparse import Namespace
     from importlib import import_module
 
-    command = import_module(f"framework.cli.{COMMANDS[args.command][0]}")
+    command = import_module(f"framework.cli.commands.{COMMANDS[args.command][0]}")
     if getattr(command, "LISTS_WARNINGS", False):
         errors.listener = lambda message: None
     words = _command_parser(command, args.command).parse_args(args.rest, Namespace(given=args))

@@ -6,7 +6,7 @@ import sys
 
 from framework.cli import terminal
 from framework.errors import BackendError, MetastoreUnavailable, SecretsError
-from framework.spellings import visible
+from framework.masking.search import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

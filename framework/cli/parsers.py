@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from framework.spellings import counted
+from framework.masking.search import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 from io import RawIOBase
 from time import localtime, monotonic, strftime, time
 
-from framework.bounded import waiting
+from framework.chain.deadline import waiting
 from framework.cli import terminal
 
 TYPE_CHECKING = False

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 
-from framework.answer import Answer
 from framework.cli.output import short
 from framework.cli.progress import Progress
 from framework.convert import to_text
-from framework.engine import text_of
 from framework.errors import BackendUnavailable, FrameworkError
-from framework.explanation import HIDDEN, shown
-from framework.spellings import counted
+from framework.masking.search import counted
+from framework.options.engine import text_of
+from framework.options.explanation import HIDDEN, shown
+from framework.options.values import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from framework.answer import Mention
     from framework.app import App
+    from framework.options.values import Mention
 
 NOT_FOLLOWED = "< not followed >"
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from framework.answer import Mention
 from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, short
 from framework.convert import expand
 from framework.errors import ConfigError, FrameworkError, InvalidValue
-from framework.explanation import shown
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
 from framework.names import POINTER_FORMS
-from framework.notices import nearest
-from framework.references import parse_reference
+from framework.options.explanation import shown
+from framework.options.notices import nearest
+from framework.options.references import parse_reference
+from framework.options.values import Mention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,6 +205,6 @@ def _warn_if_shadowed(target: _Target) -> None:
 
 
 def _say(text: str) -> None:
-    from framework.wording import redact_message
+    from framework.masking.wording import redact_message
 
     print(short(redact_message(text)), file=sys.stderr)

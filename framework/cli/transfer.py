@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 
 from framework.backends.local_filesystem import LocalFilesystemBackend
-from framework.chain import each
+from framework.chain.chain import each
 from framework.cli.listing import cannot_list, holder, names_of
 from framework.cli.output import NO, OK, USAGE, for_programs, short, show
 from framework.cli.progress import Metered, Progress
@@ -24,9 +24,9 @@ from framework.files.atomic import Beside
 from framework.files.stream import Twice, read_entries
 from framework.files.text import Bounded
 from framework.files.trust import Untrusted
+from framework.masking.search import counted
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
-from framework.spellings import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from framework.errors import (
     SecretsError,
     UnsupportedFileType,
 )
-from framework.files.formats import Malformed, json_names, read_json
-from framework.files.limits import FAULTS
 from framework.files.text import read_bytes
 from framework.files.trust import Untrusted
 from framework.files.yaml_nodes import Growth, loader, maker, plain_yaml_fault
+from framework.limits import FAULTS
+from framework.parsing import Malformed, json_names, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from framework.files.formats import read_json
 from framework.files.tables import read_table
 from framework.files.text import read_text
 from framework.files.yaml_nodes import loader
+from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

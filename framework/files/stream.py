@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from framework.errors import FileParseError, FrameworkError
 from framework.files.entries import Entry, shown_name, yaml_names_written_twice
-from framework.files.formats import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, deep_place
-from framework.files.limits import FILE_BYTES
 from framework.files.yaml_nodes import Growth, composer, maker, plain_yaml_fault
+from framework.limits import FILE_BYTES
+from framework.parsing import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, deep_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from framework.errors import ConfigFileError
-from framework.files.formats import Malformed, json_names, read_json, read_toml
 from framework.files.text import read_text
+from framework.parsing import Malformed, json_names, read_json, read_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

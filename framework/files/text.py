@@ -7,7 +7,7 @@ from io import RawIOBase
 
 from framework.errors import ConfigFileError, public
 from framework.files import trust
-from framework.files.limits import FILE_BYTES, IMPORT_BYTES, PIPE_SECONDS
+from framework.limits import FILE_BYTES, IMPORT_BYTES, PIPE_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import os
 import stat
 
 from framework.errors import ConfigFileError
-from framework.files.limits import LINKS
+from framework.limits import LINKS
 
 #: To hold a folder open, for which the permission to list it is not needed where the system knows `O_PATH`.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

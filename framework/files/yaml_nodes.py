@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from framework.files.formats import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, Malformed, without_values
-from framework.files.limits import DEPTH, DIGITS, GROWTH
+from framework.limits import DEPTH, DIGITS, GROWTH
+from framework.parsing import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, Malformed, without_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import expand
-from framework.wording import safe_repr
+from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from framework.environment import Environment
+    from framework.layers.environment import Environment
     from framework.names import Names
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from framework.convert import expand
 from framework.errors import ConfigError, ConfigFileError
-from framework.files.limits import FAULTS, GROWTH, REFERENCES
 from framework.files.text import read_file
 from framework.layers.base import Layer
+from framework.limits import FAULTS, GROWTH, REFERENCES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from framework.environment import Environment
+    from framework.layers.environment import Environment
 
 #: The section whose options stand in for those that another section of the same file lacks.
 DEFAULT = "DEFAULT"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Protocol
 
-    from framework.environment import Environment
+    from framework.layers.environment import Environment
     from framework.names import Names
 
     class Option(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from framework.environment import nearest
 from framework.errors import ConfigFileError, FrameworkError
 from framework.files import modules
 from framework.files.tables import read_table
@@ -16,6 +15,7 @@ from framework.files.text import read_file
 from framework.files.trust import folder_of, inside
 from framework.layers.base import Layer
 from framework.layers.data import file_sections
+from framework.layers.environment import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

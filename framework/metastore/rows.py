@@ -174,7 +174,7 @@ def _column(kind: str, row: dict[str, Any], column: str, encrypted: object, plac
 
 
 def _is_json_object(text: str) -> bool:
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     try:
         return isinstance(read_json(text), dict)

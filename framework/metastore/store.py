@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import chain
 
 from framework import errors
+from framework.masking.wording import safe_repr
 from framework.metastore import limits, migrations, rows
 from framework.metastore.base import is_storable, persistently, quoted
 from framework.metastore.rows import KINDS
-from framework.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

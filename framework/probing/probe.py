@@ -8,9 +8,9 @@ from __future__ import annotations
 from time import perf_counter
 
 from framework.connection import shown_host
+from framework.masking.wording import redact_message
 from framework.probing import protocols
 from framework.probing.tcp import Failed, connect, reason
-from framework.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

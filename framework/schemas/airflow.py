@@ -1,4 +1,4 @@
-"""The options of Apache Airflow 3.3.2 and its providers: facts for `framework.facts`.
+"""The options of Apache Airflow 3.3.2 and its providers: facts for `framework.schemas.facts`.
 
 Made by docs/generate_airflow_options.py: do not edit. One option a line: name|type|flags|added|deprecated|default,
 without the last field if there is no default. A section is split when it is first asked for.

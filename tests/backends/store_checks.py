@@ -16,9 +16,9 @@ import pytest
 
 from framework import App, errors
 from framework.backends import AIRFLOW_TWINS, build, find_class
+from framework.chain.link import Link
+from framework.chain.runner import Runner
 from framework.errors import SecretsError
-from framework.link import Link
-from framework.parallel import Runner
 from framework.testing import BackendContract
 
 

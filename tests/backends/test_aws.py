@@ -34,9 +34,10 @@ from servers_aws import (  # noqa: E402, F401
 )
 from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
-from framework import App, errors, parallel  # noqa: E402
+from framework import App, errors  # noqa: E402
 from framework.backends import AIRFLOW_TWINS, SHORT_NAMES, find_class  # noqa: E402
 from framework.backends.aws import SecretsManagerBackend, SystemsManagerParameterStoreBackend  # noqa: E402
+from framework.chain import runner as parallel
 from framework.testing import BackendContract  # noqa: E402
 
 CANARY = "cAnArY-5ecret"
@@ -904,7 +905,7 @@ def app_over(tmp_path: Path, short: str, kwargs: dict[str, Any], options: str) -
 
 
 def app_plan(app: App) -> list[dict[str, Any]]:
-    from framework.prefetch import Plan
+    from framework.options.prefetch import Plan
 
     return Plan(app.engine).calls(app.chain)
 

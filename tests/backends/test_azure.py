@@ -25,9 +25,10 @@ from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from store_checks import StoreContract, by_threads, many, refused  # noqa: E402
 
-from framework import errors, parallel  # noqa: E402
+from framework import errors  # noqa: E402
 from framework.backends import azure  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
+from framework.chain import runner as parallel
 
 FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")

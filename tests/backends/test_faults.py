@@ -19,8 +19,8 @@ from proxy import FAULTS, Proxy
 from store_checks import many
 
 from framework import App, errors
-from framework.link import Link
-from framework.parallel import outcome_of
+from framework.chain.link import Link
+from framework.chain.runner import outcome_of
 
 # ruff: noqa: F401, F811 - fixtures
 pytest.importorskip("kmock", reason="kmock is not installed")

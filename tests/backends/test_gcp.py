@@ -22,9 +22,10 @@ from servers_gcp import Refused, SecretManager, SignIn, service_account, workloa
 from servers_tls import Authority  # noqa: E402
 from store_checks import StoreContract, by_threads, in_a_child, many, refused  # noqa: E402
 
-from framework import errors, parallel  # noqa: E402
+from framework import errors  # noqa: E402
 from framework.backends import gcp  # noqa: E402
 from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
+from framework.chain import runner as parallel
 
 KEY = service_account()
 FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}

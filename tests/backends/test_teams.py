@@ -30,7 +30,7 @@ from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
 from framework.backends.kubernetes import KubernetesSecretsBackend  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402
 from framework.backends.yandex import LockboxSecretBackend  # noqa: E402
-from framework.environment import Environment  # noqa: E402
+from framework.layers.environment import Environment  # noqa: E402
 from framework.names import Names  # noqa: E402
 
 # ruff: noqa: F811 - fixtures

@@ -362,7 +362,7 @@ def _in_our_words(conn_id: str, text: str, words: Mapping[str, tuple[str, ...]])
     """A JSON object in the words of a connection; the text as it is if it is in them, or no object."""
     import json
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     try:
         said = read_json(text)

@@ -175,7 +175,7 @@ def _gcp_jwt(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
     import json
     from time import time
 
-    from framework.files.formats import read_json
+    from framework.parsing import read_json
 
     account = package("google.oauth2.service_account", "gcp").Credentials
     scopes = [scope.strip() for scope in (kwargs["gcp_scopes"] or _CLOUD_PLATFORM).split(",")]

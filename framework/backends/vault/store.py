@@ -256,7 +256,7 @@ class VaultBackend(RemoteBackend):
 
     def _wrong(self, fault: Any) -> tuple[str, str] | None:
         """What is wrong if a 404 does not just say that the secret is absent."""
-        from framework.files.formats import read_json
+        from framework.parsing import read_json
 
         try:
             said = fault.json or read_json(fault.text or "")

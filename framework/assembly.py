@@ -1,0 +1,207 @@
+"""How the links of an application's chain are made from its options, and what each may lean on."""
+
+from __future__ import annotations
+
+from framework.backends.base import BaseSecretsBackend
+from framework.backends.factory import build
+from framework.backends.registry import find_class
+from framework.chain.cache import Cache
+from framework.chain.chain import Chain
+from framework.chain.level import ENVIRONMENT, HIGHEST, LOWEST, METASTORE
+from framework.chain.link import Link
+from framework.errors import BackendError
+from framework.options.own import is_backend_kwarg
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from framework.config import Config
+    from framework.connection import Connection
+    from framework.options.engine import Engine
+    from framework.options.values import Answer
+
+    class Parts(Protocol):
+        """What the links of an application are made from."""
+
+        name: str
+        home: str
+        worker: bool
+        conf: Config
+        engine: Engine
+
+        def answer(self, section: str, key: str) -> Answer: ...
+        def get_connection(self, conn_id: str) -> Connection: ...
+        def custom_links(self) -> list[Link]: ...
+
+
+def build_chain(parts: Parts) -> Chain:
+    """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked."""
+    parts.conf.value("secrets", "on_failure")  # a wrong word is told now, and not in the place of a failure
+    links = [*parts.custom_links(), Link("environment", LOWEST, lambda: _environment(parts), role=ENVIRONMENT)]
+    if not parts.worker:
+        links.append(Link("metastore", HIGHEST, lambda: _metastore(parts), role=METASTORE, seconds=_seconds(parts)))
+    return Chain(
+        links,
+        on_failure=lambda: str(parts.conf.value("secrets", "on_failure")),
+        config_links=lambda: parts.conf.getlist("secrets", "config_links"),
+        note=lambda: parts.engine.note,
+    )
+
+
+def custom_links(parts: Parts) -> list[Link]:
+    """The application's own backends, in order."""
+    return [custom_link(parts, *names, stratum) for stratum, names in enumerate(backend_options(parts), 1)]
+
+
+def custom_link(parts: Parts, section: str, key: str, stratum: int = 1) -> Link:
+    """The link to the backend that an option names."""
+    return Link(
+        _name(parts, section, key),
+        stratum,
+        _maker(parts, section, key),
+        find=_finder(parts, section, key),
+        cache=_cache(parts),
+        seconds=_seconds(parts),
+    )
+
+
+def backend_options(parts: Parts) -> list[tuple[str, str]]:
+    """The options that name the custom backends, in order, as (section, key).
+
+    A worker asks `[workers] secrets_backend` instead of those of `[secrets]`, if it is set: as in Airflow.
+
+    Raises:
+        BackendError: `backend` and `backends` are both set, or a name is given twice.
+    """
+    if parts.worker and workers_backend(parts) is not None:
+        return [WORKERS]
+    names = parts.conf.getlist("secrets", "backends")
+    backend = parts.conf.get("secrets", "backend")
+    if names and backend:
+        raise BackendError(
+            "backend and backends are both set",
+            where=f"{parts.answer('secrets', 'backend').mention.origin}: [secrets]",
+            hint="Name the one in backends as well.",
+        )
+    if len(set(map(str.lower, names))) < len(names):
+        where = f"{parts.answer('secrets', 'backends').mention.origin}: [secrets] backends"
+        raise BackendError("a name is given twice", where=where, hint="Name each once.")
+    if names:
+        return [(f"secrets.{name.lower()}", "backend") for name in names]
+    return [("secrets", "backend")] if backend else []
+
+
+#: Airflow's option for the backend of workers; its kwargs stand beside it.
+WORKERS = ("workers", "secrets_backend")
+
+
+def workers_backend(parts: Parts) -> Answer | None:
+    """What `[workers] secrets_backend` says, or None if it is not set or empty."""
+    answer = parts.engine.answer(*WORKERS)
+    return answer if answer is not None and str(answer.value).strip() else None
+
+
+def note_on_workers(parts: Parts) -> str:
+    """What is to be said where a backend of workers is set and this application is none; or nothing."""
+    if parts.worker or workers_backend(parts) is None:
+        return ""
+    return (
+        "[workers] secrets_backend is asked by workers only, and this is none: use --worker, or "
+        f'App("{parts.name}", worker=True), for what a worker finds'
+    )
+
+
+def _name(parts: Parts, section: str, option: str) -> str:
+    """What a custom link is called: as in `backends`, or like its class.
+
+    Raises:
+        BackendError: that is the name of one of the two links that every chain has.
+    """
+    name = section.partition(".")[2] or parts.conf.get(section, option).rpartition(".")[2]
+    if name.lower() in (ENVIRONMENT, METASTORE):
+        if "." in section:
+            section, option = "secrets", "backends"
+        raise BackendError(
+            f"no backend can be called {name!r}: that is the name of a link that every application has",
+            where=f"{parts.answer(section, option).mention.origin}: [{section}] {option}",
+            hint="Call it something else in [secrets] backends, with a section [secrets.NAME] of its own.",
+        )
+    return name
+
+
+def reach(parts: Parts, section: str, key: str) -> int | None:
+    """Which strata may answer for an option that a link is built from: those below that link."""
+    if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
+        return HIGHEST
+    if is_backend_kwarg(section, key) and (section != WORKERS[0] or parts.worker):
+        sections = [section for section, _ in backend_options(parts)]
+        return sections.index(section) + 1 if section in sections else 1
+    return None
+
+
+def _seconds(parts: Parts) -> Callable[[], float]:
+    """How long a question to a link may take."""
+    return lambda: float(parts.conf.value("secrets", "resolve_timeout_seconds"))
+
+
+def _cache(parts: Parts) -> Cache:
+    """What one remote link says is kept as `[secrets]` says."""
+    if not parts.conf.value("secrets", "use_cache"):
+        return Cache()
+    names = ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds")
+    return Cache(*(parts.conf.value("secrets", name) for name in names))
+
+
+def _finder(parts: Parts, section: str, key: str) -> Callable[[], Any]:
+    """Finds the class of a link's backend, for what can be known without the kwargs, which may be a pointer."""
+
+    def find() -> Any:
+        answer = parts.answer(section, key)
+        path = str(answer.value).strip()
+        if path in _ours() or path.startswith("import:"):  # Airflow need not start up for this
+            return BaseSecretsBackend
+        return find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
+
+    return find
+
+
+def _maker(parts: Parts, section: str, key: str) -> Callable[[], Any]:
+    made_here = _ours().get(parts.conf.get(section, key).strip())
+    return (lambda: build(parts, section, key)) if made_here is None else (lambda: made_here(parts))
+
+
+def _ours() -> dict[str, Callable[[Parts], Any]]:
+    """Airflow's class paths of the two links that every chain has."""
+    return {
+        "airflow.secrets.environment_variables.EnvironmentVariablesBackend": _environment,
+        "airflow.secrets.metastore.MetastoreBackend": _metastore,
+    }
+
+
+def _environment(parts: Parts) -> Any:
+    from framework.backends.environment import EnvironmentVariablesBackend
+
+    return EnvironmentVariablesBackend(parts.engine.names, parts.engine.environment, parts.engine.referred_secrets)
+
+
+def _metastore(parts: Parts) -> Any:
+    url = parts.conf.get("database", "sql_alchemy_conn")
+    if not url:
+        nothing = BaseSecretsBackend()
+        nothing.remote = False
+        return nothing
+    from framework.backends.metastore import MetastoreBackend
+    from framework.metastore import database
+    from framework.metastore.crypto import Keys
+    from framework.metastore.store import Store
+
+    option = parts.engine.schema.option("database", "sql_alchemy_conn")
+    keys = Keys(lambda: parts.conf.get("core", "fernet_key", fallback=""))
+    try:
+        create = option is None or option.own
+        return MetastoreBackend(Store(database.open(url, create=create, like=parts.home), keys))
+    except BackendError as fault:
+        fault.where = f"{parts.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
+        raise

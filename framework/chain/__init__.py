@@ -1,0 +1,1 @@
+"""The search through the links: order, failures, deadlines, what is kept."""

@@ -1,0 +1,336 @@
+"""The search: custom backends, then the environment, then the metastore; the first match wins.
+
+Two orders. The *search* goes custom -> environment -> metastore. The *strata* say who leans on whom: the environment
+(0) leans on nothing, the custom backends (1, 2, …) may lean on it and on those before them, the metastore on all. What
+runs while link i is built or asked sees the strata below i alone, so a circle cannot be written.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from framework.chain.asked import asked as asked_of
+from framework.chain.asked import mistake
+from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
+from framework.chain.link import Link
+from framework.chain.runner import beside
+from framework.errors import (
+    AccessDenied,
+    BackendError,
+    BackendUnavailable,
+    ConnectionNotFound,
+    FrameworkError,
+    InvalidSecret,
+    NotFound,
+    SecretsError,
+    VariableNotFound,
+    warn,
+)
+from framework.logs import DEBUG, WARNING, log
+from framework.masking import REPLACEMENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from framework.chain.link import Reference
+    from framework.chain.runner import Runner
+    from framework.connection import Connection
+
+#: What a chain was asked for together, for the context that asked.
+_collected: ContextVar[tuple[Chain | None, dict[Reference, Any]]] = ContextVar(
+    "framework_collected", default=(None, {})
+)
+
+_NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
+
+
+class Chain:
+    """The links in search order and the one rule of search and failure.
+
+    Attributes:
+        links: all of them, in the order of the search.
+
+    Args:
+        links: in the order of the search.
+        on_failure: `stop` or `next`: what an unavailable or invalid link means for connections and variables.
+        config_links: the only links that may answer for config secrets, or empty for all.
+        note: what is added where nothing is found.
+
+    Attributes:
+        unshown: names of config secrets that `stats` must not show.
+    """
+
+    def __init__(
+        self,
+        links: Iterable[Link],
+        *,
+        on_failure: Callable[[], str],
+        config_links: Callable[[], list[str]],
+        note: Callable[[], str] = str,
+    ) -> None:
+        self.links = list(links)
+        for link in self.links:
+            link.chain = self
+        self._on_failure, self._config_links, self._note = on_failure, config_links, note
+        self.unshown: set[str] = set()
+
+    @property
+    def custom(self) -> list[Link]:
+        """The application's own backends."""
+        return [link for link in self.links if link.role == CUSTOM]
+
+    @property
+    def environment(self) -> Link:
+        return next(link for link in self.links if link.role == ENVIRONMENT)
+
+    @property
+    def metastore(self) -> Link:
+        return next(link for link in self.links if link.role == METASTORE)
+
+    def before_the_metastore(self) -> list[Link]:
+        """The links that are asked first, so that what they have hides what the metastore has."""
+        return [link for link in self.links if link.role != METASTORE]
+
+    def connection(self, conn_id: str) -> tuple[Connection, str]:
+        """The connection and the link that has it.
+
+        Raises:
+            ConnectionNotFound: every link was asked.
+            SecretsError: a link failed.
+        """
+        found: tuple[Connection, str] = self._search("connection", conn_id)
+        return found
+
+    def variable(self, key: str) -> tuple[Any, str]:
+        """The variable's value and the link that has it.
+
+        Raises:
+            VariableNotFound: every link was asked.
+            SecretsError: a link failed.
+        """
+        return self._search("variable", key)
+
+    def config(self, name: str, *, version: str | None = None, reach: int | None = None) -> tuple[str, str]:
+        """The config secret's value and the link that has it.
+
+        Args:
+            name: the secret's name.
+            version: only links that keep versions are asked for one.
+            reach: only strata below this number are asked.
+
+        Raises:
+            NotFound: every link was asked.
+            SecretsError: a link failed.
+        """
+        mine, collected = _collected.get()
+        held = collected.get((name, version)) if mine is self and reach is None and not is_restricted() else None
+        if isinstance(held, Exception):
+            raise held
+        value, link = self._search("config", name, version, reach) if held is None else held
+        if not isinstance(value, str):
+            raise InvalidSecret("the value is not text", where=f"{link}: config {name!r}", hint="Store it as text.")
+        return value, link
+
+    def collect(self, wanted: list[Reference], runner: Runner, said: dict[Reference, Any]) -> None:
+        """Ask for many config secrets at once, link by link.
+
+        Args:
+            wanted: names and versions, each once.
+            said: is filled with what comes: (value, link), or the error of this name.
+            runner: makes the calls side by side.
+        """
+        links = self.visible("config")
+        for link in links:
+            left = [wish for wish in wanted if wish not in said]
+            if not left:
+                return
+            try:
+                able = [wish for wish in left if wish[1] is None or link.keeps_versions]
+                outcomes = link.ask_many(able, runner)
+            except FrameworkError as fault:  # it cannot be built, so nobody after it may answer either
+                able, outcomes = left, [fault.again() for _ in left]
+            for wish, outcome in zip(able, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    said[wish] = outcome
+                elif outcome is not None:
+                    self._log_look_up("config", wish[0], link)
+                    said[wish] = (outcome, link.name)
+        for name, version in (wish for wish in wanted if wish not in said):
+            asked = [link for link in links if version is None or link.keeps_versions]
+            said[name, version] = self._not_found("config", name, version, asked, None)
+
+    def visible(self, kind: str, reach: int | None = None) -> list[Link]:
+        """The links that may be asked from here, in search order."""
+        ceiling = self._ceiling(reach)
+        links = [link for link in self.links if link.stratum < ceiling]
+        if kind == "config" and (names := self._config_links()):
+            self._check_names(names)
+            named = {name.lower() for name in names}
+            links = [link for link in links if link.name.lower() in named]
+        return links
+
+    def _ceiling(self, reach: int | None) -> int:
+        ceiling = at_work.get({}).get(self, HIGHEST + 1)
+        return ceiling if reach is None else min(ceiling, reach)
+
+    def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
+        links = self.visible(kind, reach)
+        if version is not None:
+            links = [link for link in links if link.keeps_versions]
+        failure: SecretsError | None = None
+        for link in links:
+            try:
+                value = link.ask(kind, key, version)
+            except AccessDenied:
+                raise
+            except SecretsError as fault:
+                if kind == "config" or self._on_failure() != "next":
+                    raise
+                log(WARNING, "%s. The next link is asked, as [secrets] on_failure = next says.", str(fault).rstrip("."))
+                warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
+                failure = fault
+                continue
+            if value is not None:
+                self._log_look_up(kind, key, link)
+                return value, link.name
+        self._log_look_up(kind, key, None)
+        if failure is not None:
+            raise failure
+        raise self._not_found(kind, key, version, links, reach)
+
+    def _log_look_up(self, kind: str, key: str, link: Link | None) -> None:
+        where = "nowhere" if link is None else f"in the link {link.name}"
+        log(DEBUG, "%s %r: found %s", kind, REPLACEMENT if key in self.unshown else key, where)
+
+    def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
+        word = "secret" if kind == "config" else kind
+        what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
+        serving = [link for link in links if link.serves(kind)]
+        asked = [link for link in serving if link.asks_for(kind, key)]
+        names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
+        plain = ", ".join(link.name for link in asked) or "no link"
+        reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
+        reasons += self._reasons(kind, version, links, self._ceiling(reach))
+        reasons += filter(None, (mistake(link, kind, key) for link in serving))
+        hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()
+        fault = _NOT_FOUND[kind](f"{what} (asked: {names})", hint=hint)
+        fault.plain = f"{what} (asked: {plain})"
+        return fault
+
+    def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
+        """Why the other links were not asked."""
+        above = [link for link in self.links if link.stratum >= ceiling]
+        for link in above:
+            if link.stratum == ceiling:
+                others = ", ".join(other.name for other in above if other is not link)
+                later = f", nor are those that come after it: {others}" if others else ""
+                yield f"This is for the link {link.name} itself, so it is not asked{later}."
+        rest = [link.name for link in self.links if link not in asked and link not in above]
+        if rest and kind == "config" and (allowed := self._config_links()):
+            named = {name.lower() for name in allowed}
+            forbidden = [name for name in rest if name.lower() not in named]
+            rest = [name for name in rest if name not in forbidden]
+            if forbidden:
+                yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
+        if rest and version is not None:
+            yield f"No versions are kept by {', '.join(rest)}: ask without ?version."
+
+    def _check_names(self, names: list[str]) -> None:
+        known = [link.name for link in self.links]
+        for name in names:
+            if name.lower() not in map(str.lower, known):
+                raise BackendError(
+                    f"config_links names {name!r}, which is not a link",
+                    where="[secrets] config_links",
+                    hint=f"The links are {', '.join(known)}.",
+                )
+
+    def explain(self, kind: str, key: str) -> list[tuple[str, str]]:
+        """Every link and what it says, `found` once and `shadowed` after it; nothing is raised and no value shown."""
+        rows, found = [], False
+        links = self.visible(kind)
+        for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key)), strict=True):
+            if isinstance(outcome, FrameworkError):
+                said = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
+            elif outcome:
+                said = outcome
+            else:
+                said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True
+            rows.append((link.name, said))
+        return rows
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind that the links can list, sorted, each once.
+
+        Raises:
+            SecretsError: a link failed.
+        """
+        outcomes = each(self.links, lambda link: link.list_names(kind))
+        for outcome in outcomes:
+            if isinstance(outcome, FrameworkError):
+                raise outcome
+        return sorted({name for names in outcomes for name in names})
+
+    def stats(self) -> list[dict[str, Any]]:
+        """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
+        return [link.stats(self.unshown) for link in self.custom]
+
+    def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
+        """The name of a link before the metastore that has the key, or None; and why others could not say."""
+        links = self.before_the_metastore()
+        outcomes = each(links, lambda link: link.ask(kind, key))
+        has = (link.name for link, value in zip(links, outcomes, strict=True) if _is_value(value))
+        return next(has, None), [fault for fault in outcomes if isinstance(fault, FrameworkError)]
+
+
+class Collected:
+    """`with Collected(chain, said):` the chain answers from what `collect` was told, in this context."""
+
+    __slots__ = ("_pair", "_token")
+
+    def __init__(self, chain: Chain, said: dict[Reference, Any]) -> None:
+        self._pair = (chain, said)
+
+    def __enter__(self) -> None:
+        self._token = _collected.set(self._pair)
+
+    def __exit__(self, *_: object) -> None:
+        _collected.reset(self._token)
+
+
+def each(links: list[Link], question: Callable[[Link], Any]) -> list[Any]:
+    """What a question comes to for each link: an answer, or the FrameworkError that it raises.
+
+    Links that may hang are asked side by side, so that one which does costs the others nothing.
+    """
+    outcomes = beside([lambda link=link: question(link) for link in links], [link.may_hang for link in links])  # type: ignore[misc]
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, FrameworkError):
+            raise outcome
+    return outcomes
+
+
+def _state(link: Link, kind: str, key: str) -> str:
+    """Why a link does not have the value; empty if it has it."""
+    if not link.serves(kind):
+        return "does not serve this kind"
+    value = link.ask(kind, key)
+    if not link.serves(kind):  # it said so when it was asked
+        return "does not serve this kind"
+    if not link.asks_for(kind, key):
+        return "is never asked for it"
+    return "absent" if value is None else ""
+
+
+def _is_value(outcome: Any) -> bool:
+    return outcome is not None and not isinstance(outcome, FrameworkError)
+
+
+_STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
+
+
+def _kept(link: Link, kind: str, key: str) -> str:
+    age = link.cache.age((kind, key, None))
+    return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"

@@ -1,0 +1,225 @@
+"""Runs small tasks beside each other: many under one deadline, or one for an event loop.
+
+Threads are daemons: a store that never answers does not hold up the end of the process. Each task sees the context of
+its caller (overrides, links at work).
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from framework.chain.deadline import Deadline, deadline
+from framework.errors import BackendUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from queue import SimpleQueue
+    from threading import Thread
+    from typing import Any, TypeVar
+
+    Answer = TypeVar("Answer")
+
+
+#: How many seconds of failures make an outage.
+_A_WHILE = 1.0
+#: For at most so many seconds after the deadline those are waited for who watch it themselves: they know more.
+_GRACE = 10.0
+
+
+class Runner:
+    """Runs lists of tasks in threads until the deadline.
+
+    Args:
+        workers: how many at once.
+        seconds: how long all the lists together may take.
+        late: makes the error of a task that was not done in time.
+        done: told of each task that is done.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        seconds: float,
+        late: Callable[[], Exception],
+        done: Callable[[int], None] = lambda number: None,
+    ) -> None:
+        self.workers = max(1, workers)
+        self._seconds, self._ends = seconds, monotonic() + seconds
+        self._late, self._done = late, done
+
+    def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+        """What each task returned, or the exception that it raised, in order."""
+        from queue import Empty, SimpleQueue
+
+        each = [Deadline(self._ends, self._seconds) for _ in tasks]
+        outer = deadline.get()
+        if outer is not None:
+            outer.under += each
+        todo: SimpleQueue[int] = SimpleQueue()
+        done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        for number in range(len(tasks)):
+            todo.put(number)
+
+        def work() -> None:
+            while monotonic() < self._ends:
+                try:
+                    number = todo.get_nowait()
+                except Empty:
+                    return
+                token = deadline.set(each[number])
+                outcome = _outcome_in_a_thread(tasks[number])
+                each[number].is_settled = True
+                done.put((number, outcome))
+                deadline.reset(token)
+
+        for _ in range(min(self.workers, len(tasks))):
+            _start(work)
+        outcomes: dict[int, Any] = {}
+        while len(outcomes) < len(tasks):
+            report = self._report(done, lambda: (until for number, until in enumerate(each) if number not in outcomes))
+            if report is None:
+                break
+            outcomes[report[0]] = report[1]
+            self._done(1)
+        return [outcomes[number] if number in outcomes else self._late_of(each[number]) for number in range(len(tasks))]
+
+    def _report(
+        self, done: SimpleQueue[tuple[int, Any]], left: Callable[[], Iterable[Deadline]]
+    ) -> tuple[int, Any] | None:
+        """The next task that is done and its outcome; None: the time is over. `left`: the deadlines of the others."""
+        from queue import Empty
+
+        for grace in (0.0, _GRACE):
+            if grace and not any(until.is_watched for until in left()):
+                return None
+            try:
+                return done.get(timeout=max(0.0, self._ends + grace - monotonic()))
+            except Empty:
+                pass
+        return None
+
+    def _late_of(self, until: Deadline) -> Exception:
+        """The error of a task that was not done in time, with the name of the link that it was waiting for."""
+        late = self._late()
+        return until.named(late) if isinstance(late, BackendUnavailable) else late
+
+
+def beside(tasks: Sequence[Callable[[], Any]], apart: Sequence[bool]) -> list[Any]:
+    """What each task returned, or the exception that it raised, in order.
+
+    Args:
+        tasks: each ends by itself.
+        apart: for each, whether it may take long: then it runs beside the others, if there are others.
+    """
+    outcomes: dict[int, Any] = {}
+    threads = []
+    for number, task in enumerate(tasks):
+        if apart[number] and len(tasks) > 1:
+
+            def work(number: int = number, task: Callable[[], Any] = task) -> None:
+                outcomes[number] = _outcome_in_a_thread(task)
+
+            threads.append(_start(work))
+    for number, task in enumerate(tasks):
+        if not apart[number] or len(tasks) == 1:
+            outcomes[number] = outcome_of(task)
+    for thread in threads:
+        thread.join()
+    return [outcomes[number] for number in range(len(tasks))]
+
+
+class Outage:
+    """Notes how questions to a store end: once it is certain that it answers nobody, the others are not put to it, and
+    an outage costs the time of one call.
+
+    It is certain when as many as are asked at once ended in vain, none was answered, and that took a while: what fails
+    at once may be the fault of those names.
+
+    Args:
+        enough: of how many questions in vain it is certain.
+    """
+
+    __slots__ = ("_enough", "_down", "_up", "_began")
+
+    def __init__(self, enough: int) -> None:
+        self._enough, self._down, self._up, self._began = enough, 0, 0, monotonic()
+
+    def over(self) -> BackendUnavailable | None:
+        """The error of a question that is not put to the store any more."""
+        if self._down < self._enough or self._up or monotonic() - self._began < _A_WHILE:
+            return None
+        hint = "See the errors of other names."
+        return BackendUnavailable("it was not asked for, because the store does not answer", hint=hint)
+
+    def note(self, outcomes: Iterable[Any]) -> None:
+        """How one call to the store ended, for each of its names."""
+        if all(isinstance(outcome, BackendUnavailable) for outcome in outcomes):
+            self._down += 1
+        else:
+            self._up += 1
+
+
+async def awaited(call: Callable[[], Answer]) -> Answer:
+    """What a call returns or raises, made beside the event loop.
+
+    A thread of its own, for a store that hangs must hold up neither the loop's other threads nor its end.
+    """
+    from asyncio import get_running_loop
+
+    loop = get_running_loop()
+    answer: Any = loop.create_future()
+
+    def settle(said: Any, fault: Exception | None) -> None:
+        if answer.done():  # whoever waited for it has gone away
+            return
+        if fault is None:
+            answer.set_result(said)
+        else:
+            answer.set_exception(fault)
+
+    def work() -> None:
+        said = fault = None
+        try:
+            said = call()
+        except Exception as error:
+            fault = error
+        except BaseException as error:  # nothing else would end the waiting
+            fault = _ended_by(error)
+        try:
+            loop.call_soon_threadsafe(settle, said, fault)
+        except RuntimeError:
+            pass  # the loop has ended, and nobody waits any more
+
+    _start(work)
+    said: Answer = await answer
+    return said
+
+
+def _start(work: Callable[[], None]) -> Thread:
+    from contextvars import copy_context
+    from threading import Thread
+
+    thread = Thread(target=copy_context().run, args=(work,), daemon=True)
+    thread.start()
+    return thread
+
+
+def _outcome_in_a_thread(task: Callable[[], Any]) -> Any:
+    """What a task comes to, whatever it raises: a thread has nobody who would be told otherwise."""
+    try:
+        return outcome_of(task)
+    except BaseException as fault:
+        return _ended_by(fault)
+
+
+def _ended_by(fault: BaseException) -> BackendUnavailable:
+    return BackendUnavailable(f"the call was ended by {type(fault).__name__}", hint="See the code of the backend.")
+
+
+def outcome_of(task: Callable[[], Any]) -> Any:
+    """What a task returned, or the exception that it raised."""
+    try:
+        return task()
+    except Exception as fault:
+        return fault

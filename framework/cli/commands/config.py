@@ -1,0 +1,228 @@
+"""The command `config`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.output import NO, OK, OUTPUTS, add_output, machine, raw, short, show, status_of
+from framework.cli.rows import NOT_FOLLOWED, Row, rows
+from framework.errors import OptionNotFound
+from framework.layers.writers import cfg_line, cfg_section, comment, commented, commented_option
+from framework.masking.search import visible
+from framework.options.explanation import HIDDEN
+
+DESCRIPTION = """\
+Single options and the list of all of them, with Airflow's names and flags; and what changes the main cfg file.
+
+for example:
+  python -m framework config get-value secrets backend
+  python -m framework config list --section core --show-values --include-sources
+  python -m framework config lint --ignore-section webserver
+  python -m framework config update --fix
+  python -m framework config set server port 8443
+  python -m framework config unset server port
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+    from typing import Any
+
+    from framework.app import App
+    from framework.options.declaration import Option
+
+_COMMANDS = {
+    "get-value": "print the value of one option, in clear",
+    "list": "list the options as a cfg file, without their values",
+    "lint": "find options and values that are renamed, outdated or removed",
+    "update": "move renamed options and replace outdated values in the main cfg file",
+    "set": "write an option to the main cfg file, and keep all the rest of it",
+    "unset": "take an option out of the main cfg file",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="|".join(_COMMANDS))
+    made = {name: commands.add_parser(name, help=what, allow_abbrev=False) for name, what in _COMMANDS.items()}
+    for name in ("get-value", "set", "unset"):
+        made[name].add_argument("section", help="the option's section")
+        made[name].add_argument("option", metavar="key", help="the option's key")
+    made["set"].add_argument("value", help="the text as the application shall read it; a '%%' is written '%%%%'")
+    made["set"].add_argument("--force", action="store_true", help="also an option that the schema does not declare")
+    for name in ("get-value", "list"):
+        made[name].add_argument("-v", "--verbose", action="store_true", help="as in Airflow; changes nothing here")
+    _add_list(made["list"])
+    for name in ("lint", "update"):
+        _add_selection(made[name])
+    made["update"].add_argument(
+        "--fix", action="store_true", help="write the file (default: only show what would change)"
+    )
+    made["update"].add_argument(
+        "--all-recommendations",
+        action="store_true",
+        help="also comment out what is deprecated or removed, and change old defaults",
+    )
+
+
+def _add_list(parser: ArgumentParser) -> None:
+    def flag(*names: str, what: str) -> None:
+        parser.add_argument(*names, action="store_true", help=what)
+
+    parser.add_argument("--section", metavar="NAME", help="this section alone")
+    flag("--show-values", what="show the values; those of secrets stay hidden")
+    flag("--show-secrets", what="show the values of secrets in clear as well")
+    flag("--hide-sensitive", what="as in Airflow; secrets are hidden here unless --show-secrets is given")
+    flag("-d", "--include-descriptions", what="the description above each option")
+    flag("-e", "--include-examples", what="an example above each option")
+    flag("-s", "--include-sources", what="the layer and place above each option")
+    flag("-V", "--include-env-vars", what="the variable that sets it above each option")
+    flag("-c", "--comment-out-everything", what="a starting point for a new file")
+    flag("-a", "--defaults", what="the declared defaults alone, with all that is known of them, commented out")
+    flag("-p", "--exclude-providers", what="as in Airflow; no other package adds options here")
+    parser.add_argument("--color", choices=("on", "auto", "off"), default="auto", help="as in Airflow (default: auto)")
+    parser.add_argument(
+        "--output", choices=("cfg", *OUTPUTS), default="cfg", help="how to print (default: cfg, a cfg file)"
+    )
+
+
+def _add_selection(parser: ArgumentParser) -> None:
+    for kind in ("section", "option"):
+        parser.add_argument(f"--{kind}", metavar="NAMES", help=f"these {kind}s alone, comma separated")
+        parser.add_argument(f"--ignore-{kind}", metavar="NAMES", help=f"not these {kind}s, comma separated")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what was left out, too")
+    add_output(parser)
+
+
+def run(app: App, args: Namespace) -> int:
+    if args.action in ("lint", "update"):
+        from framework.cli import lint
+
+        return lint.lint(app, args) if args.action == "lint" else lint.update(app, args)
+    if args.action in ("set", "unset"):
+        from framework.cli import setting
+
+        return setting.set_option(app, args) if args.action == "set" else setting.unset_option(app, args)
+    return _get_value(app, args) if args.action == "get-value" else _list(app, args)
+
+
+def _get_value(app: App, args: Namespace) -> int:
+    try:
+        machine(app.conf.get(args.section, args.option))
+    except OptionNotFound as fault:
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    return OK
+
+
+def _list(app: App, args: Namespace) -> int:
+    args.show_values |= args.show_secrets
+    if args.defaults:
+        args.include_descriptions = args.include_examples = args.include_env_vars = True
+        args.include_sources, args.comment_out_everything = False, True
+    if args.include_descriptions or args.include_examples:
+        app.schema.describe()
+    found = {
+        (row.section, row.key): row
+        for row in rows(app, section=args.section, offline=not args.show_secrets, show_secrets=args.show_secrets)
+    }
+    names = [name for name in app.engine.entries() if args.section is None or name[0] == args.section.lower()]
+    if args.output == "cfg":
+        _print(list(_cfg(app, args, names, found)), args.color)
+    else:
+        table = [_facts(app, args, section, key, found.get((section, key))) for section, key in names]
+        show(table, list(table[0]) if table else ["section", "key"], args.output)
+    failed = [row.error for row in found.values() if row.error is not None] if args.show_values else []
+    for error in failed:
+        print(f"error: {short(str(error))}", file=sys.stderr)
+    if args.section is not None and not names:
+        print(f"error: there is no section [{args.section}]", file=sys.stderr)
+        return NO
+    return max(map(status_of, failed), default=OK)
+
+
+def _cfg(app: App, args: Namespace, names: list[tuple[str, str]], found: dict[tuple[str, str], Row]) -> Iterator[str]:
+    """The lines of a cfg file, laid out as Airflow does it."""
+    section, header = None, ""
+    for name, key in names:
+        if name != section:
+            section, header = name, cfg_section(name)
+            yield header
+            about = app.schema.description(section)
+            if args.include_descriptions and about:
+                yield from (*commented(about), "")
+        row, option = found.get((name, key)), app.schema.option(name, key)
+        notes = list(_notes(app, args, name, key, row, option))
+        text = _value(args, row, option) or ""
+        lines = _lines(app, args, key, row, option) if header[0] == "[" else [comment(f"{key} = {text}")]
+        yield from (*notes, *lines, *([""] if notes else []))
+
+
+def _notes(app: App, args: Namespace, section: str, key: str, row: Row | None, option: Option | None) -> Iterator[str]:
+    if args.include_descriptions and option is not None and option.description:
+        yield from commented(option.description)
+    if args.include_examples and option is not None and option.example is not None:
+        yield from ("#", *commented(f"Example: {key} = {option.example}".rstrip()))
+    if args.include_sources:
+        yield from ("#", *commented(f"Source: {_source(row)}"))
+    if args.include_env_vars:
+        yield from ("#", comment(f"Variable: {app.names.option(section, key)}"), "#")
+
+
+def _source(row: Row | None) -> str:
+    if row is None:
+        return "not defined"
+    return "default" if row.mention.layer == "default" else f"{row.source}: {row.origin}"
+
+
+def _value(args: Namespace, row: Row | None, option: Option | None) -> str | None:
+    """The text that the list shows; None where it shows none."""
+    if args.defaults:
+        default = option.default if option is not None else None
+        return HIDDEN if default and option is not None and option.sensitive else default
+    if not args.show_values or row is None or row.error is not None:
+        return None
+    return HIDDEN if row.text == NOT_FOLLOWED else row.text
+
+
+def _lines(app: App, args: Namespace, key: str, row: Row | None, option: Option | None) -> list[str]:
+    value = _value(args, row, option)
+    text = "" if value is None else str(value)
+    if args.defaults or args.comment_out_everything or value is None or text == HIDDEN or (row and row.redacted):
+        return commented_option(key, text if args.defaults else text.replace("%", "%%"))
+    return cfg_line(app.environment, key, text).split("\n")
+
+
+def _facts(app: App, args: Namespace, section: str, key: str, row: Row | None) -> dict[str, Any]:
+    """One option as a row of a table, with what was asked for."""
+    option = app.schema.option(section, key)
+    facts: dict[str, Any] = {"section": section, "key": key}
+    if args.show_values or args.defaults:
+        facts["value"] = _value(args, row, option)
+    if args.include_sources:
+        facts["source"] = _source(row)
+    if args.include_env_vars:
+        facts["variable"] = app.names.option(section, key)
+    if args.include_examples:
+        facts["example"] = option.example if option is not None else None
+    if args.include_descriptions:
+        facts["description"] = option.description if option is not None else None
+    return facts
+
+
+def _print(lines: list[str], color: str) -> None:
+    """Print a cfg file; at a terminal, sections stand out and comments step back."""
+    if color != "off" and (color == "on" or sys.stdout.isatty()):
+        try:
+            from rich.console import Console
+            from rich.text import Text
+        except ImportError:
+            pass
+        else:
+            out = raw(sys.stdout)
+            console = Console(file=out, soft_wrap=True, force_terminal=color == "on" or None)
+            for line in lines:
+                style = "bold" if line.startswith("[") else "dim" if line.startswith("#") else ""
+                console.print(Text(visible(line) if out.isatty() else line, style=style))
+            return
+    machine("\n".join(lines))

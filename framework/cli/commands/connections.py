@@ -1,0 +1,345 @@
+"""The command `connections`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.chain.level import METASTORE
+from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
+from framework.cli.output import NO, OK, USAGE, add_output, short, show, status_of
+from framework.connection import Connection
+from framework.errors import ConnectionNotFound, FrameworkError, InvalidConnection
+from framework.masking.search import counted
+
+DESCRIPTION = """\
+Connections, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
+
+for example:
+  python -m framework connections get warehouse -o json
+  python -m framework connections list --show-values
+  python -m framework connections add warehouse --conn-uri - < uri.txt
+  python -m framework connections import connections.yaml --dry-run
+  python -m framework connections test warehouse
+  python -m framework connections delete warehouse
+  python -m framework connections export connections.json
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from framework.app import App
+    from framework.cli.listing import Listed
+
+#: The fields in the order in which Airflow shows them.
+_SHOWN = ("conn_type", "description", "host", "schema", "login", "password", "port", "extra_dejson", "get_uri")
+#: What `get` shows, as in Airflow.
+_GOT = (
+    *("id", "conn_id", "conn_type", "description", "host", "schema", "login", "password", "port"),
+    *("is_encrypted", "is_extra_encrypted", "extra_dejson", "get_uri"),
+)
+#: The fields in the order in which Airflow exports them.
+_EXPORTED = ("conn_type", "description", "login", "password", "host", "port", "schema", "extra")
+_FIELDS = ("type", "host", "login", "password", "schema", "port")
+_HIDDEN = "***"
+#: How long the values of a list may take, in seconds; each of them is bounded, too.
+_HOUR = 3600.0
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|add|delete|import|export|test")
+
+    get = commands.add_parser("get", help="print a connection with its password, from the link that answers")
+    get.add_argument("conn_id")
+    listing = commands.add_parser("list", help="list the ids of every link that can list, and who shadows whom")
+    listing.add_argument("--prefix", default="", help="only ids that start with this")
+    _add_show_values(listing)
+    add = commands.add_parser("add", help="write a connection to the metastore")
+    add.add_argument("conn_id", nargs="?")
+    add.add_argument("--conn-id", dest="conn_id_flag", metavar="CONN_ID", help="instead of the bare word")
+    add.add_argument("--conn-uri", help="the whole connection as a URI; - reads it from stdin")
+    add.add_argument("--conn-json", help="the whole connection as a JSON object; - reads it from stdin")
+    for field in _FIELDS:
+        stdin = "; - reads it from stdin" if field == "password" else ""
+        add.add_argument(f"--conn-{field}", help=f"its {field}{stdin}", type=int if field == "port" else str)
+    add.add_argument("--conn-extra", help="its extra, a JSON object; - reads it from stdin")
+    add.add_argument("--conn-description", help="free text")
+    add.add_argument("--overwrite", action="store_true", help="replace a connection that exists")
+    delete = commands.add_parser("delete", help="delete a connection from the metastore")
+    delete.add_argument("conn_id")
+    importing = commands.add_parser("import", help="read a file into the metastore: all of it, or nothing")
+    add_import(importing)
+    importing.add_argument("--overwrite", action="store_true", help="replace connections that exist, else skip them")
+    export = commands.add_parser("export", help="write the metastore's connections to a file, passwords included")
+    add_export(export)
+    export.add_argument("--format", choices=FORMATS, type=str.lower, help="Airflow's old name for --file-format")
+    export.add_argument("--serialization-format", choices=("json", "uri"), help="in a .env file (default: uri)")
+    test = commands.add_parser("test", help="connect, and report what happened")
+    test.add_argument("conn_id")
+    test.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
+    for command in (get, listing, importing, test):
+        add_output(command)
+    for command in commands.choices.values():
+        add_ignored(command)
+
+
+def _add_show_values(parser: ArgumentParser) -> None:
+    parser.add_argument("--show-values", action="store_true", help="show the fields; those of secrets stay hidden")
+    parser.add_argument("--hide-sensitive", action="store_true", help="with --show-values: hide all of extra as well")
+
+
+def run(app: App, args: Namespace) -> int:
+    status: int = globals()[f"_{args.action}"](app, args)
+    return status
+
+
+def _get(app: App, args: Namespace) -> int:
+    try:
+        connection, link = app.chain.connection(args.conn_id)
+    except ConnectionNotFound as fault:
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    stored = app.store.find_row("connection", args.conn_id) if link == "metastore" else None
+    row = _row(args.conn_id, connection)
+    row = {"id": stored and stored["id"], **row}
+    for flag in ("is_encrypted", "is_extra_encrypted"):  # None: the connection is in no database
+        row[flag] = None if stored is None else bool(stored.get(flag))
+    row = {name: row[name] for name in _GOT}
+    if args.output == "table":
+        show([{"field": name, "value": _cell(row[name])} for name in row], ("field", "value"), "table")
+    else:
+        show(
+            [{name: _cell(value) for name, value in row.items()} if args.output == "plain" else row],
+            tuple(row),
+            args.output,
+        )
+    return OK
+
+
+def _cell(value: Any) -> Any:
+    """A table of fields as JSON."""
+    from framework.convert import to_text
+
+    return to_text(value) if isinstance(value, dict) else value
+
+
+def _row(conn_id: str, connection: Connection) -> dict[str, Any]:
+    row = {"conn_id": conn_id, **{name: getattr(connection, name, None) for name in _SHOWN}}
+    try:
+        row["get_uri"] = connection.get_uri()
+    except InvalidConnection:  # a port or a type that no URI can hold
+        row["get_uri"] = None
+    return row
+
+
+def _list(app: App, args: Namespace) -> int:
+    from framework.cli.listing import asked, listing
+    from framework.masking import add_mask, redact_text
+
+    if args.hide_sensitive and not args.show_values:
+        print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
+        return USAGE
+    listed, status = listing(app, "connection", args.prefix)
+    types: dict[str, str] = {}
+    if not args.show_values and any(entry.link.role == METASTORE for entry in listed):
+        from framework.metastore.bulk import conn_types
+
+        types = conn_types(app.store)
+    wanted = [entry for entry in listed if args.show_values or entry.link.role != METASTORE]
+    seconds = _HOUR if args.show_values else app.conf.value("secrets", "resolve_timeout_seconds")
+    connections: dict[Listed, Connection] = {}
+    untyped: dict[str, list[FrameworkError]] = {}
+    for entry, outcome in zip(wanted, asked(app, "connection", wanted, seconds), strict=True):
+        if isinstance(outcome, FrameworkError) and args.show_values:
+            print(f"error: {short(str(outcome))}", file=sys.stderr)
+            status = max(status, status_of(outcome))
+        elif isinstance(outcome, FrameworkError):
+            untyped.setdefault(entry.link.name, []).append(outcome)
+        elif outcome is not None:
+            connections[entry] = outcome
+            for secret in outcome.secrets():
+                add_mask(secret)  # before anything is shown: another connection may hold it as well
+    for faults in untyped.values():
+        more = f" So it is with {counted(len(faults) - 1, 'other connection')} of this link." if len(faults) > 1 else ""
+        print(f"note: a type is not known: {short(str(faults[0]))}{more}", file=sys.stderr)
+    rows = []
+    for entry in listed:
+        row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
+        connection = connections.get(entry)
+        if args.show_values and connection is not None:
+            row.update(_masked(entry.name, connection, args.hide_sensitive))
+        elif connection is not None:
+            row["conn_type"] = connection.conn_type and redact_text(connection.conn_type)
+        elif entry.link.role == METASTORE:
+            row["conn_type"] = types.get(entry.name)
+        rows.append(row)
+    fields = _SHOWN if args.show_values else ("conn_type",)
+    if args.output in ("table", "plain"):
+        rows = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    show(rows, ("conn_id", *fields, "link", "shadowed_by"), args.output)
+    return status
+
+
+def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any]:
+    """The row of the connection with its secrets replaced, so that its URI is made of what the other fields show."""
+    from framework.connection import shown_host
+    from framework.masking import redact_text
+    from framework.options.explanation import shown
+
+    fields = connection.to_dict()
+    fields["password"] = connection.password and _HIDDEN
+    fields["host"] = connection.host and shown_host(connection.host)
+    fields["extra"] = {} if wholly else _without_credentials(shown(connection.extra_dejson))
+    row = _row(conn_id, Connection(**fields))
+    row["get_uri"] = row["get_uri"] and row["get_uri"].replace("%2A%2A%2A", _HIDDEN)
+    if wholly and connection.extra_dejson:
+        row["extra_dejson"] = _HIDDEN
+        row["get_uri"] = row["get_uri"] and f"{row['get_uri']}?{_HIDDEN}"
+    return {name: redact_text(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _without_credentials(value: Any) -> Any:
+    """What a header says after `Bearer` or `Basic` is a secret, whatever the header is called."""
+    if isinstance(value, dict):
+        return {name: _without_credentials(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(_without_credentials, value))
+    kind, blank, _ = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    return f"{kind} {_HIDDEN}" if blank and kind.lower() in ("bearer", "basic", "token") else value
+
+
+def _add(app: App, args: Namespace) -> int:
+    fault = _misused(args)
+    if fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return USAGE
+    conn_id = args.conn_id if args.conn_id is not None else args.conn_id_flag
+    for name in ("conn_uri", "conn_json", "conn_password", "conn_extra"):
+        setattr(args, name, secret_argument(getattr(args, name), name.replace("_", " ")))
+    try:
+        connection = _made(conn_id, args)
+    except InvalidConnection as error:
+        print(f"error: {short(str(error))}", file=sys.stderr)
+        return NO
+    app.warn_if_shadowed("connection", conn_id)
+    app.store.set_connection(connection, overwrite=args.overwrite)
+    print(f"the connection {conn_id!r} is written to the metastore", file=sys.stderr)
+    return OK
+
+
+def _misused(args: Namespace) -> str:
+    """What is wrong with the flags, or nothing."""
+    if (args.conn_id is None) == (args.conn_id_flag is None):
+        return "give the connection's id, once"
+    for flag in ("conn_uri", "conn_json"):  # an empty one is none, as in Airflow
+        setattr(args, flag, getattr(args, flag) or None)
+    whole = [flag for flag in ("conn_uri", "conn_json") if getattr(args, flag) is not None]
+    if len(whole) > 1:
+        return "--conn-uri and --conn-json are both given"
+    if not whole and not args.conn_type:
+        return "give --conn-uri or --conn-json, or else --conn-type and the other fields"
+    if whole:
+        beside = [field for field in _FIELDS if getattr(args, f"conn_{field}") is not None]
+        if whole == ["conn_json"]:  # extra and description may stand beside a URI, as in Airflow
+            beside += [field for field in ("extra", "description") if getattr(args, f"conn_{field}") is not None]
+        if beside:
+            flags = " ".join(f"--conn-{field}" for field in beside)
+            return f"--{whole[0].replace('_', '-')} says it all, and {flags} cannot stand beside it"
+    secrets = (args.conn_uri, args.conn_json, args.conn_password, args.conn_extra)
+    return "stdin can be read for one value only" if secrets.count("-") > 1 else ""
+
+
+def _made(conn_id: str, args: Namespace) -> Connection:
+    if args.conn_json is not None:
+        connection = Connection.from_json(args.conn_json, conn_id)
+        if not connection.conn_type:
+            raise InvalidConnection("the JSON has no conn_type", hint="Add it.")
+        return connection
+    if args.conn_uri is not None:
+        connection = Connection.from_uri(args.conn_uri, conn_id)
+        if not connection.conn_type:
+            raise InvalidConnection("the URI has no scheme", hint="Write TYPE://HOST.")
+        if args.conn_extra is None:
+            connection.description = args.conn_description
+            return connection
+        fields = {**connection.to_dict(), "extra": args.conn_extra, "description": args.conn_description}
+        return Connection(**fields)
+    fields = {f"{field}": getattr(args, f"conn_{field}") for field in ("host", "login", "password", "schema", "port")}
+    return Connection(
+        conn_id, args.conn_type, description=args.conn_description, extra=args.conn_extra or None, **fields
+    )
+
+
+def _delete(app: App, args: Namespace) -> int:
+    if not app.store.delete_connection(args.conn_id):
+        print(f"error: the metastore has no connection {args.conn_id!r}", file=sys.stderr)
+        return NO
+    print(f"the connection {args.conn_id!r} is deleted from the metastore", file=sys.stderr)
+    return OK
+
+
+def _import(app: App, args: Namespace) -> int:
+    from framework.cli.transfer import import_file
+
+    return import_file(app, "connection", args, "overwrite" if args.overwrite else "skip")
+
+
+def _export(app: App, args: Namespace) -> int:
+    from framework.cli.transfer import export_file, format_of
+
+    if args.format and args.file_format:
+        print("error: --format is Airflow's old name for --file-format; give one of them", file=sys.stderr)
+        return USAGE
+    args.file_format = args.format or args.file_format
+    found = format_of(args, default="json" if args.file == "-" else None)
+    if found is None:
+        return USAGE
+    if args.serialization_format and found != "env":
+        print("error: --serialization-format goes with the format env only", file=sys.stderr)
+        return USAGE
+    return export_file(app, "connection", args, lambda *row: _written(args, *row))
+
+
+def _written(args: Namespace, name: str, connection: Connection, description: None) -> str:
+    """A connection as it stands in a file, as Airflow writes it."""
+    import json
+
+    fields = {field: getattr(connection, field) for field in _EXPORTED}
+    if args.file_format == "json":
+        return json.dumps({name: fields}, indent=2)[2:-2]
+    if args.file_format == "yaml":
+        from framework.cli.transfer import yaml_lines
+
+        return yaml_lines({name: dict(sorted(fields.items()))})
+    from framework.cli.transfer import env_line
+
+    if args.serialization_format == "json":
+        return env_line(name, json.dumps(fields))
+    try:
+        return env_line(name, connection.get_uri())
+    except InvalidConnection:  # of a port or a type that no URI can hold; the reader takes both
+        return env_line(name, json.dumps(fields))
+
+
+def _test(app: App, args: Namespace) -> int:
+    from framework.probing.probe import probe
+
+    if app.schema.option("core", "test_connection") is not None:  # Airflow's, which allows nothing but this one word
+        allowed = app.conf.get("core", "test_connection", fallback="Disabled")
+        if allowed.strip().lower() != "enabled":
+            what = "testing connections is disabled by [core] test_connection"
+            hint = f"To allow it, set {app.names.option('core', 'test_connection')}=Enabled."
+            print(f"error: {what}. {hint}", file=sys.stderr)
+            return NO
+    try:
+        connection = app.get_connection(args.conn_id)
+    except ConnectionNotFound as fault:
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    steps = probe(connection, args.timeout)
+    show([step.row() for step in steps], ("step", "ok", "said", "ms"), args.output)
+    works = bool(steps) and all(step.ok for step in steps)
+    verdict = "works" if works else "does not work"
+    print(f"the connection {args.conn_id!r} {verdict}", file=sys.stderr)
+    return OK if works else NO

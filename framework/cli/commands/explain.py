@@ -1,0 +1,127 @@
+"""The command `explain`."""
+
+from __future__ import annotations
+
+from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of, tell
+from framework.cli.rows import files_of
+from framework.options.misspelt import misspelt
+from framework.options.notices import not_found
+
+DESCRIPTION = """\
+Who writes an option, a connection or a variable, who wins, and who is shadowed.
+
+for example:
+  python -m framework explain core port
+  python -m framework explain --connection warehouse
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from framework.app import App
+    from framework.options.explanation import Explanation
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("section", nargs="?", help="the option's section")
+    parser.add_argument("key", nargs="?", help="the option's key")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--connection", metavar="ID", help="a connection instead of an option")
+    which.add_argument("--variable", metavar="KEY", help="a variable instead of an option")
+    parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
+    add_output(parser)
+
+
+def run(app: App, args: Namespace) -> int:
+    files = (
+        [{"layer": kind, "origin": file, "form": state} for kind, file, state in files_of(app)] if args.files else []
+    )
+    for kind, name in (("connection", args.connection), ("variable", args.variable)):
+        if name is not None:
+            return _link_by_link(app, kind, name, args.output)
+    if args.files and args.section is None:
+        show(
+            [{"layer": row["layer"], "file": row["origin"], "state": row["form"]} for row in files],
+            ("layer", "file", "state"),
+            args.output,
+        )
+        return OK
+    if args.key is None:
+        import sys
+
+        print("error: name a section and a key, --connection ID or --variable KEY", file=sys.stderr)
+        return USAGE
+    if args.section.lower() in ("secrets", "workers"):
+        _tell_of_workers(app)
+    explanation = app.conf.explain(args.section, args.key)
+    if args.output == "table":
+        _tell(app, explanation)
+        for row in files:
+            tell(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
+    else:
+        show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
+    if not explanation.mentions:
+        import sys
+
+        print(f"error: {not_found(app.engine, args.section, args.key)}", file=sys.stderr)
+        return NO
+    if explanation.error is not None:
+        return status_of(explanation.error)
+    return OK
+
+
+def _tell(app: App, explanation: Explanation) -> None:
+    app.schema.describe()
+    option = app.schema.option(explanation.section, explanation.key)
+    for line in str(explanation).split("\n"):
+        tell(short(line) if line.startswith("  ") else line, bold=line.startswith("  -> "))
+    if option is not None:
+        facts = [option.type]
+        facts += ["sensitive"] if option.sensitive else []
+        facts += ["required"] if option.is_required(app.environment.env) else []
+        facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
+        facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
+        tell(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
+    for variable in misspelt(app.engine):
+        if variable.option == (explanation.section, explanation.key):
+            tell(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
+
+
+def _rows(explanation: Explanation) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for number, mention in enumerate(explanation.mentions):
+        value = explanation.value if explanation.error is None else f"fails: {explanation.error}"
+        rows.append(
+            {
+                "wins": number == 0,
+                "layer": mention.layer,
+                "origin": short(mention.origin),
+                "written as": f"[{mention.name[0]}] {mention.name[1]}",
+                "form": mention.form,
+                "value": value if number == 0 else None,
+            }
+        )
+    return rows
+
+
+def _tell_of_workers(app: App) -> None:
+    """Say so where a backend is set that this chain does not ask."""
+    import sys
+
+    from framework.assembly import note_on_workers
+
+    if note := note_on_workers(app):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
+    _tell_of_workers(app)
+    said = app.chain.explain(kind, name)
+    winner = next((number for number, (_, text) in enumerate(said) if text.startswith("found")), None)
+    show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output, winner)
+    found = [text for _, text in said if text == "found"]
+    first = next((text for _, text in said if text not in ("absent", "does not serve this kind")), "absent")
+    if found and first == "found":
+        return OK
+    return NO if first == "absent" else LINK_FAILED

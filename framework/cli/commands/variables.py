@@ -1,0 +1,205 @@
+"""The command `variables`."""
+
+from __future__ import annotations
+
+import sys
+
+from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
+from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show, status_of
+from framework.errors import InvalidValue, SecretsError, VariableNotFound
+
+DESCRIPTION = """\
+Variables, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
+
+for example:
+  python -m framework variables get weekday
+  python -m framework variables set api_token - < token.txt
+  python -m framework variables list --prefix etl_ --show-values
+  python -m framework variables import variables.json --action-on-existing-key skip
+  python -m framework variables export variables.json
+  python -m framework variables delete weekday
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from framework.app import App
+
+_HIDDEN = "***"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete|import|export")
+
+    get = commands.add_parser("get", help="print a variable, from the link that answers")
+    get.add_argument("key")
+    get.add_argument("-d", "--default", metavar="VAL", help="printed if it is not found; never when a link fails")
+    get.add_argument("-j", "--json", action="store_true", help="it must be JSON; a JSON text is printed without quotes")
+    listing = commands.add_parser("list", help="list the keys of every link that can list, and who shadows whom")
+    listing.add_argument("--prefix", default="", help="only keys that start with this")
+    listing.add_argument("--show-values", action="store_true", help="show the values; those of secrets stay hidden")
+    listing.add_argument("--hide-sensitive", action="store_true", help="with --show-values: hide every value")
+    add_output(listing)
+    setting = commands.add_parser("set", help="write a variable to the metastore")
+    setting.add_argument("key")
+    setting.add_argument("value", metavar="VALUE", help="- reads it from stdin")
+    setting.add_argument("--description", help="free text; without it the old one stays")
+    setting.add_argument("-j", "--json", action="store_true", help="store the value as a JSON text, in quotes")
+    delete = commands.add_parser("delete", help="delete a variable from the metastore")
+    delete.add_argument("key")
+    importing = commands.add_parser("import", help="read a file into the metastore: all of it, or nothing")
+    add_import(importing)
+    importing.add_argument(
+        "-a",
+        "--action-on-existing-key",
+        choices=("overwrite", "fail", "skip"),
+        default="overwrite",
+        help="what becomes of keys that exist (default: overwrite)",
+    )
+    add_output(importing)
+    export = commands.add_parser("export", help="write the metastore's variables to a file, in clear")
+    add_export(export)
+    export.add_argument(
+        "--json-values",
+        action="store_true",
+        help="write every value that is JSON as JSON, as Airflow does; without it each text is kept exactly",
+    )
+    for command in commands.choices.values():
+        add_ignored(command)
+
+
+def run(app: App, args: Namespace) -> int:
+    status: int = globals()[f"_{args.action}"](app, args)
+    return status
+
+
+def _get(app: App, args: Namespace) -> int:
+    from framework.convert import to_text
+
+    try:
+        value = app.get_variable(args.key, deserialize_json=args.json)
+    except VariableNotFound as fault:
+        if args.default is not None:
+            machine(args.default)
+            return OK
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    except InvalidValue as fault:
+        print(f"error: {short(str(fault))}", file=sys.stderr)
+        return NO
+    machine(as_json(value) if isinstance(value, (dict, list)) and args.json else to_text(value))
+    return OK
+
+
+def _list(app: App, args: Namespace) -> int:
+    from framework.cli.listing import listing
+
+    if args.hide_sensitive and not args.show_values:
+        print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
+        return USAGE
+    listed, status = listing(app, "variable", args.prefix)
+    rows = []
+    for entry in listed:
+        row: dict[str, Any] = {"key": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
+        if args.show_values:
+            try:
+                row["val"] = entry.link.ask("variable", entry.name)
+                app.hide_variable(entry.name, row["val"])
+            except SecretsError as fault:
+                print(f"error: {short(str(fault))}", file=sys.stderr)
+                status = max(status, status_of(fault))
+        rows.append(row)
+    for row in rows:  # now that the secrets of all are known
+        row["val"] = _shown(row["key"], row.get("val"), args.hide_sensitive)
+    show(rows, ("key", *(("val",) if args.show_values else ()), "link", "shadowed_by"), args.output)
+    return status
+
+
+def _shown(key: str, value: Any, hide: bool) -> str | None:
+    from framework.convert import to_text
+    from framework.options.explanation import shown
+
+    if value is None:
+        return None
+    return _HIDDEN if hide else to_text(shown(value, key))
+
+
+def _set(app: App, args: Namespace) -> int:
+    value = secret_argument(args.value, f"value of {args.key}") or ""
+    if args.json:
+        import json
+
+        value = json.dumps(value, indent=2)  # as in Airflow: the text itself becomes a JSON text
+    from framework.metastore.limits import checked
+
+    bounded = app.store.database.bounded
+    checked(
+        "variable", args.key, value, args.description, bounded=bounded
+    )  # the store would take an empty name, as Airflow's does
+    app.warn_if_shadowed("variable", args.key)
+    app.store.set_variable(args.key, value, args.description)
+    print(f"the variable {args.key!r} is written to the metastore", file=sys.stderr)
+    return OK
+
+
+def _delete(app: App, args: Namespace) -> int:
+    gone = app.store.delete_variable(args.key)
+    said = f"the variable {args.key!r} is deleted from the metastore" if gone else "note: the metastore had no such key"
+    print(said, file=sys.stderr)
+    return OK  # as in Airflow, so that a script may delete what is gone
+
+
+def _import(app: App, args: Namespace) -> int:
+    from framework.cli.transfer import import_file
+
+    return import_file(app, "variable", args, args.action_on_existing_key)
+
+
+def _export(app: App, args: Namespace) -> int:
+    from framework.cli.transfer import export_file, format_of
+
+    if args.json_values and format_of(args, default="json") == "env":
+        print("error: --json-values goes with the formats json and yaml only", file=sys.stderr)
+        return USAGE
+    return export_file(app, "variable", args, lambda *row: _written(args, *row))
+
+
+def _written(args: Namespace, key: str, text: str, description: str | None) -> str:
+    """A variable as it stands in a file: read back as the same text, and where it can be, what Airflow writes."""
+    from framework.cli.transfer import env_line, yaml_lines
+
+    if args.file_format == "env":
+        return env_line(key, text)
+    value = _typed(text, exactly=not args.json_values)
+    if description or (isinstance(value, dict) and "value" in value):
+        value = {"value": value, "description": description}
+    if args.file_format == "yaml":
+        return yaml_lines({key: value})
+    import json
+
+    return json.dumps({key: value}, indent=4)[2:-2]
+
+
+def _typed(text: str, *, exactly: bool) -> Any:
+    """What a JSON text says; the text itself if it is not JSON, or a JSON text, as in Airflow.
+
+    Args:
+        exactly: only if writing it gives the same text again.
+    """
+    if exactly and text[:1] not in ("{", "[") and text[-1:].isalpha() and text not in ("true", "false", "null"):
+        return text  # in short: no JSON
+    import json
+
+    from framework.parsing import read_json
+
+    def refuse(constant: str) -> Any:
+        raise ValueError
+
+    try:
+        value = read_json(text, parse_constant=refuse)
+        same = not exactly or json.dumps(value, indent=2) == text
+        return value if same and not isinstance(value, str) else text
+    except ValueError:
+        return text

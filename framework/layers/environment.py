@@ -1,0 +1,234 @@
+"""The process environment, read live, over the `.env` files that were named.
+
+The layer that answers options and the link that answers connections both read here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.errors import ConfigError, ConfigFileError
+from framework.limits import BLANKS, FAULTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from framework.files.lists import Look
+    from framework.names import Names
+
+#: The environment of an application for which nobody chose one.
+DEFAULT = "development"
+#: What environments are usually called. Where nobody chose one, other words are not taken for environments.
+USUAL = frozenset(
+    ("dev", "development", "test", "testing", "qa", "ci", "stage", "staging", "preprod", "prod", "production", "live")
+)
+
+
+class DotEnv:
+    """One `.env` file, parsed by python-dotenv: not interpolated, never written to `os.environ`.
+
+    Attributes:
+        values: name -> (text, line).
+        status: the file, as it was when it was opened.
+    """
+
+    __slots__ = ("path", "values", "status")
+
+    def __init__(self, path: str) -> None:
+        from io import StringIO
+
+        from framework.files.text import read_file
+
+        self.path = path
+        self.values: dict[str, tuple[str, int]] = {}
+        faults = []
+        text, self.status = read_file(path)
+        if (line := _line_with_many_blanks(text)) > 0:
+            what = f"a line has more than {BLANKS:,} blanks in a row"
+            raise ConfigFileError(what, where=f"{path}:{line}", hint="Remove the blanks.")
+        for binding in _dotenv().parse_stream(StringIO(text)):
+            if binding.error:
+                faults.append(binding.original.line)
+            elif binding.key is not None and binding.value is not None:
+                blank = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
+                self.values[binding.key] = binding.value, binding.original.line + blank
+        if faults:
+            lines = ", ".join(map(str, faults[:FAULTS])) + (", …" if len(faults) > FAULTS else "")
+            raise ConfigFileError(
+                f"line {lines} cannot be read",
+                where=f"{path}:{faults[0]}",
+                hint="Write NAME=value, quoted where needed.",
+            )
+
+    def find(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` and its place, `path:line`."""
+        text, line = self.values.get(name, (None, 0))
+        return text, f"{self.path}:{line}"
+
+    def names(self) -> list[str]:
+        return list(self.values)
+
+
+def _line_with_many_blanks(text: str) -> int:
+    """The first line with more blanks in a row than `BLANKS`, or 0: python-dotenv takes a time that grows with the
+    square of them."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > BLANKS:
+            import re
+
+            if any(len(blanks) > BLANKS for blanks in re.findall(r"\s+", line)):
+                return number
+    return 0
+
+
+def _dotenv() -> Any:
+    """python-dotenv's parser without the package around it, which imports logging, tempfile and pathlib: that takes
+    longer than the rest of a start."""
+    import sys
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    package = None if "dotenv" in sys.modules else PathFinder.find_spec("dotenv")
+    spec = package and PathFinder.find_spec("dotenv.parser", package.submodule_search_locations)
+    if spec and spec.loader:
+        parser = module_from_spec(spec)
+        spec.loader.exec_module(parser)
+        return parser
+    from dotenv import parser as imported
+
+    return imported
+
+
+def is_name(text: str) -> bool:
+    """Whether an environment may be called so: the name becomes a part of paths."""
+    plain = text.replace("_", "").replace(".", "").replace("-", "")
+    return text.isascii() and text[:1].isalnum() and plain.isalnum() and ".." not in text
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word that was probably meant."""
+    from difflib import get_close_matches
+
+    by_plain = {known.lower(): known for known in words}
+    start = [known for plain, known in by_plain.items() if plain.startswith(word.lower())]
+    near = [by_plain[plain] for plain in get_close_matches(word.lower(), by_plain, 1, 0.7)]
+    return next(iter([*near, *start]), None)
+
+
+def home_in(environment: Environment, names: Names) -> str:
+    """The home of an application: `BILLING_HOME`, or else `~/billing`. Empty text counts as not set: Docker Compose
+    writes that for a variable that it does not know.
+
+    Raises:
+        ConfigError: there is no home directory that `~` could stand for.
+    """
+    return _named_by(environment, names.home, f"~/{names.app}") or ""
+
+
+def config_in(environment: Environment, names: Names) -> str | None:
+    """The main cfg file that `BILLING_CONFIG` names, or None. Raises: as `home_in`."""
+    return _named_by(environment, names.config, "")
+
+
+def _named_by(environment: Environment, variable: str, default: str) -> str | None:
+    from framework.convert import expand, with_a_home
+    from framework.files.trust import found
+
+    named = environment.get(variable)
+    path: str = expand(named or default, with_a_home(environment.get))
+    if path[:1] == "~":
+        what = "the home directory of this user is not known: HOME is not set, and no passwd entry names one"
+        raise ConfigError(what, where=variable, hint=f"Set {variable} to an absolute path.")
+    if not path or (named and os.path.isabs(path)):
+        return path or None
+    return found(path, f"set {variable} to its absolute path")
+
+
+class Environment:
+    """Names and their texts: the process environment first, then the `.env` files, the last one first.
+
+    Args:
+        environ: a mapping to read instead of `os.environ`; it is read live as well.
+        dotenv: paths of `.env` files.
+
+    Attributes:
+        data: the dictionary beneath `os.environ`. Reading it costs a tenth of what reading `os.environ` costs.
+        encode: a name as `data` knows it.
+        env: the environment in which the application runs, such as `production`.
+        given: the variable whose text `env` is, whatever the process says; empty if nobody gave it to the application.
+        looks: every file that was looked for.
+        doubts: what is probably a mistake in the choice of the environment, as (place, what).
+    """
+
+    __slots__ = ("data", "encode", "decode", "dotenv", "env", "given", "looks", "doubts")
+
+    def __init__(self, environ: Mapping[str, str] | None = None, dotenv: Sequence[str] = ()) -> None:
+        self.data: Mapping[Any, Any]
+        self.encode: Callable[[str], Any]
+        self.decode: Callable[[Any], str]
+        source = os.environ if environ is None else environ
+        if isinstance(source, os._Environ) and hasattr(source, "_data"):
+            self.data, self.encode, self.decode = source._data, source.encodekey, source.decodevalue
+        else:
+            self.data, self.encode, self.decode = source, str, str
+        self.dotenv = [DotEnv(path) for path in reversed(dotenv)]
+        self.env, self.given = DEFAULT, ""
+        self.looks: list[Look] = []
+        self.doubts: list[tuple[str, str]] = []
+
+    def become(self, other: Environment) -> None:
+        """Take over what was read for another one of the same process."""
+        self.dotenv, self.env, self.given = other.dotenv, other.env, other.given
+        self.looks, self.doubts = other.looks, other.doubts
+
+    def get(self, name: str) -> str | None:
+        """The text under `name`, or None."""
+        return self.find(name)[0]
+
+    def find(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` and where it is from: the name itself or `path:line`."""
+        if name == self.given:
+            return self.env, name
+        raw = self.data.get(self.encode(name))
+        if raw is not None:
+            return self.decode(raw), name
+        for file in self.dotenv:
+            text, place = file.find(name)
+            if text is not None:
+                return text, place
+        return None, name
+
+    def starting(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Everything whose name starts with `prefix`: the name's rest -> (text, origin)."""
+        start = len(prefix)
+        found = {name[start:]: self.find(name) for name in self.names() if name.startswith(prefix)}
+        return {rest: (text, origin) for rest, (text, origin) in found.items() if text is not None}
+
+    def names(self) -> Iterator[str]:
+        """Every name, of the process and of the files, each once."""
+        seen: set[str] = set()
+        for name in self._all_names():
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+    def find_in_process(self, name: str) -> tuple[str | None, str]:
+        """The text under `name` in the process environment alone."""
+        raw = self.data.get(self.encode(name))
+        return (None if raw is None else self.decode(raw)), name
+
+    def process(self) -> dict[str, str]:
+        """The process environment, for a program that is started; no `.env` file is in it."""
+        variables = {self.decode(name): self.decode(text) for name, text in self.data.items()}
+        return variables | {self.given: self.env} if self.given else variables
+
+    def process_names(self) -> list[str]:
+        """The names in the process environment alone."""
+        return [self.decode(name) for name in self.data]
+
+    def _all_names(self) -> Iterable[str]:
+        yield from self.process_names()
+        for file in self.dotenv:
+            yield from file.values

@@ -1,0 +1,329 @@
+"""The one masker: what is a secret is hidden wherever it is shown.
+
+Two ways lead to `***`. A value under a sensitive name is hidden whole. Free text is searched for every secret that
+was registered with `add_mask`, and for passwords inside URLs.
+
+A text is searched as it stands and as it reads once percent-quoting, backslashes (JSON, `repr`) and base64 are undone,
+also one inside the other. So only the secrets themselves are filed, not their spellings: registering costs next to
+nothing, and the time that a text takes does not depend on how many secrets there are.
+
+Names, structures and `merge` answer as in Airflow; where this masker hides more is in `docs/airflow-differences.md`.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+from framework.limits import DEPTH
+from framework.masking.search import (
+    TO_BASE64,
+    Index,
+    Words,
+    encode,
+    parts,
+    passwords_in_urls,
+    plain_name,
+    readings,
+    replace,
+)
+from framework.masking.shown import checked, shown_text, texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+REPLACEMENT = "***"
+#: No secret, line or leaf shorter than this is searched for: it would hide half of every text.
+MIN_LENGTH = 5
+#: Deeper than this, what is under a sensitive name is hidden as one.
+MAX_DEPTH = 5
+#: Airflow's names, and three that it lacks. Each is also known without its `_` (`webhookUrl`).
+SENSITIVE_NAMES = (
+    *("access_key", "access_token", "api_key", "apikey", "auth_header", "authorization", "bearer"),
+    *("connection_string", "dsn", "keyfile_dict", "passphrase", "passwd", "password", "private_key", "proxies"),
+    *("proxy", "proxy_password", "secret", "service_account", "service_key", "token", "webhook_url"),
+    *("cookie", "credentials", "fernet_key"),
+)
+_BUILT_IN = frozenset(SENSITIVE_NAMES) | {name.replace("_", "") for name in SENSITIVE_NAMES}
+
+#: How many spellings may lie one inside the other: the repr of a JSON text that holds a quoted URL makes three.
+_NESTING = 3
+#: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes.
+_PASSES = 8
+
+
+class Masker:
+    """Knows the secrets of a process, and hides them. An application uses the functions of this module instead."""
+
+    __slots__ = ("_index", "_words", "_hides_names", "_ordinary", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self.reset()
+
+    def hold(self) -> None:
+        """Let nobody register a secret until `let_go`."""
+        self._lock.acquire()
+
+    def let_go(self) -> None:
+        """After `hold`."""
+        self._lock.release()
+
+    def __repr__(self) -> str:
+        return f"<Masker of {len(self._index.forms) if hasattr(self, '_index') else 0} forms>"
+
+    def reset(self) -> None:
+        """Forget every secret and every setting."""
+        self._index = Index(MIN_LENGTH)
+        self.configure()
+
+    def configure(
+        self, *, hide_names: bool = True, names: Iterable[str] = (), min_length: int = MIN_LENGTH, app: str = "airflow"
+    ) -> None:
+        """Set what is hidden. Airflow's options of the same meaning are named below.
+
+        Args:
+            hide_names: whether values under sensitive names are hidden (`hide_sensitive_var_conn_fields`); a secret
+                in a text always is.
+            names: more sensitive names, in any case and with any separators (`sensitive_var_conn_names`).
+            min_length: the shortest secret that is searched for (`min_length_masked_secret`); a part of one has 5
+                characters at least. What was too short when it was registered stays out.
+            app: the application's name, which is no secret even where it serves as a password.
+        """
+        index = Index(max(1, checked(min_length, "min_length", int, "a whole number")))
+        words = {word for name in texts(names, "names") if (word := plain_name(name))}
+        with self._lock:
+            self._hides_names, self._ordinary = hide_names, checked(app, "app", str).lower().encode()
+            self._words = Words(_BUILT_IN | words)
+            for form in self._index.forms:
+                self._file(form, index)
+            self._index = index
+
+    def should_hide_value_for_name(self, name: Any) -> bool:
+        """Whether the name says that its value is a secret; case and separators do not matter."""
+        return self._hides_names and isinstance(name, str) and self._words.are_in(name)
+
+    def add_mask(self, secret: Any, name: Any = None) -> None:
+        """Register a secret: text, bytes, a number, or a structure of them.
+
+        Args:
+            secret: of a structure, the values under sensitive names; of a list without a name, every item.
+            name: if given, the secret counts only if the name is a sensitive one.
+        """
+        pending = [(secret, name)]
+        seen: set[tuple[int, bool | None]] = set()  # what is shared, or holds itself, is registered once
+        while pending:
+            secret, name = pending.pop()
+            counts = name is None or self.should_hide_value_for_name(name)
+            if isinstance(secret, (dict, list, tuple, set, frozenset)):
+                known = (id(secret), None if name is None else counts)
+                if known in seen:
+                    continue
+                seen.add(known)
+                if isinstance(secret, dict):
+                    inherits = counts and name is not None
+                    pending += [(value, name if inherits else key) for key, value in secret.items()]
+                else:
+                    pending += [(item, name) for item in secret]
+            elif counts and secret is not None and not isinstance(secret, bool):
+                data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
+                forms = list(parts(data, self.should_hide_value_for_name))
+                with self._lock:
+                    for form in (form for form in forms if form is data or len(form) >= MIN_LENGTH):
+                        self._file(form, self._index)
+
+    def _file(self, form: bytes, index: Index) -> None:
+        length = len(form) if form.isascii() else len(form.decode("utf-8", "replace"))
+        # What is part of the replacement cannot be hidden by it; `sqlite://` is how any URL begins.
+        is_ordinary = form.lower() == self._ordinary or form in REPLACEMENT.encode() or form.endswith(b"://")
+        if length >= index.gram and not is_ordinary:
+            index.add(form)
+
+    def redact_text(self, text: str, replacement: str = REPLACEMENT) -> str:
+        """Free text with every registered secret, in all its spellings, and every password in a URL replaced.
+
+        Redact first, then cut: half a secret is not recognised.
+        """
+        text, replacement = checked(text, "text", str), checked(replacement, "replacement", str)
+        if not self._index.forms and "://" not in text and "%" not in text and "\\" not in text:
+            return text
+        hidden = self._redact_bytes(encode(text), encode(replacement))
+        try:
+            return hidden.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:  # a secret of bytes that are no text began or ended inside a letter
+            return hidden.decode("utf-8", "replace")
+
+    def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:
+        """As `redact_text`, but a secret stays inside of a piece that `kept` finds, as its start and end."""
+        for _ in range(_PASSES):
+            data = encode(text)
+            ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
+            found = self._spans(data, _NESTING, set())
+            spans = [(a, b) for a, b in found if not any(start <= a and b <= end for start, end in ours)]
+            if not spans:
+                break
+            text = replace(data, spans, encode(REPLACEMENT)).decode("utf-8", "replace")
+        return text
+
+    def _redact_bytes(self, data: bytes, replacement: bytes) -> bytes:
+        for _ in range(_PASSES):
+            before, data = data, replace(data, self._spans(data, _NESTING, set()), replacement)
+            if data == before:
+                break
+        return data
+
+    def _spans(self, data: bytes, nesting: int, seen: set[bytes]) -> list[tuple[int, int]]:
+        """Every place to hide. `seen` holds the readings of one text so far, for several ways lead to the same."""
+        seen.add(data)
+        index = self._index
+        spans = passwords_in_urls(data, self.should_hide_value_for_name)
+        if index.forms:
+            spans += index.find(data) + self._spans_in_base64(data, nesting, index)
+        if nesting:
+            for reading, origin in readings(data, index.spaced):
+                if reading not in seen:
+                    spans += [(origin[a], origin[b]) for a, b in self._spans(reading, nesting - 1, seen)]
+        return spans
+
+    def _spans_in_base64(self, data: bytes, nesting: int, index: Index) -> list[tuple[int, int]]:
+        """A run of base64 letters may begin anywhere in a group of four: each is decoded four times, all in one go."""
+        shortest = (4 * index.gram + 2) // 3
+        groups: list[bytes] = []
+        pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
+        size = at = 0
+        for run in data.translate(TO_BASE64).split(b" "):
+            end = at + len(run)
+            for start in range(at, min(at + 4, end - shortest + 1)):
+                # Filled up to groups of four, and kept apart by bytes that no text has: //// is three times 255.
+                group = run[start - at :] + b"A" * (-(end - start) % 4) + b"////"
+                pieces.append((size, start, end))
+                groups.append(group)
+                size += len(group) // 4 * 3
+            at = end + 1
+        if not groups:
+            return []
+        from binascii import a2b_base64
+        from bisect import bisect
+
+        decoded = a2b_base64(b"".join(groups))
+        found = [(pieces[bisect(pieces, (a + 1,)) - 1], a, b) for a, b in index.find(decoded)]
+        for piece in pieces if nesting else ():
+            base, start, end = piece
+            text = decoded[base : base + (end - start) * 3 // 4]
+            margin = len(text) // 4  # for the run may have begun before the base64, and go on after it
+            if text[margin:-margin].isascii():  # else it is noise, as three of four decodings are
+                found += [(piece, base + a, base + b) for a, b in self._spans(text, nesting - 1, set())]
+        spans = ((start + (a - base) * 4 // 3, start - (base - b) * 4 // 3, end) for (base, start, end), a, b in found)
+        return [(first, last) for first, last, end in spans if last <= end]
+
+    def redact(
+        self, value: Any, name: Any = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
+    ) -> Any:
+        """A copy of any value that can be shown: sensitive names hide their values, texts are searched.
+
+        Args:
+            value: dict, list, tuple, set (becomes a tuple, as in Airflow), text, or anything else. None, True and
+                False tell nothing and stay; what else is under a sensitive name does not, whatever its type.
+            name: the name that the value goes by.
+            max_depth: deeper than this, what is under a sensitive name is hidden as one; 5 unless given, as in Airflow.
+        """
+        depth = MAX_DEPTH if max_depth is None else max_depth
+        return self._redact(value, self.should_hide_value_for_name(name), depth, replacement, (), {})
+
+    def _redact(
+        self,
+        value: Any,
+        hide: bool,
+        max_depth: int,
+        replacement: str,
+        path: tuple[int, ...],
+        done: dict[tuple[int, bool, int], Any],
+    ) -> Any:
+        """The copy. `done` has the structures that were copied before: one that is shared is copied once a level."""
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            if id(value) in path or len(path) > DEPTH or (hide and len(path) > max_depth):
+                return replacement
+            known = (id(value), hide, len(path))
+            if known not in done:
+                done[known] = self._redact_items(value, hide, max_depth, replacement, (*path, id(value)), done)
+            return done[known]
+        if hasattr(type(value), "__members__") and not isinstance(value, type):  # an enum's member stands for its value
+            return self._redact(value.value, hide, max_depth, replacement, path, done)
+        if value is None or isinstance(value, bool):
+            return value
+        if hide:
+            return replacement
+        if isinstance(value, bytes):
+            return self._redact_bytes(value, encode(replacement))
+        return self._redact_shown(value, replacement)
+
+    def _redact_items(
+        self,
+        value: Any,
+        hide: bool,
+        max_depth: int,
+        replacement: str,
+        path: tuple[int, ...],
+        done: dict[tuple[int, bool, int], Any],
+    ) -> Any:
+        def below(item: Any, hide: bool) -> Any:
+            return self._redact(item, hide, max_depth, replacement, path, done)
+
+        if isinstance(value, dict):
+            return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
+        if isinstance(value, (set, frozenset)):  # in order, so that it reads the same in every process
+            return tuple(below(item, hide) for item in sorted(value, key=shown_text))
+        items = [below(item, hide) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+
+    def _redact_shown(self, value: Any, replacement: str = REPLACEMENT) -> Any:
+        """The value as it is if its text shows no secret, else the redacted text."""
+        shown = shown_text(value)
+        hidden = self.redact_text(shown, replacement)
+        return value if hidden == shown else hidden
+
+    def merge(self, new: Any, old: Any, name: Any = None, max_depth: int | None = None) -> Any:
+        """What a person sends back after editing a redacted value, with what was left redacted taken from `old`.
+
+        Args:
+            max_depth: deeper structures are taken from `new`; 100 unless given, as deep as `redact` goes, so that
+                `merge(redact(old), old)` restores every secret.
+        """
+        levels = DEPTH if max_depth is None else max_depth
+        return self._merge(new, old, self.should_hide_value_for_name(name), levels, {})
+
+    def _merge(self, new: Any, old: Any, hide: bool, levels: int, done: dict[tuple[int, ...], Any]) -> Any:
+        if isinstance(new, str) and hide and new == REPLACEMENT:
+            return old
+        if isinstance(new, str) and isinstance(old, str) and new == self.redact_text(old):
+            return old
+        if levels < 0:
+            return new
+
+        def below(new: Any, old: Any, hide: bool) -> Any:
+            if not isinstance(new, (dict, list, tuple)):
+                return self._merge(new, old, hide, levels - 1, done)
+            known = (id(new), id(old), hide, levels)
+            if known not in done:
+                done[known] = self._merge(new, old, hide, levels - 1, done)
+            return done[known]
+
+        if isinstance(new, dict) and isinstance(old, dict):
+            hides = self.should_hide_value_for_name
+            return {k: below(item, old[k], hide or hides(k)) if k in old else item for k, item in new.items()}
+        for kind in (list, tuple):
+            if isinstance(new, kind) and isinstance(old, kind):
+                return kind((*(below(a, b, hide) for a, b in zip(new, old, strict=False)), *new[len(old) :]))
+        return new
+
+
+_masker = Masker()
+# A child must neither wait for a thread that it does not have, nor know half a secret.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
+add_mask = mask_secret = _masker.add_mask
+redact, redact_text, redact_around = _masker.redact, _masker.redact_text, _masker.redact_around
+merge, configure, reset = _masker.merge, _masker.configure, _masker.reset
+should_hide_value_for_name = _masker.should_hide_value_for_name

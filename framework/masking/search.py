@@ -1,0 +1,296 @@
+"""Finds secrets in bytes, also where quoting hides them: percent, backslashes, base64, one inside the other."""
+
+from __future__ import annotations
+
+from framework.limits import KEPT_NAMES, NAME_LENGTH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+_BLOCK = 512
+_ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
+_CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+#: The URL-safe alphabet's `-` and `_` become the standard one's `+` and `/`, what is in neither a blank.
+TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(256))
+
+#: Where a user's name has no `/`, and what begins with a port and a `/` is a place.
+_WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp", b"ftps", b"s3", b"gs", b"docker", b"grpc"))
+#: What a message tells people to write.
+_EXAMPLE = b"LOGIN:PASSWORD@HOST"
+
+
+class Index:
+    """The registered forms, each filed under its last few bytes together with its length.
+
+    What a look-up finds is a handful of lengths, never the forms themselves; so a hundred thousand secrets that begin
+    or end alike cost no more than one.
+    """
+
+    __slots__ = ("gram", "forms", "lengths", "spaced", "windows")
+
+    def __init__(self, gram: int) -> None:
+        self.gram = gram
+        self.forms: set[bytes] = set()
+        self.lengths: dict[bytes, tuple[int, ...]] = {}
+        self.spaced = False
+        self.windows = [slice(at, at + gram) for at in range(_BLOCK)]
+
+    def add(self, form: bytes) -> None:
+        ending = form[-self.gram :]
+        lengths = self.lengths.get(ending, ())
+        self.spaced = self.spaced or b" " in form
+        self.forms.add(form)  # before its length: who sees the length must find the form
+        if len(form) not in lengths:
+            self.lengths[ending] = (*lengths, len(form))
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        """Where the forms are. As in Airflow, occurrences of one form that overlap count once."""
+        spans: list[tuple[int, int]] = []
+        taken: dict[bytes, int] = {}
+        for base in range(0, len(data) - self.gram + 1, _BLOCK):
+            block = data[base : base + _BLOCK + self.gram - 1]
+            windows = self.windows[: len(block) - self.gram + 1]
+            if self.lengths.keys().isdisjoint(map(block.__getitem__, windows)):
+                continue
+            for end, window in enumerate(windows, base + self.gram):
+                for length in self.lengths.get(block[window], ()):
+                    start = end - length
+                    form = data[start:end] if start >= 0 else b""
+                    if form in self.forms and taken.get(form, 0) <= start:
+                        taken[form] = end
+                        spans.append((start, end))
+        return spans
+
+
+def encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
+    """A secret and what may be shown of it alone: a line, a password in a URL, a text inside JSON."""
+    yield secret
+    if b"\n" in secret or b"\r" in secret:
+        yield from map(bytes.strip, secret.splitlines())
+    for start, end in passwords_in_urls(secret, is_sensitive):
+        password = secret[start:end]
+        if password.lower() not in (b"false", b"none"):
+            yield password
+            yield _undo(password, b"%", _read_percent)[0]
+    if secret.lstrip()[:1] in (b"{", b"["):
+        from framework.parsing import Malformed, read_json
+
+        try:
+            inside = read_json(secret)
+        except Malformed:
+            return
+        yield from _leaves(inside, is_sensitive)
+
+
+#: Names in a backend's kwargs of what is no secret: where and how to look, which messages must be able to say.
+_PLACES = frozenset(
+    [
+        *("mount_point", "auth_mount_point", "namespace", "region", "region_name", "profile_name", "project_id"),
+        *("folder_id", "endpoint", "context", "kubeconfig", "sep", "auth_type", "access_type", "gcp_scopes"),
+        *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("prefix", "lookup_pattern")),
+        *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("label", "data_key")),
+    ]
+)
+
+
+def is_place(name: str) -> bool:
+    """Whether a text under this name says where or how to look, and is not to be hidden wherever it stands."""
+    return name.lower() in _PLACES or name.lower().endswith("path")
+
+
+def plain_name(name: str) -> str:
+    """`API - Key` becomes `api_key`."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+class Words:
+    """The words of sensitive names. It is remembered of names whether they hold one: the same few are asked about.
+
+    Args:
+        words: in the spelling of `plain_name`.
+    """
+
+    __slots__ = ("_words", "_known")
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = tuple(words)
+        self._known: dict[str, bool] = {}
+
+    def are_in(self, name: str) -> bool:
+        """Whether one of the words is in a name; case and separators do not matter."""
+        known = self._known.get(name)
+        if known is None:
+            plain = plain_name(name)
+            known = any(word in plain for word in self._words)
+            if len(self._known) < KEPT_NAMES and len(name) <= NAME_LENGTH:
+                self._known[name] = known
+        return known
+
+
+def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
+    """The texts inside JSON, but for those under a name like `variables_file_path`."""
+    if isinstance(value, str):
+        if value.lower() != "false":
+            yield from parts(encode(value), is_sensitive)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if not (isinstance(item, str) and is_place(name)) or is_sensitive(name):
+                yield from _leaves(item, is_sensitive)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, is_sensitive)
+
+
+def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> bytes:
+    """Spans that overlap are one; spans that touch are two."""
+    shown, hidden = [], 0
+    for start, end in sorted(spans):
+        if start >= hidden:
+            shown += [data[hidden:start], replacement]
+        hidden = max(hidden, end)
+    return b"".join([*shown, data[hidden:]])
+
+
+def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:
+    """Where URLs hold passwords: before the last `@` of the word, and as values of sensitive names in what follows.
+
+    People paste passwords that should be quoted, so nearly every character may be a part of one.
+
+    Args:
+        data: any text.
+        is_sensitive: whether what goes by a name is hidden.
+    """
+    spans: list[tuple[int, int]] = []
+    at = data.find(b"://")
+    while at >= 0:
+        start, scheme, at = at + 3, _scheme(data, at), data.find(b"://", at + 3)
+        url = data[start : at if at >= 0 else len(data)]
+        word = url.split(None, 1)[0] if url[:1].strip() else b""
+        spans += _values_in_query(word, start, is_sensitive)
+        is_cut = at >= 0 and len(word) == len(url) and b":" in word and b"@" not in word.partition(b":")[2]
+        if is_cut and not any(c in word for c in b"\"',;&"):  # the password may hold `://`
+            after = data.find(b"://", at + 3)
+            word = data[start : after if after >= 0 else len(data)].split(None, 1)[0]
+        user, colon, rest = word.partition(b":")
+        is_web = scheme in _WEB
+        if not colon or b"[" in user or any(c in user for c in (b"/?#" if is_web else b"")) or user[:1] == b"/":
+            continue
+        quoted = rest.split(b'"', 1)[0]  # the URL may be inside JSON; else the quote is a part of the password
+        password = (quoted if b"@" in quoted else rest).rpartition(b"@")[0]
+        after_digits = password.lstrip(b"0123456789")
+        is_port = 0 < len(password) - len(after_digits) <= 5 and after_digits[:1] in (b"/", b"?", b"#")
+        is_whole = b"@" not in quoted and quoted != rest  # `"postgres://h:5432/db","mail":"a@b"`
+        if password and not (is_port and (is_web or is_whole)) and not word.startswith(_EXAMPLE):
+            start += len(user) + 1
+            spans.append((start, start + len(password)))
+    return spans
+
+
+def _scheme(data: bytes, end: int) -> bytes:
+    start = end
+    while start > max(0, end - 20) and data[start - 1 : start].isalnum():
+        start -= 1
+    return data[start:end].lower()
+
+
+def _values_in_query(word: bytes, start: int, is_sensitive: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Values of sensitive names: `?token=…`, `;password=…`."""
+    if b"=" not in word:
+        return
+    import re
+
+    at = 0
+    while named := re.compile(rb"[?&;]([^?&;=#\"']*)=").search(word, at):
+        at = named.end()
+        if is_sensitive(named[1].decode("utf-8", "replace")):
+            ending = re.compile(rb"[&;#\"']").search(word, at)
+            end = ending.start() if ending else len(word)
+            if value := word[at:end].rstrip(b"\\"):  # of a quote that is escaped
+                yield start + at, start + at + len(value)
+            at = end
+
+
+def readings(data: bytes, spaced: bool) -> Iterator[tuple[bytes, Sequence[int]]]:
+    """The data with one kind of quoting undone; with each, where its bytes came from."""
+    if b"%" in data:
+        yield _undo(data, b"%", _read_percent)
+    if spaced and b"+" in data:
+        yield data.replace(b"+", b" "), range(len(data) + 1)
+    if b"\\" in data:
+        yield _undo(data, b"\\", _read_escape)
+        if b"\\x" in data:  # in the repr of bytes it is a byte, in the repr of a text a letter
+            yield _undo(data, b"\\x", _read_byte)
+
+
+def _undo(data: bytes, mark: bytes, read: Callable[[bytes, int], tuple[bytes, int]]) -> tuple[bytes, list[int]]:
+    out, origin, at = bytearray(), list[int](), 0
+    while (found := data.find(mark, at)) >= 0:
+        try:
+            piece, end = read(data, found)
+        except (ValueError, OverflowError, KeyError):  # no escape after all
+            piece, end = mark, found + len(mark)
+        out += data[at:found] + piece
+        origin += [*range(at, found), *[found] * len(piece)]
+        at = end
+    return bytes(out + data[at:]), [*origin, *range(at, len(data) + 1)]
+
+
+def _hex(data: bytes, start: int, end: int) -> int:
+    if end > len(data) or not data[start:end].isalnum():  # int() would take a blank, a sign, a `_`
+        raise ValueError("no hexadecimal number")
+    return int(data[start:end], 16)
+
+
+def _read_percent(data: bytes, at: int) -> tuple[bytes, int]:
+    return bytes((_hex(data, at + 1, at + 3),)), at + 3
+
+
+def _read_byte(data: bytes, at: int) -> tuple[bytes, int]:
+    return bytes((_hex(data, at + 2, at + 4),)), at + 4
+
+
+def _read_escape(data: bytes, at: int) -> tuple[bytes, int]:
+    kind = data[at + 1] if at + 1 < len(data) else 0
+    if kind not in _CODE_WIDTHS:
+        return bytes((_ESCAPES[kind],)), at + 2
+    end = at + 2 + _CODE_WIDTHS[kind]
+    code = _hex(data, at + 2, end)
+    if (
+        0xD800 <= code < 0xDC00 and data[end : end + 3].lower() == b"\\ud"
+    ):  # JSON writes what is beyond 16 bits as a pair
+        code, end = 0x10000 + ((code - 0xD800) << 10) + (_hex(data, end + 2, end + 6) - 0xDC00), end + 6
+    return encode(chr(code)), end
+
+
+#: Letters by their class that take no room or show nothing: joiners, fillers, selectors of variants.
+_UNSEEN = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+
+
+def visible(text: str, keep: str = "") -> str:
+    """The text with every character that would not be seen as what it is written as an escape, as `repr` does it.
+
+    Escapes of terminals, line ends, C1 controls, marks of direction, zero-width characters: whoever looks at a
+    terminal must see them, and they must do nothing there.
+
+    Args:
+        keep: characters that stay all the same, such as the line ends of a text of our own.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if (char.isprintable() and char not in _UNSEEN) or char in keep else ascii(char)[1:-1] for char in text
+    )
+
+
+def counted(number: int, what: str, several: str = "") -> str:
+    """`1 row`, `2,000 rows`, `2 entries`."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"

@@ -1,0 +1,1 @@
+"""What an application's options are: declared, written, found, followed, shown."""

@@ -1,0 +1,241 @@
+"""The constraints that a schema may put on the values of an option, in the words of JSON Schema, in one table."""
+
+from __future__ import annotations
+
+from framework.convert import to_text
+from framework.options.types import TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
+
+    class Constrained(Protocol):
+        """What is looked at of a declared option."""
+
+        type: str
+        default: Any
+        items: str | None
+        choices: list[str] | None
+        constraints: dict[str, Any]
+
+        @property
+        def limits(self) -> list[tuple[str, Any, Any]]: ...
+
+
+#: Longer texts than this are not searched by a pattern: the time that a pattern takes may grow faster than the text.
+MAX_SEARCHED = 10_000
+
+
+class Constraint:
+    """One constraint.
+
+    Attributes:
+        family: the family of types that it can be put on.
+        holds: whether a value keeps to the limit.
+        expected: what is expected; the limit follows, or stands for `…`.
+    """
+
+    __slots__ = ("family", "holds", "expected")
+
+    def __init__(self, family: str, holds: Callable[[Any, Any], bool], expected: str) -> None:
+        self.family, self.holds, self.expected = family, holds, expected
+
+
+#: Every constraint, in the words of JSON Schema. `choices` and `items` are no limits and stand in the option itself.
+CONSTRAINTS: dict[str, Constraint] = {
+    "minimum": Constraint("number", lambda value, limit: bool(value >= limit), "at least … is expected"),
+    "maximum": Constraint("number", lambda value, limit: bool(value <= limit), "at most … is expected"),
+    "exclusive_minimum": Constraint("number", lambda value, limit: bool(value > limit), "more than … is expected"),
+    "exclusive_maximum": Constraint("number", lambda value, limit: bool(value < limit), "less than … is expected"),
+    "min_length": Constraint("text", lambda text, limit: len(text) >= limit, "a length of at least … is expected"),
+    "max_length": Constraint("text", lambda text, limit: len(text) <= limit, "a length of at most … is expected"),
+    "pattern": Constraint(
+        "text",
+        lambda text, pattern: len(text) <= MAX_SEARCHED and pattern.search(text) is not None,
+        "a text that matches the pattern … is expected",
+    ),
+    "unique_items": Constraint(
+        "list", lambda items, wanted: not wanted or _all_differ(items), "a list without duplicates is expected"
+    ),
+}
+
+
+def _all_differ(items: list[Any]) -> bool:
+    return len({(type(item).__name__, to_text(item)) for item in items}) == len(items)
+
+
+def limit(type_: str, name: str, said: Any) -> Any:
+    """A constraint's limit as the schema says it, ready to be compared with values of a type.
+
+    Raises:
+        ValueError: the constraint does not apply to the type, or the limit is none; says what must be.
+    """
+    family = CONSTRAINTS[name].family
+    if TYPES[type_].family != family:
+        those = ", ".join(other for other, kind in TYPES.items() if kind.family == family)
+        raise ValueError(f"does not apply to the type {type_}, only to {those}")
+    if name == "pattern":
+        return compiled(said)
+    if family == "number":
+        found = TYPES[type_].to(said) if not isinstance(said, bool) else None
+        if found is None or found != found:
+            raise ValueError("a number is expected")
+        return found
+    return said
+
+
+def limits(option: Constrained) -> list[tuple[str, Any, Any]]:
+    """The limits of an option: the constraint's name, what the schema says, and that ready to be compared."""
+    return [(name, said, limit(option.type, name, said)) for name, said in option.constraints.items()]
+
+
+def fit(option: Constrained, value: Any) -> Any:
+    """A value as the option's type, within its choices and constraints. Empty means none where the default is empty.
+
+    Raises:
+        ValueError: says what is expected, never the value.
+    """
+    if value == "" and option.default == "":
+        return none_of(option.type)
+    kind = TYPES[option.type]
+    found = kind.to(value)
+    if option.items is not None:
+        found = _items(option.items, found)
+    if option.choices is not None:
+        _check_choice(option.choices, option.type, option.items, value, found)
+    measured = to_text(value) if kind.family == "text" else found
+    for name, said, limit_ in option.limits:
+        _check_limit(name, said, limit_, measured)
+    return found
+
+
+def none_of(type_: str) -> Any:
+    """What an empty text means for an option whose default is empty: "" for a string, [] for a list, else None."""
+    return "" if type_ == "string" else [] if TYPES[type_].family == "list" else None
+
+
+def _items(type_: str, found: list[Any]) -> list[Any]:
+    converted: list[Any] = []
+    try:
+        for item in found:
+            converted.append(TYPES[type_].to(item))
+    except ValueError as fault:
+        expected = f"item {len(converted) + 1}: {fault}"
+    else:
+        return converted
+    raise ValueError(expected)
+
+
+def _check_choice(choices: list[str], type_: str, items: str | None, value: Any, found: Any) -> None:
+    """A value is one of the choices as it is written or by what it means; of a list, every item is."""
+    if TYPES[type_].family == "list":
+        wrong = [number for number, item in enumerate(found, 1) if not _is_one(choices, items or "string", item, item)]
+        place = f"item {wrong[0]}: " if wrong else ""
+    else:
+        wrong, place = [0] * (not _is_one(choices, type_, value, found)), ""
+    if wrong:
+        raise ValueError(f"{place}one of {', '.join(map(repr, choices))} is expected")
+
+
+def _is_one(choices: list[str], type_: str, value: Any, found: Any) -> bool:
+    if to_text(value) in choices:
+        return True
+    return type_ != "string" and any(TYPES[type_].to(choice) == found for choice in choices)
+
+
+def _check_limit(name: str, said: Any, limit_: Any, value: Any) -> None:
+    constraint = CONSTRAINTS[name]
+    try:
+        if value is None or constraint.holds(value, limit_):
+            return
+        before, _, after = constraint.expected.partition("…")
+        shown = repr(said) if name == "pattern" else to_text(said)
+        expected = f"{before}{shown}{after}" if after else before
+        if name == "pattern" and len(value) > MAX_SEARCHED:
+            expected += f", and of at most {MAX_SEARCHED} characters"
+    except TypeError:  # a time with its offset and one without cannot be compared
+        has = "with" if getattr(limit_, "tzinfo", None) else "without"
+        expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(said)}"
+    raise ValueError(expected)
+
+
+def compiled(pattern: Any) -> re.Pattern[str]:
+    """A regular expression, ready to be searched for.
+
+    Raises:
+        ValueError: it is none, or one that takes endless time: a repetition whose whole content is a repetition.
+    """
+    import re
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = re.compile(pattern)
+            endless = _repeats_repetition(_parsed(pattern), False)
+    except re.error as fault:
+        what = f"a regular expression is expected: {fault.msg}" + (
+            f" at character {fault.pos + 1}" if fault.pos is not None else ""
+        )
+    except (RecursionError, OverflowError, TypeError, ValueError):
+        what = "a regular expression is expected"
+    else:
+        if not endless:
+            return found
+        what = "a repetition of a repetition, such as (a+)+, can take endless time: write a+"
+    raise ValueError(what)
+
+
+def _parsed(pattern: str) -> Any:
+    """The pattern as Python's own parser reads it, which is no public module."""
+    try:
+        from re import _parser as parser  # type: ignore[attr-defined]
+    except ImportError:  # Python 3.10
+        import sre_parse as parser
+    return parser.parse(pattern)
+
+
+def _repeats_repetition(parsed: Any, repeated: bool) -> bool:
+    """Whether something unbounded is repeated without bound and with nothing fixed beside it."""
+    widths = [_width(parsed, at) for at in range(len(parsed))]
+    for at, (code, content) in enumerate(parsed):
+        name = str(code)
+        alone = repeated and sum(widths) - widths[at] == 0
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            many = content[1] > 1_000
+            if (many and alone) or _repeats_repetition(content[2], many or alone):
+                return True
+        elif name == "SUBPATTERN":
+            if _repeats_repetition(content[3], alone):
+                return True
+        elif name == "BRANCH":
+            if any(_repeats_repetition(branch, alone) for branch in content[1]):
+                return True
+        elif name in ("ASSERT", "ASSERT_NOT") and _repeats_repetition(content[1], False):
+            return True
+    return False
+
+
+def _width(parsed: Any, at: int) -> int:
+    """The least number of characters that one part of a pattern takes."""
+    return int(parsed[at : at + 1].getwidth()[0])
+
+
+def replaces(pattern: Mapping[str, Any]) -> tuple[re.Pattern[str], str]:
+    """The pattern and replacement of an entry of `deprecated_values`.
+
+    Raises:
+        ValueError: the pattern is no regular expression, or the replacement names a group that it lacks.
+    """
+    import re
+
+    found, new = compiled(pattern["pattern"]), str(pattern["replacement"])
+    try:
+        found.sub(new, "")
+    except (re.error, IndexError):
+        pass
+    else:
+        return found, new
+    raise ValueError("the replacement names a group that the pattern does not have")

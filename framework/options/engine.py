@@ -1,0 +1,399 @@
+"""The one precedence engine: who writes `[section] key`, and what the first of them means.
+
+Finding and following are two acts. `mentions` is pure: it lists, in order of precedence, and runs nothing. `resolve`
+expands a plain text or follows a pointer. Everything else reads through these two.
+"""
+
+from __future__ import annotations
+
+from framework import given
+from framework.errors import ConfigError, FrameworkWarning, warn
+from framework.layers.base import EnvironmentLayer, Layer
+from framework.locks import ProcessLock
+from framework.masking import add_mask, should_hide_value_for_name
+from framework.names import POINTER_FORMS
+from framework.options.overrides import overrides
+from framework.options.own import is_backend_kwarg
+from framework.options.reading import Reading
+from framework.options.values import Answer, Mention
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from framework.layers.environment import Environment
+    from framework.names import Names
+    from framework.options.pointers import Pointers
+    from framework.options.references import Reference
+    from framework.options.schema import Schema
+    from framework.options.values import Compiled
+
+#: How many spellings of options are kept; beyond it the table starts anew.
+_MAX_SLOTS = 20_000
+
+#: An undeclared option whose name ends so may be written as a pointer. Others may not: `build_cmd` and `log_file` are
+#: options of their own, and `client_secret` holds a secret.
+_PASSWORDS = ("password", "passwd", "passphrase")
+
+_SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
+
+
+class Engine:
+    """Layers and a schema, read by one order: layer, then name, then form.
+
+    Args:
+        names: the spellings of the application.
+        schema: its declared options.
+        environment: the process environment and the `.env` files.
+        layers: the file layers and the defaults, high to low.
+        pointers: who follows pointers.
+        patterns: fnmatch patterns on `section.key` that declare more options sensitive.
+        reach: which strata of the chain an option's pointer may ask; None: all of them.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        schema: Schema,
+        environment: Environment,
+        layers: Iterable[Layer],
+        pointers: Pointers,
+        *,
+        patterns: Iterable[str] = (),
+        reach: Callable[[str, str], int | None] = lambda section, key: None,
+    ) -> None:
+        self.names, self.schema, self.environment = names, schema, environment
+        self._pointers, self.reach = pointers, reach
+        self._patterns = [pattern.lower() for pattern in patterns]
+        self.slots: dict[tuple[str, str], Compiled] = {}
+        self._loading = ProcessLock()
+        self.note = ""  # what is added to an error where something is not found
+        self.load(layers)
+
+    def load(self, layers: Iterable[Layer]) -> None:
+        """Take the environment's `.env` files and these file layers instead of those before, and forget what was
+        found in those."""
+        names, environment = self.names, self.environment
+        find, every = environment.find_in_process, environment.process_names
+        process = EnvironmentLayer("environment", names, environment, find, every)
+        dotenv = [
+            EnvironmentLayer(".env", names, environment, file.find, file.names, file.path)
+            for file in environment.dotenv
+        ]
+        reading = Reading([process, *dotenv, *layers])
+        with self._loading:
+            self.reading = reading
+            self.slots.clear()
+
+    def keep(self, reading: Reading, section: str, key: str, slot: Compiled) -> None:
+        """Keep a slot that was found in a reading, unless there is a newer reading by now."""
+        with self._loading:
+            if self.reading is reading:
+                if len(self.slots) >= _MAX_SLOTS:
+                    self.slots.clear()
+                self.slots[section, key] = slot
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers, high to low."""
+        return self.reading.layers
+
+    # Finding
+
+    def mentions(self, section: str, key: str, *, old_names: bool = True) -> Iterator[Mention]:
+        """Every writing of an option, in order of precedence. Nothing is expanded, run or fetched.
+
+        Args:
+            section, key: in lower case, by their current names.
+            old_names: whether older names count.
+        """
+        names = [(section, key)]
+        if old_names:
+            names += [name[:2] for name in self.schema.old_names(section, key)]
+        forms = self.forms(section, key)
+        for layer in self._all_layers():
+            for name in names:
+                for form in forms:
+                    written = name[1] + _SUFFIXES[form]
+                    if form != "plain" and self.schema.option(name[0], written) is not None:
+                        continue  # a declared option named client_secret is an option, never a pointer for client
+                    found = layer.find(name[0], written)
+                    if found is not None:
+                        yield Mention(layer.name, found[1], section, key, name, form, found[0], layer)
+
+    def forms(self, section: str, key: str) -> tuple[str, ...]:
+        """The forms in which an option may be written; see `may_point`."""
+        return ("plain", *POINTER_FORMS) if self.may_point(section, key) else ("plain",)
+
+    def may_point(self, section: str, key: str) -> bool:
+        """Whether an option's value may stand elsewhere: it is sensitive, or undeclared and named like a password."""
+        if self.is_sensitive(section, key):
+            return True
+        return key.endswith(_PASSWORDS) and self.schema.option(section, key) is None
+
+    def is_sensitive(self, section: str, key: str) -> bool:
+        """Whether an option is declared sensitive, by the schema or by a pattern of the project file."""
+        if is_backend_kwarg(section, key):
+            return True
+        option = self.schema.option(section, key)
+        if option is not None and (option.sensitive or option.own):
+            return option.sensitive
+        if not self._patterns:
+            return False
+        from fnmatch import fnmatchcase
+
+        return any(fnmatchcase(f"{section}.{key}", pattern) for pattern in self._patterns)
+
+    def is_hidden(self, section: str, key: str) -> bool:
+        """Whether a list must not show the value: sensitive, or undeclared and not known to be harmless."""
+        if self.is_sensitive(section, key) or self.schema.option(section, key) is not None:
+            return self.is_sensitive(section, key)
+        return self.schema.declared or should_hide_value_for_name(f"{section}.{key}")
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Every option that is declared or written, by its current name, section by section, declared ones first."""
+        sections: dict[str, dict[str, None]] = {}
+        for entry in self._all_entries():
+            name = self._entry(*entry)
+            if name is not None:
+                sections.setdefault(name[0], {})[name[1]] = None
+        for section, keys in sections.items():
+            for key in keys:
+                yield section, key
+
+    def entries_in_files(self) -> Iterator[tuple[str, str]]:
+        """Every option that is written in a file layer."""
+        for layer in self._all_layers():
+            if not isinstance(layer, EnvironmentLayer):
+                yield from filter(None, (self._entry(*entry) for entry in layer.entries()))
+
+    def referred_secrets(self) -> Iterator[str]:
+        """The names of the config secrets that any mention refers to."""
+        for section, key in self.entries():
+            for mention in self.mentions(section, key):
+                if mention.form == "secret" and (reference := self.reference_of(mention)) is not None:
+                    yield reference.name
+
+    def _all_entries(self) -> Iterator[tuple[str, str]]:
+        for option in self.schema:
+            yield option.section, option.name
+        for layer in self._all_layers():
+            if isinstance(layer, EnvironmentLayer):
+                yield from (self._as_declared(*entry) for entry in layer.entries())
+            else:
+                yield from layer.entries()
+
+    def _as_declared(self, section: str, key: str) -> tuple[str, str]:
+        """A variable's section and key as the schema spells them: `a_b` may be `a.b`, or hold a `__`."""
+        named = section.replace("secrets_", "secrets.", 1)  # [secrets.corp], which no schema can list
+        if named.startswith("secrets.") and any(self.schema.option(named, name) for name in (key, *_without_form(key))):
+            return named, key
+        whole = self.names.option(section, key)
+        for declared in self.schema.sections:
+            start = self.names.option(declared, "")
+            if whole.startswith(start) and declared != section:
+                rest = whole[len(start) :].lower()
+                if any(self.schema.option(declared, name) for name in (rest, *_without_form(rest))):
+                    return declared, rest
+        return section, key
+
+    def _entry(self, section: str, key: str) -> tuple[str, str] | None:
+        """The option that an entry is about, or None if it is none of its own."""
+        if self.schema.option(section, key) is None:
+            if self.schema.has_section(f"{section}.{key}") and not self.schema.has_section(section):
+                return None
+            if self._is_in_option(section):
+                return None
+            for base in _without_form(key):
+                if self.may_point(*self.current_name(section, base)):
+                    return self.current_name(section, base)
+        return self.current_name(section, key)
+
+    def _is_in_option(self, section: str) -> bool:
+        """Whether a typed file's table is the value of a declared option, or in it, and no section of its own."""
+        if section in self.schema.sections:
+            return False
+        while "." in section:
+            section, _, key = section.rpartition(".")
+            if self.schema.option(section, key) is not None:
+                return True
+        return False
+
+    def current_name(self, section: str, key: str) -> tuple[str, str]:
+        """The name that an option has today."""
+        seen = {(section, key)}
+        while (found := self.schema.redirect(section, key)) is not None and found[:2] not in seen:
+            section, key = found[:2]
+            seen.add((section, key))
+        return section, key
+
+    def _all_layers(self) -> list[Layer]:
+        overridden = overrides.get()
+        layers, mine = self.reading.layers, overridden.get(self) if overridden else None
+        return layers if mine is None else [mine.layer(self.reading), *layers]
+
+    # Following
+
+    def is_followed(self, mention: Mention) -> bool:
+        """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
+        return self._pointers.is_followed(mention, self.reach(mention.section, mention.key))
+
+    def reference_of(self, mention: Mention) -> Reference | None:
+        """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
+        return self._pointers.reference_of(mention)
+
+    def resolve(self, mention: Mention) -> Answer:
+        """What a mention means: its text expanded, or what its pointer leads to.
+
+        Raises:
+            ConfigError: a bad `%`, or a pointer that leads nowhere.
+        """
+        if mention.form == "plain":
+            value = mention.source.read(mention.raw, *mention.name, mention.origin)
+            link, sensitive = None, self.is_sensitive(mention.section, mention.key)
+        else:
+            name = mention.section, mention.key
+            is_known = self.schema.option(*name) is not None or self.is_sensitive(*name)
+            value, link = self._pointers.follow(mention, self.reach(*name), show_reference=is_known)
+            sensitive = True
+        if sensitive:
+            add_mask(value)
+        today = self._today(mention, value)
+        if sensitive and today is not value:
+            add_mask(today)
+        return Answer(today, mention, link=link, sensitive=sensitive)
+
+    def _today(self, mention: Mention, value: Any) -> Any:
+        """The value, or what the schema says that it is called today."""
+        option = self.schema.option(mention.section, mention.key)
+        if option is None or not option.deprecated_values or not isinstance(value, str):
+            return value
+        for old, new, since in option.deprecated_values:
+            changed = old.sub(new, value)
+            if changed != value:
+                self._warn(
+                    f"{mention.origin}: the value of [{mention.section}] {mention.key} is outdated since {since}; "
+                    "today's is used: write that",
+                    FutureWarning,
+                )
+                return changed
+        return value
+
+    def answer(self, section: str, key: str, *, old_names: bool = True) -> Answer | None:
+        """The first mention, resolved; None if the option is not set. Old names and ignored pointers warn, once.
+
+        Raises:
+            ConfigError: see `resolve`.
+        """
+        section, key = given.option(section, key)
+        if old_names:
+            section, key = self._redirected(section, key)
+        for mention in self.mentions(section, key, old_names=old_names):
+            self._notice(mention)
+            return self.resolve(mention)
+        self._notice_deprecation(section, key)
+        return None
+
+    def required(self, section: str, key: str) -> Answer:
+        """Like `answer`.
+
+        Raises:
+            OptionNotFound: the option is not set; names the nearest one that is declared or written.
+        """
+        answer = self.answer(section, key)
+        if answer is None:
+            from framework.options.notices import not_found
+
+            raise not_found(self, section, key)
+        return answer
+
+    def variables(self, section: str, key: str) -> list[str]:
+        """The names of the variables that may write an option, in order of precedence."""
+        section, key = self.current_name(section, key)
+        return [
+            self.names.option(old_section, old_key, form)
+            for old_section, old_key in [(section, key), *(name[:2] for name in self.schema.old_names(section, key))]
+            for form in self.forms(section, key)
+            if form == "plain" or self.schema.option(old_section, old_key + _SUFFIXES[form]) is None
+        ]
+
+    def is_process(self, layer: Layer) -> bool:
+        """Whether a layer is the process environment, which changes without notice."""
+        return layer is self.reading.layers[0]
+
+    # Warnings
+
+    def _redirected(self, section: str, key: str) -> tuple[str, str]:
+        new = self.current_name(section, key)
+        if new != (section, key):
+            self._warn(
+                f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: ask for it by that name",
+                FutureWarning,
+            )
+        return new
+
+    def _notice(self, mention: Mention) -> None:
+        self._notice_deprecation(mention.section, mention.key)
+        if mention.is_old_name:
+            old, new = mention.name, (mention.section, mention.key)
+            self._warn(
+                f"{mention.origin} writes [{old[0]}] {old[1]}, which is now called [{new[0]}] {new[1]}: rename it",
+                DeprecationWarning,
+            )
+        if not self.may_point(mention.section, mention.key):
+            self._notice_ignored_pointers(mention.section, mention.key)
+
+    def _notice_deprecation(self, section: str, key: str) -> None:
+        option = self.schema.option(section, key)
+        if option is not None and option.deprecated:
+            self._warn(f"the option [{section}] {key} is deprecated: {option.deprecation_reason}", DeprecationWarning)
+
+    def _notice_ignored_pointers(self, section: str, key: str) -> None:
+        """Look for them once in a reading: that takes longer than to find the option's value."""
+        searched = self.reading.searched
+        if (section, key) in searched and not overrides.get():
+            return
+        searched.add((section, key))
+        for form, origin in self.ignored_pointers(section, key):
+            self._warn(
+                f"{origin}: the pointer [{section}] {key}_{form} is ignored, because [{section}] {key} is not declared "
+                "sensitive"
+            )
+
+    def ignored_pointers(self, section: str, key: str) -> Iterator[tuple[str, str]]:
+        """The pointers beside an option that may not be a pointer, as (form, origin)."""
+        if self.schema.option(section, key) is not None and not self.may_point(section, key):
+            yield from self.own_options(section, key)
+
+    def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]:
+        """Where options are written that are named like the pointers of this one, as (form, origin)."""
+        for layer in self._all_layers():
+            for form in POINTER_FORMS:
+                if self.schema.option(section, f"{key}_{form}") is None:
+                    found = layer.find(section, f"{key}_{form}")
+                    if found is not None:
+                        yield form, found[1]
+
+    def _warn(self, message: str, category: type[Warning] = FrameworkWarning) -> None:
+        warned = self.reading.warned
+        if message not in warned:
+            warned.add(message)
+            warn(message, category)
+
+
+def text_of(answer: Answer) -> str:
+    """What `get` gives for an answer."""
+    from framework.convert import to_text
+
+    try:
+        return to_text(answer.value)
+    except ValueError as fault:
+        mention = answer.mention
+        raise ConfigError(f"[{mention.section}] {mention.key}: {fault}", where=mention.origin) from None
+
+
+def _without_form(key: str) -> Iterator[str]:
+    for form in POINTER_FORMS:
+        if key.endswith(f"_{form}"):
+            yield key[: -len(form) - 1]

@@ -1,0 +1,360 @@
+"""Follows what an option may hold instead of its value: `_cmd`, `_secret`, `_file`."""
+
+from __future__ import annotations
+
+import os
+
+from framework.chain.level import is_restricted
+from framework.convert import expand
+from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
+from framework.masking import REPLACEMENT, Masker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from framework.chain.chain import Chain
+    from framework.layers.environment import Environment
+    from framework.options.references import Reference
+    from framework.options.values import Mention
+
+    Failure = TypeVar("Failure", bound=FrameworkError)
+
+
+def text_of(mention: Mention) -> str:
+    """What a pointer holds: the command, the reference or the path, as its layer means it.
+
+    Raises:
+        ConfigError: a bad `%`.
+    """
+    section, key = mention.name
+    text: str = mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
+    return text
+
+
+def part_of(text: str, pointer: str) -> str:
+    """The part of a JSON text that a JSON pointer (RFC 6901) names, as text.
+
+    Raises:
+        ValueError: no JSON, or no such part. Neither is in the message.
+    """
+    from framework.convert import to_text
+    from framework.parsing import Malformed, read_json
+
+    fault = ""
+    try:
+        value = read_json(text)
+    except Malformed as error:
+        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is not JSON"
+    if fault:
+        raise ValueError(f"its value {fault}, so it has no parts")
+    for step in pointer.split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise ValueError("its value has no such part")
+    if value is None:
+        raise ValueError("its value has null there, which is not a value")
+    return to_text(value)
+
+
+class Pointers:
+    """Follows pointers; what they give is kept with the layer that they stand in, by their text.
+
+    Args:
+        environment: what `_cmd` runs with.
+        chain: who is asked for a `_secret`.
+        timeout: how long a command may run, in seconds.
+        allow_token_like: whether a secret's name may have the shape of a token.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        chain: Callable[[], Chain],
+        timeout: Callable[[], float],
+        allow_token_like: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._environment, self._chain, self._timeout = environment, chain, timeout
+        self._allow_token_like = allow_token_like
+
+    def reference_of(self, mention: Mention) -> Reference | None:
+        """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
+        try:
+            return self._parse(text_of(mention))
+        except (ValueError, FrameworkError):
+            return None
+
+    def _parse(self, text: str) -> Reference:
+        from framework.options.references import parse_reference
+
+        return parse_reference(text, allow_token_like=self._allow_token_like())
+
+    def is_followed(self, mention: Mention, reach: int | None) -> bool:
+        """Whether it is known where a pointer leads."""
+        try:
+            return (mention.form, text_of(mention), reach) in mention.source.followed
+        except FrameworkError:  # told when it is followed
+            return False
+
+    def follow(self, mention: Mention, reach: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
+        """Where the pointer leads.
+
+        Args:
+            mention: the pointer, with its origin.
+            reach: which strata of the chain may be asked, see `Chain`.
+            show_reference: whether messages may hold the reference. Where no schema or pattern declares the option,
+                it may be the secret itself.
+
+        Returns:
+            The value, and the link that gave it (None for a command or a file).
+
+        Raises:
+            PointerError: it leads nowhere. It names both ends and never the value.
+        """
+        text = text_of(mention)
+        followed, key = mention.source.followed, (mention.form, text, reach)
+        kept: tuple[str, str | None] | None = followed.get(key)
+        if kept is not None:
+            return kept
+        if mention.form != "secret":
+            kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
+            return kept
+        kept = self._secret(self._chain(), mention, text, reach, show_reference)
+        if not is_restricted():  # else the whole chain may say otherwise
+            followed[key] = kept
+        return kept
+
+    def _secret(
+        self, chain: Chain, mention: Mention, text: str, reach: int | None, show_reference: bool
+    ) -> tuple[str, str | None]:
+        try:
+            reference = self._parse(text)
+        except ValueError as fault:
+            raise lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
+        shown = reference.name if show_reference else REPLACEMENT
+        try:
+            value, link = chain.config(reference.name, version=reference.version, reach=reach)
+        except NotFound as fault:
+            if show_reference:
+                raise lost(mention, fault.what, fault.hint) from None
+            chain.unshown.add(reference.name)
+            fault.what = fault.plain or fault.what
+            raise lost(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
+        except SecretsError as failure:
+            told = failure if show_reference else _without(reference.name, failure)
+            denied = isinstance(told, AccessDenied)
+            raise lost(
+                mention,
+                f"the secret {shown!r} cannot be read from {told.where}: {told.what}",
+                told.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
+            ) from told
+        if reference.part is None:
+            return value, link
+        try:
+            return part_of(value, reference.part), link
+        except ValueError as fault:
+            raise lost(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
+
+    def _file(self, mention: Mention, text: str) -> str:
+        from framework.files.text import read_text
+        from framework.files.trust import folder_of, inside
+
+        if not text.strip():
+            raise lost(mention, "the path is empty", "Write the path of a file, or remove it.")
+        try:
+            folder = folder_of(mention.source.file_of(mention.origin))
+            path = inside(folder, expand(text, self._environment.get))
+            content = read_text(path, universal=False, seconds=self._timeout())
+        except FrameworkError as fault:
+            # What is spelt like no path may be the secret itself.
+            place = fault.where if "/" in text or "." in text else "the file that it names"
+            raise lost(mention, f"{place}: {fault.what}", fault.hint) from None
+        return content.removesuffix("\n").removesuffix("\r")
+
+    def _cmd(self, mention: Mention, text: str) -> str:
+        self._refuse_open_file(mention)
+        import shlex
+        import subprocess
+        from time import monotonic
+
+        from framework.files.text import content
+
+        if not _can_wait_for_children(subprocess.Popen):
+            hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
+            raise lost(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
+
+        from framework.chain.deadline import Waiting
+
+        class Process(subprocess.Popen[bytes]):
+            """Knows when its exit status went to somebody else, which Python takes for success."""
+
+            is_lost = False
+
+            def _try_wait(self, flags: int) -> tuple[int, int]:
+                try:
+                    return os.waitpid(self.pid, flags)
+                except ChildProcessError:
+                    self.is_lost = True
+                    return self.pid, 0
+
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            raise lost(mention, "the command has a quote that is not closed", "Close it.") from None
+        if not words:
+            raise lost(mention, "the command is empty", "Write a program and its arguments.")
+        timeout = self._timeout()
+        program = _shown_program(words[0])
+        _refuse_planted_program(mention, words[0])
+        try:
+            process = Process(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment.process(),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as fault:
+            reason = getattr(fault, "strerror", None) or "it holds a character that no command can hold"
+            hint = "Install it or correct the path."
+            if "=" in words[0]:
+                hint = "No shell runs it: write env NAME=value program."
+            if len(words) == 1 and "/" not in text:  # perhaps it is the secret itself
+                program = "the program"
+            raise lost(mention, f"{program} cannot be started ({reason})", hint) from None
+        too_large = ""
+        with process, open(process.stdout.fileno(), "rb", buffering=0, closefd=False) as pipe:  # type: ignore[union-attr]
+            late = monotonic() + timeout
+            try:
+                with Waiting(program):
+                    output, _ = content(pipe, timeout)
+                    process.wait(max(0.0, late - monotonic()))
+            except (TimeoutError, subprocess.TimeoutExpired):
+                output = None
+            except OSError as fault:
+                output, too_large = b"", fault.strerror or "cannot be read"
+            finally:
+                if process.returncode is None:  # its children hold the pipe too: end the whole group
+                    _end(process.pid)
+        if too_large:
+            raise lost(mention, f"the output of {program}: {too_large}", "Print the value and nothing else.")
+        if process.is_lost and output is not None:
+            hint = "This process must not ignore SIGCHLD, nor may other code of it wait for all children."
+            raise lost(mention, f"the exit status of {program} is not known, so its output is not used", hint)
+        if output is None:
+            raise lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
+        if process.returncode:
+            status = process.returncode
+            what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+            raise lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
+        return self._output(mention, program, output)
+
+    def _output(self, mention: Mention, program: str, output: bytes) -> str:
+        try:
+            text = output.decode("utf-8")
+        except UnicodeDecodeError:
+            text = None
+        if text is None:
+            raise lost(mention, f"the output of {program} is not UTF-8", "Encode it, as base64 for example.")
+        text = text.removesuffix("\n")
+        if not text:
+            raise lost(mention, f"{program} printed nothing", "An empty value is written plainly.")
+        return text
+
+    def _refuse_open_file(self, mention: Mention) -> None:
+        from framework.files.trust import why_no_command
+
+        path = mention.source.file_of(mention.origin)
+        if path:
+            what, hint = why_no_command(mention.source.opened[path], path)
+            if what:
+                raise lost(mention, what, hint)
+
+
+def _refuse_planted_program(mention: Mention, program: str) -> None:
+    """A program with a relative path, such as `./get-password`, takes part because of where we stand: it is checked.
+
+    What has no `/` is looked for on the `PATH`. In a project that a person named, its programs are named, too.
+    """
+    from framework.files.trust import Found, Untrusted, Vouched, check, folder_of, found
+
+    if "/" not in program or os.path.isabs(program):
+        return
+    folder, absolute = folder_of(mention.source.file_of(mention.origin)), found(program)
+    is_inside = bool(folder) and absolute.startswith(f"{folder}/")
+    if isinstance(folder, Vouched) and is_inside:
+        return
+    absolute.way_out = "write its absolute path" + (f", or {Found.way_out}" if is_inside else "")
+    try:
+        check(absolute)
+    except Untrusted as doubt:
+        raise lost(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
+    except OSError:  # whoever starts it says so
+        return
+
+
+def _can_wait_for_children(popen: Any) -> bool:
+    """Whether a command can be run in this thread: what gevent puts in the place of Popen needs its main loop."""
+    if popen.__module__ != "gevent.subprocess":
+        return True
+    from gevent import get_hub
+
+    return bool(get_hub().loop.default)
+
+
+def _end(group: int) -> None:
+    """End a group of processes, if it has not ended by itself."""
+    try:
+        os.killpg(group, 9)
+    except ProcessLookupError:
+        pass
+
+
+def _without(name: str, fault: Failure) -> Failure:
+    """The same failure without the name, in whatever spelling it holds it."""
+    masker = Masker()
+    masker.configure(min_length=1)
+    masker.add_mask(name)
+    for part in name.replace("_", "/").replace("-", "/").split("/"):  # a store may join them in another way
+        if len(part) > 3:
+            masker.add_mask(part)
+    hide: Callable[[str], str] = masker.redact_text
+    if len(name) <= 3:  # as a word alone: hidden inside of other words, it would leave nothing to read
+        import re
+        from functools import partial
+
+        word = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
+
+        hide = partial(word.sub, REPLACEMENT)
+
+    hidden = fault.again()
+    hidden.what, hidden.where, hidden.hint = map(hide, (fault.what, fault.where, fault.hint))
+    hidden.args = (hidden.what,)
+    return hidden
+
+
+def _undeclared(mention: Mention) -> str:
+    section, key = mention.name
+    return (
+        f"The reference is not shown, because [{section}] {key} is not declared: "
+        f'write sensitive = ["{section}.{key}"] in the project file.'
+    )
+
+
+def _shown_program(path: str) -> str:
+    """The name of a program that is spelt like one; anything else may be a pasted secret."""
+    name = os.path.basename(path)
+    spelt = 0 < len(name) <= 40 and all(letter.isalnum() or letter in "_-.+" for letter in name)
+    return name if spelt else "the program"
+
+
+def lost(mention: Mention, what: str, hint: str) -> PointerError:
+    """The error of a pointer that leads nowhere: names the option, as it is written, and its place."""
+    section, key = mention.name
+    return PointerError(f"[{section}] {key}_{mention.form}: {what}", where=mention.origin, hint=hint)

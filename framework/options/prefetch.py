@@ -1,0 +1,126 @@
+"""Resolves every pointer of an application at once: what will be asked, and the asking."""
+
+from __future__ import annotations
+
+from framework.chain.chain import Collected
+from framework.chain.runner import Runner, outcome_of
+from framework.errors import BackendError, BackendUnavailable, FrameworkError
+from framework.masking.search import counted
+from framework.options.pointers import lost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from framework.chain.chain import Chain
+    from framework.chain.link import Reference
+    from framework.options.engine import Engine
+    from framework.options.values import Mention
+
+    Name = tuple[str, str]  # section and key
+
+
+class Plan:
+    """The pointers that win, and the config secrets behind them, each once.
+
+    Attributes:
+        pointers: option -> its winning pointer, if it was not followed yet.
+        secrets: option -> the secret that the whole chain may be asked for.
+        references: these secrets, each once, in the order of the options.
+    """
+
+    def __init__(self, engine: Engine, names: Iterable[Name] | None = None) -> None:
+        self.engine = engine
+        self.pointers: dict[Name, Mention] = {}
+        self.secrets: dict[Name, Reference] = {}
+        for name in engine.entries() if names is None else names:
+            mention = next(engine.mentions(*name), None)
+            if mention is not None and mention.is_pointer and not engine.is_followed(mention):
+                self.pointers[name] = mention
+                reference = self._reference(mention)
+                if reference is not None:
+                    self.secrets[name] = reference
+        self.references = list(dict.fromkeys(self.secrets.values()))
+
+    def _reference(self, mention: Mention) -> Reference | None:
+        """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
+        if mention.form != "secret" or self.engine.reach(mention.section, mention.key) is not None:
+            return None
+        reference = self.engine.reference_of(mention)
+        return None if reference is None else (reference.name, reference.version)
+
+    def calls(self, chain: Chain) -> list[dict[str, Any]]:
+        """What would be run, read and asked, without doing it."""
+        rows: list[dict[str, Any]] = []
+        for form, what in (("cmd", "run a command"), ("file", "read a file")):
+            options = [f"[{s}] {k}" for (s, k), mention in self.pointers.items() if mention.form == form]
+            rows += [{"by": "this process", "call": what, "for": option} for option in options]
+        for (section, key), mention in self.pointers.items():
+            reach = self.engine.reach(section, key)
+            if mention.form == "secret" and reach is not None:
+                links = [link.name for link in chain.visible("config", reach)]
+                rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
+        for place, link in enumerate(chain.visible("config") if self.references else ()):
+            number = len(self.references)
+            secrets = counted(number, "secret")
+            which = secrets if place == 0 else f"what is still missing of {secrets}"
+            count = link.calls_for(self.references) if link.is_remote else 0
+            call = f"at most {counted(count, 'call')}" if link.is_remote else "look up"
+            rows.append({"by": link.name, "call": call, "for": which})
+        return rows
+
+
+def prefetch(
+    plan: Plan, chain: Chain, *, seconds: float, workers: int, progress: Callable[[int], None] | None = None
+) -> dict[Name, FrameworkError]:
+    """Resolve every pointer of a plan, batched and in parallel; see `App.prefetch`.
+
+    Args:
+        seconds: how long all of it may take.
+        workers: how many calls are made at once.
+        progress: told of each call that is done.
+    """
+    hint = "See [secrets] resolve_timeout_seconds."
+    late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
+    told = progress or (lambda number: None)
+    collected: dict[Reference, Any] = {}
+    together = plan.secrets if len(plan.references) > 1 else {}
+    alone = [name for name in plan.pointers if name not in together]
+    calls = Runner(workers, seconds, late.again, told)
+    # Beside each other: a store that hangs is no reason for a command not to be run. Collecting is one of the tasks,
+    # for a link may be long in the making.
+    tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
+    beside = Runner(workers + 1, seconds, late.again)
+    said = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], told) for name in alone)])
+    missing, rest = (said[0], said[1:]) if together else (None, said)
+    outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
+    with Collected(chain, collected):
+        for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
+            resolve = _resolving(plan.engine, plan.pointers[name])
+            outcomes[name] = outcome_of(resolve) if reference in collected else missing
+    failures: dict[Name, FrameworkError] = {}
+    for name, mention in plan.pointers.items():
+        outcome = outcomes[name]
+        if isinstance(outcome, BackendUnavailable):  # it was not done in time
+            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
+            failures[name].__cause__ = outcome  # so that it is known for a link's
+        elif isinstance(outcome, BackendError):  # of a link, for which this option is only one of those that need it
+            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
+        elif isinstance(outcome, FrameworkError):
+            failures[name] = outcome
+        elif isinstance(outcome, Exception):
+            raise outcome
+    return failures
+
+
+def _resolving(
+    engine: Engine, mention: Mention, told: Callable[[int], None] = lambda number: None
+) -> Callable[[], Any]:
+    def resolve() -> Any:
+        try:
+            return engine.resolve(mention)
+        finally:
+            told(1)
+
+    return resolve

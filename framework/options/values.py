@@ -1,0 +1,68 @@
+"""What the engine hands around: a mention is a writing, an answer is a value."""
+
+from __future__ import annotations
+
+from framework.masking.wording import safe_repr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: What must not be set for a compiled option to hold, and the compiled option itself: see `compiled.py`.
+    Absent = tuple[Any, Any, Any, frozenset[Any] | None]
+    Compiled = tuple[Any, Any, Absent | None, str]
+
+
+class Mention:
+    """One writing of an option in one layer, as it is written.
+
+    Attributes:
+        layer: `override`, `environment`, `.env`, `config file`, `settings`, `main cfg` or `default`.
+        origin: where exactly: a variable's name, `path:line`, or the schema.
+        section, key: the option asked for.
+        name: `(section, key)` under which it is written: the current name or an older one.
+        form: `plain`, `cmd`, `secret` or `file`.
+        raw: the text, or the typed value of a file; never shown.
+        source: the layer object, which knows how its plain texts are expanded.
+    """
+
+    __slots__ = ("layer", "origin", "section", "key", "name", "form", "raw", "source")
+
+    def __init__(
+        self, layer: str, origin: str, section: str, key: str, name: tuple[str, str], form: str, raw: Any, source: Any
+    ) -> None:
+        self.layer, self.origin = layer, origin
+        self.section, self.key, self.name = section, key, name
+        self.form, self.raw, self.source = form, raw, source
+
+    @property
+    def is_pointer(self) -> bool:
+        return self.form != "plain"
+
+    @property
+    def is_old_name(self) -> bool:
+        return self.name != (self.section, self.key)
+
+    @safe_repr
+    def __repr__(self) -> str:
+        return f"<Mention [{self.section}] {self.key} in {self.origin} ({self.form})>"
+
+
+class Answer:
+    """A value, the mention that it came from, and whom the pointer led to.
+
+    Attributes:
+        value: text, or the typed value of a file.
+        mention: the winning mention.
+        link: the link that answered a `_secret` pointer, else None.
+        sensitive: true if the option is declared so or a pointer was followed.
+    """
+
+    __slots__ = ("value", "mention", "link", "sensitive")
+
+    def __init__(self, value: Any, mention: Mention, *, link: str | None = None, sensitive: bool = False) -> None:
+        self.value, self.mention, self.link, self.sensitive = value, mention, link, sensitive
+
+    @safe_repr
+    def __repr__(self) -> str:
+        return f"<Answer of {self.mention!r}>"

@@ -1,0 +1,221 @@
+"""What is known of an application beforehand: its packaged options, and those of packages installed beside us.
+
+The packaged ones are a module of texts, one a section: a section is split when it is first asked for. What is installed
+wins: the packaged facts of a distribution hold if that very release is installed, or if the application is not
+installed at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from framework.errors import ConfigError
+from framework.files.trust import Found
+from framework.schemas import PACKAGED
+from framework.schemas.installed import distributions, fallback_defaults, folder_of, provider_sections, schema_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    Options = Mapping[str, Mapping[str, Any]]
+
+
+class Facts:
+    """The options of one application, section by section.
+
+    Args:
+        data: its packaged module, see docs/decisions/0016-packaged-facts.md.
+        folder: the folder of the installed package of its name, or None.
+        is_given: whether a schema was given to the application: then nothing else is declared, and what is known
+            from here is still known, but has no default and no place in a listing.
+    """
+
+    def __init__(self, data: Any, folder: str | None, *, is_given: bool = False) -> None:
+        self.data, self._folder, self._is_given = data, folder, is_given
+        self.origin: str = getattr(data, "__file__", None) or data.__name__  # there may be no file
+        self._split: dict[str, dict[str, dict[str, Any]]] = {}
+        self._others: dict[str, dict[str, Any]] | None = None
+        #: Whether a schema says what the application itself declares: one given, or that of another release.
+        self.is_described = is_given or not self._holds(data.CORE)
+        #: Whether the installed release is older than the facts, so that today's names are not yet its own.
+        self.is_older = self.is_described and folder is not None and self._is_older(folder)
+
+    def section(self, section: str) -> Options:
+        """The declared options of a section; empty if nobody declares it."""
+        owner, text = self.data.SECTIONS.get(section, ("", ""))
+        if self._is_given or (owner == self.data.CORE and self.is_described):
+            return {}
+        if text and self._holds(owner):
+            return self._packaged(section)
+        found: Options = self._installed().get(section, {}).get("options", {})
+        return found
+
+    def sections(self) -> Iterable[str]:
+        """Every section that may have options, in order."""
+        return () if self._is_given else dict.fromkeys([*self.data.SECTIONS, *self._installed()])
+
+    def known(self, section: str, key: str) -> Mapping[str, Any] | None:
+        """What is known of an option that is not declared here and now, without a default; or None."""
+        more = None if self.is_older else self.supplement(section).get(key)
+        packaged = self._packaged(section).get(key)
+        if packaged is not None:
+            return {**packaged, **(more or {}), "default": None}
+        flags, last = self._older(section, key)
+        if not last:
+            return more
+        reason = f"{self.data.NAME} {self.data.RELEASE} does not read it, {last} is the last release known to do so"
+        return {"sensitive": flags == "s", "deprecation_reason": reason, **(more or {})}
+
+    def was_sensitive(self, section: str, key: str) -> bool:
+        """Whether any release calls an option sensitive: then it stays hidden, whatever an installed one says."""
+        if self._is_given:
+            return False
+        packaged = self._packaged(section).get(key)
+        return (packaged is not None and bool(packaged["sensitive"])) or self._older(section, key)[0] == "s"
+
+    def _older(self, section: str, key: str) -> tuple[str, str]:
+        """The flags of an option of older releases, and the last release that had it; both empty if none did."""
+        text = self.data.OLDER.get(section, "")
+        at = f";{text}".find(f";{key}|")
+        if at < 0:
+            return "", ""
+        _, flags, last = text[at:].split(";", 1)[0].split("|")
+        return flags, last
+
+    def supplement(self, section: str) -> Options:
+        """Older names, choices and outdated values, which no schema file states."""
+        options: Options = self.data.SUPPLEMENT.get(section, {}).get("options", {})
+        if self.is_older:
+            names = {key: said["renamed_from"] for key, said in options.items() if "renamed_from" in said}
+            return {key: {"renamed_from": renamed} for key, renamed in names.items()}
+        return options
+
+    def described(self) -> Mapping[str, Mapping[str, Any]]:
+        """The sections of what is installed with the texts that are not packaged: descriptions and examples."""
+        if self._folder is None:
+            return {}
+        from framework.files.tables import read_table
+
+        core = {} if self.is_described else read_table(schema_in(self._folder))[0]
+        return {**self._installed(), **core}
+
+    def _packaged(self, section: str) -> dict[str, dict[str, Any]]:
+        options = self._split.get(section)
+        if options is None:
+            text = self.data.SECTIONS.get(section, ("", ""))[1]
+            options = self._split[section] = dict(map(_option, text.split("\n")[:-1]))
+        return options
+
+    def _holds(self, owner: str) -> bool:
+        """Whether the packaged options of a distribution are those that count here."""
+        if self._folder is None:
+            return True
+        site = os.path.dirname(self._folder)
+        return bool(owner) and os.path.isdir(os.path.join(site, f"{owner}.dist-info"))
+
+    def _is_older(self, folder: str) -> bool:
+        infos = distributions([os.path.dirname(folder)])
+        return any(os.path.basename(info).startswith(self.data.OLDER_CORES) for info in infos)
+
+    def _installed(self) -> dict[str, dict[str, Any]]:
+        """The options of other packages that are installed beside the application, and the defaults it has for them."""
+        if self._others is None:
+            self._others = {} if self._folder is None else self._read(self._folder)
+        return self._others
+
+    def _read(self, folder: str) -> dict[str, dict[str, Any]]:
+        sections, unread = provider_sections(distributions([os.path.dirname(folder)]), self.data.ENTRY_POINTS)
+        for info in unread:
+            _debug(f"the options that {info} declares are computed, and cannot be read without importing it")
+            name = os.path.basename(info).removesuffix(".dist-info").rpartition("-")[0]
+            for section, (owner, _) in self.data.SECTIONS.items():
+                if name and owner.rpartition("-")[0] == name:
+                    sections.setdefault(section, {"options": self._packaged(section)})
+        path = os.path.join(os.path.dirname(schema_in(folder)), self.data.FALLBACK)
+        for section, defaults in fallback_defaults(path).items() if os.path.exists(path) else ():
+            content = sections.setdefault(section, {"options": {}})
+            content["options"] = merged(content["options"], defaults)
+        return sections
+
+
+def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
+    """Options with the defaults that are kept apart for them: those only fill what is missing."""
+    result = {key: dict(said) for key, said in options.items()}
+    for key, said in defaults.items():
+        option = result.setdefault(key, {})
+        if option.get("default") is None:
+            option["default"] = said["default"]
+        option.setdefault("sensitive", said["sensitive"])
+    return result
+
+
+def of(name: str, *, is_given: bool) -> Facts:
+    """What is packaged for an application.
+
+    Args:
+        name: the application's name, one of `PACKAGED`.
+        is_given: whether a schema was given to it.
+
+    Raises:
+        ConfigError: it is not there although it is packaged.
+    """
+    from importlib import import_module
+
+    try:
+        data = import_module(f"framework.schemas.{name}")
+    except ImportError:
+        data = None
+    if data is None:
+        raise _incomplete(f"framework.schemas.{name}")
+    folder = None if is_given else folder_of(name)
+    if isinstance(folder, Found):  # what packages are beside it, anybody may have said
+        folder = None
+    return Facts(data, folder, is_given=is_given)
+
+
+def table(name: str, what: str) -> tuple[dict[str, Any], str]:
+    """A table that is packaged for an application of this name, and its file; both empty if there is none.
+
+    Raises:
+        ConfigError: it is not there although it is packaged.
+    """
+    if what not in PACKAGED.get(name, ()):
+        return {}, ""
+    from importlib.resources import files
+
+    from framework.files.tables import read_table
+
+    file = f"{name}.{what}.yml"
+    try:
+        text = files("framework.schemas").joinpath(file).read_text("utf-8")
+    except (OSError, ImportError):
+        text = ""
+    if not text:
+        raise _incomplete(f"framework/schemas/{file}")
+    return read_table(f"framework/schemas/{file}", text=text)[0], file
+
+
+def _incomplete(part: str) -> ConfigError:
+    what = "a part of framework itself is missing"
+    return ConfigError(what, where=part, hint="Install it again; an archive or a frozen application must hold it, too.")
+
+
+def _option(line: str) -> tuple[str, dict[str, Any]]:
+    """A line of the packaged table, as a schema would say it."""
+    key, type_, flags, added, deprecated, *default = line.split("|", 5)
+    return key, {
+        "type": type_,
+        "sensitive": "s" in flags,
+        "version_added": added or None,
+        "version_deprecated": deprecated or None,
+        "deprecation_reason": f"since {deprecated}" if deprecated else "",
+        "default": default[0].replace("\v", "\n") if default else None,
+    }
+
+
+def _debug(message: str) -> None:
+    import logging
+
+    logging.getLogger("framework").debug(message)
