@@ -103,7 +103,7 @@ class Session:
             self._write(block)
         elif run is not None:
             run(block)
-        elif block.language not in ("text", "sh"):
+        elif block.language not in ("text", "sh", "mermaid"):
             self._fault(block, f"nobody runs a block of the language {block.language!r} that is no file")
 
     def _fault(self, block: Block, what: str) -> None:
@@ -300,6 +300,14 @@ def test_every_command_is_told_of() -> None:
     told = "\n".join(text_of(page) for page in ("docs/operators.md", "docs/remote-stores.md"))
     for command in COMMANDS:
         assert re.search(rf"[ `]{command}\b", told), f"neither for operators nor for stores: {command}"
+
+
+def test_every_wing_is_on_the_map() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    for folder in sorted(path.parent for path in (ROOT / "framework").glob("*/__init__.py")):
+        assert f"  {folder.name}/ " in text, folder.name
+    for named in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        assert "NAME" in named or any((root / named).exists() for root in (ROOT, ROOT / "framework")), named
 
 
 def test_every_store_is_in_the_docs() -> None:
