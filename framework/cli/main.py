@@ -26,7 +26,7 @@ COMMANDS = {
     "config": ("config", "get-value, list, lint, update, set, unset"),
     "init": ("init", "write a project file, a schema and a cfg file to start from"),
     "completion": ("completion", "what makes bash, zsh or fish complete the words of a command"),
-    "backend-test": ("backend_test", "try a secrets backend against its live store, reading only"),
+    "backend-test": ("backend_check", "try a secrets backend against its live store, reading only"),
     "stats": ("stats", "resolve everything once, and tell what that cost each backend"),
     "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
     "connections": ("connections", "get, list, add, delete, import, export, test"),
