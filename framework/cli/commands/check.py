@@ -149,6 +149,10 @@ def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -
         ("database", "sql_alchemy_conn"): lambda app: app.chain.metastore.backend,
         ("core", "fernet_key"): _keys,
     }
+    try:
+        _ = app.chain
+    except FrameworkError:  # told with the links
+        return
     for name, read in readers.items():
         mention = next(app.engine.mentions(*name), None)
         if app.worker or mention is None or name in failed or (offline and mention.is_pointer):
