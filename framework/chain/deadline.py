@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_LATE = 64
 #: So many threads of one link wait for the next question.
 _MOST_IDLE = 16
+#: What is added where a link had no answer in time before.
+NOT_ASKED_AGAIN = " before, so it was not asked again"
 _HINT = "See [secrets] resolve_timeout_seconds."
 
 
@@ -124,7 +126,7 @@ class Threads:
             self._idle, self._late, self._pid = [], set(), os.getpid()
         lost = given_up.get()
         if lost is not None and self in lost:
-            what = f"there was no answer within {seconds:g} s before, so it was not asked again"
+            what = f"there was no answer within {seconds:g} s{NOT_ASKED_AGAIN}"
             raise BackendUnavailable(what, where=name, hint=_HINT)
         if len(self._late) >= _MOST_LATE:
             what = f"it was not asked, because {len(self._late)} questions have had no answer yet"

@@ -157,11 +157,14 @@ def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, s
 
 def outages(failures: dict[tuple[str, str], FrameworkError]) -> dict[str, list[tuple[str, str]]]:
     """What is told of links that do not answer, once for all the options (two and more) that failed because of it."""
+    from framework.chain.deadline import NOT_ASKED_AGAIN
+
     found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for name, failure in failures.items():
         fault = failure.__cause__
         if isinstance(fault, BackendUnavailable) and fault.where:
-            found.setdefault((fault.where.partition(":")[0], fault.what, fault.hint), []).append(name)
+            what = fault.what.removesuffix(NOT_ASKED_AGAIN)  # it is one outage
+            found.setdefault((fault.where.partition(":")[0], what, fault.hint), []).append(name)
     return {
         f"{link}: {what}. {hint} Not resolved because of it: {_listed(names)}.": names
         for (link, what, hint), names in found.items()
