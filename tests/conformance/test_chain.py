@@ -42,7 +42,7 @@ def rows_of(case: Case) -> Iterator[Row]:
 
 @of_file("chain.json", rows=rows_of)
 def test_chain(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    monkeypatch.setattr(masking, "_masker", masking.Masker())
+    monkeypatch.setattr("framework.masking.masker._masker", masking.Masker())
     write_files(case.data.get("files"), tmp_path)
     variables = environment(tmp_path, case.shared["base_env"], case.data.get("env"))
     path = tmp_path / "home/airflow.db"

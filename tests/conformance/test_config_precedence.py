@@ -53,7 +53,7 @@ def schema_of(case: Case) -> dict[str, Any]:
 
 @of_file("config_precedence.json", rows=rows_of)
 def test_precedence(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masking, "_masker", masking.Masker())
+    monkeypatch.setattr("framework.masking.masker._masker", masking.Masker())
     monkeypatch.chdir(tmp_path)
     write_files(case.data.get("files"), tmp_path)
     variables = environment(tmp_path, case.data.get("env"))

@@ -37,7 +37,7 @@ def rows_of(case: Case) -> Iterator[Row]:
 
 @of_file("config_real.json", rows=rows_of)
 def test_home(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    monkeypatch.setattr(masking, "_masker", masking.Masker())
+    monkeypatch.setattr("framework.masking.masker._masker", masking.Masker())
     write_files(case.data.get("extra_files"), tmp_path)
     if "cfg" in case.data:
         write_files({"home/airflow.cfg": case.data["cfg"]}, tmp_path)
