@@ -72,7 +72,7 @@ def test_cfg(tmp_path: Path, options: list[tuple[str, str]]) -> None:
     lines = ["[before]", "x = 1"]
     wanted: dict[str, dict[str, str]] = {"before": {"x": "1"}}
     for number, (key, text) in enumerate(options):
-        for section, header in ((f"s{number}", f"[s{number}]"), (f"{text}{number}", "")):
+        for section, header in ((f"s{number}", f"[s{number}]"), (f"{text}+{number}", "")):
             header = header or formats.cfg_section(section)
             line = formats.cfg_line(ENVIRONMENT, key, text)
             lines += [header]
