@@ -42,7 +42,7 @@ _WHERE = {
 def __getattr__(name: str) -> Any:
     value: Any
     if name == "conf":
-        value = current.Front("conf")
+        value = current.CurrentProxy("conf")
     elif name in _WHERE:
         from importlib import import_module
 

@@ -133,7 +133,7 @@ class App:
             self._layers(self.environment),
             self._pointers,
             patterns=self.sensitive,
-            reach=self.reach,
+            max_level=self.max_level,
         )
         self.conf = Config(self.engine)
         self._configure_masking()
@@ -203,11 +203,11 @@ class App:
 
         return custom_links(self)
 
-    def reach(self, section: str, key: str) -> int | None:
-        """Which strata of the chain may answer for an option's pointer; None: all of them."""
-        from framework.assembly import reach
+    def max_level(self, section: str, key: str) -> int | None:
+        """Which levels of the chain may answer for an option's pointer; None: all of them."""
+        from framework.assembly import max_level
 
-        return reach(self, section, key)
+        return max_level(self, section, key)
 
     def _command_timeout(self) -> float:
         return self.conf.getfloat("core", "command_timeout_seconds")

@@ -52,14 +52,14 @@ def build_chain(parts: Parts) -> Chain:
 
 def custom_links(parts: Parts) -> list[Link]:
     """The application's own backends, in order."""
-    return [custom_link(parts, *names, stratum) for stratum, names in enumerate(backend_options(parts), 1)]
+    return [custom_link(parts, *names, level) for level, names in enumerate(backend_options(parts), 1)]
 
 
-def custom_link(parts: Parts, section: str, key: str, stratum: int = 1) -> Link:
+def custom_link(parts: Parts, section: str, key: str, level: int = 1) -> Link:
     """The link to the backend that an option names."""
     return Link(
         _name(parts, section, key),
-        stratum,
+        level,
         _maker(parts, section, key),
         find=_finder(parts, section, key),
         cache=_cache(parts),
@@ -131,8 +131,8 @@ def _name(parts: Parts, section: str, option: str) -> str:
     return name
 
 
-def reach(parts: Parts, section: str, key: str) -> int | None:
-    """Which strata may answer for an option that a link is built from: those below that link."""
+def max_level(parts: Parts, section: str, key: str) -> int | None:
+    """Which levels may answer for an option that a link is built from: those below that link."""
     if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
         return HIGHEST
     if is_backend_kwarg(section, key) and (section != WORKERS[0] or parts.worker):

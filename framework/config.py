@@ -42,7 +42,7 @@ class Config(AirflowCalls):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._slots = engine.slots
+        self._compiled = engine.compiled
         self._data = engine.environment.data
 
     def get(
@@ -71,7 +71,7 @@ class Config(AirflowCalls):
             PointerError: its pointer leads nowhere.
         """
         try:
-            var, seen, absent, text = self._slots[section, key]
+            var, seen, absent, text = self._compiled[section, key]
             data = self._data
             if (
                 (var not in data if seen is None else data[var] is seen)

@@ -55,8 +55,8 @@ def found_by(make: Callable[[], Application]) -> None:
     _make = make
 
 
-class Front:
-    """Stands for an attribute of the current application, whichever that is: `Front("conf")`.
+class CurrentProxy:
+    """Stands for an attribute of the current application, whichever that is: `CurrentProxy("conf")`.
 
     What is asked of it is kept in its own dictionary until another application becomes
     the current one, so that `conf.get` through the front door costs no more than `app.conf.get`.

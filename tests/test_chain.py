@@ -1,4 +1,4 @@
-"""The chain: search, failure, strata, and what a backend may be."""
+"""The chain: search, failure, levels, and what a backend may be."""
 
 from __future__ import annotations
 

@@ -306,9 +306,9 @@ def test_many_options_and_spellings_stay_bounded(tmp_path: Path) -> None:
     for number in range(20_100):
         with app.conf.override({}):
             pass
-        app.engine.slots["s", str(number)] = ("x", None, None, "")
+        app.engine.compiled["s", str(number)] = ("x", None, None, "")
     app.conf.get("secrets", "backend")
-    assert len(app.engine.slots) <= 20_100
+    assert len(app.engine.compiled) <= 20_100
 
 
 @pytest.mark.parametrize("form", POINTER_FORMS)

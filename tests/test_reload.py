@@ -256,7 +256,7 @@ def test_the_front_door_keeps_nothing_of_the_application_before(tmp_path: Path) 
 
     first = Slow("billing", home=str(tmp_path), environ={"BILLING_VAR_X": "first"})
     other = App("billing", home=str(tmp_path), environ={"BILLING_VAR_X": "other"})
-    front = current.Front("chain")
+    front = current.CurrentProxy("chain")
     before = current.use(first)
     try:
         with in_flight(lambda: front.variable, gate):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framework import errors
-from framework.files.stream import Twice, read_entries
+from framework.files.stream import DuplicateNames, read_entries
 from framework.metastore import bulk
 from framework.metastore.crypto import generate
 
@@ -479,7 +479,7 @@ def test_a_fault_is_found_however_it_is_cut(size: int) -> None:
 
 
 def test_names_written_twice_are_found_across_runs() -> None:
-    twice = Twice()
+    twice = DuplicateNames()
     for line in range(30_000):
         twice.add(f"name {line}", line)
     twice.add("name 5", 30_000)

@@ -21,7 +21,7 @@ from conftest import World
 
 from framework import App, current, errors, limits, project
 from framework.files import modules, trust
-from framework.files.atomic import Beside
+from framework.files.atomic import AtomicReplace
 from framework.files.text import read_bytes, read_text
 
 HIS = 12345
@@ -934,8 +934,8 @@ def test_a_hard_link_is_no_way_to_read_an_export(rows: Shared) -> None:
 
 HOLDS = """
 import os, sys
-from framework.files.atomic import Beside
-with Beside(sys.argv[1]) as number:
+from framework.files.atomic import AtomicReplace
+with AtomicReplace(sys.argv[1]) as number:
     os.write(number, b"in clear")
     print("ready", flush=True)
     sys.stdin.read()
@@ -963,7 +963,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     process.kill()
     process.communicate()
     assert [p.read_text() for p in tmp_path.glob(".out.json.*.new")] == ["in clear"]
-    with Beside(str(path)):
+    with AtomicReplace(str(path)):
         assert len(list(tmp_path.glob(".out.json.*.new"))) == 1
     assert not list(tmp_path.iterdir())
 
@@ -971,8 +971,10 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
 def test_what_another_process_is_writing_is_no_leftover(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     code = HOLDS.replace('    os.write(number, b", whole")', "    os.write(number, b', whole'); beside.take_place()")
-    process = _holder(path, code.replace("with Beside(sys.argv[1])", "beside = Beside(sys.argv[1])\nwith beside"))
-    with Beside(str(path)) as number:
+    process = _holder(
+        path, code.replace("with AtomicReplace(sys.argv[1])", "beside = AtomicReplace(sys.argv[1])\nwith beside")
+    )
+    with AtomicReplace(str(path)) as number:
         os.write(number, b"of the other")
     assert process.communicate("")[1] is None
     assert process.returncode == 0

@@ -40,7 +40,7 @@ class BaseSecretsBackend:
         retired: names of kwargs that are taken and ignored, with a warning that says so.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
         find_connection: how the application finds a connection, for a backend that logs in with one; it sees the
-            strata below the backend. None when no application has bound it.
+            levels below the backend. None when no application has bound it.
     """
 
     remote: bool = True

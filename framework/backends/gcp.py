@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from framework import given
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, shown_path, text_of
+from framework.backends.session import Login, read_secret_text, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, FrameworkError, InvalidSecret
 
 TYPE_CHECKING = False
@@ -196,7 +196,7 @@ class GcpSecretManagerBackend(RemoteStore):
 
     def _read(self, path: str) -> str:
         try:
-            return text_of(path, self.directory, self._given)
+            return read_secret_text(path, self.directory, self._given)
         except OSError as fault:
             reason = fault.strerror or type(fault).__name__
         what, where = f"the key file cannot be read ({reason})", shown_path(path, self._given)

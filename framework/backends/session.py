@@ -134,7 +134,7 @@ def shown_path(path: str, kwarg: str) -> str:
     return path if is_path and len(path) < 300 and path.isprintable() and "{" not in path else f"the kwarg {kwarg}"
 
 
-def text_of(path: str, directory: str, kwarg: str) -> str:
+def read_secret_text(path: str, directory: str, kwarg: str) -> str:
     """The text of a file that a kwarg names: a key, a token.
 
     Args:
@@ -156,7 +156,7 @@ def text_of(path: str, directory: str, kwarg: str) -> str:
 def file_for_the_client(path: str, directory: str, kwarg: str) -> str:
     """The path of a file that the client opens itself, such as a certificate. If it is missing, the client says so.
 
-    Args, Raises: as `text_of`.
+    Args, Raises: as `read_secret_text`.
     """
     path = trust.inside(directory, os.path.expanduser(path))
     try:

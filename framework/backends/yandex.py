@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, patiently, shown_path, text_of
+from framework.backends.session import Login, patiently, read_secret_text, shown_path
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.locks import ProcessLock
 from framework.parsing import read_json
@@ -164,7 +164,7 @@ class LockboxSecretBackend(RemoteStore):
         try:
             if path:
                 where = shown_path(path, "yc_sa_key_json_path")
-                key = text_of(path, self.directory, "yc_sa_key_json_path")
+                key = read_secret_text(path, self.directory, "yc_sa_key_json_path")
             if isinstance(key, str):
                 key = read_json(key)
             if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):

@@ -35,10 +35,10 @@ class Cache:
 
     Attributes:
         counts: `calls` to the store, `hits` here, `absent` answers, `failures`, `stale` answers.
-        missed: name -> how often it was absent.
+        misses: name -> how often it was absent.
     """
 
-    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_flights", "_lock", "_fault", "counts", "missed")
+    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_flights", "_lock", "_fault", "counts", "misses")
 
     def __init__(
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
@@ -46,7 +46,7 @@ class Cache:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
         self._kept: dict[Key, tuple[Any, float]] = {}  # value and when it was fetched, the oldest first
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
-        self.missed: dict[str, int] = {}
+        self.misses: dict[str, int] = {}
         self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
@@ -185,8 +185,8 @@ class Cache:
 
     def _miss(self, key: Key) -> None:
         self.counts["absent"] += 1
-        if key[1] in self.missed or len(self.missed) < _MAX_KEPT:
-            self.missed[key[1]] = self.missed.get(key[1], 0) + 1
+        if key[1] in self.misses or len(self.misses) < _MAX_KEPT:
+            self.misses[key[1]] = self.misses.get(key[1], 0) + 1
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the answer that is kept was fetched, or None."""

@@ -1,8 +1,8 @@
 """The search: custom backends, then the environment, then the metastore; the first match wins.
 
-Two orders. The *search* goes custom -> environment -> metastore. The *strata* say who leans on whom: the environment
+Two orders. The *search* goes custom -> environment -> metastore. The *levels* say who leans on whom: the environment
 (0) leans on nothing, the custom backends (1, 2, …) may lean on it and on those before them, the metastore on all. What
-runs while link i is built or asked sees the strata below i alone, so a circle cannot be written.
+runs while link i is built or asked sees the levels below i alone, so a circle cannot be written.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from framework.chain.link import Reference
+    from framework.chain.link import VersionedName
     from framework.chain.runner import Runner
     from framework.connection import Connection
 
 #: What a chain was asked for together, for the context that asked.
-_collected: ContextVar[tuple[Chain | None, dict[Reference, Any]]] = ContextVar(
+_collected: ContextVar[tuple[Chain | None, dict[VersionedName, Any]]] = ContextVar(
     "framework_collected", default=(None, {})
 )
 
@@ -112,28 +112,28 @@ class Chain:
         """
         return self._search("variable", key)
 
-    def config(self, name: str, *, version: str | None = None, reach: int | None = None) -> tuple[str, str]:
+    def config(self, name: str, *, version: str | None = None, max_level: int | None = None) -> tuple[str, str]:
         """The config secret's value and the link that has it.
 
         Args:
             name: the secret's name.
             version: only links that keep versions are asked for one.
-            reach: only strata below this number are asked.
+            max_level: only levels below this number are asked.
 
         Raises:
             NotFound: every link was asked.
             SecretsError: a link failed.
         """
         mine, collected = _collected.get()
-        held = collected.get((name, version)) if mine is self and reach is None and not is_restricted() else None
+        held = collected.get((name, version)) if mine is self and max_level is None and not is_restricted() else None
         if isinstance(held, Exception):
             raise held
-        value, link = self._search("config", name, version, reach) if held is None else held
+        value, link = self._search("config", name, version, max_level) if held is None else held
         if not isinstance(value, str):
             raise InvalidSecret("the value is not text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def collect(self, wanted: list[Reference], runner: Runner, said: dict[Reference, Any]) -> None:
+    def collect(self, wanted: list[VersionedName], runner: Runner, said: dict[VersionedName, Any]) -> None:
         """Ask for many config secrets at once, link by link.
 
         Args:
@@ -161,22 +161,22 @@ class Chain:
             asked = [link for link in links if version is None or link.keeps_versions]
             said[name, version] = self._not_found("config", name, version, asked, None)
 
-    def visible(self, kind: str, reach: int | None = None) -> list[Link]:
+    def visible(self, kind: str, max_level: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
-        ceiling = self._ceiling(reach)
-        links = [link for link in self.links if link.stratum < ceiling]
+        ceiling = self._ceiling(max_level)
+        links = [link for link in self.links if link.level < ceiling]
         if kind == "config" and (names := self._config_links()):
             self._check_names(names)
             named = {name.lower() for name in names}
             links = [link for link in links if link.name.lower() in named]
         return links
 
-    def _ceiling(self, reach: int | None) -> int:
+    def _ceiling(self, max_level: int | None) -> int:
         ceiling = at_work.get({}).get(self, HIGHEST + 1)
-        return ceiling if reach is None else min(ceiling, reach)
+        return ceiling if max_level is None else min(ceiling, max_level)
 
-    def _search(self, kind: str, key: str, version: str | None = None, reach: int | None = None) -> tuple[Any, str]:
-        links = self.visible(kind, reach)
+    def _search(self, kind: str, key: str, version: str | None = None, max_level: int | None = None) -> tuple[Any, str]:
+        links = self.visible(kind, max_level)
         if version is not None:
             links = [link for link in links if link.keeps_versions]
         failure: SecretsError | None = None
@@ -198,13 +198,15 @@ class Chain:
         self._log_look_up(kind, key, None)
         if failure is not None:
             raise failure
-        raise self._not_found(kind, key, version, links, reach)
+        raise self._not_found(kind, key, version, links, max_level)
 
     def _log_look_up(self, kind: str, key: str, link: Link | None) -> None:
         where = "nowhere" if link is None else f"in the link {link.name}"
         log(DEBUG, "%s %r: found %s", kind, REPLACEMENT if key in self.unshown else key, where)
 
-    def _not_found(self, kind: str, key: str, version: str | None, links: list[Link], reach: int | None) -> NotFound:
+    def _not_found(
+        self, kind: str, key: str, version: str | None, links: list[Link], max_level: int | None
+    ) -> NotFound:
         word = "secret" if kind == "config" else kind
         what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
         serving = [link for link in links if link.serves(kind)]
@@ -212,7 +214,7 @@ class Chain:
         names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
         plain = ", ".join(link.name for link in asked) or "no link"
         reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
-        reasons += self._reasons(kind, version, links, self._ceiling(reach))
+        reasons += self._reasons(kind, version, links, self._ceiling(max_level))
         reasons += filter(None, (mistake(link, kind, key) for link in serving))
         hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()
         fault = _NOT_FOUND[kind](f"{what} (asked: {names})", hint=hint)
@@ -221,9 +223,9 @@ class Chain:
 
     def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
         """Why the other links were not asked."""
-        above = [link for link in self.links if link.stratum >= ceiling]
+        above = [link for link in self.links if link.level >= ceiling]
         for link in above:
-            if link.stratum == ceiling:
+            if link.level == ceiling:
                 others = ", ".join(other.name for other in above if other is not link)
                 later = f", nor are those that come after it: {others}" if others else ""
                 yield f"This is for the link {link.name} itself, so it is not asked{later}."
@@ -290,7 +292,7 @@ class Collected:
 
     __slots__ = ("_pair", "_token")
 
-    def __init__(self, chain: Chain, said: dict[Reference, Any]) -> None:
+    def __init__(self, chain: Chain, said: dict[VersionedName, Any]) -> None:
         self._pair = (chain, said)
 
     def __enter__(self) -> None:

@@ -1,4 +1,4 @@
-"""Who leans on whom: what runs while a link is built or asked sees the strata below that link alone."""
+"""Who leans on whom: what runs while a link is built or asked sees the levels below that link alone."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from contextvars import ContextVar
 #: What a link is. Two of them are in every chain; the application's own ones are asked before those.
 CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"
 
-#: The strata of the environment and of the metastore; the custom backends are between them.
+#: The levels of the environment and of the metastore; the custom backends are between them.
 LOWEST, HIGHEST = 0, 1_000_000
 
-#: Chain -> the stratum of the link that is at work right now in this context.
+#: Chain -> the level of the link that is at work right now in this context.
 at_work: ContextVar[dict[object, int]] = ContextVar("framework_links_at_work")
 
 
 class AtWork:
     """Sets the ceiling of one chain for this context."""
 
-    __slots__ = ("_chain", "_stratum", "_token")
+    __slots__ = ("_chain", "_level", "_token")
 
-    def __init__(self, chain: object, stratum: int) -> None:
-        self._chain, self._stratum = chain, stratum
+    def __init__(self, chain: object, level: int) -> None:
+        self._chain, self._level = chain, level
 
     def __enter__(self) -> None:
         before = at_work.get({})
-        stratum = min(self._stratum, before.get(self._chain, self._stratum))
-        self._token = at_work.set({**before, self._chain: stratum})
+        level = min(self._level, before.get(self._chain, self._level))
+        self._token = at_work.set({**before, self._chain: level})
 
     def __exit__(self, *_: object) -> None:
         at_work.reset(self._token)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from framework.chain.runner import Runner
 
-    Reference = tuple[str, str | None]  # a config secret's name and version
+    VersionedName = tuple[str, str | None]  # a config secret's name and version
 
 
 class Link:
@@ -37,7 +37,7 @@ class Link:
 
     Attributes:
         name: what messages and `config_links` call it.
-        stratum: what it leans on: the strata below this number.
+        level: what it leans on: the levels below this number.
         role: `CUSTOM`, `ENVIRONMENT` or `METASTORE`.
         chain: the chain that it is a link of, or None.
         cache: what a remote backend said, and how often it was asked.
@@ -52,7 +52,7 @@ class Link:
     def __init__(
         self,
         name: str,
-        stratum: int,
+        level: int,
         make: Callable[[], Any],
         *,
         find: Callable[[], Any] | None = None,
@@ -60,14 +60,14 @@ class Link:
         cache: Cache | None = None,
         seconds: Callable[[], float] = lambda: 30.0,
     ) -> None:
-        self.name, self.stratum, self.role = name, stratum, role
+        self.name, self.level, self.role = name, level, role
         self.chain: object = None
         self.cache = Cache() if cache is None else cache
         self.unserved: set[str] = set()
         self._make: Callable[[], Any] = make
         self._find, self._class = find, None
         self._backend: Any = None
-        self._picks = False  # whether the backend has a say in what its store is asked for
+        self._filters_names = False  # whether the backend has a say in what its store is asked for
         self._lock, self._logins = ProcessLock(), Logins()
         self._seconds, self._threads = seconds, Threads()
 
@@ -84,10 +84,10 @@ class Link:
         return self._backend
 
     def _build(self) -> None:
-        with self._lock, AtWork(self.chain, self.stratum):
+        with self._lock, AtWork(self.chain, self.level):
             if self._backend is None:
                 made = self._make()
-                self._picks = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
+                self._filters_names = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
                 self._backend = made
 
     def in_time(self, question: Callable[[], Any], late: Callable[[Any], None] | None = None) -> Any:
@@ -116,12 +116,12 @@ class Link:
         if self._backend is None and self._find is None:
             return self.custom
         try:
-            like = self._like()
+            like = self._backend_or_class()
         except FrameworkError:  # there is no such class, and nobody will be asked
             return False
         return bool(getattr(like, "may_hang", getattr(like, "remote", True)))
 
-    def _like(self) -> Any:
+    def _backend_or_class(self) -> Any:
         """The backend, or its class while the backend is not made: what it is like, either says."""
         if self._backend is not None or self._find is None:
             return self.backend
@@ -132,18 +132,18 @@ class Link:
     @property
     def is_remote(self) -> bool:
         """Whether asking costs a call to another machine, whose answers are worth keeping."""
-        return self.custom and bool(getattr(self._like(), "remote", True))
+        return self.custom and bool(getattr(self._backend_or_class(), "remote", True))
 
     @property
     def keeps_versions(self) -> bool:
         """Whether it can be asked for a version of a config secret."""
-        like = self._like()
+        like = self._backend_or_class()
         return hasattr(like, "get_config_version") and bool(getattr(like, "keeps_versions", True))
 
     def asks_for(self, kind: str, key: str) -> bool:
         """Whether the backend would put this question to its store at all. Raises: as `ask`."""
         backend = self.backend
-        return not self._picks or bool(self.guard(kind, key, lambda: backend.asks_for(kind, key)))
+        return not self._filters_names or bool(self.guard(kind, key, lambda: backend.asks_for(kind, key)))
 
     def serves(self, kind: str) -> bool:
         """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
@@ -164,7 +164,7 @@ class Link:
         """
         if self._backend is None:
             self.guard(kind, key, lambda: self.backend)  # under a deadline of its own
-        if self._picks and not self.asks_for(kind, key):
+        if self._filters_names and not self.asks_for(kind, key):
             return None
 
         def look_up() -> Any:
@@ -207,7 +207,7 @@ class Link:
         except NotImplementedError:
             return None
 
-    def ask_many(self, wanted: list[Reference], runner: Runner) -> list[Any]:
+    def ask_many(self, wanted: list[VersionedName], runner: Runner) -> list[Any]:
         """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
 
         Args:
@@ -218,7 +218,7 @@ class Link:
             return [outcome_of(self._asking(wish)) for wish in wanted]
         outage = Outage(runner.workers)
         batches = self._batches(wanted)
-        said: dict[Reference, Any] = {}
+        said: dict[VersionedName, Any] = {}
         answers = runner.run([self._asking_for(batch, outage) for batch in batches])
         for batch, answer in zip(batches, answers, strict=True):
             said.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
@@ -226,13 +226,13 @@ class Link:
         said.update(zip(rest, runner.run([self._asking(wish, outage) for wish in rest]), strict=True))
         return [self._located(wish[0], said[wish]) for wish in wanted]
 
-    def calls_for(self, wanted: list[Reference]) -> int:
+    def calls_for(self, wanted: list[VersionedName]) -> int:
         """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
         plain = sum(version is None for _, version in wanted)
         versions = len(wanted) - plain if self.keeps_versions else 0
         return -(-plain // self.batch_size(plain)) + versions
 
-    def _batches(self, wanted: list[Reference]) -> list[list[Reference]]:
+    def _batches(self, wanted: list[VersionedName]) -> list[list[VersionedName]]:
         """What can be asked for together: a version is asked for alone, and so is what needs no call."""
         plain = [wish for wish in wanted if wish[1] is None and not self.cache.peek(("config", *wish))[0]]
         plain = [wish for wish in plain if self.asks_for("config", wish[0])]
@@ -242,16 +242,16 @@ class Link:
 
     def batch_size(self, number: int) -> int:
         """How many of so many names one call takes: all of them unless the backend says how many, or has no batch."""
-        like = self._like()
+        like = self._backend_or_class()
         own = getattr(like if isinstance(like, type) else type(like), "get_many", None)
         size = 1 if own in (None, BaseSecretsBackend.get_many) else getattr(like, "batch_size", None)
         return max(1, number if size is None else int(size))
 
-    def _asking(self, wish: Reference, outage: Outage | None = None) -> Callable[[], Any]:
+    def _asking(self, wish: VersionedName, outage: Outage | None = None) -> Callable[[], Any]:
         """The question for one config secret."""
         return lambda: self.ask("config", *wish, outage)
 
-    def _asking_for(self, batch: list[Reference], outage: Outage) -> Callable[[], dict[Reference, Any]]:
+    def _asking_for(self, batch: list[VersionedName], outage: Outage) -> Callable[[], dict[VersionedName, Any]]:
         """The question for several: one call of the store's batch. Left out are those of which it can say nothing."""
 
         def fetch(keys: list[tuple[str, str, str | None]]) -> list[Any] | None:
@@ -265,7 +265,7 @@ class Link:
                 outage.note(outcomes)
             return outcomes
 
-        def ask() -> dict[Reference, Any]:
+        def ask() -> dict[VersionedName, Any]:
             said = self.cache.get_many([("config", *wish) for wish in batch], fetch)
             return {(name, version): outcome for (_, name, version), outcome in said.items()}
 
@@ -274,7 +274,7 @@ class Link:
     def _many(self, names: list[str]) -> dict[str, Any] | BaseException | None:
         """The backend's batch, or how it failed; None if it has none."""
         try:
-            with AtWork(self.chain, self.stratum):
+            with AtWork(self.chain, self.level):
                 return self.in_time(lambda: dict(self.backend.get_many("config", names)), self._late)  # type: ignore[no-any-return]
         except NotImplementedError:
             return None
@@ -309,8 +309,8 @@ class Link:
         Args:
             unshown: names that must not be shown.
         """
-        missed = sorted(
-            ((REPLACEMENT if name in unshown else name, times) for name, times in self.cache.missed.items()),
+        misses = sorted(
+            ((REPLACEMENT if name in unshown else name, times) for name, times in self.cache.misses.items()),
             key=lambda item: -item[1],
         )[:5]
         return {
@@ -318,7 +318,7 @@ class Link:
             **self.cache.counts,
             "kept": len(self.cache),
             "logins": getattr(self._backend, "logins", None),
-            "most missed": ", ".join(f"{name} ({times})" for name, times in missed),
+            "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
         }
 
     def list_names(self, kind: str) -> list[str]:
@@ -353,7 +353,7 @@ class Link:
         where = f"{self.name}: {what}"
         failure: SecretsError
         try:
-            with AtWork(self.chain, self.stratum):
+            with AtWork(self.chain, self.level):
                 return look_up()
         except NotImplementedError:
             self.unserved.add(kind)

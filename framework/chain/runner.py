@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from threading import Thread
     from typing import Any, TypeVar
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 
 #: How many seconds of failures make an outage.
@@ -160,7 +160,7 @@ class Outage:
             self._up += 1
 
 
-async def awaited(call: Callable[[], Answer]) -> Answer:
+async def awaited(call: Callable[[], Result]) -> Result:
     """What a call returns or raises, made beside the event loop.
 
     A thread of its own, for a store that hangs must hold up neither the loop's other threads nor its end.
@@ -192,7 +192,7 @@ async def awaited(call: Callable[[], Answer]) -> Answer:
             pass  # the loop has ended, and nobody waits any more
 
     _start(work)
-    said: Answer = await answer
+    said: Result = await answer
     return said
 
 

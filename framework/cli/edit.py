@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.files.atomic import Beside
+from framework.files.atomic import AtomicReplace
 from framework.files.text import read_text
 from framework.files.trust import Untrusted
 from framework.layers.cfg import DEFAULT, interpolate, parse
@@ -248,7 +248,7 @@ def edit(path: str, change: Callable[[CfgText], None]) -> None:
 
 
 def replace(path: str, text: str, *, mode: int = 0o600) -> None:
-    """Write a file beside, and put it in its place when it is whole and on the disk.
+    """Write a new file, and put it in its place when it is whole and on the disk.
 
     Args:
         path: the file; mode and owner of one that is there are kept.
@@ -259,13 +259,13 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
         ConfigFileError: the folder or the disk refuses.
     """
     try:
-        beside = Beside(path)
-        with beside as number:
-            _like(beside.status, number, mode)
+        replacement = AtomicReplace(path)
+        with replacement as number:
+            _copy_status(replacement.status, number, mode)
             with open(number, "wb", closefd=False) as stream:
                 stream.write(text.encode())
             os.fsync(number)
-            beside.take_place()
+            replacement.take_place()
         _sync(os.path.dirname(os.path.realpath(path)))
         return
     except Untrusted as refusal:
@@ -277,7 +277,7 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
     raise ConfigFileError(f"the file cannot be written ({reason})", where=path, hint="Nothing was changed.")
 
 
-def _like(status: os.stat_result | None, file: int, mode: int) -> None:
+def _copy_status(status: os.stat_result | None, file: int, mode: int) -> None:
     if status is None:
         os.fchmod(file, mode)
         return

@@ -20,8 +20,8 @@ from framework.errors import (
     SecretsError,
     warn,
 )
-from framework.files.atomic import Beside
-from framework.files.stream import Twice, read_entries
+from framework.files.atomic import AtomicReplace
+from framework.files.stream import DuplicateNames, read_entries
 from framework.files.text import Bounded
 from framework.files.trust import Untrusted
 from framework.masking.search import counted
@@ -205,7 +205,7 @@ def _items(kind: str, entries: Iterator[Entry], path: str, shadows: _Shadows, bo
     """
     read = _connection_in(LocalFilesystemBackend()) if kind == "connection" else _variable_in
     faults: list[tuple[int, str]] = []
-    twice = Twice()
+    twice = DuplicateNames()
     try:
         for entry in entries:
             line = entry.lines[0]
@@ -335,7 +335,7 @@ _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 @contextmanager
 def _replaced(path: str) -> Iterator[IO[str]]:
-    """A file that is written beside and takes its place when it is whole; `-` and devices are written directly.
+    """A file that replaces another once it is whole; `-` and devices are written directly.
 
     Raises:
         MetastoreError: what is there is no regular file of the caller's, or the folder or the disk refuses; what was
@@ -352,12 +352,12 @@ def _replaced(path: str) -> Iterator[IO[str]]:
             with open(path, "w", encoding="utf-8", newline="\n") as file:
                 yield file
             return
-        beside = Beside(path, own=True)
-        with beside as number:
+        replacement = AtomicReplace(path, own=True)
+        with replacement as number:
             with open(number, "w", encoding="utf-8", newline="\n", closefd=False) as file:
                 yield file
             os.fsync(number)
-            beside.take_place()
+            replacement.take_place()
         return
     except Untrusted as refusal:
         reason, hint = refusal.what, refusal.hint

@@ -15,8 +15,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Beside:
-    """A new file beside another, to be put in its place: `with Beside(path) as number`, then `take_place()`.
+class AtomicReplace:
+    """A new file beside another, to be put in its place: `with AtomicReplace(path) as number`, then `take_place()`.
 
     It is readable by its owner alone. What is left of it at the end is removed, also at SIGTERM. As long as its process
     lives it is locked: one that is not locked is what a killed process left, and is removed by the next.

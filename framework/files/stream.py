@@ -55,7 +55,7 @@ def read_entries(file: IO[bytes], path: str, file_format: str) -> Iterator[Entry
     raise FileParseError(path, [(0, what)])
 
 
-class Twice:
+class DuplicateNames:
     """Tells which names were written before, keeping twelve bytes of each name."""
 
     __slots__ = ("_last", "_runs")

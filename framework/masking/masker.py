@@ -63,12 +63,12 @@ class Masker:
         self._lock = allocate_lock()
         self.reset()
 
-    def hold(self) -> None:
-        """Let nobody register a secret until `let_go`."""
+    def acquire(self) -> None:
+        """Let nobody register a secret until `release`."""
         self._lock.acquire()
 
-    def let_go(self) -> None:
-        """After `hold`."""
+    def release(self) -> None:
+        """After `acquire`."""
         self._lock.release()
 
     def __repr__(self) -> str:
@@ -322,7 +322,7 @@ class Masker:
 _masker = Masker()
 # A child must neither wait for a thread that it does not have, nor know half a secret.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_masker.hold, after_in_parent=_masker.let_go, after_in_child=_masker.let_go)
+    os.register_at_fork(before=_masker.acquire, after_in_parent=_masker.release, after_in_child=_masker.release)
 add_mask = mask_secret = _masker.add_mask
 redact, redact_text, redact_around = _masker.redact, _masker.redact_text, _masker.redact_around
 merge, configure, reset = _masker.merge, _masker.configure, _masker.reset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework import errors
 from framework.metastore import migrations, rows
 from framework.metastore.base import quoted
-from framework.metastore.rows import KINDS
+from framework.metastore.rows import TABLES
 from framework.metastore.store import chosen_by_name
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | er
         BackendError: a key is malformed.
     """
     store.check_columns(kind)
-    column = KINDS[kind][1]
+    column = TABLES[kind][1]
     for same in _of_one_name(store.database, kind):
         row = same[0]
         value: str | Connection | errors.SecretsError
@@ -49,7 +49,7 @@ def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | er
 
 def _of_one_name(database: Database, kind: str) -> Iterator[list[dict[str, Any]]]:
     """The rows of one kind that belong to no team, those of one name together: old tables hold a name twice."""
-    table, column = KINDS[kind]
+    table, column = TABLES[kind]
     same: list[dict[str, Any]] = []
     for row in pages(database, table, column):
         if row.get("team_name") is None:
@@ -78,14 +78,14 @@ def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[s
 
 def count(database: Database, kind: str) -> int:
     """How many rows of one kind there are, roughly: for a progress bar."""
-    found = database.read(f"SELECT COUNT(*) AS n FROM {quoted(KINDS[kind][0])}", {})
+    found = database.read(f"SELECT COUNT(*) AS n FROM {quoted(TABLES[kind][0])}", {})
     return int(found[0]["n"]) if found else 0
 
 
 def conn_types(store: Store) -> dict[str, str]:
     """The type of every connection, by its id. No key is needed."""
     store.check_columns("connection")
-    found = pages(store.database, *KINDS["connection"])
+    found = pages(store.database, *TABLES["connection"])
     return {row["conn_id"]: row["conn_type"] for row in found if row.get("team_name") is None}
 
 
@@ -132,7 +132,7 @@ def put(
             taken += _compare(store, store.database, kind, batch, existing, report, details=True)[1]
     else:
         with store.database.write() as transaction:
-            columns = migrations.columns_for_writing(store.database, transaction, KINDS[kind][0])
+            columns = migrations.columns_for_writing(store.database, transaction, TABLES[kind][0])
             rows.check_writable(kind, columns, store.database.where)
             for batch in _chained(first, batches):
                 due, conflicts = _compare(store, transaction, kind, batch, existing, report, details=False)
@@ -169,7 +169,7 @@ def _compare(
     details: bool,
 ) -> tuple[list[Item], list[str]]:
     """Which items have to be written, and which names are taken."""
-    table, column = KINDS[kind]
+    table, column = TABLES[kind]
     sql, params = chosen_by_name(table, column, [item[1] for item in batch], "*")
     present = {row[column]: row for row in reader.read(sql, params)}
     due: list[Item] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from framework.metastore.crypto import Keys
 
 #: kind -> its table and the column that names a row.
-KINDS = {
+TABLES = {
     "connection": ("connection", "conn_id"),
     "variable": ("variable", "key"),
     "config": ("config_secret", "name"),
@@ -33,7 +33,7 @@ def check_columns(kind: str, columns: tuple[str, ...], where: str) -> None:
     Raises:
         InvalidSecret: names the table and the columns that it lacks.
     """
-    table, column = KINDS[kind]
+    table, column = TABLES[kind]
     missing = [name for name in ("id", column, *_NEEDED[kind]) if name not in columns]
     if columns and missing:
         raise errors.InvalidSecret(
@@ -54,23 +54,23 @@ def check_writable(kind: str, columns: tuple[str, ...], where: str) -> None:
     }
     missing = [name for name in written[kind] if name not in columns]
     if missing:
-        what = f"the table {KINDS[kind][0]} is of an older shape, without the column {' and '.join(missing)}"
+        what = f"the table {TABLES[kind][0]} is of an older shape, without the column {' and '.join(missing)}"
         raise errors.MetastoreError(f"{what}: nothing was written", where=where, hint=_MIGRATE)
 
 
 def place_of(kind: str, row: dict[str, Any], where: str) -> str:
     """`connection 'warehouse' in PATH`, for messages."""
-    return f"{kind} {row[KINDS[kind][1]]!r} in {where}"
+    return f"{kind} {row[TABLES[kind][1]]!r} in {where}"
 
 
 def column_of(kind: str, row: dict[str, Any], column: str) -> str:
     """`column extra of row 3 of table connection`, for messages."""
-    return f"column {column} of row {row.get('id')} of table {KINDS[kind][0]}"
+    return f"column {column} of row {row.get('id')} of table {TABLES[kind][0]}"
 
 
 def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidSecret | None:
     """Why the column that names a row does not, or None."""
-    column = KINDS[kind][1]
+    column = TABLES[kind][1]
     if isinstance(row[column], str):
         return None
     what = "is NULL" if row[column] is None else f"holds {type(row[column]).__name__} instead of text"
@@ -83,7 +83,7 @@ def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidS
 
 def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.InvalidSecret:
     """The error about rows of one name, of which nobody can say which counts."""
-    table, column = KINDS[kind]
+    table, column = TABLES[kind]
     ids = " and ".join(str(row.get("id")) for row in rows[:2])
     return errors.InvalidSecret(
         f"table {table} holds several rows with this {column}, those with the ids {ids}",
@@ -92,7 +92,7 @@ def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.Inv
     )
 
 
-def text_of(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
+def stored_text(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
     """The value of a variable or a config secret.
 
     Raises:

@@ -12,7 +12,7 @@ from framework import errors
 from framework.masking.wording import safe_repr
 from framework.metastore import limits, migrations, rows
 from framework.metastore.base import is_storable, persistently, quoted
-from framework.metastore.rows import KINDS
+from framework.metastore.rows import TABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class Store:
     def get_variable(self, key: str, team: str | None = None) -> str | None:
         """The text of the variable, or None; raises as `get_connection` does."""
         row = self._find(self.database, "variable", key, team)
-        return None if row is None else rows.text_of(row, self.database.where, self.keys, "variable")
+        return None if row is None else rows.stored_text(row, self.database.where, self.keys, "variable")
 
     def get_config(self, name: str) -> str | None:
         """The config secret, or None (as in a database that has no table for them); raises as `get_connection` does."""
         row = self._find(self.database, "config", name)
-        return None if row is None else rows.text_of(row, self.database.where, self.keys, "config")
+        return None if row is None else rows.stored_text(row, self.database.where, self.keys, "config")
 
     def get_many(self, kind: str, names: Iterable[str]) -> dict[str, str | Connection | errors.SecretsError]:
         """Many values at once, 500 in one statement. Absent names are left out, a row that makes no sense is its error.
@@ -74,7 +74,7 @@ class Store:
             BackendError: a key is malformed.
         """
         found: dict[str, str | Connection | errors.SecretsError] = {}
-        column = KINDS[kind][1]
+        column = TABLES[kind][1]
         seen: dict[str, list[dict[str, Any]]] = {}
         for row in self._rows(self.database, kind, names):
             seen.setdefault(row[column], []).append(row)
@@ -89,7 +89,7 @@ class Store:
 
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, sorted: `connection`, `variable` or `config`."""
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         columns = self.database.columns(table)
         if not columns:
             return []
@@ -190,7 +190,7 @@ class Store:
             seen: dict[str, tuple[str, ...]] = {}
             for kind, batch in chain((first,), batches):
                 if kind not in seen:
-                    table = KINDS[kind][0]
+                    table = TABLES[kind][0]
                     seen[kind] = migrations.columns_for_writing(self.database, transaction, table)
                     rows.check_writable(kind, seen[kind], self.database.where)
                 self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
@@ -209,7 +209,7 @@ class Store:
         """
         if not batch:
             return
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         described = batch[0][3] is not None
         made = [
             rows.row_of(name, value, description, kind, self.keys)
@@ -226,7 +226,7 @@ class Store:
 
     def _refuse_confusion(self, transaction: Transaction, kind: str, names: set[str]) -> None:
         """Undo a write that changed a row of another name: in Airflow's MySQL, `a ` is `a`."""
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         for part in _chunks(sorted(names)):
             sql, params = chosen_by_name(table, column, part, f'"{column}"')
             missing = sorted(set(part) - {row[column] for row in transaction.read(sql, params)})
@@ -241,7 +241,7 @@ class Store:
         """Refuse what may not be replaced: a team's row, and with `overwrite` false any row."""
         if not teams and overwrite:
             return
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         chosen = f'"{column}", "team_name"' if teams else f'"{column}"'
         filters = ' AND "team_name" IS NOT NULL' if overwrite else ""
         names = [item[1] for item in batch]
@@ -271,7 +271,7 @@ class Store:
         )
 
     def _delete(self, kind: str, name: str) -> int:
-        table = KINDS[kind][0]
+        table = TABLES[kind][0]
         if not self.database.columns(table):
             return 0
 
@@ -291,7 +291,7 @@ class Store:
     def _find(
         self, reader: Database | Transaction, kind: str, name: str, team: str | None = None
     ) -> dict[str, Any] | None:
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
         sql = f'SELECT * FROM "{table}" WHERE "{column}" = :name'
         found = self._select(reader, kind, sql, {"name": name})
@@ -321,13 +321,13 @@ class Store:
             InvalidSecret: names the table and the columns.
         """
         if kind not in self._sound:
-            columns = self.database.columns(KINDS[kind][0])
+            columns = self.database.columns(TABLES[kind][0])
             rows.check_columns(kind, columns, self.database.where)
             if columns:
                 self._sound.add(kind)
 
     def _rows(self, reader: Database, kind: str, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-        table, column = KINDS[kind]
+        table, column = TABLES[kind]
         wanted = dict.fromkeys(name for name in names if is_storable(name))
         for part in _chunks(list(wanted)):
             for row in self._select(reader, kind, *chosen_by_name(table, column, part, "*")):
@@ -343,7 +343,7 @@ class Store:
         """
         if kind == "connection":
             return rows.connection_of(row, self.database.where, self.keys)
-        return rows.text_of(row, self.database.where, self.keys, kind)
+        return rows.stored_text(row, self.database.where, self.keys, kind)
 
 
 def _kind_and_name(item: Item) -> tuple[str, str]:

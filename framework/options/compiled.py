@@ -1,6 +1,6 @@
 """Compiled answers: what makes `conf.get` as fast as a dictionary and yet live.
 
-A slot is an answer that holds as long as the environment does not change. It is a tuple, because unpacking one is the
+A compiled answer holds as long as the environment does not change. It is a tuple, because unpacking one is the
 fastest thing there is: (var, raw, absent, text).
 
     var     the winning variable's name, or the option's own where no variable wins, as the dictionary beneath

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from framework.options.values import Compiled
 
 #: How many spellings of options are kept; beyond it the table starts anew.
-_MAX_SLOTS = 20_000
+_MAX_COMPILED = 20_000
 
 #: An undeclared option whose name ends so may be written as a pointer. Others may not: `build_cmd` and `log_file` are
 #: options of their own, and `client_secret` holds a secret.
@@ -49,7 +49,7 @@ class Engine:
         layers: the file layers and the defaults, high to low.
         pointers: who follows pointers.
         patterns: fnmatch patterns on `section.key` that declare more options sensitive.
-        reach: which strata of the chain an option's pointer may ask; None: all of them.
+        max_level: which levels of the chain an option's pointer may ask; None: all of them.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Engine:
         pointers: Pointers,
         *,
         patterns: Iterable[str] = (),
-        reach: Callable[[str, str], int | None] = lambda section, key: None,
+        max_level: Callable[[str, str], int | None] = lambda section, key: None,
     ) -> None:
         self.names, self.schema, self.environment = names, schema, environment
-        self._pointers, self.reach = pointers, reach
+        self._pointers, self.max_level = pointers, max_level
         self._patterns = [pattern.lower() for pattern in patterns]
-        self.slots: dict[tuple[str, str], Compiled] = {}
+        self.compiled: dict[tuple[str, str], Compiled] = {}
         self._loading = ProcessLock()
         self.note = ""  # what is added to an error where something is not found
         self.load(layers)
@@ -84,15 +84,15 @@ class Engine:
         reading = Reading([process, *dotenv, *layers])
         with self._loading:
             self.reading = reading
-            self.slots.clear()
+            self.compiled.clear()
 
-    def keep(self, reading: Reading, section: str, key: str, slot: Compiled) -> None:
-        """Keep a slot that was found in a reading, unless there is a newer reading by now."""
+    def keep(self, reading: Reading, section: str, key: str, compiled: Compiled) -> None:
+        """Keep a compiled answer that was found in a reading, unless there is a newer reading by now."""
         with self._loading:
             if self.reading is reading:
-                if len(self.slots) >= _MAX_SLOTS:
-                    self.slots.clear()
-                self.slots[section, key] = slot
+                if len(self.compiled) >= _MAX_COMPILED:
+                    self.compiled.clear()
+                self.compiled[section, key] = compiled
 
     @property
     def layers(self) -> list[Layer]:
@@ -237,7 +237,7 @@ class Engine:
 
     def is_followed(self, mention: Mention) -> bool:
         """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
-        return self._pointers.is_followed(mention, self.reach(mention.section, mention.key))
+        return self._pointers.is_followed(mention, self.max_level(mention.section, mention.key))
 
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
@@ -255,16 +255,16 @@ class Engine:
         else:
             name = mention.section, mention.key
             is_known = self.schema.option(*name) is not None or self.is_sensitive(*name)
-            value, link = self._pointers.follow(mention, self.reach(*name), show_reference=is_known)
+            value, link = self._pointers.follow(mention, self.max_level(*name), show_reference=is_known)
             sensitive = True
         if sensitive:
             add_mask(value)
-        today = self._today(mention, value)
-        if sensitive and today is not value:
-            add_mask(today)
-        return Answer(today, mention, link=link, sensitive=sensitive)
+        current = self._current_value(mention, value)
+        if sensitive and current is not value:
+            add_mask(current)
+        return Answer(current, mention, link=link, sensitive=sensitive)
 
-    def _today(self, mention: Mention, value: Any) -> Any:
+    def _current_value(self, mention: Mention, value: Any) -> Any:
         """The value, or what the schema says that it is called today."""
         option = self.schema.option(mention.section, mention.key)
         if option is None or not option.deprecated_values or not isinstance(value, str):

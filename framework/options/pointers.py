@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Failure = TypeVar("Failure", bound=FrameworkError)
 
 
-def text_of(mention: Mention) -> str:
+def pointer_text(mention: Mention) -> str:
     """What a pointer holds: the command, the reference or the path, as its layer means it.
 
     Raises:
@@ -85,7 +85,7 @@ class Pointers:
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
         try:
-            return self._parse(text_of(mention))
+            return self._parse(pointer_text(mention))
         except (ValueError, FrameworkError):
             return None
 
@@ -94,19 +94,19 @@ class Pointers:
 
         return parse_reference(text, allow_token_like=self._allow_token_like())
 
-    def is_followed(self, mention: Mention, reach: int | None) -> bool:
+    def is_followed(self, mention: Mention, max_level: int | None) -> bool:
         """Whether it is known where a pointer leads."""
         try:
-            return (mention.form, text_of(mention), reach) in mention.source.followed
+            return (mention.form, pointer_text(mention), max_level) in mention.source.followed
         except FrameworkError:  # told when it is followed
             return False
 
-    def follow(self, mention: Mention, reach: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
+    def follow(self, mention: Mention, max_level: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
         """Where the pointer leads.
 
         Args:
             mention: the pointer, with its origin.
-            reach: which strata of the chain may be asked, see `Chain`.
+            max_level: which levels of the chain may be asked, see `Chain`.
             show_reference: whether messages may hold the reference. Where no schema or pattern declares the option,
                 it may be the secret itself.
 
@@ -116,39 +116,39 @@ class Pointers:
         Raises:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
-        text = text_of(mention)
-        followed, key = mention.source.followed, (mention.form, text, reach)
+        text = pointer_text(mention)
+        followed, key = mention.source.followed, (mention.form, text, max_level)
         kept: tuple[str, str | None] | None = followed.get(key)
         if kept is not None:
             return kept
         if mention.form != "secret":
             kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
             return kept
-        kept = self._secret(self._chain(), mention, text, reach, show_reference)
+        kept = self._secret(self._chain(), mention, text, max_level, show_reference)
         if not is_restricted():  # else the whole chain may say otherwise
             followed[key] = kept
         return kept
 
     def _secret(
-        self, chain: Chain, mention: Mention, text: str, reach: int | None, show_reference: bool
+        self, chain: Chain, mention: Mention, text: str, max_level: int | None, show_reference: bool
     ) -> tuple[str, str | None]:
         try:
             reference = self._parse(text)
         except ValueError as fault:
-            raise lost(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
+            raise pointer_error(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
         shown = reference.name if show_reference else REPLACEMENT
         try:
-            value, link = chain.config(reference.name, version=reference.version, reach=reach)
+            value, link = chain.config(reference.name, version=reference.version, max_level=max_level)
         except NotFound as fault:
             if show_reference:
-                raise lost(mention, fault.what, fault.hint) from None
+                raise pointer_error(mention, fault.what, fault.hint) from None
             chain.unshown.add(reference.name)
             fault.what = fault.plain or fault.what
-            raise lost(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
+            raise pointer_error(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
         except SecretsError as failure:
             told = failure if show_reference else _without(reference.name, failure)
             denied = isinstance(told, AccessDenied)
-            raise lost(
+            raise pointer_error(
                 mention,
                 f"the secret {shown!r} cannot be read from {told.where}: {told.what}",
                 told.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
@@ -158,14 +158,14 @@ class Pointers:
         try:
             return part_of(value, reference.part), link
         except ValueError as fault:
-            raise lost(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
+            raise pointer_error(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 
     def _file(self, mention: Mention, text: str) -> str:
         from framework.files.text import read_text
         from framework.files.trust import folder_of, inside
 
         if not text.strip():
-            raise lost(mention, "the path is empty", "Write the path of a file, or remove it.")
+            raise pointer_error(mention, "the path is empty", "Write the path of a file, or remove it.")
         try:
             folder = folder_of(mention.source.file_of(mention.origin))
             path = inside(folder, expand(text, self._environment.get))
@@ -173,7 +173,7 @@ class Pointers:
         except FrameworkError as fault:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
-            raise lost(mention, f"{place}: {fault.what}", fault.hint) from None
+            raise pointer_error(mention, f"{place}: {fault.what}", fault.hint) from None
         return content.removesuffix("\n").removesuffix("\r")
 
     def _cmd(self, mention: Mention, text: str) -> str:
@@ -186,7 +186,7 @@ class Pointers:
 
         if not _can_wait_for_children(subprocess.Popen):
             hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
-            raise lost(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
+            raise pointer_error(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
 
         from framework.chain.deadline import Waiting
 
@@ -205,9 +205,9 @@ class Pointers:
         try:
             words = shlex.split(text)
         except ValueError:
-            raise lost(mention, "the command has a quote that is not closed", "Close it.") from None
+            raise pointer_error(mention, "the command has a quote that is not closed", "Close it.") from None
         if not words:
-            raise lost(mention, "the command is empty", "Write a program and its arguments.")
+            raise pointer_error(mention, "the command is empty", "Write a program and its arguments.")
         timeout = self._timeout()
         program = _shown_program(words[0])
         _refuse_planted_program(mention, words[0])
@@ -227,7 +227,7 @@ class Pointers:
                 hint = "No shell runs it: write env NAME=value program."
             if len(words) == 1 and "/" not in text:  # perhaps it is the secret itself
                 program = "the program"
-            raise lost(mention, f"{program} cannot be started ({reason})", hint) from None
+            raise pointer_error(mention, f"{program} cannot be started ({reason})", hint) from None
         too_large = ""
         with process, open(process.stdout.fileno(), "rb", buffering=0, closefd=False) as pipe:  # type: ignore[union-attr]
             late = monotonic() + timeout
@@ -243,16 +243,18 @@ class Pointers:
                 if process.returncode is None:  # its children hold the pipe too: end the whole group
                     _end(process.pid)
         if too_large:
-            raise lost(mention, f"the output of {program}: {too_large}", "Print the value and nothing else.")
+            raise pointer_error(mention, f"the output of {program}: {too_large}", "Print the value and nothing else.")
         if process.is_lost and output is not None:
             hint = "This process must not ignore SIGCHLD, nor may other code of it wait for all children."
-            raise lost(mention, f"the exit status of {program} is not known, so its output is not used", hint)
+            raise pointer_error(mention, f"the exit status of {program} is not known, so its output is not used", hint)
         if output is None:
-            raise lost(mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds.")
+            raise pointer_error(
+                mention, f"{program} did not end within {timeout:g} s", "See [core] command_timeout_seconds."
+            )
         if process.returncode:
             status = process.returncode
             what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
-            raise lost(mention, f"{program} {what}", "Run it by hand to see what it says.")
+            raise pointer_error(mention, f"{program} {what}", "Run it by hand to see what it says.")
         return self._output(mention, program, output)
 
     def _output(self, mention: Mention, program: str, output: bytes) -> str:
@@ -261,10 +263,10 @@ class Pointers:
         except UnicodeDecodeError:
             text = None
         if text is None:
-            raise lost(mention, f"the output of {program} is not UTF-8", "Encode it, as base64 for example.")
+            raise pointer_error(mention, f"the output of {program} is not UTF-8", "Encode it, as base64 for example.")
         text = text.removesuffix("\n")
         if not text:
-            raise lost(mention, f"{program} printed nothing", "An empty value is written plainly.")
+            raise pointer_error(mention, f"{program} printed nothing", "An empty value is written plainly.")
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
@@ -274,7 +276,7 @@ class Pointers:
         if path:
             what, hint = why_no_command(mention.source.opened[path], path)
             if what:
-                raise lost(mention, what, hint)
+                raise pointer_error(mention, what, hint)
 
 
 def _refuse_planted_program(mention: Mention, program: str) -> None:
@@ -294,7 +296,7 @@ def _refuse_planted_program(mention: Mention, program: str) -> None:
     try:
         check(absolute)
     except Untrusted as doubt:
-        raise lost(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
+        raise pointer_error(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
     except OSError:  # whoever starts it says so
         return
 
@@ -354,7 +356,7 @@ def _shown_program(path: str) -> str:
     return name if spelt else "the program"
 
 
-def lost(mention: Mention, what: str, hint: str) -> PointerError:
+def pointer_error(mention: Mention, what: str, hint: str) -> PointerError:
     """The error of a pointer that leads nowhere: names the option, as it is written, and its place."""
     section, key = mention.name
     return PointerError(f"[{section}] {key}_{mention.form}: {what}", where=mention.origin, hint=hint)

@@ -6,7 +6,7 @@ from framework.chain.chain import Collected
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.masking.search import counted
-from framework.options.pointers import lost
+from framework.options.pointers import pointer_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.chain.chain import Chain
-    from framework.chain.link import Reference
+    from framework.chain.link import VersionedName
     from framework.options.engine import Engine
     from framework.options.values import Mention
 
@@ -33,7 +33,7 @@ class Plan:
     def __init__(self, engine: Engine, names: Iterable[Name] | None = None) -> None:
         self.engine = engine
         self.pointers: dict[Name, Mention] = {}
-        self.secrets: dict[Name, Reference] = {}
+        self.secrets: dict[Name, VersionedName] = {}
         for name in engine.entries() if names is None else names:
             mention = next(engine.mentions(*name), None)
             if mention is not None and mention.is_pointer and not engine.is_followed(mention):
@@ -43,9 +43,9 @@ class Plan:
                     self.secrets[name] = reference
         self.references = list(dict.fromkeys(self.secrets.values()))
 
-    def _reference(self, mention: Mention) -> Reference | None:
+    def _reference(self, mention: Mention) -> VersionedName | None:
         """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
-        if mention.form != "secret" or self.engine.reach(mention.section, mention.key) is not None:
+        if mention.form != "secret" or self.engine.max_level(mention.section, mention.key) is not None:
             return None
         reference = self.engine.reference_of(mention)
         return None if reference is None else (reference.name, reference.version)
@@ -57,9 +57,9 @@ class Plan:
             options = [f"[{s}] {k}" for (s, k), mention in self.pointers.items() if mention.form == form]
             rows += [{"by": "this process", "call": what, "for": option} for option in options]
         for (section, key), mention in self.pointers.items():
-            reach = self.engine.reach(section, key)
-            if mention.form == "secret" and reach is not None:
-                links = [link.name for link in chain.visible("config", reach)]
+            max_level = self.engine.max_level(section, key)
+            if mention.form == "secret" and max_level is not None:
+                links = [link.name for link in chain.visible("config", max_level)]
                 rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
         for place, link in enumerate(chain.visible("config") if self.references else ()):
             number = len(self.references)
@@ -84,7 +84,7 @@ def prefetch(
     hint = "See [secrets] resolve_timeout_seconds."
     late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
     told = progress or (lambda number: None)
-    collected: dict[Reference, Any] = {}
+    collected: dict[VersionedName, Any] = {}
     together = plan.secrets if len(plan.references) > 1 else {}
     alone = [name for name in plan.pointers if name not in together]
     calls = Runner(workers, seconds, late.again, told)
@@ -103,10 +103,10 @@ def prefetch(
     for name, mention in plan.pointers.items():
         outcome = outcomes[name]
         if isinstance(outcome, BackendUnavailable):  # it was not done in time
-            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
+            failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
             failures[name].__cause__ = outcome  # so that it is known for a link's
         elif isinstance(outcome, BackendError):  # of a link, for which this option is only one of those that need it
-            failures[name] = lost(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
+            failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
         elif isinstance(outcome, FrameworkError):
             failures[name] = outcome
         elif isinstance(outcome, Exception):

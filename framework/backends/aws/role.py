@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.session import shown_path, text_of
+from framework.backends.session import read_secret_text, shown_path
 from framework.errors import BackendError, BackendUnavailable
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ class Role:
             raise BackendError("no file holds the token of the web identity", where=_STS, hint=hint)
         token, reason = "", "it is empty"
         try:
-            token = text_of(path, self._directory, "assume_role_with_web_identity_token_file").strip()
+            token = read_secret_text(path, self._directory, "assume_role_with_web_identity_token_file").strip()
         except OSError as error:
             reason = error.strerror or type(error).__name__
         except UnicodeDecodeError:

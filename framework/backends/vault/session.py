@@ -6,7 +6,14 @@ import os
 from math import inf
 from time import monotonic
 
-from framework.backends.session import REFUSED_FOR, file_for_the_client, patiently, retrying, shown_path, text_of
+from framework.backends.session import (
+    REFUSED_FOR,
+    file_for_the_client,
+    patiently,
+    read_secret_text,
+    retrying,
+    shown_path,
+)
 from framework.backends.vault.login import LOGINS, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
@@ -200,7 +207,7 @@ class Session:
         where = self._shown(path)
         failure: SecretsError
         try:
-            return text_of(path, self._directory, self._kwarg_of(path)).strip()
+            return read_secret_text(path, self._directory, self._kwarg_of(path)).strip()
         except PermissionError:
             failure = AccessDenied("the file cannot be read", where=where, hint="Allow this user to read it.")
         except OSError as fault:
