@@ -52,7 +52,7 @@ class App:
             the next two `{env}` is the environment, `*` in the last part of a path any text, and a trailing `?` lets a
             file be missing.
         settings_files: dynaconf settings files, read as one layer below `config_files`.
-        settings: a `Dynaconf` object of the application's own, or its `module:attribute`, instead.
+        dynaconf: a `Dynaconf` object of the application's own, or its `module:attribute`, instead.
         settings_environments: whether the tables of the settings files are environments; if not given, they are if one
             is called `default` or as the environment.
         root_section: the section of settings outside of every table; without it they are not read.
@@ -81,7 +81,7 @@ class App:
         config: Path | None = None,
         config_files: Path | Iterable[Path] | None = None,
         settings_files: Path | Iterable[Path] | None = None,
-        settings: Any = None,
+        dynaconf: Any = None,
         settings_environments: bool | None = None,
         root_section: str | None = None,
         dotenv: Path | Iterable[Path] | None = None,
@@ -108,7 +108,7 @@ class App:
             config=given.optional(given.path, config, "config", getenv),
             config_files=given.paths(config_files, "config_files", getenv),
             settings_files=given.paths(settings_files, "settings_files", getenv),
-            settings=given.optional(given.settings, settings, "settings"),
+            dynaconf=given.optional(given.dynaconf, dynaconf, "dynaconf"),
             settings_environments=given.optional(given.flag, settings_environments, "settings_environments"),
             root_section=given.optional(given.text, root_section, "root_section"),
         )

@@ -82,7 +82,7 @@ def mapping(given: Any, argument: str) -> Mapping[Any, Any]:
     raise wrong(given, argument, "a mapping")
 
 
-def settings(given: Any, argument: str) -> Any:
+def dynaconf(given: Any, argument: str) -> Any:
     """The argument, which must be a Dynaconf object, or the place of one as text. Raises: as `text`."""
     if isinstance(given, str) or callable(getattr(given, "as_dict", None)):
         return given

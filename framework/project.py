@@ -21,7 +21,7 @@ _KEYS: dict[str, type] = {
     "config": str,
     "config_files": list,
     "settings_files": list,
-    "settings": str,
+    "dynaconf": str,
     "settings_environments": bool,
     "root_section": str,
     "dotenv": list,

@@ -256,7 +256,7 @@ def test_a_failing_validator_is_told_in_its_own_words(world: World, validator: s
     secret = "hunter2-canary"
     world.write("settings.toml", f"port = 80\nlong = 'postgres://u:{secret}@h'\n[mail]\npassword = '{secret}'\n")
     world.write("our_settings.py", OBJECT.format(validator))
-    world.project(settings="our_settings:settings")
+    world.project(dynaconf="our_settings:settings")
     status, out, err = world.run("dump")
     assert (status, out) == (1, "")
     assert err.startswith("error: our_settings:settings: a validator of the settings fails: ")
@@ -267,9 +267,9 @@ def test_a_failing_validator_is_told_in_its_own_words(world: World, validator: s
 def test_the_settings_of_an_object_have_sections_as_those_of_files(world: World) -> None:
     world.write("settings.toml", "port = 80\n[database.pool]\nsize = 1\n")
     world.write("our_settings.py", OBJECT.format(""))
-    world.project(settings="our_settings:settings")
+    world.project(dynaconf="our_settings:settings")
     assert world.app().conf.value("database.pool", "size") == 1
     assert "our_settings:settings: port is outside of every table" in world.run("check")[1]
-    world.project(settings="our_settings:settings", root_section="app")
+    world.project(dynaconf="our_settings:settings", root_section="app")
     assert world.app().conf.value("app", "port") == 80
     assert world.run("check")[0] == 0

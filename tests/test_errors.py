@@ -306,10 +306,10 @@ CASES = {
     ),
     "settings_no_object": Case(
         """
-        nowhere:settings: the settings object cannot be loaded (ModuleNotFoundError). Write settings =
+        nowhere:settings: the settings object cannot be loaded (ModuleNotFoundError). Write dynaconf =
         'module:attribute'.
         """,
-        project={"settings": "nowhere:settings"},
+        project={"dynaconf": "nowhere:settings"},
         kind="ConfigFileError",
     ),
     # the project file, the schema and the name
@@ -324,7 +324,7 @@ CASES = {
     "project_unknown_setting": Case(
         """
         HOME/pyproject.toml:5: unknown setting 'nam'. Use one of name, schema, home, config,
-        config_files, settings_files, settings, settings_environments, root_section, dotenv, environments,
+        config_files, settings_files, dynaconf, settings_environments, root_section, dotenv, environments,
         sensitive, worker.
         """,
         project={"nam": "billing"},

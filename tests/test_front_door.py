@@ -79,9 +79,9 @@ def test_a_list_may_be_one_item_or_any_iterable(app: App, given: Any) -> None:
 def test_a_dynaconf_object_itself_is_taken(world: World) -> None:
     dynaconf = pytest.importorskip("dynaconf")
     settings = dynaconf.Dynaconf(settings_files=[str(world.write("s.toml", "[server]\nport = 7\n"))])
-    assert App("billing", home=world.home, settings=settings).conf.getint("server", "port") == 7
-    with pytest.raises(errors.InvalidArgument, match="^settings: "):
-        App("billing", settings=5)
+    assert App("billing", home=world.home, dynaconf=settings).conf.getint("server", "port") == 7
+    with pytest.raises(errors.InvalidArgument, match="^dynaconf: "):
+        App("billing", dynaconf=5)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)

@@ -521,7 +521,7 @@ def test_app_of_another_kind_of_settings(world: World) -> None:
         f"class Mine:\n    def as_dict(self):\n        return {{'CORE': {{'PASSWORD': {secret!r}}}}}\nit = Mine()\n",
     )
     sys.modules.pop("mine", None)
-    app = App("billing", home=str(world.home), settings="mine:it")
+    app = App("billing", home=str(world.home), dynaconf="mine:it")
     assert app.conf.get("core", "password") == secret
     assert_clean(app.conf.explain("core", "password"))
     assert_clean([repr(thing) for thing in objects_under(app)])

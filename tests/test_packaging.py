@@ -167,7 +167,7 @@ def test_the_script_of_a_wheel_and_the_module_do_the_same(tmp_path: Path) -> Non
     project = tmp_path / "project"
     project.mkdir()
     (project / "pyproject.toml").write_text(
-        '[tool.framework]\nname = "billing"\nhome = "."\nsettings = "config:settings"\n'
+        '[tool.framework]\nname = "billing"\nhome = "."\ndynaconf = "config:settings"\n'
     )
     (project / "billing.cfg").write_text("[secrets]\nbackend = mine.Backend\n")
     (project / "config.py").write_text("class settings:\n    as_dict = staticmethod(lambda: {'SERVER': {'PORT': 9}})\n")

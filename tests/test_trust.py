@@ -272,7 +272,7 @@ def backend_package(s: Shared) -> None:
 
 
 def settings_module(s: Shared) -> None:
-    s.project(settings="planted_settings:settings")
+    s.project(dynaconf="planted_settings:settings")
     s.his("planted_settings.py", MODULE.format(mark=str(s.mark)))
 
 

@@ -171,7 +171,7 @@ def read_object(given: Any, root_section: str | None, hides: Callable[[str, str]
     if failed:
         raise ConfigFileError(f"a validator of the settings fails: {failed}", where=path, hint="Correct the setting.")
     raise ConfigFileError(
-        f"the settings object cannot be loaded ({what})", where=path, hint="Write settings = 'module:attribute'."
+        f"the settings object cannot be loaded ({what})", where=path, hint="Write dynaconf = 'module:attribute'."
     )
 
 

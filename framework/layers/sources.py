@@ -34,7 +34,7 @@ class Sources:
         environments: the only ones that there are, or None for any.
         dotenv, config_files, settings_files: entries, see `files/lists.py`.
         config: the main cfg file, if it was given.
-        settings: a `Dynaconf` object, or its `module:attribute`.
+        dynaconf: a `Dynaconf` object, or its `module:attribute`.
         settings_environments: whether the tables of the settings files are environments; None: as they look.
         root_section: the section of settings outside of every table.
     """
@@ -50,7 +50,7 @@ class Sources:
         config: str | None,
         config_files: Sequence[str],
         settings_files: Sequence[str],
-        settings: Any,
+        dynaconf: Any,
         settings_environments: bool | None,
         root_section: str | None,
     ) -> None:
@@ -58,7 +58,7 @@ class Sources:
         self._dotenv, self._config_files, self._settings_files = dotenv, config_files, settings_files
         #: The project file that was looked for, if any was.
         self.project = ""
-        self._settings, self._divided, self.root_section = settings, settings_environments, root_section
+        self._dynaconf, self._divided, self.root_section = dynaconf, settings_environments, root_section
         self._place = getattr(environments, "place", "") or f"App({names.app!r}, environments=…)"
         self.environments = None if environments is None else list(environments)
         if self.environments is not None and not all(map(is_name, self.environments or [""])):
@@ -186,7 +186,7 @@ class Sources:
                     layers.append(read_layer(look.path))
                 else:
                     layers.append(CfgLayer("config file", look.path, live))
-        if self._settings_files or self._settings is not None:
+        if self._settings_files or self._dynaconf is not None:
             layers += self._settings_layers(environment, hides)
         path, named = self.main_file(environment, home)
         look = Look("main cfg", path, path, found=not is_absent(path), must_exist=named)
@@ -198,11 +198,11 @@ class Sources:
     def _settings_layers(self, environment: Environment, hides: Callable[[str, str], bool]) -> Iterable[Layer]:
         from framework.layers import settings
 
-        if self._settings is not None and self._settings_files:
+        if self._dynaconf is not None and self._settings_files:
             where = f"App({self.names.app!r})"
-            raise ConfigFileError("settings and settings_files are both given", where=where, hint="Give one of them.")
-        if self._settings is not None:
-            yield settings.read_object(self._settings, self.root_section, hides)
+            raise ConfigFileError("dynaconf and settings_files are both given", where=where, hint="Give one of them.")
+        if self._dynaconf is not None:
+            yield settings.read_object(self._dynaconf, self.root_section, hides)
             return
         looks: dict[str, Look] = {}
         for entry in self._settings_files:
