@@ -4,8 +4,8 @@
                              [commands] [remote]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
-that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/performance.md, `--quick` is for a first look.
-Exits with 1 if a target is missed.
+that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/explanation/performance.md. `--quick` is for a
+first look. Exits with 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ BENCHMARKS = {
     "remote": "Options out of remote stores, cold",
 }
 
-PAGE = os.path.join(ROOT, "docs", "performance.md")
+PAGE = os.path.join(ROOT, "docs", "explanation", "performance.md")
 BEGIN, END = "<!-- begin: benchmarks/run.py -->", "<!-- end: benchmarks/run.py -->"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: figures for a first look")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/explanation/performance.md")
     parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHMARKS)}; all without one")
     args = parser.parse_args()
     if strangers := set(args.names) - set(BENCHMARKS):

@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the parsers of the command line: `python docs/generate_reference.py`.
+"""Writes docs/reference/commands.md from the parsers of the command line: `python docs/generate_reference.py`.
 
 `tests/test_reference.py` fails when the page is not what this writes.
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from framework.cli.main import COMMANDS, _command_parser, _parser
 
-PAGE = Path(__file__).with_name("reference.md")
+PAGE = Path(__file__).parent / "reference" / "commands.md"
 
 _HEAD = """\
 # Reference of the command line
 
 Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told
-[for operators](operators.md). `framework …` is the same as `python -m framework …`.
+[for operators](../guides/operators.md). `framework …` is the same as `python -m framework …`.
 
 {contents}
 

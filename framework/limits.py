@@ -1,4 +1,4 @@
-"""How much is read, how long is waited, what is made of it: every bound, in one place. docs/security.md lists them."""
+"""Every bound of the readers and of waiting, in one place. docs/explanation/security.md lists them."""
 
 from __future__ import annotations
 

@@ -551,7 +551,7 @@ def test_the_nearest_of_thousands_of_names(write: Any) -> None:
 
 
 def test_growth_is_stated_where_people_look() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "security.md").read_text()
+    text = (Path(__file__).parent.parent / "docs" / "explanation" / "security.md").read_text()
     for bound in (f"{GROWTH:,} characters", f"{DEPTH} levels", "4,300 digits"):
         assert bound in text
 

@@ -9,7 +9,7 @@ A page is one session in a folder of its own, from its first line to its last:
     ```text        is not run
 
 `...` stands for anything in what is shown. A page that speaks of `examples/` finds a copy of them.
-One page by hand: `python tests/test_docs.py docs/names.md`.
+One page by hand: `python tests/test_docs.py docs/reference/names.md`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 #: What pages need beyond the package itself; a page is skipped without it.
-NEEDS = {"README.md": "dynaconf", "docs/from-dynaconf.md": "dynaconf"}
+NEEDS = {"README.md": "dynaconf", "docs/guides/from-dynaconf.md": "dynaconf"}
 SHOWN = doctest.ELLIPSIS
 MARK = "-- end of a command --"
 
@@ -227,7 +227,7 @@ def words_of(text: str) -> str:
 
 
 def option_rows() -> list[str]:
-    """The table of docs/options.md, made from the options."""
+    """The table of docs/reference/options.md, made from the options."""
     rows = []
     named = {"secrets.NAME": NAMED_BACKEND}
     for section, said in (*OPTIONS.items(), *named.items()):
@@ -243,13 +243,13 @@ def option_rows() -> list[str]:
 
 
 def test_every_option_is_in_the_docs() -> None:
-    text = text_of("docs/options.md")
+    text = text_of("docs/reference/options.md")
     rows = [line for line in text.splitlines() if line.startswith("| `[")]
     assert rows == option_rows(), "write these rows:\n" + "\n".join(option_rows())
 
 
 def test_every_setting_of_the_project_file_is_in_the_docs() -> None:
-    settings = re.findall(r"^\| `(\w+)` \|", text_of("docs/options.md"), re.MULTILINE)
+    settings = re.findall(r"^\| `(\w+)` \|", text_of("docs/reference/options.md"), re.MULTILINE)
     assert settings == list(project._KEYS)
 
 
@@ -284,9 +284,9 @@ def flags_in(text: str) -> set[str]:
 
 
 def test_every_command_and_flag_is_in_the_reference() -> None:
-    sections = sections_of(text_of("docs/reference.md"))
+    sections = sections_of(text_of("docs/reference/commands.md"))
     for command, parser in parsers():
-        assert command in sections, f"docs/reference.md says nothing of {command!r}"
+        assert command in sections, f"docs/reference/commands.md says nothing of {command!r}"
         assert flags_in(sections[command]) == flags_of(parser), command
         for action in parser._actions:
             for choice in action.choices or () if action.help != SUPPRESS else ():
@@ -297,7 +297,7 @@ def test_every_command_and_flag_is_in_the_reference() -> None:
 
 
 def test_every_command_is_told_of() -> None:
-    told = "\n".join(text_of(page) for page in ("docs/operators.md", "docs/remote-stores.md"))
+    told = "\n".join(text_of(page) for page in ("docs/guides/operators.md", "docs/guides/remote-stores.md"))
     for command in COMMANDS:
         assert re.search(rf"[ `]{command}\b", told), f"neither for operators nor for stores: {command}"
 
@@ -311,7 +311,7 @@ def test_every_wing_is_on_the_map() -> None:
 
 
 def test_every_store_is_in_the_docs() -> None:
-    text = text_of("docs/backends/index.md")
+    text = text_of("docs/reference/backends/index.md")
     rows = re.findall(r"^\| .+ \| `(\w+)` \| (?:`(\w+)`|none) \|", text, re.MULTILINE)
     assert sorted(name for name, _ in rows) == sorted(SHORT_NAMES)
     extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
@@ -321,26 +321,26 @@ def test_every_store_is_in_the_docs() -> None:
 
 
 def test_every_error_is_in_the_docs() -> None:
-    text = text_of("docs/errors.md")
+    text = text_of("docs/reference/errors.md")
     for name, error in vars(errors).items():
         if isinstance(error, type) and issubclass(error, errors.FrameworkError):
             assert f"`{name}`" in text, name
 
 
 def test_every_type_of_a_schema_is_in_the_docs() -> None:
-    text = text_of("docs/schema.md")
+    text = text_of("docs/guides/schema.md")
     for name in TYPES:
         assert f"`{name}`" in text, name
 
 
 def test_every_sensitive_name_is_in_the_docs() -> None:
-    text = text_of("docs/masking.md")
+    text = text_of("docs/explanation/masking.md")
     for name in SENSITIVE_NAMES:
         assert f"`{name}`" in text, name
 
 
 def test_every_spelling_is_in_the_docs() -> None:
-    text, names = text_of("docs/names.md"), Names("billing")
+    text, names = text_of("docs/reference/names.md"), Names("billing")
     spelled = [
         *(names.option("server", "port", form) for form in ("plain", "cmd", "secret", "file")),
         *(names.home, names.config, names.env, names.cfg(), names.database()),
@@ -353,9 +353,9 @@ def test_every_spelling_is_in_the_docs() -> None:
 
 def test_every_difference_to_airflow_is_in_the_docs() -> None:
     rules = tomllib.loads(text_of("tests/conformance/differences.toml"))["rule"]
-    said = words_of(text_of("docs/airflow-differences.md"))
+    said = words_of(text_of("docs/reference/airflow-differences.md"))
     missing = [rule["name"] for rule in rules if words_of(rule["name"]) not in said]
-    assert not missing, "docs/airflow-differences.md says nothing of:\n" + "\n".join(missing)
+    assert not missing, "docs/reference/airflow-differences.md says nothing of:\n" + "\n".join(missing)
 
 
 def anchors_of(page: Path) -> set[str]:

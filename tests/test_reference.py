@@ -1,4 +1,4 @@
-"""docs/reference.md is what the parsers say, and every command says enough of itself."""
+"""docs/reference/commands.md is what the parsers say, and every command says enough of itself."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class BaseSecretsBackend:
             for one by one, side by side; None: any number.
         keeps_versions: whether a `get_config_version` that it has is of use.
         max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are worth keeping.
-        connection_map: how the fields of a company's own JSON are called there, see `docs/own-backend.md`; or None.
+        connection_map: the names of the fields in a company's own JSON (`docs/guides/own-backend.md`), or None.
         retired: names of kwargs that are taken and ignored, with a warning that says so.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
         find_connection: how the application finds a connection, for a backend that logs in with one; it sees the

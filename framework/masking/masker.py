@@ -7,7 +7,8 @@ A text is searched as it stands and as it reads once percent-quoting, backslashe
 also one inside the other. So only the secrets themselves are filed, not their spellings: registering costs next to
 nothing, and the time that a text takes does not depend on how many secrets there are.
 
-Names, structures and `merge` answer as in Airflow; where this masker hides more is in `docs/airflow-differences.md`.
+Names, structures and `merge` answer as in Airflow. `docs/reference/airflow-differences.md` says where this masker
+hides more.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def of_schema(said: Any, *, lenient: bool = False) -> Iterator[Mistake]:
             which may be newer than we are.
     """
     if not _is_table(said):
-        yield (), "a schema must be a table of sections", "See docs/schema.md for its shape."
+        yield (), "a schema must be a table of sections", "See docs/guides/schema.md for its shape."
         return
     seen: dict[str, Trail] = {}
     for section, content in said.items():
