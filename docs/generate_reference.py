@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
-from framework.cli.main import COMMANDS, _command_parser, _parser
+from framework.cli.commands import COMMANDS
+from framework.cli.parsers import command_parser, main_parser, subcommands
 
 PAGE = Path(__file__).parent / "reference" / "commands.md"
 
@@ -33,19 +33,17 @@ def page() -> str:
     """The whole page."""
     parts = list(commands())
     contents = "\n".join(f"- {link(name)}" for name, _ in parts)
-    text = _parser().format_help()
+    text = main_parser().format_help()
     return _HEAD.format(contents=contents, text=text) + "".join(section(name, parser) for name, parser in parts)
 
 
 def commands() -> Iterator[tuple[str, ArgumentParser]]:
     """Every command, and every command of a command, such as `config list`."""
-    for command, (module, _) in COMMANDS.items():
-        parser = _command_parser(import_module(f"framework.cli.commands.{module}"), command)
+    for command in COMMANDS:
+        parser = command_parser(command)
         yield command, parser
-        for action in parser._actions:
-            if isinstance(action.choices, dict):
-                for name, inner in action.choices.items():
-                    yield f"{command} {name}", inner
+        for name, _, inner in subcommands(parser):
+            yield f"{command} {name}", inner
 
 
 def section(name: str, parser: ArgumentParser) -> str:

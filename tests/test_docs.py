@@ -26,7 +26,6 @@ import tempfile
 import traceback
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +35,8 @@ import pytest
 import framework
 from framework import errors, project
 from framework.backends import AIRFLOW_TWINS, SHORT_NAMES
-from framework.cli.main import COMMANDS, _command_parser, _parser
+from framework.cli.commands import COMMANDS
+from framework.cli.parsers import command_parser, main_parser, subcommands
 from framework.masking import SENSITIVE_NAMES
 from framework.names import Names
 from framework.options.own import NAMED_BACKEND, OPTIONS
@@ -261,15 +261,13 @@ def sections_of(text: str) -> dict[str, str]:
 
 def parsers() -> Iterator[tuple[str, ArgumentParser]]:
     """Every command and command of a command, such as `config list`."""
-    for command, (module, _) in COMMANDS.items():
-        parser = _command_parser(import_module(f"framework.cli.commands.{module}"), command)
-        below = [action for action in parser._actions if isinstance(action.choices, dict)]
+    for command in COMMANDS:
+        parser = command_parser(command)
+        below = list(subcommands(parser))
         if not below:
             yield command, parser
-        for action in below:
-            assert isinstance(action.choices, dict)
-            for name, inner in action.choices.items():
-                yield f"{command} {name}", inner
+        for name, _, inner in below:
+            yield f"{command} {name}", inner
 
 
 def flags_of(parser: ArgumentParser) -> set[str]:
@@ -293,7 +291,7 @@ def test_every_command_and_flag_is_in_the_reference() -> None:
                 assert f"`{choice}`" in sections[command], f"{command}: {choice}"
     of_all = set(re.findall(r"^  (?:-h, )?(--[a-z]+)", sections["framework"], re.MULTILINE))
     # The flags before the command have no help texts of their own: their page is written by hand.
-    assert of_all == {flag for action in _parser()._actions for flag in action.option_strings} - {"-h"}
+    assert of_all == {flag for action in main_parser()._actions for flag in action.option_strings} - {"-h"}
 
 
 def test_every_command_is_told_of() -> None:

@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framework import App, Connection, convert, errors
-from framework.cli.main import COMMANDS, main
+from framework.cli.commands import COMMANDS
+from framework.cli.main import main
 from framework.convert import expand
 from framework.files.entries import SecretsFile
 from framework.files.stream import read_entries

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework.cli.edit import CfgText, edit
-from framework.cli.output import NO, OK, short, show
+from framework.cli.output import NO, OK, print_message, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.masking.search import counted
 from framework.masking.wording import redact_message
@@ -85,9 +83,9 @@ def lint(app: App, args: Namespace) -> int:
         show(rows, ("origin", "section", "option", "kind", "problem"), args.output)
     if found:
         main = any(finding.mention.layer == "main cfg" for finding in found)
-        _say(f"{len(found)} found" + ("; `config update` shows what it would change" if main else ""))
+        print_message(f"{len(found)} found" + ("; `config update` shows what it would change" if main else ""))
     else:
-        _say("nothing is renamed, outdated or removed")
+        print_message("nothing is renamed, outdated or removed")
     return NO if found else OK
 
 
@@ -110,8 +108,8 @@ def _selected(app: App, args: Namespace) -> list[Finding]:
     if args.verbose:
         for what in ("section", "option"):
             names = getattr(args, f"ignore_{what}")
-            _say(f"ignored {what}s: {names or 'none'}")
-        _say(f"left out: {len(every) - len(found)} of {counted(len(every), 'finding')}")
+            print_message(f"ignored {what}s: {names or 'none'}")
+        print_message(f"left out: {len(every) - len(found)} of {counted(len(every), 'finding')}")
     return found
 
 
@@ -231,16 +229,16 @@ def update(app: App, args: Namespace) -> int:
     left = [finding for finding in by_hand if finding.kind in optional and finding in mine]
     for finding in by_hand:
         if finding not in left or args.all_recommendations:
-            _say(f"by hand: {finding.origin}: {finding.what}")
+            print_message(f"by hand: {finding.origin}: {finding.what}")
     if left and not args.all_recommendations:
         kept = counted(len(left), "deprecated option or old default", "deprecated options or old defaults")
-        _say(f"left as they are: {kept}; --all-recommendations changes them too")
+        print_message(f"left as they are: {kept}; --all-recommendations changes them too")
     if not changes:
-        _say(f"there is nothing to change in {short(path)}")
+        print_message(f"there is nothing to change in {short(path)}")
     elif args.fix:
-        _say(f"{short(path)}: written with {counted(len(changes), 'change')}")
+        print_message(f"{short(path)}: written with {counted(len(changes), 'change')}")
     else:
-        _say("this was a dry run, nothing is written; --fix writes it")
+        print_message("this was a dry run, nothing is written; --fix writes it")
     return OK
 
 
@@ -298,7 +296,3 @@ def _is_taken(app: App, text: CfgText, section: str, key: str) -> bool:
     """Whether the option is written in the file by its current name, in any form that counts."""
     forms = app.engine.forms(section, key)
     return any(text.find(section, key if form == "plain" else f"{key}_{form}") is not None for form in forms)
-
-
-def _say(text: str) -> None:
-    print(redact_message(text), file=sys.stderr)

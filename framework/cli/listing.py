@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework.chain.chain import each
 from framework.chain.level import ENVIRONMENT
 from framework.chain.runner import Runner, outcome_of
-from framework.cli.output import OK, short, status_of
+from framework.cli.output import OK, print_error, print_note, status_of
 from framework.cli.progress import Progress
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.masking.search import counted
@@ -48,10 +46,10 @@ def listing(app: App, kind: str, prefix: str = "") -> tuple[list[Listed], int]:
     links = app.chain.visible(kind)
     for link, names in zip(links, each(links, lambda link: names_of(app, link, kind)), strict=True):
         if isinstance(names, FrameworkError):
-            print(f"error: {short(str(names))}", file=sys.stderr)
+            print_error(names)
             status, names = max(status, status_of(names)), []
         elif names is None:
-            print(f"note: {cannot_list(link, kind)}; what it has is not shown here", file=sys.stderr)
+            print_note(f"{cannot_list(link, kind)}; what it has is not shown here")
         for name in sorted(set(names or ())):
             if name.startswith(prefix):
                 found.append(Listed(name, link, next((link for link, has in earlier if has(name)), None)))

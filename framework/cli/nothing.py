@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from framework.app import App
 
-#: The commands that tell how an application is configured. About nothing there is nothing to tell.
-COMMANDS = ("check", "dump", "explain")
-
 #: What the names of an application's variables go on with.
 _VARIABLES = ("__", "_CONN_", "_VAR_", "_SECRET_")
 #: How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from framework.cli import terminal
-from framework.errors import BackendError, MetastoreUnavailable, SecretsError
+from framework.errors import BackendError, FrameworkError, MetastoreUnavailable, SecretsError
 from framework.masking.search import visible
+from framework.masking.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
 OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
 
 OUTPUTS = ("table", "json", "yaml", "plain")
+
+
+class UsageError(FrameworkError):
+    """The arguments of a command do not go together: exit status 2."""
+
+
+def print_message(text: object) -> None:
+    """Print a message to stderr: one line, redacted, without the path of the working directory.
+
+    Args:
+        text: what a command did or found; an error may be passed as it is.
+    """
+    print(short(redact_message(str(text))), file=sys.stderr)
+
+
+def print_error(fault: object) -> None:
+    """Print an error after which the command goes on. To stop the command, raise a `FrameworkError`."""
+    print_message(f"error: {fault}")
+
+
+def print_warning(text: object) -> None:
+    print_message(f"warning: {text}")
+
+
+def print_note(text: object) -> None:
+    print_message(f"note: {text}")
 
 
 class Visible:
@@ -187,8 +214,8 @@ def short(text: str) -> str:
 
 
 def status_of(fault: BaseException | None) -> int:
-    """The exit status of an error: a link of the chain failed, or the answer is no."""
-    return LINK_FAILED if link_failed(fault) else NO
+    """The exit status of an error: wrong usage, a failed link of the chain, or else the answer is no."""
+    return USAGE if isinstance(fault, UsageError) else LINK_FAILED if link_failed(fault) else NO
 
 
 def link_failed(fault: BaseException | None) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from framework.cli.edit import CfgText, edit
-from framework.cli.output import NO, OK, short
+from framework.cli.output import OK, print_message, print_note, print_warning
 from framework.convert import expand
 from framework.errors import ConfigError, FrameworkError, InvalidValue
 from framework.layers.base import Layer
@@ -55,7 +54,7 @@ class _Target:
             key, self.form = base, form
         self.section, self.key = app.engine.current_name(section, key)
         if (self.section, self.key) != (section, key):
-            _say(f"note: [{section}] {key} is now called [{self.section}] {self.key}, so that is written")
+            print_note(f"[{section}] {key} is now called [{self.section}] {self.key}, so that is written")
         self.written = self.key if self.form == "plain" else f"{self.key}_{self.form}"
         self.path = app.main_file()[0]
 
@@ -84,14 +83,14 @@ def set_option(app: App, args: Namespace) -> int:
     edit(target.path, change)
     place = f"{target.path}:{line}: {target.option}"
     if before == raw:
-        _say(f"{place} already has this value")
+        print_message(f"{place} already has this value")
     elif target.form != "plain" or app.engine.is_hidden(target.section, target.key):
-        _say(f"{place} is written")
+        print_message(f"{place} is written")
     else:
         was = "" if before is None else f" (it was {shown(before)})"
-        _say(f"{place} = {shown(args.value)}{was}")
+        print_message(f"{place} = {shown(args.value)}{was}")
     if target.form == "plain" and value != args.value:
-        _say("note: '$' and a leading '~' in it are expanded whenever it is read")
+        print_note("'$' and a leading '~' in it are expanded whenever it is read")
     _warn_if_shadowed(target)
     return OK
 
@@ -111,9 +110,8 @@ def unset_option(app: App, args: Namespace) -> int:
     if os.path.exists(target.path):
         edit(target.path, change)
     if not gone:
-        _say(f"error: {target.path}: {target.option} is not written there")
-        return NO
-    _say(f"{target.path}: {target.option} is gone")
+        raise ConfigError(f"{target.option} is not set there", where=target.path)
+    print_message(f"{target.path}: {target.option} is gone")
     _warn_if_shadowed(target)
     return OK
 
@@ -198,13 +196,7 @@ def _warn_if_shadowed(target: _Target) -> None:
     if mention is None:
         return
     if mention.layer not in ("main cfg", "default"):
-        _say(f"warning: {mention.origin} writes [{target.section}] {target.key}, too, and wins")
+        print_warning(f"{mention.origin} writes [{target.section}] {target.key}, too, and wins")
     elif mention.is_old_name:
         old = f"[{mention.name[0]}] {mention.name[1]}"
-        _say(f"warning: {mention.origin} writes it by its older name {old}: see `config update`")
-
-
-def _say(text: str) -> None:
-    from framework.masking.wording import redact_message
-
-    print(short(redact_message(text)), file=sys.stderr)
+        print_warning(f"{mention.origin} writes it by its older name {old}: see `config update`")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from framework.backends.local_filesystem import LocalFilesystemBackend
 from framework.chain.chain import each
 from framework.cli.listing import cannot_list, holder, names_of
-from framework.cli.output import NO, OK, USAGE, for_programs, short, show
+from framework.cli.output import NO, OK, UsageError, for_programs, print_error, print_message, print_note, short, show
 from framework.cli.progress import Metered, Progress
 from framework.errors import (
     ConfigFileError,
@@ -56,8 +56,6 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
         existing: `overwrite`, `skip` or `fail`.
     """
     file_format = format_of(args, default="json" if args.file == "-" else None)
-    if file_format is None:
-        return USAGE
     store, shadows = app.store, _Shadows(app, kind)
     seconds = app.conf.getfloat("core", "command_timeout_seconds")
 
@@ -73,8 +71,8 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
         report = persistently(store.database, act) if os.path.isfile(args.file) else act()
     except FileParseError as fault:
         for line, what in sorted(fault.faults):
-            print(f"error: {short(fault.path)}{f':{line}' if line else ''}: {what}", file=sys.stderr)
-        print(f"error: nothing was imported, because of {counted(len(fault.faults), 'fault')}", file=sys.stderr)
+            print_error(f"{fault.path}{f':{line}' if line else ''}: {what}")
+        print_error(f"nothing was imported, because of {counted(len(fault.faults), 'fault')}")
         return NO
     shadows.tell()
     _tell(report, kind, args)
@@ -93,8 +91,6 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
         written: name, value and description as they stand in the file; a SecretsError says that they cannot.
     """
     file_format = format_of(args, default="json" if args.file == "-" or kind == "variable" else None)
-    if file_format is None:
-        return USAGE
     store, left_out, count = app.store, 0, 0
     before, between, after, nothing = _FRAMES[file_format]
     with Progress(f"exporting {kind}s", unit="rows") as progress, _replaced(args.file) as file:
@@ -105,7 +101,7 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
                     raise value
                 text = written(name, value, description)
             except SecretsError as fault:
-                print(f"error: not exported: {short(str(fault))}", file=sys.stderr)
+                print_error(f"not exported: {fault}")
                 left_out += 1
                 continue
             file.write((between if count else before) + text)
@@ -115,21 +111,22 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
             raise MetastoreError("no row could be read, so nothing was written", where=store.database.where)
         file.write(after if count else nothing)
     place = "" if args.file == "-" else f" to {args.file}"
-    print(f"{counted(count, kind)} exported{place}" + (f", {left_out:,} left out" if left_out else ""), file=sys.stderr)
+    print_message(f"{counted(count, kind)} exported{place}" + (f", {left_out:,} left out" if left_out else ""))
     return NO if left_out else OK
 
 
 # Reading
 
 
-def format_of(args: Namespace, default: str | None) -> str | None:
-    """`json`, `yaml` or `env`, by the flag or the ending of the name; None was told as wrong usage."""
+def format_of(args: Namespace, default: str | None) -> str:
+    """`json`, `yaml` or `env`, by the flag or the file's extension.
+
+    Raises:
+        UsageError: neither tells, and there is no default.
+    """
     found: str | None = args.file_format or _ENDINGS.get(os.path.splitext(args.file)[1].lower(), default)
     if found is None:
-        print(
-            f"error: {short(args.file)}: the name must end in .json, .yaml, .yml or .env; or pass --file-format",
-            file=sys.stderr,
-        )
+        raise UsageError(f"{args.file}: the name must end in .json, .yaml, .yml or .env; or pass --file-format")
     args.file_format = found
     return found
 
@@ -282,7 +279,7 @@ class _Shadows:
             else:
                 names, failure = found or [], "" if found is not None else cannot_list(link, kind)
             if failure:
-                self._notes.append(f"note: {failure}; whether it shadows what is imported is not known")
+                self._notes.append(f"{failure}; whether it shadows what is imported is not known")
             elif names:
                 self._links.append((link.name, holder(names, link)))
 
@@ -296,7 +293,7 @@ class _Shadows:
 
     def tell(self) -> None:
         for note in self._notes:
-            print(note, file=sys.stderr)
+            print_note(note)
         for link, shadowed in self._found.items():
             if shadowed:
                 warn(
@@ -316,9 +313,9 @@ def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
         if rows or args.output != "table":
             show(rows, (kind, "change", "fields"), args.output)
     elif report.skipped:
-        print(f"skipped, because they exist: {_some(report.skipped)}", file=sys.stderr)
+        print_message(f"skipped, because they exist: {_some(report.skipped)}")
     verb = "would be imported" if args.dry_run else "imported"
-    print(f"{kind}s {verb} from {_shown(args.file)}: {counts}", file=sys.stderr)
+    print_message(f"{kind}s {verb} from {_shown(args.file)}: {counts}")
 
 
 def _some(names: list[str]) -> str:

@@ -1,1 +1,30 @@
-"""One file a command."""
+"""The commands, one file each.
+
+A module holds `DESCRIPTION` and `add_arguments(parser)`. Every parser that it makes names what it runs:
+`parser.set_defaults(run=function)`, where `function(app, args)` returns the exit status or raises a `FrameworkError`.
+More defaults of a parser:
+
+    needs_app=False        it runs without an application; `app` is None
+    lists_warnings=True    it prints the warnings itself
+    unknown_app="refused"  it describes the application, so it does not run if nothing was found of it; "shown": it
+                           runs, and ends with that error
+"""
+
+#: command -> (module, what it does)
+COMMANDS = {
+    "dump": ("dump", "the effective configuration, with the origin of every value"),
+    "explain": ("explain", "where an option, connection or variable is set, and which place wins"),
+    "check": ("check", "unknown names, wrong types, pointers that lead nowhere"),
+    "config": ("config", "get-value, list, lint, update, set, unset"),
+    "init": ("init", "write a project file, a schema and a cfg file to start from"),
+    "completion": ("completion", "completion of commands and names in bash, zsh or fish"),
+    "backend-test": ("backend_check", "try a secrets backend against its live store, reading only"),
+    "stats": ("stats", "resolve everything once, and show what that cost each backend"),
+    "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
+    "connections": ("connections", "get, list, add, delete, import, export, test"),
+    "variables": ("variables", "get, list, set, delete, import, export"),
+    "secrets": ("secrets", "config secrets: get, list, set, delete"),
+    "db": ("db", "the metastore's database: check, migrate, reset"),
+    "fernet": ("fernet", "keys of the metastore: generate, check, rotate"),
+    "rotate-fernet-key": ("rotate", "Airflow's name for fernet rotate"),
+}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from framework.backends.base import KINDS
-from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show
-from framework.errors import SecretsError
+from framework.cli.output import LINK_FAILED, OK, add_output, short, show
+from framework.errors import ConfigError, SecretsError
 from framework.masking.search import counted
 
 DESCRIPTION = """\
@@ -35,18 +35,16 @@ _MANY = 1_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run)
     parser.add_argument("backend", nargs="?", help="short name or class path; default: those that are configured")
     parser.add_argument("--kwargs", default="", help="JSON object for its constructor; - reads it from stdin")
     add_output(parser)
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     links = _links(app, args)
     if not links:
-        import sys
-
-        print("error: no backend is configured; name one", file=sys.stderr)
-        return NO
+        raise ConfigError("no backend is configured; name one")
     rows, works = [], True
     for link in links:
         said = list(_try(link))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework import errors
 from framework.assembly import WORKERS, custom_link, note_on_workers, workers_backend
 from framework.chain.chain import each
-from framework.cli.output import LINK_FAILED, NO, OK, add_output, short, show, tell
+from framework.cli.output import LINK_FAILED, NO, OK, add_output, print_message, short, show, tell
 from framework.cli.rows import outages, resolve_at_once
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.masking import should_hide_value_for_name
@@ -44,17 +42,16 @@ if TYPE_CHECKING:
 
 #: Beginnings of words that hold `token`, `secret`, … and are about none.
 _NO_SECRETS = ("tokeniz", "tokenis", "secretar", "passwordless", "cookiecutter")
-#: What the application warns of when it is made is in the list.
-LISTS_WARNINGS = True
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run, unknown_app="refused", lists_warnings=True)
     parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 as well")
     add_output(parser)
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     told, errors.listener = errors.listener, lambda message: None  # what it would say is listed below, with its place
     down: list[FrameworkError] = []
     try:
@@ -74,7 +71,7 @@ def run(app: App, args: Namespace) -> int:
         )
     levels = [level for level, _, _ in problems]
     wrong, doubtful = levels.count("error"), levels.count("warning")
-    print(f"{counted(wrong, 'error')}, {counted(doubtful, 'warning')}", file=sys.stderr)
+    print_message(f"{counted(wrong, 'error')}, {counted(doubtful, 'warning')}")
     if down:  # what hangs on that link is not known
         return LINK_FAILED
     return NO if wrong or (args.strict and doubtful) else OK

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, OUTPUTS, add_output, machine, raw, short, show, status_of
+from framework.cli.output import OK, OUTPUTS, add_output, machine, print_error, raw, show, status_of
 from framework.cli.rows import NOT_FOLLOWED, Row, rows
-from framework.errors import OptionNotFound
+from framework.errors import ConfigError
 from framework.layers.writers import cfg_line, cfg_section, comment, commented, commented_option
 from framework.masking.search import visible
 from framework.options.explanation import HIDDEN
@@ -32,19 +32,21 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.options.declaration import Option
 
-_COMMANDS = {
-    "get-value": "print the value of one option, in clear",
-    "list": "list the options as a cfg file, without their values",
-    "lint": "find options and values that are renamed, outdated or removed",
-    "update": "move renamed options and replace outdated values in the main cfg file",
-    "set": "write an option to the main cfg file, and keep all the rest of it",
-    "unset": "take an option out of the main cfg file",
-}
-
 
 def add_arguments(parser: ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="action", required=True, metavar="|".join(_COMMANDS))
-    made = {name: commands.add_parser(name, help=what, allow_abbrev=False) for name, what in _COMMANDS.items()}
+    commands = {
+        "get-value": (_get_value, "print the value of one option, in clear"),
+        "list": (_list, "list the options as a cfg file, without their values"),
+        "lint": (_lint, "find options and values that are renamed, outdated or removed"),
+        "update": (_update, "move renamed options and replace outdated values in the main cfg file"),
+        "set": (_set, "write an option to the main cfg file, and keep all the rest of it"),
+        "unset": (_unset, "remove an option from the main cfg file"),
+    }
+    below = parser.add_subparsers(dest="action", required=True, metavar="|".join(commands))
+    made: dict[str, ArgumentParser] = {}
+    for name, (run, what) in commands.items():
+        made[name] = below.add_parser(name, help=what, allow_abbrev=False)
+        made[name].set_defaults(run=run)
     for name in ("get-value", "set", "unset"):
         made[name].add_argument("section", help="the option's section")
         made[name].add_argument("option", metavar="key", help="the option's key")
@@ -94,25 +96,33 @@ def _add_selection(parser: ArgumentParser) -> None:
     add_output(parser)
 
 
-def run(app: App, args: Namespace) -> int:
-    if args.action in ("lint", "update"):
-        from framework.cli import lint
-
-        return lint.lint(app, args) if args.action == "lint" else lint.update(app, args)
-    if args.action in ("set", "unset"):
-        from framework.cli import setting
-
-        return setting.set_option(app, args) if args.action == "set" else setting.unset_option(app, args)
-    return _get_value(app, args) if args.action == "get-value" else _list(app, args)
-
-
 def _get_value(app: App, args: Namespace) -> int:
-    try:
-        machine(app.conf.get(args.section, args.option))
-    except OptionNotFound as fault:
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
+    machine(app.conf.get(args.section, args.option))
     return OK
+
+
+def _lint(app: App, args: Namespace) -> int:
+    from framework.cli.lint import lint
+
+    return lint(app, args)
+
+
+def _update(app: App, args: Namespace) -> int:
+    from framework.cli.lint import update
+
+    return update(app, args)
+
+
+def _set(app: App, args: Namespace) -> int:
+    from framework.cli.setting import set_option
+
+    return set_option(app, args)
+
+
+def _unset(app: App, args: Namespace) -> int:
+    from framework.cli.setting import unset_option
+
+    return unset_option(app, args)
 
 
 def _list(app: App, args: Namespace) -> int:
@@ -134,10 +144,9 @@ def _list(app: App, args: Namespace) -> int:
         show(table, list(table[0]) if table else ["section", "key"], args.output)
     failed = [row.error for row in found.values() if row.error is not None] if args.show_values else []
     for error in failed:
-        print(f"error: {short(str(error))}", file=sys.stderr)
+        print_error(error)
     if args.section is not None and not names:
-        print(f"error: there is no section [{args.section}]", file=sys.stderr)
-        return NO
+        raise ConfigError(f"there is no section [{args.section}]")
     return max(map(status_of, failed), default=OK)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework.chain.level import METASTORE
 from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, short, show, status_of
+from framework.cli.output import NO, OK, UsageError, add_output, print_error, print_message, print_note, show, status_of
 from framework.connection import Connection
-from framework.errors import ConnectionNotFound, FrameworkError, InvalidConnection
+from framework.errors import ConfigError, ConnectionNotFound, FrameworkError, InvalidConnection
 from framework.masking.search import counted
 
 DESCRIPTION = """\
@@ -51,11 +49,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|add|delete|import|export|test")
 
     get = commands.add_parser("get", help="print a connection with its password, from the link that answers")
+    get.set_defaults(run=_get)
     get.add_argument("conn_id")
     listing = commands.add_parser("list", help="list the ids of every link that can list, and who shadows whom")
+    listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only ids that start with this")
     _add_show_values(listing)
     add = commands.add_parser("add", help="write a connection to the metastore")
+    add.set_defaults(run=_add)
     add.add_argument("conn_id", nargs="?")
     add.add_argument("--conn-id", dest="conn_id_flag", metavar="CONN_ID", help="instead of the bare word")
     add.add_argument("--conn-uri", help="the whole connection as a URI; - reads it from stdin")
@@ -67,15 +68,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     add.add_argument("--conn-description", help="free text")
     add.add_argument("--overwrite", action="store_true", help="replace a connection that exists")
     delete = commands.add_parser("delete", help="delete a connection from the metastore")
+    delete.set_defaults(run=_delete)
     delete.add_argument("conn_id")
     importing = commands.add_parser("import", help="read a file into the metastore: all of it, or nothing")
+    importing.set_defaults(run=_import)
     add_import(importing)
     importing.add_argument("--overwrite", action="store_true", help="replace connections that exist, else skip them")
     export = commands.add_parser("export", help="write the metastore's connections to a file, passwords included")
+    export.set_defaults(run=_export)
     add_export(export)
     export.add_argument("--format", choices=FORMATS, type=str.lower, help="Airflow's old name for --file-format")
     export.add_argument("--serialization-format", choices=("json", "uri"), help="in a .env file (default: uri)")
     test = commands.add_parser("test", help="connect, and report what happened")
+    test.set_defaults(run=_test)
     test.add_argument("conn_id")
     test.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
     for command in (get, listing, importing, test):
@@ -89,17 +94,8 @@ def _add_show_values(parser: ArgumentParser) -> None:
     parser.add_argument("--hide-sensitive", action="store_true", help="with --show-values: hide all of extra as well")
 
 
-def run(app: App, args: Namespace) -> int:
-    status: int = globals()[f"_{args.action}"](app, args)
-    return status
-
-
 def _get(app: App, args: Namespace) -> int:
-    try:
-        connection, link = app.chain.connection(args.conn_id)
-    except ConnectionNotFound as fault:
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
+    connection, link = app.chain.connection(args.conn_id)
     stored = app.store.find_row("connection", args.conn_id) if link == "metastore" else None
     row = _row(args.conn_id, connection)
     row = {"id": stored and stored["id"], **row}
@@ -138,8 +134,7 @@ def _list(app: App, args: Namespace) -> int:
     from framework.masking import add_mask, redact_text
 
     if args.hide_sensitive and not args.show_values:
-        print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
-        return USAGE
+        raise UsageError("--hide-sensitive goes with --show-values only")
     listed, status = listing(app, "connection", args.prefix)
     types: dict[str, str] = {}
     if not args.show_values and any(entry.link.role == METASTORE for entry in listed):
@@ -152,7 +147,7 @@ def _list(app: App, args: Namespace) -> int:
     untyped: dict[str, list[FrameworkError]] = {}
     for entry, outcome in zip(wanted, asked(app, "connection", wanted, seconds), strict=True):
         if isinstance(outcome, FrameworkError) and args.show_values:
-            print(f"error: {short(str(outcome))}", file=sys.stderr)
+            print_error(outcome)
             status = max(status, status_of(outcome))
         elif isinstance(outcome, FrameworkError):
             untyped.setdefault(entry.link.name, []).append(outcome)
@@ -162,7 +157,7 @@ def _list(app: App, args: Namespace) -> int:
                 add_mask(secret)  # before anything is shown: another connection may hold it as well
     for faults in untyped.values():
         more = f" So it is with {counted(len(faults) - 1, 'other connection')} of this link." if len(faults) > 1 else ""
-        print(f"note: a type is not known: {short(str(faults[0]))}{more}", file=sys.stderr)
+        print_note(f"a type is not known: {faults[0]}{more}")
     rows = []
     for entry in listed:
         row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
@@ -210,21 +205,19 @@ def _without_credentials(value: Any) -> Any:
 
 
 def _add(app: App, args: Namespace) -> int:
-    fault = _misused(args)
-    if fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return USAGE
+    if fault := _misused(args):
+        raise UsageError(fault)
     conn_id = args.conn_id if args.conn_id is not None else args.conn_id_flag
     for name in ("conn_uri", "conn_json", "conn_password", "conn_extra"):
         setattr(args, name, secret_argument(getattr(args, name), name.replace("_", " ")))
     try:
         connection = _made(conn_id, args)
-    except InvalidConnection as error:
-        print(f"error: {short(str(error))}", file=sys.stderr)
+    except InvalidConnection as error:  # not a link's
+        print_error(error)
         return NO
     app.warn_if_shadowed("connection", conn_id)
     app.store.set_connection(connection, overwrite=args.overwrite)
-    print(f"the connection {conn_id!r} is written to the metastore", file=sys.stderr)
+    print_message(f"the connection {conn_id!r} is written to the metastore")
     return OK
 
 
@@ -273,9 +266,8 @@ def _made(conn_id: str, args: Namespace) -> Connection:
 
 def _delete(app: App, args: Namespace) -> int:
     if not app.store.delete_connection(args.conn_id):
-        print(f"error: the metastore has no connection {args.conn_id!r}", file=sys.stderr)
-        return NO
-    print(f"the connection {args.conn_id!r} is deleted from the metastore", file=sys.stderr)
+        raise ConnectionNotFound(f"the metastore has no connection {args.conn_id!r}")
+    print_message(f"the connection {args.conn_id!r} is deleted from the metastore")
     return OK
 
 
@@ -289,15 +281,11 @@ def _export(app: App, args: Namespace) -> int:
     from framework.cli.transfer import export_file, format_of
 
     if args.format and args.file_format:
-        print("error: --format is Airflow's old name for --file-format; give one of them", file=sys.stderr)
-        return USAGE
+        raise UsageError("--format is Airflow's old name for --file-format; give one of them")
     args.file_format = args.format or args.file_format
     found = format_of(args, default="json" if args.file == "-" else None)
-    if found is None:
-        return USAGE
     if args.serialization_format and found != "env":
-        print("error: --serialization-format goes with the format env only", file=sys.stderr)
-        return USAGE
+        raise UsageError("--serialization-format goes with the format env only")
     return export_file(app, "connection", args, lambda *row: _written(args, *row))
 
 
@@ -330,16 +318,10 @@ def _test(app: App, args: Namespace) -> int:
         if allowed.strip().lower() != "enabled":
             what = "testing connections is disabled by [core] test_connection"
             hint = f"To allow it, set {app.names.option('core', 'test_connection')}=Enabled."
-            print(f"error: {what}. {hint}", file=sys.stderr)
-            return NO
-    try:
-        connection = app.get_connection(args.conn_id)
-    except ConnectionNotFound as fault:
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
-    steps = probe(connection, args.timeout)
+            raise ConfigError(what, hint=hint)
+    steps = probe(app.get_connection(args.conn_id), args.timeout)
     show([step.row() for step in steps], ("step", "ok", "said", "ms"), args.output)
     works = bool(steps) and all(step.ok for step in steps)
     verdict = "works" if works else "does not work"
-    print(f"the connection {args.conn_id!r} {verdict}", file=sys.stderr)
+    print_message(f"the connection {args.conn_id!r} {verdict}")
     return OK if works else NO

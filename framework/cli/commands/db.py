@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, USAGE, add_output, show
+from framework.cli.output import NO, OK, UsageError, add_output, print_message, print_note, show
 from framework.errors import BackendUnavailable, SecretsError
 
 DESCRIPTION = """\
@@ -34,28 +34,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     check.add_argument("--retry", type=int, default=0, metavar="N", help="try again so many times (default: 0)")
     check.add_argument("--retry-delay", type=float, default=1, metavar="SECONDS", help="wait in between (default: 1)")
     add_output(check)
+    check.set_defaults(run=_check)
     migrate = commands.add_parser("migrate", help="make our tables, or bring them to their newest shape")
+    migrate.set_defaults(run=_migrate)
     migrate.add_argument(
         "--add-secrets-table",
         action="store_true",
         help="in another application's database, make the table for config secrets and touch nothing else",
     )
     reset = commands.add_parser("reset", help="remove all connections, variables and config secrets")
+    reset.set_defaults(run=_reset)
     reset.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
-def run(app: App, args: Namespace) -> int:
-    database = app.store.database
-    if args.action == "check":
-        return _check(app, args)
-    if args.action == "migrate":
-        return _add_secrets_table(database) if args.add_secrets_table else _migrate(database)
-    return _reset(database, sure=args.yes)
-
-
-def _migrate(database: Database) -> int:
+def _migrate(app: App, args: Namespace) -> int:
     from framework.metastore import migrations
 
+    database = app.store.database
+    if args.add_secrets_table:
+        made = migrations.add_secrets_table(database)
+        _say(database, "the table for config secrets was made" if made else "nothing to do, the table is there")
+        return OK
     before = migrations.migrate(database)
     if before == migrations.VERSION:
         _say(database, f"nothing to do, the tables have the newest version {before}")
@@ -64,23 +63,15 @@ def _migrate(database: Database) -> int:
     return OK
 
 
-def _add_secrets_table(database: Database) -> int:
+def _reset(app: App, args: Namespace) -> int:
     from framework.metastore import migrations
 
-    made = migrations.add_secrets_table(database)
-    _say(database, "the table for config secrets was made" if made else "nothing to do, the table is there")
-    return OK
-
-
-def _reset(database: Database, *, sure: bool) -> int:
-    from framework.metastore import migrations
-
-    if not sure:
+    database = app.store.database
+    if not args.yes:
         if not sys.stdin.isatty():
-            print("error: db reset removes every row: pass --yes where there is no terminal", file=sys.stderr)
-            return USAGE
+            raise UsageError("db reset removes every row: pass --yes where there is no terminal")
         counts = ", ".join(f"{rows} in {table}" for table, rows in _rows(database, migrations.state(database)).items())
-        print(f"This removes all rows of {database.where}: {counts or 'none'}.", file=sys.stderr)
+        print_message(f"This removes all rows of {database.where}: {counts or 'none'}.")
         print("Type yes to go on: ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             _say(database, "nothing was changed")
@@ -172,9 +163,9 @@ def _tell_keys(app: App, tell: Any) -> bool:
     tell("rows in clear", totals[-2])
     tell("rows that no key opens", totals[-1])
     if totals[-1]:
-        print("note: python -m framework fernet check names the rows that no key opens", file=sys.stderr)
+        print_note("python -m framework fernet check names the rows that no key opens")
     return not totals[-1]
 
 
 def _say(database: Database, what: str) -> None:
-    print(f"{database.where}: {what}", file=sys.stderr)
+    print_message(f"{database.where}: {what}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
-from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, short, show
+from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, print_error, short, show
 from framework.cli.rows import Row, files_of, outages, rows
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.layers.writers import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
-from framework.masking.wording import redact_message
 from framework.options.explanation import HIDDEN, shown
 
 DESCRIPTION = """\
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run, unknown_app="shown")
     parser.add_argument(
         "--format",
         choices=sorted(_WRITERS),
@@ -55,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--variables", action="store_true", help="list the variables too, with their links")
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     if args.plan:
         from framework.options.prefetch import Plan
 
@@ -88,10 +86,10 @@ def run(app: App, args: Namespace) -> int:
     told = {name for names in down.values() for name in names}
     alone = [str(row.error) for row in failed if (row.section, row.key) not in told]
     for text in (*down, *alone):
-        print(f"error: {short(redact_message(text))}", file=sys.stderr)
+        print_error(text)
     unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]
     for entry in unlisted:
-        print(f"error: {short(entry['error'])}", file=sys.stderr)
+        print_error(entry["error"])
     if any(link_failed(row.error) for row in failed) or unlisted:
         return LINK_FAILED
     return NO if failed else OK

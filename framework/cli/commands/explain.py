@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.cli.output import LINK_FAILED, NO, OK, USAGE, add_output, short, show, status_of, tell
+from framework.cli.output import LINK_FAILED, NO, OK, UsageError, add_output, print_note, short, show, status_of, tell
 from framework.cli.rows import files_of
 from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run, unknown_app="shown")
     parser.add_argument("section", nargs="?", help="the option's section")
     parser.add_argument("key", nargs="?", help="the option's key")
     which = parser.add_mutually_exclusive_group()
@@ -33,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_output(parser)
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     files = (
         [{"layer": kind, "origin": file, "form": state} for kind, file, state in files_of(app)] if args.files else []
     )
@@ -48,10 +49,7 @@ def run(app: App, args: Namespace) -> int:
         )
         return OK
     if args.key is None:
-        import sys
-
-        print("error: name a section and a key, --connection ID or --variable KEY", file=sys.stderr)
-        return USAGE
+        raise UsageError("name a section and a key, --connection ID or --variable KEY")
     if args.section.lower() in ("secrets", "workers"):
         _tell_of_workers(app)
     explanation = app.conf.explain(args.section, args.key)
@@ -62,10 +60,7 @@ def run(app: App, args: Namespace) -> int:
     else:
         show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
     if not explanation.mentions:
-        import sys
-
-        print(f"error: {not_found(app.engine, args.section, args.key)}", file=sys.stderr)
-        return NO
+        raise not_found(app.engine, args.section, args.key)
     if explanation.error is not None:
         return status_of(explanation.error)
     return OK
@@ -107,12 +102,10 @@ def _rows(explanation: Explanation) -> list[dict[str, object]]:
 
 def _tell_of_workers(app: App) -> None:
     """Say so where a backend is set that this chain does not ask."""
-    import sys
-
     from framework.assembly import note_on_workers
 
     if note := note_on_workers(app):
-        print(f"note: {note}", file=sys.stderr)
+        print_note(note)
 
 
 def _link_by_link(app: App, kind: str, name: str, output: str) -> int:

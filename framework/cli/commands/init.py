@@ -32,8 +32,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-NEEDS_APP = False
-
 _PROJECT = """\
 [tool.framework]
 name = "{name}"
@@ -98,12 +96,13 @@ _KEY = "fernet.key"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run, needs_app=False)
     parser.add_argument("directory", nargs="?", metavar="DIR", help="the project's folder (default: this one)")
     parser.add_argument("--name", help="the application's name (default: the project's, or the folder's)")
     parser.add_argument("--metastore", action="store_true", help="make a key for the metastore, and point to it")
 
 
-def run(app: None, args: Namespace) -> int:
+def _run(app: None, args: Namespace) -> int:
     from shlex import quote
 
     given = args.given  # what stands before the command

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from framework.cli.output import NO, OK, as_json, machine
+from framework.cli.output import OK, as_json, machine, print_note
+from framework.errors import ConfigError
 
 DESCRIPTION = """\
 Print the least-privilege policy for exactly the names that this configuration can ask a store for.
@@ -33,21 +32,20 @@ _TESTS = 13
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run)
     parser.add_argument("store", choices=sorted(_WRITERS), help="whose policy to print")
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     classes, write, note = _WRITERS[args.store]
     links = [link for link in app.chain.custom if type(link.backend).__name__ in classes]
     asked = [(link.backend, names) for link in links if (names := _names(app, link))]
     if not asked:
-        said = f"no configured backend is of {args.store}"
         if links:
-            said = f"{links[0].name} is asked for nothing, as its kwargs say"
-        print(f"error: {said}", file=sys.stderr)
-        return NO
+            raise ConfigError(f"the kwargs of {links[0].name} exclude every lookup")
+        raise ConfigError(f"no configured backend is of {args.store}")
     machine(write(asked))
-    print(f"note: {note}", file=sys.stderr)
+    print_note(note)
     return OK
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework.cli.arguments import add_ignored, secret_argument
-from framework.cli.output import NO, OK, add_output, machine, short, show
+from framework.cli.output import OK, add_output, machine, print_message, show
 from framework.errors import NotFound
 
 DESCRIPTION = """\
@@ -27,29 +25,26 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete")
-    commands.add_parser("get", help="print a config secret, from the link that answers").add_argument("name")
+    get = commands.add_parser("get", help="print a config secret, from the link that answers")
+    get.set_defaults(run=_get)
+    get.add_argument("name")
     listing = commands.add_parser("list", help="list the names of every link that can list, and who shadows whom")
+    listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only names that start with this")
     add_output(listing)
     setting = commands.add_parser("set", help="write a config secret to the metastore")
+    setting.set_defaults(run=_set)
     setting.add_argument("name")
     setting.add_argument("value", metavar="VALUE", help="- reads it from stdin")
-    commands.add_parser("delete", help="delete a config secret from the metastore").add_argument("name")
+    delete = commands.add_parser("delete", help="delete a config secret from the metastore")
+    delete.set_defaults(run=_delete)
+    delete.add_argument("name")
     for command in commands.choices.values():
         add_ignored(command)
 
 
-def run(app: App, args: Namespace) -> int:
-    status: int = globals()[f"_{args.action}"](app, args)
-    return status
-
-
 def _get(app: App, args: Namespace) -> int:
-    try:
-        value, _ = app.chain.config(args.name)
-    except NotFound as fault:
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
+    value, _ = app.chain.config(args.name)
     machine(value)
     return OK
 
@@ -70,13 +65,12 @@ def _set(app: App, args: Namespace) -> int:
     checked("config", args.name, value, bounded=app.store.database.bounded)  # the store would take an empty name
     app.warn_if_shadowed("config", args.name)
     app.store.set_config(args.name, value)
-    print(f"the config secret {args.name!r} is written to the metastore", file=sys.stderr)
+    print_message(f"the config secret {args.name!r} is written to the metastore")
     return OK
 
 
 def _delete(app: App, args: Namespace) -> int:
     if not app.store.delete_config(args.name):
-        print(f"error: the metastore has no config secret {args.name!r}", file=sys.stderr)
-        return NO
-    print(f"the config secret {args.name!r} is deleted from the metastore", file=sys.stderr)
+        raise NotFound(f"the metastore has no config secret {args.name!r}")
+    print_message(f"the config secret {args.name!r} is deleted from the metastore")
     return OK

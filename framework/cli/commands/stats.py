@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from framework.cli.output import OK, add_output, short, show, status_of
+from framework.cli.output import OK, add_output, print_error, print_note, show, status_of
 
 DESCRIPTION = """\
 Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
@@ -23,15 +21,16 @@ _COLUMNS = ("link", "calls", "hits", "absent", "failures", "stale", "kept", "log
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run)
     add_output(parser)
 
 
-def run(app: App, args: Namespace) -> int:
+def _run(app: App, args: Namespace) -> int:
     failures, found = app.prefetch(), app.stats()
     if not found:
-        print("note: no backend of [secrets] is configured, so there is nothing to count", file=sys.stderr)
+        print_note("no backend of [secrets] is configured, so there is nothing to count")
     if found or args.output != "table":
         show(found, _COLUMNS, args.output)
     for fault in failures.values():
-        print(f"error: {short(str(fault))}", file=sys.stderr)
+        print_error(fault)
     return max(map(status_of, failures.values()), default=OK)

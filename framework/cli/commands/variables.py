@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 from framework.cli.arguments import add_export, add_ignored, add_import, secret_argument
-from framework.cli.output import NO, OK, USAGE, add_output, as_json, machine, short, show, status_of
-from framework.errors import InvalidValue, SecretsError, VariableNotFound
+from framework.cli.output import (
+    OK,
+    UsageError,
+    add_output,
+    as_json,
+    machine,
+    print_error,
+    print_message,
+    print_note,
+    show,
+    status_of,
+)
+from framework.errors import SecretsError, VariableNotFound
 
 DESCRIPTION = """\
 Variables, with Airflow's commands and flags. Reads go through the chain, writes go to the metastore.
@@ -34,22 +43,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete|import|export")
 
     get = commands.add_parser("get", help="print a variable, from the link that answers")
+    get.set_defaults(run=_get)
     get.add_argument("key")
     get.add_argument("-d", "--default", metavar="VAL", help="printed if it is not found; never when a link fails")
     get.add_argument("-j", "--json", action="store_true", help="it must be JSON; a JSON text is printed without quotes")
     listing = commands.add_parser("list", help="list the keys of every link that can list, and who shadows whom")
+    listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only keys that start with this")
     listing.add_argument("--show-values", action="store_true", help="show the values; those of secrets stay hidden")
     listing.add_argument("--hide-sensitive", action="store_true", help="with --show-values: hide every value")
     add_output(listing)
     setting = commands.add_parser("set", help="write a variable to the metastore")
+    setting.set_defaults(run=_set)
     setting.add_argument("key")
     setting.add_argument("value", metavar="VALUE", help="- reads it from stdin")
     setting.add_argument("--description", help="free text; without it the old one stays")
     setting.add_argument("-j", "--json", action="store_true", help="store the value as a JSON text, in quotes")
     delete = commands.add_parser("delete", help="delete a variable from the metastore")
+    delete.set_defaults(run=_delete)
     delete.add_argument("key")
     importing = commands.add_parser("import", help="read a file into the metastore: all of it, or nothing")
+    importing.set_defaults(run=_import)
     add_import(importing)
     importing.add_argument(
         "-a",
@@ -60,6 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_output(importing)
     export = commands.add_parser("export", help="write the metastore's variables to a file, in clear")
+    export.set_defaults(run=_export)
     add_export(export)
     export.add_argument(
         "--json-values",
@@ -70,25 +85,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         add_ignored(command)
 
 
-def run(app: App, args: Namespace) -> int:
-    status: int = globals()[f"_{args.action}"](app, args)
-    return status
-
-
 def _get(app: App, args: Namespace) -> int:
     from framework.convert import to_text
 
     try:
         value = app.get_variable(args.key, deserialize_json=args.json)
-    except VariableNotFound as fault:
-        if args.default is not None:
-            machine(args.default)
-            return OK
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
-    except InvalidValue as fault:
-        print(f"error: {short(str(fault))}", file=sys.stderr)
-        return NO
+    except VariableNotFound:
+        if args.default is None:
+            raise
+        machine(args.default)
+        return OK
     machine(as_json(value) if isinstance(value, (dict, list)) and args.json else to_text(value))
     return OK
 
@@ -97,8 +103,7 @@ def _list(app: App, args: Namespace) -> int:
     from framework.cli.listing import listing
 
     if args.hide_sensitive and not args.show_values:
-        print("error: --hide-sensitive goes with --show-values only", file=sys.stderr)
-        return USAGE
+        raise UsageError("--hide-sensitive goes with --show-values only")
     listed, status = listing(app, "variable", args.prefix)
     rows = []
     for entry in listed:
@@ -108,7 +113,7 @@ def _list(app: App, args: Namespace) -> int:
                 row["val"] = entry.link.ask("variable", entry.name)
                 app.hide_variable(entry.name, row["val"])
             except SecretsError as fault:
-                print(f"error: {short(str(fault))}", file=sys.stderr)
+                print_error(fault)
                 status = max(status, status_of(fault))
         rows.append(row)
     for row in rows:  # now that the secrets of all are known
@@ -135,19 +140,19 @@ def _set(app: App, args: Namespace) -> int:
     from framework.metastore.limits import checked
 
     bounded = app.store.database.bounded
-    checked(
-        "variable", args.key, value, args.description, bounded=bounded
-    )  # the store would take an empty name, as Airflow's does
+    # The store would take an empty name, as Airflow's does.
+    checked("variable", args.key, value, args.description, bounded=bounded)
     app.warn_if_shadowed("variable", args.key)
     app.store.set_variable(args.key, value, args.description)
-    print(f"the variable {args.key!r} is written to the metastore", file=sys.stderr)
+    print_message(f"the variable {args.key!r} is written to the metastore")
     return OK
 
 
 def _delete(app: App, args: Namespace) -> int:
-    gone = app.store.delete_variable(args.key)
-    said = f"the variable {args.key!r} is deleted from the metastore" if gone else "note: the metastore had no such key"
-    print(said, file=sys.stderr)
+    if app.store.delete_variable(args.key):
+        print_message(f"the variable {args.key!r} is deleted from the metastore")
+    else:
+        print_note("the metastore had no such key")
     return OK  # as in Airflow, so that a script may delete what is gone
 
 
@@ -161,8 +166,7 @@ def _export(app: App, args: Namespace) -> int:
     from framework.cli.transfer import export_file, format_of
 
     if args.json_values and format_of(args, default="json") == "env":
-        print("error: --json-values goes with the formats json and yaml only", file=sys.stderr)
-        return USAGE
+        raise UsageError("--json-values goes with the formats json and yaml only")
     return export_file(app, "variable", args, lambda *row: _written(args, *row))
 
 
