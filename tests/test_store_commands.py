@@ -185,7 +185,7 @@ def test_a_policy_of_nothing_is_none(world: Any) -> None:
     assert world.run("policy", "aws") == (1, "", "error: no configured backend is of aws\n")
     never = {f"{kind}_prefix": None for kind in ("connections", "variables", "config")}
     written(world, "aws_ssm", never)
-    assert world.run("policy", "aws") == (1, "", "error: aws_ssm is asked for nothing, as its kwargs say\n")
+    assert world.run("policy", "aws") == (1, "", "error: the kwargs of aws_ssm exclude every lookup\n")
 
 
 # the wait

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from framework.errors import ConfigError, FrameworkError
+from framework.cli.output import UsageError
+from framework.errors import FrameworkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _VARIABLES = ("__", "_CONN_", "_VAR_", "_SECRET_")
 _ALIKE = 0.75
 
 
-def nothing_found(app: App, args: Namespace) -> ConfigError | None:
+def nothing_found(app: App, args: Namespace) -> UsageError | None:
     """Why there is nothing to tell about the application: no project, no home, no file and no variable; else None.
 
     Args:
@@ -45,7 +46,7 @@ def nothing_found(app: App, args: Namespace) -> ConfigError | None:
         if near
         else "Go to the folder of the project, or pass --project DIR, --app or --name."
     )
-    return ConfigError(what, hint=hint if near or not args.name else f"Check the name, or set {app.names.home}.")
+    return UsageError(what, hint=hint if near or not args.name else f"Check the name, or set {app.names.home}.")
 
 
 def _no_project() -> str:

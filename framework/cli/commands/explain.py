@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from framework.cli.output import LINK_FAILED, NO, OK, UsageError, add_output, print_note, short, show, status_of, tell
+from framework.cli.output import (
+    LINK_FAILED,
+    NO,
+    OK,
+    UsageError,
+    add_output,
+    print_error,
+    print_note,
+    short,
+    show,
+    status_of,
+    tell,
+)
 from framework.cli.rows import files_of
 from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
@@ -60,7 +72,8 @@ def _run(app: App, args: Namespace) -> int:
     else:
         show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
     if not explanation.mentions:
-        raise not_found(app.engine, args.section, args.key)
+        print_error(not_found(app.engine, args.section, args.key))
+        return NO
     if explanation.error is not None:
         return status_of(explanation.error)
     return OK
