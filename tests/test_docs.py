@@ -1,6 +1,7 @@
 """Every snippet of README.md and docs/ is run, and every list in them is complete.
 
-A page is one session in a folder of its own, from its first line to its last:
+A page is one session in a folder of its own, from its first line to its last. A page that says "The files are those of
+[…](page.md)." begins with the files of that page.
 
     a block below a line of `NAME`: alone     is that file
     ```python      runs; its names stay until the page ends
@@ -182,6 +183,12 @@ def session(page: Path) -> int:
     os.environ["PATH"] = f"{commands.absolute()}{os.pathsep}{os.environ['PATH']}"
     sys.path[0] = ""
     running = Session(page)
+    for other in re.findall(
+        r"^The files are those of \[[^]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        for block in blocks_of(page.parent / other):
+            if block.file:
+                running.run(block)
     for block in blocks_of(page):
         running.run(block)
     print("\n".join(running.faults))
@@ -294,10 +301,10 @@ def test_every_command_and_flag_is_in_the_reference() -> None:
     assert of_all == {flag for action in main_parser()._actions for flag in action.option_strings} - {"-h"}
 
 
-def test_every_command_is_told_of() -> None:
-    told = "\n".join(text_of(page) for page in ("docs/guides/operators.md", "docs/guides/remote-stores.md"))
+def test_every_command_is_in_a_guide() -> None:
+    guides = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "guides").rglob("*.md"))
     for command in COMMANDS:
-        assert re.search(rf"[ `]{command}\b", told), f"neither for operators nor for stores: {command}"
+        assert re.search(rf"(?:framework |`){command}\b", guides), f"no guide shows {command}"
 
 
 def test_every_wing_is_on_the_map() -> None:
