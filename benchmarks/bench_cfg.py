@@ -52,15 +52,13 @@ def rows(quick: bool) -> list[Row]:
 def _times(folder: str, options: int, rounds: int, capitals: bool) -> Times:
     """Milliseconds of each reader."""
     from framework.layers.cfg import CfgLayer
-    from framework.layers.environment import Environment
 
     path = os.path.join(folder, f"{options}.cfg")
     with open(path, "w", encoding="utf-8") as file:
         file.write(cfg_text(options, capitals))
-    environment = Environment({})
 
     def ours() -> CfgLayer:
-        return CfgLayer("main cfg", path, environment)
+        return CfgLayer("main cfg", path)
 
     last = options - 1
     assert (found := ours().find(f"section_{last // 50}", f"some_option_{last}")) is not None

@@ -86,7 +86,7 @@ def _readers(folder: str) -> dict[str, Callable[[int], Callable[[], object]]]:
     from framework.files.stream import read_entries
     from framework.files.tables import read_table
     from framework.layers.cfg import CfgLayer, interpolate
-    from framework.layers.environment import DotEnv, Environment
+    from framework.layers.environment import DotEnv
     from framework.masking import Masker
 
     def written(name: str, text: str) -> str:
@@ -97,7 +97,7 @@ def _readers(folder: str) -> dict[str, Callable[[int], Callable[[], object]]]:
 
     def cfg(size: int) -> Callable[[], object]:
         path = written("x.cfg", cfg_text(size))
-        return lambda: CfgLayer("main cfg", path, Environment({}))
+        return lambda: CfgLayer("main cfg", path)
 
     def dotenv(size: int) -> Callable[[], object]:
         path = written(".env", _flat(size, "env"))

@@ -166,7 +166,7 @@ class App:
         """The file layers, high to low, and the defaults; the environment says which files."""
         from framework.layers.defaults import DefaultsLayer
 
-        layers = self.sources.layers(environment, self.environment, self.home, self._hides)
+        layers = self.sources.layers(environment, self.home, self._hides)
         main_file = self.sources.main_file(environment, self.home)[0]
         placeholders = {self.names.home: self.home, self.names.config: main_file}
         return [*layers, DefaultsLayer(self.schema, self.names, self.environment, placeholders)]

@@ -310,13 +310,13 @@ def test_odd_yaml_values_that_are_read(value: str, write: Any) -> None:
 # --- what is expanded -----------------------------------------------------------------------------------------------
 
 
-def cfg(write: Any, text: str, environ: dict[str, str] | None = None) -> CfgLayer:
-    return CfgLayer("main cfg", write("billing.cfg", text), Environment(environ or {}))
+def cfg(write: Any, text: str) -> CfgLayer:
+    return CfgLayer("main cfg", write("billing.cfg", text))
 
 
-def read(layer: Any, section: str, key: str) -> Any:
+def read(layer: Any, section: str, key: str, environ: dict[str, str] | None = None) -> Any:
     raw, where = layer.find(section, key)
-    return layer.read(raw, section, key, where)
+    return layer.read(raw, section, key, where, (environ or {}).get)
 
 
 @pytest.mark.parametrize("leaf", ["x" * 10, "x"])
@@ -366,10 +366,10 @@ def test_expansion_ends_and_asks_a_bounded_number_of_times(environ: dict[str, st
 
     assert expand("$A", getenv) == "$A"
     assert asked < 100_000
-    layer = cfg(write, "[core]\nk = $A\n", environ)
+    layer = cfg(write, "[core]\nk = $A\n")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        assert read(layer, "core", "k") == "$A"
+        assert read(layer, "core", "k", environ) == "$A"
     assert f"{layer.path}:2: " in str(told[0].message)
 
 

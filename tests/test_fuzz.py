@@ -186,10 +186,10 @@ def test_cfg_files(folder: Path, text: str, environ: dict[str, str]) -> None:
     path = _written(folder, "billing.cfg", text)
 
     def read() -> None:
-        layer = CfgLayer("main cfg", path, Environment(environ))
+        layer = CfgLayer("main cfg", path)
         for section, key in layer.entries():
             raw, where = layer.find(section, key) or ("", "")
-            tried(partial(layer.read, raw, section, key, where))
+            tried(partial(layer.read, raw, section, key, where, environ.get))
 
     tried(read, secret=False)
 

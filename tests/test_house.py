@@ -21,7 +21,7 @@ FACTORY = ("backends.factory", "backends.registry")
 #: The wings from the ground up: folders, and files of the top floor. A file imports only from the wings before its own,
 #: for types as well.
 WINGS = """
-limits parsing current locks
+limits parsing current locks copies
 masking errors logs convert
 files
 given names project mistakes uri connection

@@ -17,7 +17,6 @@ import framework
 from framework import App, BaseSecretsBackend, Variable, current, errors
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
-from framework.options.values import Mention
 
 SCHEMA: dict[str, Any] = {
     "s": {
@@ -147,8 +146,8 @@ def hold_at_the_end(app: App, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> No
     """Every resolved option and every question to the chain waits at the gate before anything of it is kept."""
     resolve, search = app.engine.resolve, type(app.chain)._search
 
-    def resolve_and_wait(mention: Mention) -> Any:
-        answer = resolve(mention)
+    def resolve_and_wait(*args: Any) -> Any:
+        answer = resolve(*args)
         gate.pass_through()
         return answer
 

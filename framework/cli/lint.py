@@ -117,7 +117,7 @@ def _learn(app: App) -> None:
     """Know also what older versions of the application had, if a list of it is packaged; nothing else needs that."""
     table, path = packaged(app.name, "older")
     if table:
-        app.schema.supplement(table, path)
+        app.engine.supplement(table, path)
 
 
 def findings(app: App) -> Iterator[Finding]:
@@ -294,5 +294,5 @@ def _change(
 
 def _is_taken(app: App, text: CfgText, section: str, key: str) -> bool:
     """Whether the option is written in the file by its current name, in any form that counts."""
-    forms = app.engine.forms(section, key)
-    return any(text.find(section, key if form == "plain" else f"{key}_{form}") is not None for form in forms)
+    writings = app.engine.spec(section, key).writings
+    return any(text.find(section, writing.key) is not None for writing in writings if writing.is_current)

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from framework.app import App
+    from framework.layers.base import Getenv
 
 
 class _Alone(Layer):
     """A value in no file yet, read as it will be in one: `%` is doubled when it is written, `$` and `~` are not."""
 
-    __slots__ = ("app",)
+    __slots__ = ()
 
-    def __init__(self, app: App) -> None:
+    def __init__(self) -> None:
         super().__init__("main cfg", "", {})
-        self.app = app
 
-    def read(self, raw: str, section: str, key: str, where: str) -> str:
-        text: str = expand(raw, self.app.environment.get)
+    def read(self, raw: str, section: str, key: str, where: str, getenv: Getenv) -> str:
+        text: str = expand(raw, getenv)
         return text
 
 
@@ -165,11 +165,11 @@ def _checked(target: _Target, value: str) -> str:
         raise InvalidValue("a pointer leads somewhere; this is empty", where=target.option, hint="Say where.")
     if target.form != "plain":
         return value
-    layer = _Alone(app)
+    layer = _Alone()
     answer = app.engine.resolve(Mention("main cfg", "value", section, key, (section, key), "plain", value, layer))
     if value:
         app.conf.typed(answer)
-    return layer.read(value, section, key, "")
+    return layer.read(value, section, key, "", app.environment.get)
 
 
 def _refuse_beaten(target: _Target, text: CfgText) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import expand
+from framework.copies import copied
 from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from framework.layers.environment import Environment
     from framework.names import Names
 
+    Getenv = Callable[[str], str | None]
+
 
 class Layer:
     """Options held in memory, each with its place.
@@ -23,10 +26,9 @@ class Layer:
         path: the file that it is from, or empty.
         opened: the files that it is from, as each was when it was opened.
         values: section -> key -> what `find` makes its answer of, here (raw, place); all names in lower case.
-        followed: what its pointers gave: kept for as long as the layer is there.
     """
 
-    __slots__ = ("name", "path", "opened", "values", "followed")
+    __slots__ = ("name", "path", "opened", "values", "__weakref__")
 
     #: Whether its texts are those of a cfg file, in which `%` means something.
     interpolates = False
@@ -34,7 +36,6 @@ class Layer:
     def __init__(self, name: str, path: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.name, self.path, self.values = name, path, values
         self.opened: dict[str, os.stat_result] = {}
-        self.followed: dict[tuple[str, str, int | None], tuple[str, str | None]] = {}
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
         """The raw value of `[section] key` as written, with its place; None if it is not written here."""
@@ -47,9 +48,12 @@ class Layer:
             for key in options:
                 yield section, key
 
-    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        """What a plain `raw` means: its expansion. Typed files (TOML, YAML, JSON) mean what they say."""
-        return raw
+    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+        """What a plain `raw` means: its expansion, with the variables that `getenv` looks up.
+
+        A value of a typed file (TOML, YAML, JSON) is what is written; a list or table is a copy of its own.
+        """
+        return copied(raw)
 
     def reference(self, raw: Any, section: str, key: str, where: str) -> str:
         """What a pointer's `raw` means: it is read like a plain text, but `$` and `~` are left to the pointer."""
@@ -67,7 +71,7 @@ class Layer:
 class EnvironmentLayer(Layer):
     """The variables of the process, live, or those of the `.env` files; `$VAR` and `~` are expanded."""
 
-    __slots__ = ("names", "environment", "_find", "_list")
+    __slots__ = ("names", "_find", "_list")
 
     def __init__(
         self,
@@ -80,7 +84,7 @@ class EnvironmentLayer(Layer):
     ) -> None:
         super().__init__(name, path, {})
         self.opened = {file.path: file.status for file in environment.dotenv if file.path == path}
-        self.names, self.environment, self._find, self._list = names, environment, find, every
+        self.names, self._find, self._list = names, find, every
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
         text, place = self._find(self.names.option(section, key))
@@ -95,5 +99,5 @@ class EnvironmentLayer(Layer):
                 if separator:
                     yield section.lower(), key.lower()
 
-    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        return expand(raw, self.environment.get, where)
+    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+        return expand(raw, getenv, where)

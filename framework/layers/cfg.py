@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from framework.layers.environment import Environment
+    from framework.layers.base import Getenv
 
 #: The section whose options stand in for those that another section of the same file lacks.
 DEFAULT = "DEFAULT"
@@ -30,17 +30,15 @@ class CfgLayer(Layer):
     Args:
         name: what answers call the layer.
         path: the file.
-        environment: where `$VAR` and `~` are looked up.
 
     Raises:
         ConfigFileError: unreadable or malformed.
     """
 
-    __slots__ = ("written", "lines", "environment", "_folded")
+    __slots__ = ("written", "lines", "_folded")
     interpolates = True
 
-    def __init__(self, name: str, path: str, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, name: str, path: str) -> None:
         text, status = read_file(path)
         self.written, self.lines = parse(text, path)
         self._folded: dict[tuple[str, str], tuple[str, str]] = {}
@@ -73,8 +71,8 @@ class CfgLayer(Layer):
                 return text, f"{self.path}:{self.lines[place][key]}"
         return None
 
-    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
-        return expand(self.reference(raw, section, key, where), self.environment.get, where)
+    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+        return expand(self.reference(raw, section, key, where), getenv, where)
 
     def reference(self, raw: Any, section: str, key: str, where: str) -> str:
         written = self._folded.get((section, key), (section, key))[0]

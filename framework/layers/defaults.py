@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import expand
+from framework.copies import copied
 from framework.layers.base import Layer
 from framework.layers.cfg import interpolate
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Protocol
 
+    from framework.layers.base import Getenv
     from framework.layers.environment import Environment
     from framework.names import Names
 
@@ -64,11 +66,11 @@ class DefaultsLayer(Layer):
             return default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.names.app)
         return default
 
-    def read(self, raw: Any, section: str, key: str, where: str) -> Any:
+    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
         if not isinstance(raw, str):
-            return raw
+            return copied(raw)
         text = interpolate(raw, lambda name: self._text(section, name), f"{where}: default of [{section}] {key}")
-        return fill(expand(text, self.environment.get), self.placeholders)
+        return fill(expand(text, getenv), self.placeholders)
 
     def _text(self, section: str, key: str) -> str | None:
         found = self.find(section, key.lower())

@@ -158,14 +158,11 @@ class Sources:
             return named, True
         return trust.like(home, os.path.join(home, self.names.cfg())), False
 
-    def layers(
-        self, environment: Environment, live: Environment, home: str, hides: Callable[[str, str], bool]
-    ) -> list[Layer]:
+    def layers(self, environment: Environment, home: str, hides: Callable[[str, str], bool]) -> list[Layer]:
         """The file layers, high to low. What was looked for is noted in `environment`.
 
         Args:
             environment: says which files.
-            live: what their texts are expanded with.
             home: the application's home.
             hides: whether the value of an option, (section, key), must not be shown.
 
@@ -185,14 +182,14 @@ class Sources:
 
                     layers.append(read_layer(look.path))
                 else:
-                    layers.append(CfgLayer("config file", look.path, live))
+                    layers.append(CfgLayer("config file", look.path))
         if self._settings_files or self._dynaconf is not None:
             layers += self._settings_layers(environment, hides)
         path, named = self.main_file(environment, home)
         look = Look("main cfg", path, path, found=not is_absent(path), must_exist=named)
         environment.looks.append(look)
         if look.wanted:
-            layers.append(CfgLayer("main cfg", path, live))
+            layers.append(CfgLayer("main cfg", path))
         return layers
 
     def _settings_layers(self, environment: Environment, hides: Callable[[str, str], bool]) -> Iterable[Layer]:

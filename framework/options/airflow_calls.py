@@ -126,7 +126,7 @@ class AirflowCalls:
         found = layer.find(section, key)
         if found is None:
             return fallback
-        text = layer.read(found[0], section, key, found[1])
+        text = layer.read(found[0], section, key, found[1], self._engine.environment.get)
         return text.replace("%", "%%") if raw and isinstance(text, str) else text
 
     def get_sections_including_defaults(self) -> list[str]:

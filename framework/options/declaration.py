@@ -58,7 +58,6 @@ class Option:
         "retired",
         "description",
         "example",
-        "version_added",
         "deprecation_reason",
         "own",
         "place",
@@ -89,7 +88,6 @@ class Option:
         ]
         self.description: str = (said.get("description") or "").strip()
         self.example = said.get("example")
-        self.version_added = said.get("version_added")
 
     @property
     def limits(self) -> list[tuple[str, Any, Any]]:

@@ -13,13 +13,13 @@ from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
 from framework.options.overrides import overrides
-from framework.options.own import is_backend_kwarg
 from framework.options.reading import Reading
+from framework.options.spec import Spec
 from framework.options.values import Answer, Mention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from framework.layers.environment import Environment
@@ -29,14 +29,10 @@ if TYPE_CHECKING:
     from framework.options.schema import Schema
     from framework.options.values import Compiled
 
-#: How many spellings of options are kept; beyond it the table starts anew.
-_MAX_COMPILED = 20_000
+    Getenv = Callable[[str], str | None]
 
-#: An undeclared option whose name ends so may be written as a pointer. Others may not: `build_cmd` and `log_file` are
-#: options of their own, and `client_secret` holds a secret.
-_PASSWORDS = ("password", "passwd", "passphrase")
-
-_SUFFIXES = {"plain": "", **{form: f"_{form}" for form in POINTER_FORMS}}
+#: How many names of options, and how many spellings of them, are kept; beyond it a table starts anew.
+_MAX_KEPT = 20_000
 
 
 class Engine:
@@ -66,6 +62,7 @@ class Engine:
         self.names, self.schema, self.environment = names, schema, environment
         self._pointers, self.max_level = pointers, max_level
         self._patterns = [pattern.lower() for pattern in patterns]
+        self._specs: dict[tuple[str, str], Spec] = {}
         self.compiled: dict[tuple[str, str], Compiled] = {}
         self._loading = ProcessLock()
         self.note = ""  # what is added to an error where something is not found
@@ -90,7 +87,7 @@ class Engine:
         """Keep a compiled answer that was found in a reading, unless there is a newer reading by now."""
         with self._loading:
             if self.reading is reading:
-                if len(self.compiled) >= _MAX_COMPILED:
+                if len(self.compiled) >= _MAX_KEPT:
                     self.compiled.clear()
                 self.compiled[section, key] = compiled
 
@@ -108,47 +105,40 @@ class Engine:
             section, key: in lower case, by their current names.
             old_names: whether older names count.
         """
-        names = [(section, key)]
-        if old_names:
-            names += [name[:2] for name in self.schema.old_names(section, key)]
-        forms = self.forms(section, key)
+        writings = self.spec(section, key).writings
         for layer in self._all_layers():
-            for name in names:
-                for form in forms:
-                    written = name[1] + _SUFFIXES[form]
-                    if form != "plain" and self.schema.option(name[0], written) is not None:
-                        continue  # a declared option named client_secret is an option, never a pointer for client
-                    found = layer.find(name[0], written)
-                    if found is not None:
-                        yield Mention(layer.name, found[1], section, key, name, form, found[0], layer)
+            for writing in writings:
+                found = layer.find(writing.name[0], writing.key)
+                if found is not None and (old_names or writing.is_current):
+                    yield Mention(layer.name, found[1], section, key, writing.name, writing.form, found[0], layer)
 
-    def forms(self, section: str, key: str) -> tuple[str, ...]:
-        """The forms in which an option may be written; see `may_point`."""
-        return ("plain", *POINTER_FORMS) if self.may_point(section, key) else ("plain",)
+    def spec(self, section: str, key: str) -> Spec:
+        """What is known of an option whatever is written, by its current name."""
+        found = self._specs.get((section, key))
+        if found is None:
+            if len(self._specs) >= _MAX_KEPT:
+                self._specs.clear()
+            found = self._specs[section, key] = Spec(self.schema, self._patterns, section, key)
+        return found
+
+    def supplement(self, schema: Mapping[str, Any], origin: str) -> None:
+        """State more about the options than the schema does; see `Schema.supplement`."""
+        self.schema.supplement(schema, origin)
+        self._specs.clear()
 
     def may_point(self, section: str, key: str) -> bool:
-        """Whether an option's value may stand elsewhere: it is sensitive, or undeclared and named like a password."""
-        if self.is_sensitive(section, key):
-            return True
-        return key.endswith(_PASSWORDS) and self.schema.option(section, key) is None
+        """Whether an option's value may be elsewhere, so that it may be written as a pointer."""
+        return self.spec(section, key).may_point
 
     def is_sensitive(self, section: str, key: str) -> bool:
         """Whether an option is declared sensitive, by the schema or by a pattern of the project file."""
-        if is_backend_kwarg(section, key):
-            return True
-        option = self.schema.option(section, key)
-        if option is not None and (option.sensitive or option.own):
-            return option.sensitive
-        if not self._patterns:
-            return False
-        from fnmatch import fnmatchcase
-
-        return any(fnmatchcase(f"{section}.{key}", pattern) for pattern in self._patterns)
+        return self.spec(section, key).sensitive
 
     def is_hidden(self, section: str, key: str) -> bool:
         """Whether a list must not show the value: sensitive, or undeclared and not known to be harmless."""
-        if self.is_sensitive(section, key) or self.schema.option(section, key) is not None:
-            return self.is_sensitive(section, key)
+        spec = self.spec(section, key)
+        if spec.sensitive or spec.option is not None:
+            return spec.sensitive
         return self.schema.declared or should_hide_value_for_name(f"{section}.{key}")
 
     def entries(self) -> Iterator[tuple[str, str]]:
@@ -243,33 +233,36 @@ class Engine:
         """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
         return self._pointers.reference_of(mention)
 
-    def resolve(self, mention: Mention) -> Answer:
+    def resolve(self, mention: Mention, getenv: Getenv | None = None) -> Answer:
         """What a mention means: its text expanded, or what its pointer leads to.
+
+        Args:
+            mention: which one.
+            getenv: looks up the variables that are in its text; else the environment does.
 
         Raises:
             ConfigError: a bad `%`, or a pointer that leads nowhere.
         """
-        if mention.form == "plain":
-            value = mention.source.read(mention.raw, *mention.name, mention.origin)
-            link, sensitive = None, self.is_sensitive(mention.section, mention.key)
+        spec = self.spec(mention.section, mention.key)
+        link, sensitive = None, spec.sensitive or mention.is_pointer
+        if mention.is_pointer:
+            is_known = spec.option is not None or spec.sensitive
+            max_level = self.max_level(spec.section, spec.key)
+            value, link = self._pointers.follow(mention, max_level, show_reference=is_known)
         else:
-            name = mention.section, mention.key
-            is_known = self.schema.option(*name) is not None or self.is_sensitive(*name)
-            value, link = self._pointers.follow(mention, self.max_level(*name), show_reference=is_known)
-            sensitive = True
+            value = mention.source.read(mention.raw, *mention.name, mention.origin, getenv or self.environment.get)
         if sensitive:
             add_mask(value)
-        current = self._current_value(mention, value)
+        current = self._current_value(spec, mention, value)
         if sensitive and current is not value:
             add_mask(current)
         return Answer(current, mention, link=link, sensitive=sensitive)
 
-    def _current_value(self, mention: Mention, value: Any) -> Any:
-        """The value, or what the schema says that it is called today."""
-        option = self.schema.option(mention.section, mention.key)
-        if option is None or not option.deprecated_values or not isinstance(value, str):
+    def _current_value(self, spec: Spec, mention: Mention, value: Any) -> Any:
+        """The value, or the one that the schema has instead of an outdated one."""
+        if spec.option is None or not spec.option.deprecated_values or not isinstance(value, str):
             return value
-        for old, new, since in option.deprecated_values:
+        for old, new, since in spec.option.deprecated_values:
             changed = old.sub(new, value)
             if changed != value:
                 self._warn(
@@ -280,7 +273,7 @@ class Engine:
                 return changed
         return value
 
-    def answer(self, section: str, key: str, *, old_names: bool = True) -> Answer | None:
+    def answer(self, section: str, key: str, *, old_names: bool = True, getenv: Getenv | None = None) -> Answer | None:
         """The first mention, resolved; None if the option is not set. Old names and ignored pointers warn, once.
 
         Raises:
@@ -291,7 +284,7 @@ class Engine:
             section, key = self._redirected(section, key)
         for mention in self.mentions(section, key, old_names=old_names):
             self._notice(mention)
-            return self.resolve(mention)
+            return self.resolve(mention, getenv)
         self._notice_deprecation(section, key)
         return None
 
@@ -310,13 +303,7 @@ class Engine:
 
     def variables(self, section: str, key: str) -> list[str]:
         """The names of the variables that may write an option, in order of precedence."""
-        section, key = self.current_name(section, key)
-        return [
-            self.names.option(old_section, old_key, form)
-            for old_section, old_key in [(section, key), *(name[:2] for name in self.schema.old_names(section, key))]
-            for form in self.forms(section, key)
-            if form == "plain" or self.schema.option(old_section, old_key + _SUFFIXES[form]) is None
-        ]
+        return self.spec(*self.current_name(section, key)).variables(self.names)
 
     def is_process(self, layer: Layer) -> bool:
         """Whether a layer is the process environment, which changes without notice."""
@@ -345,7 +332,7 @@ class Engine:
             self._notice_ignored_pointers(mention.section, mention.key)
 
     def _notice_deprecation(self, section: str, key: str) -> None:
-        option = self.schema.option(section, key)
+        option = self.spec(section, key).option
         if option is not None and option.deprecated:
             self._warn(f"the option [{section}] {key} is deprecated: {option.deprecation_reason}", DeprecationWarning)
 
@@ -363,7 +350,8 @@ class Engine:
 
     def ignored_pointers(self, section: str, key: str) -> Iterator[tuple[str, str]]:
         """The pointers beside an option that may not be a pointer, as (form, origin)."""
-        if self.schema.option(section, key) is not None and not self.may_point(section, key):
+        spec = self.spec(section, key)
+        if spec.option is not None and not spec.may_point:
             yield from self.own_options(section, key)
 
     def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _weakref import ref
 
 from framework.chain.level import is_restricted
 from framework.convert import expand
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from framework.chain.chain import Chain
+    from framework.layers.base import Layer
     from framework.layers.environment import Environment
     from framework.options.references import Reference
     from framework.options.values import Mention
@@ -63,7 +65,7 @@ def part_of(text: str, pointer: str) -> str:
 
 
 class Pointers:
-    """Follows pointers; what they give is kept with the layer that they stand in, by their text.
+    """Follows pointers, and keeps what they give for as long as the layer is there that they are written in.
 
     Args:
         environment: what `_cmd` runs with.
@@ -81,6 +83,13 @@ class Pointers:
     ) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
         self._allow_token_like = allow_token_like
+        #: Layer -> (form, text, max_level) -> (value, link).
+        self._followed: dict[ref[Layer], dict[tuple[str, str, int | None], tuple[str, str | None]]] = {}
+
+    def _followed_in(self, layer: Layer) -> dict[tuple[str, str, int | None], tuple[str, str | None]]:
+        """What is known of the pointers in a layer. A reload makes other layers, and so forgets it."""
+        followed = self._followed
+        return followed.setdefault(ref(layer, lambda gone: followed.pop(gone, None)), {})
 
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
@@ -97,7 +106,7 @@ class Pointers:
     def is_followed(self, mention: Mention, max_level: int | None) -> bool:
         """Whether it is known where a pointer leads."""
         try:
-            return (mention.form, pointer_text(mention), max_level) in mention.source.followed
+            return (mention.form, pointer_text(mention), max_level) in self._followed_in(mention.source)
         except FrameworkError:  # told when it is followed
             return False
 
@@ -117,8 +126,8 @@ class Pointers:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
         text = pointer_text(mention)
-        followed, key = mention.source.followed, (mention.form, text, max_level)
-        kept: tuple[str, str | None] | None = followed.get(key)
+        followed, key = self._followed_in(mention.source), (mention.form, text, max_level)
+        kept = followed.get(key)
         if kept is not None:
             return kept
         if mention.form != "secret":

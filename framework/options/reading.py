@@ -16,7 +16,7 @@ class Reading:
     nobody looks any more.
 
     Attributes:
-        layers: all of them, high to low; the first is the process environment. What pointers gave is kept with them.
+        layers: all of them, high to low; the first is the process environment.
         chains: the chain, once it is made.
         warned: the warnings that were given.
         searched: the options beside which pointers that do not count were looked for.
