@@ -44,13 +44,9 @@ def __getattr__(name: str) -> Any:
     if name == "conf":
         value = current.CurrentProxy("conf")
     elif name in _WHERE:
-        from importlib import import_module
-
-        value = getattr(import_module(_WHERE[name]), name)
+        value = getattr(__import__(_WHERE[name], fromlist=(name,)), name)  # importlib would load more than we are
     elif name == "errors":
-        from importlib import import_module
-
-        return import_module("framework.errors")
+        return __import__("framework.errors", fromlist=(name,))
     else:
         raise AttributeError(f"module 'framework' has no attribute {name!r}")
     globals()[name] = value

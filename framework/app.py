@@ -11,7 +11,6 @@ from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
 from framework.locks import ProcessLock
-from framework.logs import INFO, log
 from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
 from framework.masking.wording import safe_repr
 from framework.names import Names
@@ -350,6 +349,8 @@ class App:
             layers = self._layers(environment)
             self.environment.become(environment)
             self.engine.load(layers)
+        from framework.logs import INFO, log
+
         log(INFO, "%s: its files were read again", self.name)
         self._configure_masking()
         self._tell_doubts()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from _contextvars import ContextVar  # its module loads more than we need
 
 #: What a link is. Two of them are in every chain; the application's own ones are asked before those.
 CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"

@@ -14,7 +14,6 @@ from framework.errors import (
 )
 from framework.masking import REPLACEMENT, should_hide_value_for_name
 from framework.options.engine import text_of
-from framework.options.explanation import HIDDEN, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,6 +192,7 @@ class AirflowCalls:
         import io
 
         from framework.layers.writers import cfg_section, cfg_written, commented, commented_option
+        from framework.options.explanation import HIDDEN
 
         if isinstance(file, (io.RawIOBase, io.BufferedIOBase)) or not hasattr(file, "write"):
             what = f"a text stream is expected, not {type(file).__name__}"
@@ -243,6 +243,8 @@ class AirflowCalls:
 
     def _shown_text(self, section: str, key: str, only_default: bool, hide: bool) -> str | None:
         """An option's value as a cfg file holds it, or `< hidden >`; None if there is none."""
+        from framework.options.explanation import HIDDEN
+
         if only_default:
             default = self.get_default_value(section, key, raw=True)
             return HIDDEN if hide and default and self._engine.is_hidden(section, key) else default
@@ -253,6 +255,8 @@ class AirflowCalls:
 
     def _text(self, mention: Mention, *, raw: bool, hide: bool) -> str:
         """What a mention gives, as text or as a cfg file holds it; with `hide`, as lists show it."""
+        from framework.options.explanation import HIDDEN, shown
+
         if hide and (mention.is_pointer or self._is_secret(mention.section, mention.key)):
             return HIDDEN
         text = self._as_written(mention) if raw else text_of(self._engine.resolve(mention))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from _contextvars import ContextVar  # its module loads more than we need
 from _weakref import ref
-from contextvars import ContextVar
 
 from framework.layers.base import Layer
 

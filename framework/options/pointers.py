@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from _weakref import ref
 
-from framework.chain.level import is_restricted
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
@@ -133,6 +132,8 @@ class Pointers:
         if mention.form != "secret":
             kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
             return kept
+        from framework.chain.level import is_restricted
+
         kept = self._secret(self._chain(), mention, text, max_level, show_reference)
         if not is_restricted():  # else the whole chain may say otherwise
             followed[key] = kept
