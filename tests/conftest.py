@@ -11,11 +11,25 @@ from typing import Any
 
 import pytest
 from patience import clock  # noqa: F401 - a fixture: a clock that a test moves
+from quick import (  # noqa: F401 - hooks and a fixture: which tests are quick
+    _stays_quick,
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+)
 from servers import place, served  # noqa: F401 - fixtures: databases on real servers
 
 from framework import App, current, errors, masking, project
 from framework.cli.main import main
 from framework.files import modules
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """All cores, and two more while servers are waited for; none with `-s` or when a test is named."""
+    if config.option.capture == "no" or any("::" in argument for argument in config.args):
+        return 0
+    cores = os.cpu_count() or 1
+    return cores if config.option.markexpr == "quick" else cores + 2
 
 
 class World:

@@ -156,6 +156,7 @@ def test_billing_override_is_above_all() -> None:
 
 
 @needs_dynaconf
+@pytest.mark.external
 def test_billing_secrets_are_what_their_pointers_lead_to() -> None:
     app = made_in_process()
     assert app.conf.get("payments", "api_key") == "made-up-live-api-key"
@@ -170,6 +171,7 @@ def test_billing_secrets_are_what_their_pointers_lead_to() -> None:
 
 @needs_dynaconf
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.external
 def test_billing_shows_every_type() -> None:
     app = made_in_process()
     own = [option for option in app.schema if not option.own]

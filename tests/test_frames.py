@@ -278,6 +278,7 @@ def test_keys_and_tokens() -> None:
         CANARY,
     ],
 )
+@pytest.mark.external
 def test_a_database_that_cannot_be_reached(world: World, url: str) -> None:
     world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=url, BILLING__CORE__FERNET_KEY=generate())
     app = app_of(world)
@@ -411,6 +412,7 @@ def _describes_itself(made: type) -> bool:
     return owner.__module__.startswith("framework")
 
 
+@pytest.mark.external
 def test_the_repr_of_an_object_that_is_not_whole_is_a_text() -> None:
     """A debugger, or a traceback with locals, shows an object whose constructor has failed."""
     import importlib

@@ -797,7 +797,7 @@ SECRETS = [
     ),
     Report(
         "roboll/helmfile#1849",
-        "a command that fails is empty text",
+        "a _cmd that fails is empty text",
         cfg("[mail]\npassword_cmd = false\n"),
         get="mail.password",
         says=("billing.cfg:2", "false", "status 1"),
