@@ -51,6 +51,12 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+#: Every Markdown file of the project.
+MARKDOWN = [
+    *PAGES,
+    *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *ROOT.glob("examples/*/*.md"),
+]
 #: What pages need beyond the package itself; a page is skipped without it.
 NEEDS = {"README.md": "dynaconf", "docs/guides/from-dynaconf.md": "dynaconf"}
 SHOWN = doctest.ELLIPSIS
@@ -377,6 +383,31 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), f"{name_of(page)} leads to {target}"
         assert not anchor or anchor in anchors_of(file), f"{name_of(page)} leads to {target}"
+
+
+def prose_of(page: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a page outside of its blocks, with their numbers."""
+    fence = ""
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        marks = re.match(r" *(`{3,})", line)
+        if marks:
+            fence = "" if fence == marks[1] else fence or marks[1]
+        elif not fence:
+            yield number, line
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
+def test_lines_are_wrapped_at_120(page: Path) -> None:
+    """A row of a table cannot be wrapped."""
+    long = [number for number, line in prose_of(page) if len(line) > 120 and not line.startswith("|")]
+    assert not long, f"{name_of(page)}: wrap the lines {long}"
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
+def test_nobody_is_told_to_install_another_projects_package(page: Path) -> None:
+    """The name `framework` on the public index is not ours: a wheel or a checkout is installed by its path."""
+    found = re.findall(r"pip install [^\n&]*(?<![\w./-])framework(?![\w./-])[^\n&]*", page.read_text(encoding="utf-8"))
+    assert not found, f"{name_of(page)}: {found}"
 
 
 def test_every_page_can_be_reached() -> None:
