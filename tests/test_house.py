@@ -32,6 +32,7 @@ chain
 schemas
 options
 config assembly variable app discovery __init__ testing pytest_plugin
+delivery
 cli frozen __main__
 """.split()
 

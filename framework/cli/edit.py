@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigError, ConfigFileError
-from framework.files.atomic import AtomicReplace
+from framework.files.atomic import replace_file
 from framework.files.text import read_text
 from framework.files.trust import Untrusted
 from framework.layers.cfg import DEFAULT, interpolate, parse
@@ -259,14 +259,7 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
         ConfigFileError: the folder or the disk refuses.
     """
     try:
-        replacement = AtomicReplace(path)
-        with replacement as number:
-            _copy_status(replacement.status, number, mode)
-            with open(number, "wb", closefd=False) as stream:
-                stream.write(text.encode())
-            os.fsync(number)
-            replacement.take_place()
-        _sync(os.path.dirname(os.path.realpath(path)))
+        replace_file(path, text.encode(), lambda status: mode if status is None else status.st_mode & 0o7777)
         return
     except Untrusted as refusal:
         raise ConfigFileError(refusal.what, where=path, hint=refusal.hint) from None
@@ -275,28 +268,6 @@ def replace(path: str, text: str, *, mode: int = 0o600) -> None:
     except UnicodeEncodeError:
         reason = "a byte is not UTF-8"
     raise ConfigFileError(f"the file cannot be written ({reason})", where=path, hint="Nothing was changed.")
-
-
-def _copy_status(status: os.stat_result | None, file: int, mode: int) -> None:
-    if status is None:
-        os.fchmod(file, mode)
-        return
-    try:
-        os.fchown(file, status.st_uid, status.st_gid)
-    except OSError:  # only root may give files away
-        pass
-    os.fchmod(file, status.st_mode & 0o7777)
-
-
-def _sync(folder: str) -> None:
-    """Have the file's new name on the disk, too."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    except OSError:  # some file systems do not sync folders
-        pass
-    finally:
-        os.close(number)
 
 
 class _Lock:

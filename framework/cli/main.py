@@ -6,7 +6,7 @@ import sys
 
 from framework import errors
 from framework.chain.deadline import given_up
-from framework.cli.commands import COMMANDS
+from framework.cli.commands import COMMANDS, STARTS_PROGRAM
 from framework.cli.nothing import nothing_found
 from framework.cli.output import NO, OK, USAGE, UsageError, Visible, print_error, print_note, print_warning, status_of
 from framework.errors import ConfigError, FrameworkError
@@ -31,44 +31,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     streams = sys.stdout, sys.stderr
     _prepare_streams()
+    command: list[str] = []  # once it is known
     token = given_up.set(set())  # a link that does not answer is asked once by a command, not for every name
     try:
-        status = _run(arguments)
+        status = _run(arguments, command)
         sys.stdout.flush()
         return status
     except FrameworkError as fault:
         print_error(fault)
-        return status_of(fault)
+        return _status(status_of(fault), command)
     except BrokenPipeError:  # the reader has gone: `| head`
         _silence_stdout()
         return OK
     except OSError as fault:  # a full disk, a working directory that was removed
         _silence_stdout()
         print_error(fault.strerror or type(fault).__name__)
-        return NO
+        return _status(NO, command)
     except KeyboardInterrupt:
         return 130
     except RecursionError:
         print_error("something is nested too deep")
-        return NO
+        return _status(NO, command)
     except SystemExit as stop:  # argparse's has a number; a message of other code may hold a secret
         if stop.code is None or isinstance(stop.code, int):
-            raise
+            raise SystemExit(_status(stop.code or OK, command)) from None
         print_error("some code ended the process with a message, which is not shown")
-        return NO
+        return _status(NO, command)
     finally:
         sys.stdout, sys.stderr = streams
         given_up.reset(token)
 
 
-def _run(arguments: list[str]) -> int:
+def _status(status: int, command: list[str]) -> int:
+    from framework.delivery.execution import FAILED
+
+    return FAILED if status and command and command[0] in STARTS_PROGRAM else status
+
+
+def _run(arguments: list[str], command: list[str]) -> int:
+    """Run a command.
+
+    Args:
+        arguments: the words of the command line.
+        command: is given the command's name as soon as it is known.
+    """
     from argparse import Namespace
 
     from framework.cli.parsers import APP_OPTIONS, command_parser, did_you_mean, main_parser
     from framework.cli.progress import Progress
 
     parser = main_parser()
-    given = parser.parse_args(arguments)
+    program: list[str] | None = None
+    if "--" in arguments:
+        end = arguments.index("--")
+        given, program = parser.parse_args(arguments[:end]), arguments[end + 1 :]
+    if program is None or given.command not in STARTS_PROGRAM:
+        given = parser.parse_args(arguments)
+    command.append(given.command or "")
     if given.version:
         import framework
 
@@ -87,15 +106,18 @@ def _run(arguments: list[str]) -> int:
         if value == "" or (isinstance(value, list) and "" in value):
             raise UsageError(f"--{option} is empty: give it a value, or leave it out")
     _show_warnings()
-    args = command_parser(given.command).parse_args(given.rest, Namespace(given=given))
+    args = command_parser(given.command).parse_args(given.rest, Namespace(given=given, program=program))
     if args.lists_warnings:
         errors.listener = lambda message: None
     app = _app(given) if args.needs_app else None
     fault = nothing_found(app, given) if app is not None and args.unknown_app else None
     if fault is not None and args.unknown_app == "refused":
         raise fault
-    with Progress(""):
-        status: int = args.run(app, args)
+    if args.shows_progress:
+        with Progress(""):
+            status: int = args.run(app, args)
+    else:
+        status = args.run(app, args)
     if fault is not None:
         raise fault
     return status

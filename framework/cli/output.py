@@ -91,6 +91,18 @@ def machine(text: str, end: str = "\n") -> None:
     print(text, end=end, file=for_programs())
 
 
+def machine_bytes(data: bytes) -> None:
+    """Print what a program reads, byte for byte; to a terminal visibly."""
+    stream = for_programs()
+    buffer = None if isinstance(stream, Visible) else getattr(stream, "buffer", None)
+    if buffer is None:
+        stream.write(data.decode("utf-8", "replace"))
+        return
+    stream.flush()
+    buffer.write(data)
+    buffer.flush()
+
+
 def tell(text: str, *, bold: bool = False) -> None:
     """Print a line for a person to stdout: wrapped, and its level in colour, at a terminal only."""
     out = raw(sys.stdout)

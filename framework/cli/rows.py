@@ -8,6 +8,7 @@ from framework.cli.output import short
 from framework.cli.progress import Progress
 from framework.convert import to_text
 from framework.errors import BackendUnavailable, FrameworkError
+from framework.layers.writers import plain_list
 from framework.masking.search import counted
 from framework.options.engine import text_of
 from framework.options.explanation import HIDDEN, shown
@@ -70,8 +71,8 @@ class Row:
     @property
     def written(self) -> str | None:
         """The text as a cfg file or a variable holds it: a list of plain texts with commas, as `getlist` reads it."""
-        value = self._shown
-        return ", ".join(map(to_text, value)) if isinstance(value, list) and all(map(_is_plain, value)) else self.text
+        written = plain_list(self._shown)
+        return self.text if written is None else written
 
     @property
     def value(self) -> Any:
@@ -174,12 +175,6 @@ def outages(failures: dict[tuple[str, str], FrameworkError]) -> dict[str, list[t
 
 def _listed(names: list[tuple[str, str]]) -> str:
     return ", ".join(f"[{section}] {key}" for section, key in names)
-
-
-def _is_plain(item: Any) -> bool:
-    return isinstance(item, (bool, int, float)) or (
-        isinstance(item, str) and item != "" and "," not in item and item.strip() == item
-    )
 
 
 def files_of(app: App) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.delivery.values import Faults, Source, resolve
 from framework.errors import ConfigError, FrameworkError, warn
-from framework.layers.writers import stays
+from framework.layers.writers import plain_list, stays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,11 +99,8 @@ def _as_option(source: Source) -> tuple[str, str]:
 
 def _text(app: App, chosen: Chosen, source: Source, value: Value, is_mapped: bool) -> str:
     """The value as text; under the application's own names a list is written as `getlist` reads it there."""
-    if chosen.prefix == OWN and not is_mapped and isinstance(value.raw, list):
-        from framework.layers.writers import plain_list
-
-        return plain_list(value.raw) or value.text
-    return value.text
+    written = plain_list(value.raw) if chosen.prefix == OWN and not is_mapped else None
+    return value.text if written is None else written
 
 
 def _names(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[tuple[str, Source, bool]]:
@@ -143,7 +140,9 @@ def _mapped(text: str) -> tuple[str, Source]:
 def _name(app: App, source: Source, prefix: str) -> str:
     if prefix == OWN:
         made = app.names.connection(source.name[0]) if source.kind == "connection" else app.names.option(*source.name)
-        return "".join(letter if letter.isascii() and letter.isprintable() and letter != "=" else "_" for letter in made)
+        return "".join(
+            letter if letter.isascii() and letter.isprintable() and letter != "=" else "_" for letter in made
+        )
     words = f"{source.name[0]}_URL" if source.kind == "connection" else "_".join(source.name)
     return prefix + "".join(c if c.isascii() and c.isalnum() else "_" for c in words.upper())
 
@@ -229,8 +228,8 @@ def _connections(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[Source
         matched = [name for name in listed if fnmatchcase(name, pattern)]
         if not matched and pattern != "*":
             hint = "See `connections list`."
-            fault = ConfigError("no connection matches", where=f"--connections {pattern}", hint=hint)
-            faults.append((("", pattern), fault))
+            where = f"--connections {pattern}"
+            faults.append((("", pattern), ConfigError("no connection matches", where=where, hint=hint)))
         yield from map(_connection, matched)
 
 

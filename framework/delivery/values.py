@@ -119,19 +119,26 @@ def resolve(app: App, sources: Iterable[Source], prefetch: Prefetch | None = Non
     failures = (prefetch or app.prefetch)(pointers) if pointers else {}
     found: dict[Source, Any] = {}
     for source, name in options.items():
-        found[source] = failures.get(name) or outcome_of(lambda name=source.name: _option(app, name))
+        found[source] = failures.get(name) or _outcome(_option, app, source.name)
     links = [source for source in wanted if source.kind in ("connection", "variable")]
     names = list(dict.fromkeys((source.kind, source.name[0]) for source in links))
     answers = dict(zip(names, _beside(app, [_question(app, *name) for name in names]), strict=True))
     for source in links:
         answer = answers[source.kind, source.name[0]]
-        found[source] = outcome_of(lambda source=source, answer=answer: _of_chain(app, source, answer))
+        found[source] = _outcome(_of_chain, app, source, answer)
     secrets = [source for source in wanted if source.kind == "config"]
     found.update(_secrets(app, secrets) if secrets else {})
     for outcome in found.values():
         if isinstance(outcome, Exception) and not isinstance(outcome, FrameworkError):
             raise outcome
     return {source: found[source] for source in wanted}
+
+
+def _outcome(take: Callable[..., Value], *given: Any) -> Value | FrameworkError:
+    try:
+        return take(*given)
+    except FrameworkError as fault:
+        return fault
 
 
 def _option(app: App, name: tuple[str, str]) -> Value:
@@ -215,7 +222,7 @@ def _secrets(app: App, sources: list[Source]) -> dict[Source, Any]:
     app.chain.collect(wanted, _runner(app), said)
     for source, reference in references.items():
         answer = said[reference.name, reference.version]
-        found[source] = outcome_of(lambda answer=answer, part=reference.part: _secret(answer, part))
+        found[source] = _outcome(_secret, answer, reference.part)
     return found
 
 
@@ -235,4 +242,3 @@ def _secret(answer: Any, part: str | None) -> Value:
             raise ConfigError(str(fault), where=link, hint="Correct what follows the '#'.") from None
         add_mask(value)
     return Value(value, value, True)
-

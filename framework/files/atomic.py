@@ -9,6 +9,7 @@ from framework.files import trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -144,3 +145,41 @@ def _lock(number: int, *, wait: bool) -> bool:
     except OSError:
         return False
     return True
+
+
+def replace_file(path: str, data: bytes, mode: Callable[[os.stat_result | None], int]) -> None:
+    """Write a new file, and put it in the place of another when it is whole and on the disk.
+
+    Args:
+        path: the file to replace; one that is there keeps its owner.
+        data: all of it.
+        mode: the new file's mode, from the status of the one that is there, or None.
+
+    Raises:
+        OSError, Untrusted: as `AtomicReplace`.
+    """
+    replacement = AtomicReplace(path)
+    with replacement as number:
+        status = replacement.status
+        if status is not None:
+            try:
+                os.fchown(number, status.st_uid, status.st_gid)
+            except OSError:  # only root may give files away
+                pass
+        os.fchmod(number, mode(status))
+        with open(number, "wb", closefd=False) as stream:
+            stream.write(data)
+        os.fsync(number)
+        replacement.take_place()
+    _sync(os.path.dirname(os.path.realpath(path)))
+
+
+def _sync(folder: str) -> None:
+    """Have the file's new name on the disk, too."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError:  # some file systems do not sync folders
+        pass
+    finally:
+        os.close(number)

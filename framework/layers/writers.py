@@ -7,7 +7,7 @@ for cfg files Python's `configparser` as well.
 
 from __future__ import annotations
 
-from framework.convert import expand
+from framework.convert import expand, to_text
 from framework.errors import FrameworkError
 from framework.masking.search import visible
 
@@ -29,6 +29,17 @@ def comment(text: str) -> str:
 def stays(environment: Environment, text: str) -> bool:
     """Whether nothing in the text would be expanded, were it written in a cfg file or a variable."""
     return ("$" not in text and text[:1] != "~") or bool(expand(text, environment.get) == text)
+
+
+def plain_list(value: Any) -> str | None:
+    """A list of plain items as cfg files and variables hold it and `getlist` reads it, `a, b`; None for any other."""
+    return ", ".join(map(to_text, value)) if isinstance(value, list) and all(map(_is_plain, value)) else None
+
+
+def _is_plain(item: Any) -> bool:
+    return isinstance(item, (bool, int, float)) or (
+        isinstance(item, str) and item != "" and "," not in item and item.strip() == item
+    )
 
 
 # cfg
@@ -139,13 +150,21 @@ def _toml_text(text: str) -> str:
 
 def env_line(name: str, text: str) -> str | None:
     """A line that shells and every reader of `.env` files understand alike, whatever their dialect."""
-    if not (name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() and _fits(text)):
+    if not (name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()):
+        return None
+    value = env_value(text)
+    return None if value is None else f"{name}={value}"
+
+
+def env_value(text: str) -> str | None:
+    """What stands after the `=` of such a line; None if no way of writing it is read alike by all."""
+    if not _fits(text):
         return None
     if text and _BARE.issuperset(text):
-        return f"{name}={text}"
+        return text
     if not any(mark in text for mark in ("'", "\\", "${")):
-        return f"{name}='{text}'"
-    return None if any(mark in text for mark in '"\\$`') else f'{name}="{text}"'
+        return f"'{text}'"
+    return None if any(mark in text for mark in '"\\$`') else f'"{text}"'
 
 
 def _fits(text: str) -> bool:

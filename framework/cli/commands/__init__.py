@@ -8,7 +8,12 @@ More defaults of a parser:
     lists_warnings=True    it prints the warnings itself
     unknown_app="refused"  it describes the application, so it does not run if nothing was found of it; "shown": it
                            runs, and ends with that error
+    shows_progress=False   it shows what it waits for itself
 """
+
+#: The commands that start a program, whose words follow `--`. Their own failures end with 125, for the program may end
+#: with any of the usual statuses.
+STARTS_PROGRAM = ("exec",)
 
 #: command -> (module, what it does)
 COMMANDS = {
@@ -19,6 +24,8 @@ COMMANDS = {
     "init": ("init", "write a project file, a schema and a cfg file to start from"),
     "completion": ("completion", "completion of commands and names in bash, zsh or fish"),
     "backend-test": ("backend_check", "try a secrets backend against its live store, reading only"),
+    "exec": ("exec", "run a program with the configuration in its environment"),
+    "export": ("export", "options as variables of a shell, a .env file, a Kubernetes secret, …, in clear"),
     "stats": ("stats", "resolve everything once, and show what that cost each backend"),
     "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
     "connections": ("connections", "get, list, add, delete, import, export, test"),

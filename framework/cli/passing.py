@@ -1,0 +1,65 @@
+"""What the commands that hand values to other programs have in common: the flags that choose them, and all faults at
+once."""
+
+from __future__ import annotations
+
+from framework.cli.output import print_error, status_of
+from framework.cli.rows import outages, resolve_at_once
+from framework.delivery.selection import Chosen, select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from framework.app import App
+    from framework.delivery.selection import Item
+    from framework.delivery.values import Faults
+
+
+def add_selection(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--only",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="only the options whose section.key matches, as in db.*; may be given more than once",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="SOURCE=NAME",
+        action="append",
+        default=[],
+        help="this value under this name, as in db.password=PGPASSWORD; a source is section.key, conn:NAME, "
+        "conn:NAME.FIELD, var:NAME or secret:NAME; may be given more than once",
+    )
+    parser.add_argument(
+        "--connections",
+        metavar="PATTERN",
+        action="append",
+        nargs="?",
+        const="*",
+        default=[],
+        help="the connections, or those that match, as NAME_URL; may be given more than once",
+    )
+    parser.add_argument(
+        "--prefix", metavar="TEXT", default="", help="what names begin with; own: those that this application reads"
+    )
+
+
+def selected(app: App, args: Namespace) -> list[Item]:
+    """The chosen values.
+
+    Raises:
+        Faults: all that is wrong with the choice or cannot be resolved.
+    """
+    chosen = Chosen(args.only, args.map, args.connections, args.prefix)
+    return select(app, chosen, lambda names: resolve_at_once(app, names))
+
+
+def print_faults(faults: Faults) -> int:
+    """Print every error, an outage once for all that it stopped, and return the exit status."""
+    down = outages(dict(faults.faults))
+    told = {name for names in down.values() for name in names}
+    for text in (*down, *(fault for name, fault in faults.faults if name not in told)):
+        print_error(text)
+    return max(status_of(fault) for _, fault in faults.faults)
