@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import pty
 import shutil
 import signal
+import socket as sockets
 import subprocess
 import sys
 import time
@@ -239,13 +241,13 @@ def test_gunicorn(billing: Programs) -> None:
     words = ("--", sys.executable, "-m", "gunicorn", "--bind", f"unix:{socket}", "--workers", "2", "web:app")
     process = billing.start(*words)
     try:
-        until(lambda: socket.exists() or process.poll() is not None)
-        import http.client
-        import socket as sockets
-
         connection = http.client.HTTPConnection("localhost")
         connection.sock = sockets.socket(sockets.AF_UNIX)
-        connection.sock.connect(str(socket))
+
+        def connects() -> bool:
+            return process.poll() is not None or connection.sock.connect_ex(str(socket)) == 0
+
+        until(connects)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"made-up-password"
         connection.close()
