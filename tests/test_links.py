@@ -72,7 +72,7 @@ def test_an_override_reaches_no_application_that_is_made_later(tmp_path: Path) -
         with first.conf.override({("s", "x"): "overridden"}):
             assert first.conf.get("s", "x") == "overridden"
             del first
-            gc.collect()
+            gc.collect(1)
             later = app_with(tmp_path, "[s]\nx = file\n")
             assert later.conf.get("s", "x") == "file"
 
@@ -82,7 +82,7 @@ def test_a_link_at_work_restricts_its_own_chain_only(tmp_path: Path) -> None:
         first = app_with(tmp_path, f"[secrets]\nbackend = {__name__}.Held\n")
         with AtWork(first.chain, 0):
             del first
-            gc.collect()
+            gc.collect(1)
             later = app_with(tmp_path, f"[secrets]\nbackend = {__name__}.Held\n")
             assert later.chain not in at_work.get()
             assert later.chain.config("here") == ("1", "Held")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ pytest.importorskip("moto", reason="moto is not installed")
 
 import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
+from botocore.loaders import JSONFileLoader  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
@@ -61,9 +63,14 @@ class Aws:
         self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
 
+#: Every backend has a session of its own, which would read and parse the same large files again.
+_service_data = functools.cache(JSONFileLoader().load_file)
+
+
 @pytest.fixture(autouse=True)
 def no_aws_around(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No credentials, settings or proxies of this machine; and tries follow each other at once."""
+    monkeypatch.setattr("botocore.loaders.JSONFileLoader.load_file", lambda self, path: _service_data(path))
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
