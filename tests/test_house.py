@@ -14,7 +14,19 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 
 #: What the files of all backends may import; else a backend imports only files of its own folder.
 SHARED = tuple(
-    f"backends.{name}" for name in ("base", "named", "quiet", "session", "remote", "fields", "inside_airflow")
+    f"backends.{name}"
+    for name in (
+        "base",
+        "named",
+        "quiet",
+        "session",
+        "signature",
+        "faults",
+        "key_files",
+        "remote",
+        "fields",
+        "inside_airflow",
+    )
 )
 #: What builds a backend asks which there are.
 FACTORY = ("backends.factory", "backends.registry")

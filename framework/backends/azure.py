@@ -1,51 +1,58 @@
 """Azure Key Vault, over Azure's own client library.
 
-A secret's name is prefix, separator and id, and every `_` of it becomes the separator. A name that Key Vault cannot
-hold (other characters than letters, digits and `-`, or more than 127 of them) is nobody's and never asked for, as in
-Airflow.
-Key Vault gives secrets that have expired, for their dates are information only; a disabled one is an error.
+A secret's name is prefix, separator and id, with the separator for every `_`. As in Airflow, a name that Key Vault does
+not allow (other characters than letters, digits and `-`, or more than 127 of them) is absent, and never asked for. Key
+Vault returns expired secrets, because their dates are only information; a disabled one is an error.
 """
 
 from __future__ import annotations
 
 from framework import given
+from framework.backends.faults import denied, invalid, refused, throttled, unavailable
+from framework.backends.key_files import verification
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, file_for_the_client
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
+from framework.backends.session import Login, causes
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
 
-#: How the library tries again, unless the kwargs say otherwise; and how long a server may have it wait before that.
+    Answer = TypeVar("Answer")
+
+#: How the library retries, unless the kwargs change it, and the longest pause that a server may ask for. In seconds.
 _LIMITS = {
     "connection_timeout": 5,
     "read_timeout": 10,
+    "timeout": 20,
     "retry_total": 3,
     "retry_backoff_factor": 0.25,
     "retry_backoff_max": 4,
-    "timeout": 20,
 }
 _LONGEST_WAIT = 4.0
+
+#: What a failed sign-in says if nobody answered it. Some layers of the library keep only the text.
+_NO_ANSWER = (
+    r"HTTP Error: (429|5\d\d)|temporarily_unavailable|server_error|Failed to (resolve|establish a new connection)"
+)
 
 
 class AzureKeyVaultBackend(RemoteStore):
     """Connections, variables and config secrets of Azure Key Vault; Airflow's class of this name.
 
     Args:
-        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: see `StoreBackend`.
         vault_url: such as `https://NAME.vault.azure.net`.
-        tenant_id, client_id, client_secret: a service principal; unless all three are given,
-            Azure's `DefaultAzureCredential` looks for credentials.
-        managed_identity_client_id, workload_identity_tenant_id: told to `DefaultAzureCredential`, if both are given.
-        authority: where to sign in for a private cloud; it is not looked up anywhere (not in Airflow).
-        **client: goes to Azure's `SecretClient`: `connection_verify`, `connection_timeout`, `retry_total`, …
+        tenant_id, client_id, client_secret: a service principal. Unless all three are given, Azure's
+            `DefaultAzureCredential` looks for credentials.
+        managed_identity_client_id, workload_identity_tenant_id: passed to `DefaultAzureCredential` if both are given.
+        authority: where to sign in, for a private cloud (not in Airflow).
+        **client: the kwargs of `StoreBackend`, with `-` as the default `sep`. All others go to Azure's `SecretClient`:
+            `connection_verify`, `connection_timeout`, `retry_total`, …
 
     Raises:
-        BackendError: there is no `vault_url`, or a prefix that no name can begin with.
+        BackendError: `vault_url` is missing, or a prefix is not allowed in a name.
     """
 
     store = "Azure Key Vault"
@@ -55,24 +62,20 @@ class AzureKeyVaultBackend(RemoteStore):
     folders = {"connection": "-connections", "variable": "-variables", "config": "-config"}
     name_rule = ("[0-9a-zA-Z-]{1,127}", "letters, digits and -")
     version_rule = "[0-9a-fA-F]{32}"
+    expired = ("sign-in", "AttributeError")  # a thread of the library can lose the token of another one
     acts = {"read": ("reading it", "get"), "list": ("listing the secrets", "list")}
     faults = {
         "SecretNotFound": None,
-        "SecretDisabled": (InvalidSecret, "the secret is disabled ({code})", "Enable it, or add a version."),
-        "sign-in": (
-            AccessDenied,
-            "the credentials are not accepted ({code})",
-            "Give tenant_id, client_id and client_secret as they are now, or run where Azure finds an identity.",
-        ),
-        "403": (
-            AccessDenied,
-            "access is denied ({code})",
-            "Grant the permission {right} on secrets (the role Key Vault Secrets User).",
-        ),
-        "400": (InvalidSecret, "the request is invalid ({code})", "Check vault_url."),
-        "429": (BackendUnavailable, "too many requests ({code})", "Ask for less, or later."),
-        "another's": (InvalidSecret, "the answer is not a secret of a vault", "Check vault_url."),
-        "": (BackendUnavailable, "the store does not answer ({code})", "Check vault_url and the network."),
+        "SecretDisabled": invalid("Enable it, or add a version.", "the secret is disabled ({code})"),
+        "sign-in": refused("Correct tenant_id, client_id and client_secret, or run where Azure finds an identity."),
+        "403": denied("Grant the permission {right} on secrets (the role Key Vault Secrets User)."),
+        "400": invalid("Check vault_url."),
+        "429": throttled(),
+        "another name": unavailable("Check vault_url.", "the answer is for another name"),
+        "no value": invalid("Look at the secret in the portal.", "the answer has no value"),
+        "DecodeError": invalid("Check vault_url.", "the answer is not a secret of a vault"),
+        "AttributeError": invalid("Check vault_url.", "the answer is not a secret of a vault"),
+        "": unavailable("Check vault_url and the network."),
     }
 
     def __init__(
@@ -90,11 +93,8 @@ class AzureKeyVaultBackend(RemoteStore):
     ) -> None:
         super().__init__(sep=sep, **names_among(client))
         if not given.text(vault_url, "vault_url").startswith("https://"):
-            raise BackendError(
-                "vault_url is not an https address",
-                where=self.store,
-                hint='Give {"vault_url": "https://NAME.vault.azure.net"}.',
-            )
+            hint = 'Give {"vault_url": "https://NAME.vault.azure.net"}.'
+            raise self.misconfigured("vault_url is not an https address", hint)
         self._url, self._options = vault_url, {**_LIMITS, **client}
         self._principal = (tenant_id, client_id, client_secret)
         self._identity = (managed_identity_client_id, workload_identity_tenant_id)
@@ -117,29 +117,26 @@ class AzureKeyVaultBackend(RemoteStore):
     def joined(self, prefix: str, secret_id: str) -> str:
         return self.build_path(prefix.rstrip(self.sep), secret_id, self.sep)
 
-    def open(self) -> _Session:
-        if isinstance(verify := self._options.get("connection_verify"), str):
-            verify = file_for_the_client(verify, self.directory, "connection_verify")
-            self._options["connection_verify"] = verify
-        return _Session(self._url, _OneLogin(self._credential(), self), self._options, 2 * self.max_workers)
+    def id_in(self, name: str, start: str) -> str:
+        return name[len(start) :] if name.lower().startswith(start.lower()) else ""  # a vault ignores case
 
-    def fetch(self, client: _Session, name: str, version: str | None) -> str:
+    def open(self) -> _Client:
+        if (verify := self._options.get("connection_verify")) is not None:
+            self._options["connection_verify"] = verification(verify, self.directory, "connection_verify")
+        return _Client(self._url, _OneLogin(self._credential(), self), self._options, 2 * self.max_workers)
+
+    def fetch(self, client: _Client, name: str, version: str | None) -> str:
         secret = client.call(lambda vault: vault.get_secret(name, version))
-        where = self.where(name, version)
         if str(secret.name).lower() != name.lower():
-            raise BackendUnavailable("the answer is for another name", where=where, hint="Check vault_url.")
+            raise self.failed("another name", "", self.where(name, version))
         if not isinstance(secret.value, str):
-            raise InvalidSecret("the answer holds no value", where=where, hint="Look at the secret in the portal.")
+            raise self.failed("no value", "", self.where(name, version))
         return secret.value
 
-    def names(self, client: _Session, start: str) -> list[str]:
-        """Those that are enabled, as the vault spells them: with the separator for `_`."""
-
-        def pages(vault: Any) -> list[str]:
-            return [secret.name for secret in vault.list_properties_of_secrets() if secret.enabled is not False]
-
-        found: list[str] = client.call(pages)
-        return found
+    def names(self, client: _Client, start: str) -> list[str]:
+        """The enabled ones, as the vault spells them: with the separator for `_`."""
+        secrets = client.call(lambda vault: list(vault.list_properties_of_secrets()))
+        return [secret.name for secret in secrets if secret.enabled is not False]
 
     def code_of(self, fault: Any) -> str | tuple[str, str]:
         from azure.core import exceptions
@@ -152,21 +149,8 @@ class AzureKeyVaultBackend(RemoteStore):
             return "sign-in", shown
         is_whole = (status or 200) < 300 and not isinstance(fault, exceptions.IncompleteReadError)
         if isinstance(fault, AttributeError) or (isinstance(fault, exceptions.DecodeError) and is_whole):
-            return "another's", shown
+            return type(fault).__name__
         return str(status), shown
-
-    def is_expired(self, fault: Any) -> bool:
-        """Whether the vault did not know the token; or the library lost it, which one of its threads can do to
-        another."""
-        from azure.core.exceptions import ClientAuthenticationError
-
-        if isinstance(fault, ClientAuthenticationError):
-            request = getattr(fault.response, "request", None)
-            return request is not None and "/secrets" in request.url  # and not where it signs in
-        return isinstance(fault, AttributeError)
-
-    def id_in(self, name: str, start: str) -> str:
-        return name[len(start) :] if name.lower().startswith(start.lower()) else ""  # names have no case in a vault
 
     def _credential(self) -> Any:
         from azure import identity
@@ -177,64 +161,55 @@ class AzureKeyVaultBackend(RemoteStore):
         self.logins += 1
         if all(self._principal):
             return identity.ClientSecretCredential(*self._principal, retry_policy_class=_retry_policy(), **options)
-        options = {name: said for name, said in options.items() if name not in _LIMITS}  # each of them has its own
+        options = {name: value for name, value in options.items() if name not in _LIMITS}  # each has its own
         if all(self._identity):
             client_id, tenant_id = self._identity
-            return identity.DefaultAzureCredential(
-                managed_identity_client_id=client_id,
-                workload_identity_tenant_id=tenant_id,
-                additionally_allowed_tenants=[tenant_id],
-                **options,
-            )
+            options |= {"managed_identity_client_id": client_id, "workload_identity_tenant_id": tenant_id}
+            options["additionally_allowed_tenants"] = [tenant_id]
         return identity.DefaultAzureCredential(**options)
 
 
-class _Session:
-    """One client with its credentials and its connections."""
+class _Client:
+    """Azure's client and its connections."""
 
-    __slots__ = ("_client", "_lock", "_is_known")
-
-    def __init__(self, url: str, credential: Any, options: Mapping[str, Any], pool: int) -> None:
+    def __init__(self, url: str, credential: _OneLogin, options: Mapping[str, Any], connections: int) -> None:
         import requests
         from azure.core.pipeline.transport import RequestsTransport
         from azure.keyvault.secrets import SecretClient
         from requests.adapters import HTTPAdapter
 
-        connections = requests.Session()
-        connections.mount("https://", HTTPAdapter(pool_maxsize=pool, max_retries=0))
-        transport = RequestsTransport(session=connections, session_owner=False, **options)
+        pool = requests.Session()
+        pool.mount("https://", HTTPAdapter(pool_maxsize=connections, max_retries=0))
+        transport = RequestsTransport(session=pool, session_owner=False, **options)
         retry = _retry_policy()(**options)
-        self._client = SecretClient(url, credential, transport=transport, retry_policy=retry, **options)
+        self._vault = SecretClient(url, credential, transport=transport, retry_policy=retry, **options)
         self._lock, self._is_known = ProcessLock(), False
 
-    def call(self, ask: Callable[[Any], Any]) -> Any:
-        """Ask. The very first call is alone: it learns from the vault where to sign in, and signs in."""
+    def call(self, ask: Callable[[Any], Answer]) -> Answer:
+        """Ask the vault. The first call is alone: its answer says where to sign in."""
         if not self._is_known:
             with self._lock:
                 if not self._is_known:
                     try:
-                        return ask(self._client)
+                        return ask(self._vault)
                     finally:
                         self._is_known = True
-        return ask(self._client)
+        return ask(self._vault)
 
 
 class _OneLogin:
-    """A credential that one thread at a time asks for a token; the others find what it got, or that it was refused."""
-
-    __slots__ = ("_credential", "_backend", "_logins")
+    """A credential that one thread at a time asks for a token; the others get the same token, or the same refusal."""
 
     def __init__(self, credential: Any, backend: AzureKeyVaultBackend) -> None:
         self._credential, self._backend = credential, backend
-        self._logins: dict[Any, Login] = {}
+        self._logins: dict[object, Login] = {}
 
-    def get_token_info(self, *scopes: str, options: Any = None) -> Any:
-        """Azure's method. It keeps the token itself, and asks again shortly before its end."""
+    def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> Any:
+        """Azure's method. The library keeps the token, and asks again shortly before its end."""
         key = (scopes, tuple(sorted((options or {}).items())))
-        login = self._logins.setdefault(key, Login(lambda: self._fetch(*scopes, options=options)))
-        return login.token()
+        return self._logins.setdefault(key, Login(lambda: self._fetch(*scopes, options=options))).token()
 
-    def _fetch(self, *scopes: str, options: Any) -> tuple[Any, float]:
+    def _fetch(self, *scopes: str, options: Mapping[str, Any] | None) -> tuple[Any, float]:
         from time import time
 
         from azure.core.exceptions import ClientAuthenticationError
@@ -244,7 +219,7 @@ class _OneLogin:
             return token, min(token.expires_on - 300, token.refresh_on or token.expires_on) - now
         except ClientAuthenticationError as fault:
             failure = self._backend.failure(fault, self._backend.where("sign-in"))
-        raise failure or BackendUnavailable("the sign-in failed", where=self._backend.where("sign-in"))
+        raise failure or AssertionError("a sign-in reads no secret")
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
         """The method that older versions of the library call."""
@@ -255,7 +230,7 @@ def _retry_policy() -> Any:
     from azure.core.pipeline.policies import RetryPolicy
 
     class Retry(RetryPolicy):  # type: ignore[misc]
-        """Waits as long as the server says, but not for ever."""
+        """Waits as long as the server asks, up to a limit."""
 
         def get_retry_after(self, response: Any) -> float | None:
             wanted = super().get_retry_after(response)
@@ -265,36 +240,25 @@ def _retry_policy() -> Any:
 
 
 def _code(fault: Any) -> str:
-    """Azure's own word for what happened: the innermost code of its answer, or the number of a refused sign-in."""
-    import json
+    """Azure's code for a failure: the innermost one of its answer, or the number of a refused sign-in."""
     import re
 
-    try:
-        error = json.loads(fault.response.text())["error"]
-        inner = error.get("innererror") or error.get("innerError") or {}
-        code = str(inner.get("code") or error["code"])
-    except Exception:
-        code = ""
+    error = getattr(fault, "error", None)
+    code = (getattr(error, "innererror", None) or {}).get("code") or getattr(error, "code", None) or ""
     if not code:
-        numbers = re.search(r"\bAADSTS\d{1,10}\b", str(getattr(fault, "message", "")))
-        return numbers[0] if numbers else ""
+        number = re.search(r"\bAADSTS\d{1,10}\b", str(getattr(fault, "message", "")))
+        return number[0] if number else ""
     return code if re.fullmatch("[A-Za-z]{1,40}", code) else ""
 
 
-def _is_out_of_reach(fault: Any) -> bool:
-    """Whether a login failed for want of an answer, and not by one. Some layers of the library keep only its text."""
+def _is_out_of_reach(fault: Exception) -> bool:
+    """Whether a sign-in was not answered, which is not a refusal."""
     import re
 
-    from azure.core import exceptions
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
-    words = (
-        r"HTTP Error: (429|5\d\d)|temporarily_unavailable|server_error|Failed to (resolve|establish a new connection)"
-    )
-    while fault is not None:
-        status = getattr(fault, "status_code", None) or 0
-        if isinstance(fault, (exceptions.ServiceRequestError, exceptions.ServiceResponseError)):
-            return True
-        if status == 429 or status >= 500 or re.search(words, str(fault)):
-            return True
-        fault = fault.__cause__ or fault.__context__
-    return False
+    def is_silence(cause: BaseException) -> bool:
+        status = getattr(cause, "status_code", None) or 0
+        return isinstance(cause, (ServiceRequestError, ServiceResponseError)) or status == 429 or status >= 500
+
+    return any(is_silence(cause) or re.search(_NO_ANSWER, str(cause)) for cause in causes(fault))

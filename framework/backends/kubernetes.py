@@ -1,15 +1,17 @@
 """Kubernetes Secrets, found by a label, whatever they are called: `airflow.apache.org/connection-id: warehouse`.
 
-The names of the labels are the contract with whoever makes the secrets, so they are Airflow's for every application.
+Whoever creates the secrets relies on the names of the labels, so they are Airflow's for every application.
 """
 
 from __future__ import annotations
 
 import os
 
+from framework.backends.base import read_each
+from framework.backends.faults import denied, refused, throttled, unavailable
 from framework.backends.remote import RemoteBackend
 from framework.backends.session import patiently, retrying
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.errors import BackendError, InvalidSecret, SecretsError
 from framework.files import trust
 
 TYPE_CHECKING = False
@@ -22,11 +24,11 @@ NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 #: (connect, read) in seconds.
 _TIMEOUTS = (5, 10)
-#: Waits 0, 2 and 4 times as many seconds between four tries.
+#: The pauses between four tries are 0, 2 and 4 times as many seconds.
 _BACKOFF = 0.3
-#: How many names one label selector asks for: it travels in the URL.
+#: How many names one label selector has: it is part of the URL.
 _BATCH = 100
-_PUNCTUATION = "-_."
+_ANSWERED = "the server answered {code}"
 
 
 class KubernetesSecretsBackend(RemoteBackend):
@@ -34,10 +36,10 @@ class KubernetesSecretsBackend(RemoteBackend):
 
     Args:
         namespace: where the secrets are; by default the pod's own namespace, or that of the kubeconfig's context.
-        connections_label, variables_label, config_label: the label whose value is the id; None: never asked for that
-            kind.
-        team_label: the label whose value is the team that a secret belongs to, as in Airflow; others do not see it.
-            None: there are no teams.
+        connections_label, variables_label, config_label: the label whose value is the id; None: the server is not asked
+            for that kind.
+        team_label: the label whose value is the team that a secret belongs to, as in Airflow; other teams do not see
+            it. None: there are no teams.
         connections_data_key, variables_data_key, config_data_key: the key of the secret's data that holds the value.
         kubeconfig: the file to log in with, even in a pod.
         context: the context of the kubeconfig; by default its current one.
@@ -49,25 +51,14 @@ class KubernetesSecretsBackend(RemoteBackend):
     quiet = ("kubernetes", "")  # a program of the kubeconfig is logged without a logger's name
     expired = ("401",)
     faults = {
-        "401": (
-            AccessDenied,
-            "the credentials were refused ({code})",
-            "Renew the service account or the kubeconfig.",
-        ),
-        "403": (
-            AccessDenied,
-            "listing secrets is forbidden ({code})",
-            'Allow the verb "list" on "secrets" there by a Role.',
-        ),
-        "404": (
-            BackendUnavailable,
-            "the server answered {code}",
-            "The address is not that of a Kubernetes API server: check the kubeconfig.",
-        ),
-        "429": (BackendUnavailable, "the server answered {code}", "It is asked too often: try again later."),
-        "0": (BackendUnavailable, "the server cannot be read ({code})", "Check the API server and the network."),
-        "": (BackendUnavailable, "the server answered {code}", "Check the API server and the network."),
+        "401": refused("Renew the service account or the kubeconfig."),
+        "403": denied('Allow the verb "list" on "secrets" there by a Role.'),
+        "404": unavailable("This is not the address of a Kubernetes API server: check the kubeconfig.", _ANSWERED),
+        "429": throttled(),
+        "0": unavailable("Check the API server and the network.", "the server cannot be read ({code})"),
+        "": unavailable("Check the API server and the network.", _ANSWERED),
     }
+    acts = {"read": ("listing secrets", "")}
     batch_size = _BATCH
     switches = {"connection": "connections_label", "variable": "variables_label", "config": "config_label"}
 
@@ -101,23 +92,17 @@ class KubernetesSecretsBackend(RemoteBackend):
         return [f"{self._labels[kind]}={name}"]
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        """Several values of one kind by one list call for each hundred names."""
+        """Several values of one kind, by one call for each hundred names."""
         label, found = self._labels[kind], dict[str, "str | SecretsError"]()
         wanted = [name for name in dict.fromkeys(names) if label is not None and _can_be_a_label(name)]
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             try:
-                secrets = self._list(f"{label} in ({','.join(batch)})", None)
+                secrets = _by_label(self._list(f"{label} in ({','.join(batch)})", None), label or "")
             except SecretsError as fault:
                 found |= {name: fault.again() for name in batch}
-                continue
-            for name, same in _by_label(secrets, label or "").items():
-                if name not in batch:
-                    continue
-                try:
-                    found[name] = self._value(kind, name, same)
-                except SecretsError as fault:
-                    found[name] = fault
+            else:
+                found |= read_each(lambda name: self._value(kind, name, secrets.get(name)), batch)  # noqa: B023
         return found
 
     def list_names(self, kind: str) -> list[str]:
@@ -129,32 +114,28 @@ class KubernetesSecretsBackend(RemoteBackend):
         return self._team_label is not None and _can_be_a_label(team)
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
-        return ""  # a team is a label of its own, and `_team___id`, which Airflow refuses, can be no label
+        return ""  # a team is a label of its own, and `_team___id`, which Airflow refuses, cannot be a label
 
     def _get(self, kind: str, name: str, version: str | None = None, team: str | None = None) -> str | None:
         label = self._labels[kind]
-        if label is None or not _can_be_a_label(name):  # what no label can say, no secret has
+        if label is None or not _can_be_a_label(name):
             return None
-        secrets = _by_label(self._list(f"{label}={name}", team), label).get(name)
-        return self._value(kind, name, secrets) if secrets else None
+        return self._value(kind, name, _by_label(self._list(f"{label}={name}", team), label).get(name))
 
-    def _value(self, kind: str, name: str, secrets: list[Any]) -> str:
-        """The text in the one secret that has the label."""
-        names = [str(secret["metadata"].get("name")) for secret in secrets]
+    def _value(self, kind: str, name: str, secrets: list[Any] | None) -> str | None:
+        """The text in the only secret that has the label; None if no secret has it."""
+        if not secrets:
+            return None
+        label, key = f"{self._labels[kind]}={name}", self._data_keys[kind]
+        names = sorted(str(secret["metadata"].get("name")) for secret in secrets)
         if len(secrets) > 1:
-            raise InvalidSecret(
-                f"{len(secrets)} secrets have the label {self._labels[kind]}={name}: {', '.join(sorted(names))}",
-                where=self.where(),
-                hint="Remove the label from all but one.",
-            )
-        where, key = f"{self.where()}, secret {names[0]}", self._data_keys[kind]
-        data = secrets[0].get("data") or {}
+            what = f"{len(secrets)} secrets have the label {label}: {', '.join(names)}"
+            raise InvalidSecret(what, where=self.where(), hint="Remove the label from all but one.")
+        where, data = f"{self.where()}, secret {names[0]}", secrets[0].get("data") or {}
         if key not in data:
-            raise InvalidSecret(
-                f"it has the label {self._labels[kind]}={name}, but no data under the key {key!r}",
-                where=where,
-                hint=f"Add the key, or set {kind if kind == 'config' else kind + 's'}_data_key.",
-            )
+            hint = f"Add the key, or set {self.switches[kind].removesuffix('label')}data_key."
+            what = f"it has the label {label}, but no data under the key {key!r}"
+            raise InvalidSecret(what, where=where, hint=hint)
         from base64 import b64decode
 
         try:
@@ -164,29 +145,26 @@ class KubernetesSecretsBackend(RemoteBackend):
             raise InvalidSecret(what, where=where, hint="Store UTF-8 text.") from None
 
     def _list(self, selector: str, team: str | None) -> list[Any]:
-        """Every secret of a team, or of none, that the selector finds.
+        """The secrets of a team, or of no team, that match the selector.
 
         Raises:
-            AccessDenied, BackendUnavailable: as the server says.
-            BackendError: there are no credentials, or no namespace is known.
+            AccessDenied, BackendUnavailable: see `faults`.
+            BackendError: there are no credentials, or the namespace is not known.
         """
         if self._team_label is not None:
             selector += f",{self._team_label}={team}" if team else f",!{self._team_label}"
         found: list[Any] = []
-        # From the server's memory, as Airflow asks: it need not be the last write. Further pages may not say so.
+        # From the server's memory, as Airflow asks: it may miss the last write. Further pages may not say so.
         more: dict[str, str] = {"resource_version": "0"}
         while more:
-            page = self._page({"label_selector": selector, **more})
+            query = {"label_selector": selector, **more}
+            page = self.ask(lambda login: _page(login, query)) or {}  # noqa: B023
             token = (page.get("metadata") or {}).get("continue")
             found += page["items"]
             if token and token == more.get("_continue"):
                 raise self.failed("0", "its pages go round in a circle", self.where())
             more = {"_continue": token} if token else {}
         return found
-
-    def _page(self, query: dict[str, str]) -> dict[str, Any]:
-        page: dict[str, Any] = self.ask(lambda login: _page(login, query))
-        return page
 
     def where(self, name: str = "", version: str | None = None) -> str:
         return f"Kubernetes namespace {self._clients.get()[1]}"
@@ -197,19 +175,16 @@ class KubernetesSecretsBackend(RemoteBackend):
         return ("0", str(fault)) if fault.status in (0, 200) else str(fault.status)
 
     def not_opened(self, fault: Exception) -> BackendError:
-        return BackendError(
-            f"there is no login by {self._place()} ({type(fault).__name__})",
-            where=self.store,
-            hint="Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs.",
-        )
+        what = f"there is no login by {self._place()} ({type(fault).__name__})"
+        hint = "Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs."
+        return self.misconfigured(what, hint)
 
     def open(self) -> tuple[Any, str]:
         """The client and the namespace."""
         from kubernetes import client, config
 
         self.logins += 1
-        settings = client.Configuration()
-        namespace = self._namespace
+        settings, namespace = client.Configuration(), self._namespace
         if self._is_inside():
             config.load_incluster_config(client_configuration=settings)
             namespace = namespace or _pods_namespace()
@@ -224,17 +199,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             where = f"{self.store}, {self._place()}"
             raise BackendError("the namespace is not known", where=where, hint="Set namespace in backend_kwargs.")
         settings.connection_pool_maxsize = 2 * self.max_workers
-        # A Retry-After is not waited for: it has no bound.
-        settings.retries = retrying(
-            total=3,
-            connect=2,
-            read=1,
-            redirect=False,
-            backoff_factor=_BACKOFF,
-            status_forcelist=(429, 500, 502, 503, 504),
-            respect_retry_after_header=False,
-            raise_on_status=False,
-        )
+        settings.retries = retrying(redirect=False, backoff_factor=_BACKOFF)
         return client.CoreV1Api(client.ApiClient(settings)), namespace
 
     def _is_inside(self) -> bool:
@@ -248,7 +213,7 @@ class KubernetesSecretsBackend(RemoteBackend):
 
 
 def _leave_files_to_the_parent() -> None:
-    """The package writes a kubeconfig's keys to temporary files; a forked child would remove them when it ends."""
+    """The package writes a kubeconfig's keys to temporary files, which a forked child would remove at its end."""
     from kubernetes.config import kube_config
 
     def forget() -> None:
@@ -259,12 +224,12 @@ def _leave_files_to_the_parent() -> None:
         os.register_at_fork(after_in_child=forget)
 
 
-#: What a child does so that the files stay; once is enough.
+#: Whether a child keeps the files already.
 _left: list[Any] = []
 
 
 class _NoList(Exception):
-    """What came instead of a list of secrets: the status of the answer (0: there is none), and what is wrong."""
+    """The answer is not a list of secrets: its status (0: no answer), and what is wrong."""
 
     def __init__(self, status: int, what: str) -> None:
         super().__init__(what)
@@ -274,46 +239,40 @@ class _NoList(Exception):
 def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
     """One answer of the server; one that is cut short is asked for again. Raises _NoList."""
     client, namespace = login
+    options = {"_preload_content": False, "_request_timeout": _TIMEOUTS, **query}
 
-    def asked() -> Any:
+    def asked() -> dict[str, Any]:
         import json
 
         status, what = 0, "it is not a list of secrets"
         try:
-            answer = client.list_namespaced_secret(
-                namespace, _preload_content=False, _request_timeout=_TIMEOUTS, **query
-            )
+            answer = client.list_namespaced_secret(namespace, **options)
             status = answer.status
             page = json.loads(answer.data)
             if _is_list(page):
-                return page
-        except Exception as fault:  # their texts may quote the answer
-            # An ApiException has a status, and a text for its reason; urllib3's have an exception for it, or none.
+                return dict(page)
+        except Exception as fault:  # its text may quote the answer
+            # The reason of an ApiException is a text; that of urllib3's exceptions is another exception.
             reason = getattr(fault, "reason", None)
             what = type(reason if isinstance(reason, BaseException) else fault).__name__
             status = getattr(fault, "status", None) or status
         raise _NoList(status, what)
 
-    page: dict[str, Any] = patiently(asked, lambda fault: 0.0 if getattr(fault, "status", 0) == 200 else None, (0.0,))
-    return page
+    return patiently(asked, lambda fault: 0.0 if getattr(fault, "status", 0) == 200 else None, (0.0,))
 
 
 def _is_list(page: Any) -> bool:
-    """Whether an API server gave it: a gateway's page with `items` would say that there is no secret."""
+    """Whether it is the answer of an API server. A gateway's page with `items` could look like an empty list."""
     if not isinstance(page, dict) or page.get("kind", "SecretList") != "SecretList":
         return False
     return isinstance(page.get("items"), list) and isinstance(page.get("metadata"), dict)
 
 
 def _can_be_a_label(name: str) -> bool:
-    """Whether a label's value can be this: so what goes into a selector can mean nothing else there."""
-    return (
-        0 < len(name) <= 63
-        and name.isascii()
-        and name[0].isalnum()
-        and name[-1].isalnum()
-        and all(letter.isalnum() or letter in _PUNCTUATION for letter in name)
-    )
+    """Whether a label can have this value; then it has no other meaning in a selector either."""
+    import re
+
+    return len(name) <= 63 and re.fullmatch("[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?", name) is not None
 
 
 def _by_label(secrets: list[Any], label: str) -> dict[str, list[Any]]:
@@ -338,5 +297,5 @@ def _namespace_of(contexts: tuple[list[Any], Any], name: str | None) -> str | No
     """The namespace that a kubeconfig's context names."""
     every, current = contexts
     chosen = next((context for context in every if context["name"] == name), None) if name else current
-    said: str | None = (chosen or {}).get("context", {}).get("namespace")
-    return said
+    namespace = (chosen or {}).get("context", {}).get("namespace")
+    return None if namespace is None else str(namespace)

@@ -1,76 +1,51 @@
-"""What backends on other machines share, so that each says only what is its own.
+"""What backends of other machines have in common, so that each one writes only what is its own.
 
-`RemoteBackend` is for any of them, `RemoteStore` for stores of named texts.
+`RemoteBackend` serves any of them, `RemoteStore` those that store texts under names.
 """
 
 from __future__ import annotations
 
 from framework.backends.base import TeamsBackend, read_each
+from framework.backends.faults import unavailable
 from framework.backends.named import StoreBackend
 from framework.backends.quiet import Quietly
 from framework.backends.session import OnePerProcess
-from framework.errors import BackendError, BackendUnavailable, FrameworkError, InvalidSecret, SecretsError
+from framework.backends.signature import NoSettings, WholeSignature
+from framework.errors import BackendError, FrameworkError, InvalidSecret, SecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from inspect import Signature
-    from typing import Any
+    from typing import Any, TypeVar
 
-    Fault = tuple[type[SecretsError], str, str] | None  # the error, what it says, what to do; None: absent
+    from framework.backends.faults import Fault
 
-
-class _Signature:
-    """What `inspect.signature` says of a class: its constructor's parameters, and those that it hands on."""
-
-    def __get__(self, instance: object, owner: type[RemoteBackend]) -> Signature:
-        from inspect import Parameter, Signature, signature
-
-        found: dict[str, Parameter] = {}
-        for each in owner.__mro__[:-1]:
-            if "__init__" not in vars(each):
-                continue
-            _, *own = signature(vars(each)["__init__"]).parameters.values()
-            for parameter in own:
-                found.setdefault(parameter.name, parameter.replace(kind=max(parameter.kind, Parameter.KEYWORD_ONLY)))
-            if own and own[-1].kind is not Parameter.VAR_KEYWORD:
-                break
-        found.pop("names", None)
-        for name, annotation in owner.settings.__annotations__.items():
-            default = getattr(owner.settings, name)
-            found[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for kind, switch in StoreBackend.switches.items():
-            if owner.switches[kind] != switch:  # the class calls it otherwise
-                found.pop(switch, None)
-        return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
-
-
-class NoSettings:
-    """What a class has that declares no `settings`."""
+    Answer = TypeVar("Answer")
 
 
 class RemoteBackend(TeamsBackend):
-    """A backend on another machine, over a client library.
+    """A backend of another machine, over a client library.
 
-    A subclass fills in the attributes, and writes `open` and `code_of`; its look-ups call `ask`. The library is
-    imported when it is first needed and keeps quiet. There is one client in each process. An expired login is renewed
+    A subclass fills in the attributes and writes `open` and `code_of`; its lookups call `ask`. The library is imported
+    when it is first needed, and its log records are dropped. Each process has one client. An expired login is renewed
     once. Exceptions become our errors.
 
     Attributes:
-        store: what messages call the store.
-        packages: the modules that must be there, and the package that pip calls them by: `{"hvac": "hvac"}`.
+        store: the name of the store in messages.
+        packages: the modules that must be there, and the name of each for pip: `{"hvac": "hvac"}`.
         extra: the extra of this package that installs them; empty: they are named one by one.
         quiet: the packages whose log records are dropped during a call.
         expired: the codes after which a new client is opened and the question asked once more.
-        acts: what is done -> how messages say it, and the right that it needs, for `{doing}` and `{right}`.
-        faults: code -> the error, what it says and what to do. None: the store says that the secret is absent. The
+        acts: name of an action -> its wording in messages and the permission that it needs, for `{doing}` and
+            `{right}`.
+        faults: code -> the error, its text and its hint, see `backends.faults`. None: the secret does not exist. The
             empty code stands for all others. Both texts may hold `{code}`, `{doing}` and `{right}`.
-        settings: a class whose annotated attributes are more kwargs and their defaults, for a backend with many that it
-            only hands on; see `settings_of`.
+        settings: a class whose annotated attributes are further kwargs and their defaults, for a backend that only
+            passes them on; see `settings_of`.
         logins: how often this process has logged in.
     """
 
-    __signature__ = _Signature()
+    __signature__ = WholeSignature()
 
     store: str = ""
     packages: Mapping[str, str] = {}
@@ -78,7 +53,7 @@ class RemoteBackend(TeamsBackend):
     quiet: tuple[str, ...] = ()
     expired: Iterable[str] = ()
     acts: Mapping[str, tuple[str, str]] = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
-    faults: Mapping[str, Fault] = {}
+    faults: Mapping[str, Fault | None] = {}
     settings: type[Any] = NoSettings
 
     def __init__(self) -> None:
@@ -86,24 +61,40 @@ class RemoteBackend(TeamsBackend):
         self._clients = OnePerProcess(self._opened)
 
     def open(self) -> Any:
-        """A client that has logged in, or logs in by itself. What it raises names no secret: see `not_opened`."""
+        """A client that has logged in, or logs in by itself. See `not_opened` for what it raises."""
         raise NotImplementedError
 
     def code_of(self, fault: Exception) -> str | tuple[str, str]:
-        """The store's own word for what happened, a key of `faults`; with a second text, messages show that one."""
+        """The store's own code for an exception, a key of `faults`; with a second text, messages show that one."""
         raise NotImplementedError
 
     def settings_of(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """All of `settings` by name, as they are given or by default. Raises TypeError for a kwarg that is none."""
+        """All of `settings` by name, given or default. Raises TypeError for an unknown kwarg."""
         known = self.settings.__annotations__
         if unknown := [name for name in kwargs if name not in known]:
             raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
         return {name: kwargs.get(name, getattr(self.settings, name)) for name in known}
 
     def not_opened(self, fault: Exception) -> FrameworkError:
-        """What an exception in `open` means."""
-        what = f"its kwargs make no client ({type(fault).__name__})"
-        return BackendError(what, where=self.store, hint="Check backend_kwargs.")
+        """The error for an exception in `open`."""
+        return self.misconfigured(f"the client cannot be built ({type(fault).__name__})", "Check backend_kwargs.")
+
+    def connection(self, conn_id: str) -> Any:
+        """A connection to log in with, or None: of the application, or inside Airflow of Airflow's own class."""
+        find: Any = self.find_connection
+        if find is None:
+            connection_class = self._get_connection_class()
+            find = getattr(connection_class, "get_connection_from_secrets", None) or connection_class.get
+        try:
+            return find(conn_id)
+        except Exception as fault:
+            if type(fault).__name__ not in ("ConnectionNotFound", "AirflowNotFoundException"):
+                raise
+        return None
+
+    def misconfigured(self, what: str, hint: str = "Correct it in backend_kwargs.") -> BackendError:
+        """The error for kwargs of this backend."""
+        return BackendError(what, where=self.store, hint=hint)
 
     def is_expired(self, fault: Exception) -> bool:
         """Whether a new login may help."""
@@ -111,43 +102,45 @@ class RemoteBackend(TeamsBackend):
         return (code if isinstance(code, str) else code[0]) in self.expired
 
     def where(self, name: str = "", version: str | None = None) -> str:
-        """The place in the store, for messages; without a name that of the list."""
+        """The place in the store, for messages; without a name, the place of the list."""
         return f"{self.store}: {name or 'the list of secrets'}" + (f", version {version}" if version else "")
 
-    def ask(self, question: Callable[[Any], Any], name: str = "", version: str | None = None, act: str = "read") -> Any:
-        """What the store answers; None if it says that there is no such thing. Once more after an expired login.
+    def ask(
+        self, question: Callable[[Any], Answer], name: str = "", version: str | None = None, act: str = "read"
+    ) -> Answer | None:
+        """The answer of the store; None if the secret does not exist. It is asked once more after an expired login.
 
         Args:
             question: called with the client.
-            name, version: what it is about, for messages; see `where`.
+            name, version: for messages, see `where`.
             act: a key of `acts`.
 
         Raises:
-            AccessDenied, BackendUnavailable, InvalidSecret: as `faults` has it.
-            BackendError: the library is not installed, or the kwargs make no client.
+            AccessDenied, BackendUnavailable, InvalidSecret: see `faults`.
+            BackendError: the library is not installed, or the kwargs are wrong.
         """
         answer, fault = self._answer(question)
         failure = None if fault is None else self.failure(fault, self.where(name, version), act)
-        del fault  # its text and its frames stay here
+        del fault  # its text and its frames may hold secrets
         if failure is not None:
             raise failure
         return answer
 
     def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
-        """What an exception of the library means; None: the secret is absent."""
-        said = self.code_of(fault)
-        code, shown = (said, said) if isinstance(said, str) else said
+        """The error for an exception of the library; None: the secret does not exist."""
+        found = self.code_of(fault)
+        code, shown = (found, found) if isinstance(found, str) else found
         return None if self.faults.get(code, ()) is None else self.failed(code, shown, where, act)
 
     def failed(self, code: str, shown: str, where: str, act: str = "read") -> SecretsError:
-        """The error for a code of `faults`."""
-        error, what, hint = self.faults.get(code) or self.faults.get("") or _NO_ANSWER
+        """The error for a code of `faults`, which messages show as `shown`."""
+        error, what, hint = self.faults.get(code) or self.faults.get("") or unavailable()
         doing, right = self.acts[act]
         for word, text in (("{doing}", doing), ("{right}", right), ("{code}", shown)):
             what, hint = what.replace(word, text), hint.replace(word, text)
         return error(what, where=where, hint=hint)
 
-    def _answer(self, question: Callable[[Any], Any]) -> tuple[Any, Exception | None]:
+    def _answer(self, question: Callable[[Any], Answer]) -> tuple[Answer | None, Exception | None]:
         with Quietly(*self.quiet):
             return self._clients.ask(question, self.is_expired)
 
@@ -167,14 +160,14 @@ class RemoteStore(RemoteBackend, StoreBackend):
     """A store of named texts on another machine.
 
     A subclass writes `open`, `code_of` and `fetch`; where the store can, also `fetch_many` and `names`. Names are
-    checked before they are asked for, and bytes become text.
+    checked before the store is asked, and bytes become text.
 
     Args:
-        **names: what `StoreBackend` takes.
+        **names: the kwargs of `StoreBackend`.
 
     Attributes:
-        name_rule: a regular expression for a whole name, and its characters in words. Other names are absent, and
-            never asked for.
+        name_rule: a regular expression for a whole name, and its characters in words. A secret with another name does
+            not exist, and the store is not asked.
         version_rule: the same for versions, without the words.
     """
 
@@ -187,30 +180,30 @@ class RemoteStore(RemoteBackend, StoreBackend):
         for kind, switch in self.switches.items():
             prefix = self.given_prefix(kind)
             if prefix and self.name_rule and not self.is_name(self.joined(prefix, "x")):
-                what = f"{switch} and sep hold characters that no name of a secret has"
-                raise BackendError(what, where=self.store, hint=f"Use {self.name_rule[1]}.")
+                what = f"{switch} and sep have characters that the name of a secret cannot have"
+                raise self.misconfigured(what, f"Use {self.name_rule[1]}.")
 
     def fetch(self, client: Any, name: str, version: str | None) -> str | bytes | None:
-        """The value under a name, or None. What the library raises may pass: it is looked up in `faults`."""
+        """The value of a secret, or None. It may raise what the library raises; see `faults`."""
         raise NotImplementedError
 
-    def fetch_many(self, client: Any, names: list[str]) -> Mapping[str, Any]:
-        """The values of up to `batch_size` names by one call, or their errors; None: it is absent.
+    def fetch_many(self, client: Any, names: list[str]) -> Mapping[str, str | bytes | SecretsError | None]:
+        """Up to `batch_size` values by one call, or their errors; None: the secret does not exist.
 
-        Names that are left out are asked for one by one.
+        A name that is left out is asked for alone.
         """
         raise NotImplementedError
 
     def names(self, client: Any, start: str) -> Iterable[str]:
-        """The names in the store that begin so; others among them do not matter."""
+        """The names in the store that begin with `start`; others are ignored."""
         raise NotImplementedError
 
     def is_name(self, name: str) -> bool:
-        """Whether a secret in the store can have this name."""
+        """Whether a secret can have this name."""
         return self.name_rule is None or _matches(self.name_rule[0], name)
 
     def is_version(self, version: str) -> bool:
-        """Whether a version can be called so."""
+        """Whether a version can have this name."""
         return self.version_rule is None or _matches(self.version_rule, version)
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
@@ -220,17 +213,16 @@ class RemoteStore(RemoteBackend, StoreBackend):
     def read(self, name: str, version: str | None = None) -> str | None:
         if not self.is_name(name) or (version is not None and not self.is_version(version)):
             return None
-        found = self.ask(lambda client: self.fetch(client, name, version), name, version)
-        text: str | SecretsError | None = self._text(found, name, version)
-        if isinstance(text, SecretsError):
-            raise text
-        return text
+        found = self._text(self.ask(lambda client: self.fetch(client, name, version), name, version), name, version)
+        if isinstance(found, SecretsError):
+            raise found
+        return found
 
     def read_many(self, names: list[str]) -> Mapping[str, str | SecretsError]:
         if self.batch_size == 1:
             return read_each(self.read, names)
         names = [name for name in names if self.is_name(name)]
-        found: dict[str, Any] = {}
+        found: dict[str, str | SecretsError | None] = {}
         for start in range(0, len(names), self.batch_size or len(names) or 1):
             found |= self._batch(names[start:][: self.batch_size])
         alone = read_each(self.read, [name for name in names if name not in found])
@@ -239,8 +231,8 @@ class RemoteStore(RemoteBackend, StoreBackend):
     def names_below(self, start: str) -> Iterable[str]:
         return self.ask(lambda client: list(self.names(client, start)), act="list") or []
 
-    def _batch(self, names: list[str]) -> dict[str, Any]:
-        """What one call answers, or its failure for each name; it is not made for a single name."""
+    def _batch(self, names: list[str]) -> Mapping[str, str | SecretsError | None]:
+        """The answer of one call, or its failure for each name; a single name is left to `read`."""
         if len(names) < 2:
             return {}
         try:
@@ -248,12 +240,14 @@ class RemoteStore(RemoteBackend, StoreBackend):
         except SecretsError as failure:
             return {name: failure.again() for name in names}
         if fault is None:
-            return {name: self._text(value, name) for name, value in answer.items() if name in names}
+            return {name: self._text(value, name) for name, value in (answer or {}).items() if name in names}
         failures = {name: self.failure(fault, self.where(name)) for name in names}
         return {name: failure for name, failure in failures.items() if failure is not None}
 
-    def _text(self, value: Any, name: str, version: str | None = None) -> Any:
-        """The value, bytes as text; the error if they are none."""
+    def _text(
+        self, value: str | bytes | SecretsError | None, name: str, version: str | None = None
+    ) -> str | SecretsError | None:
+        """The value, with bytes as text; an error if they are not text."""
         try:
             return value.decode("utf-8") if isinstance(value, bytes) else value
         except UnicodeDecodeError:
@@ -267,10 +261,6 @@ def _matches(rule: str, text: str) -> bool:
     return re.fullmatch(rule, text) is not None
 
 
-#: The error for a code that `faults` does not have.
-_NO_ANSWER = (BackendUnavailable, "the store does not answer ({code})", "Check the network, or try again later.")
-
-
 def import_packages(packages: Mapping[str, str], extra: str, store: str) -> None:
     """Import the modules of a client library. Raises BackendError that says what to install."""
     from importlib import import_module
@@ -280,7 +270,7 @@ def import_packages(packages: Mapping[str, str], extra: str, store: str) -> None
             import_module(module)
             continue
         except ImportError:
-            pass  # an error that is raised in there would have a context
+            pass  # an error raised here would carry it as its context
         what = f"the package {package} is not installed"
         wanted = f"'framework[{extra}]'" if extra else package
         raise BackendError(what, where=store, hint=f"Run pip install {wanted}.")

@@ -1,78 +1,83 @@
 """Yandex Lockbox: the secrets of one folder, found by their names.
 
-Of the SDK the messages and stubs are used, not its class `SDK`: that one fetches a token for each channel every 20
-seconds, and its calls for endpoints and tokens have no deadline.
+Only the messages and stubs of the SDK are used. Its class `SDK` fetches a token for each channel every 20 seconds, and
+its calls for endpoints and tokens have no deadline.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import time
+from math import inf
 
+from framework.backends.faults import denied, invalid, refused, throttled, unavailable
+from framework.backends.key_files import read_key, shown_path
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, patiently, read_secret_text, shown_path
+from framework.backends.session import Login, patiently
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.locks import ProcessLock
 from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from framework.errors import SecretsError
 
 ENDPOINT = "api.cloud.yandex.net"
 METADATA = "169.254.169.254"
-#: The connection that Airflow logs in with when nothing else is said.
+#: The connection that Airflow logs in with by default.
 DEFAULT_CONNECTION = "yandexcloud_default"
 
-#: The deadline of one call, and the waits before it is tried again, in seconds.
+#: The deadline of one call, and the pauses before it is repeated, in seconds.
 _TIMEOUT = 10.0
 _WAITS = (0.1, 0.4)
-#: How long the list of the folder serves: for a name that is in it, and for one that is not. In seconds.
+#: How many seconds the list of the folder is used: for a name that is in it, and for one that is not.
 _KNOWN_FOR, _MISSING_FOR = 900.0, 60.0
-#: A token is fetched again so long before it ends.
+#: A token is replaced so many seconds before it ends.
 _EARLY = 300.0
 _PAGE = 1000
-#: Large answers; and a connection that was cut is made again soon.
+#: Large answers; and a connection that was cut is soon made again.
 _CHANNEL = {
     "grpc.max_receive_message_length": 32 << 20,
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 5000,  # so long it tries to connect
+    "grpc.min_reconnect_backoff_ms": 5000,  # the time for one attempt
     "grpc.max_reconnect_backoff_ms": 4000,
 }
-#: The authorities that are trusted, as PEM; None: gRPC's own.
+#: The trusted authorities, as PEM; None: gRPC's own.
 _ROOTS: bytes | None = None
 
 
 class LockboxSecretBackend(RemoteStore):
     """Secrets of Yandex Lockbox. The folder is listed once for the ids, then payloads are read by id.
 
-    One entry in a payload is the value; of several, the value is a JSON object with their keys.
+    The value is the only entry of a payload; several entries become a JSON object.
 
     Args:
-        yc_oauth_token, yc_sa_key_json_path, yc_sa_key_json, yc_connection_id: how to log in; the first one that is
-            given counts: an OAuth token, a service account's key as a file or as JSON, a connection of type
-            `yandexcloud`. Without any, the connection `yandexcloud_default` if there is one, else the service account
-            of the machine.
-        folder_id: the folder with the secrets; by default the connection's.
+        yc_oauth_token, yc_sa_key_json_path, yc_sa_key_json, yc_connection_id: how to log in; the first one given
+            counts: an OAuth token, a service account's key as a file or as JSON, a connection of type `yandexcloud`.
+            Without any: the connection `yandexcloud_default` if it exists, else the service account of the machine.
+        folder_id: the folder of the secrets; by default the connection's.
         endpoint: of the API; by default the connection's, else that of Yandex Cloud.
-        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: see `StoreBackend`.
+        **names: the kwargs of `StoreBackend`.
     """
 
     store = "Lockbox"
     packages = {"grpc": "grpcio", "yandex.cloud.lockbox.v1.secret_service_pb2": "yandexcloud"}
     extra = "yandex"
     guards = ("connection", "variable")
+    expired = ("UNAUTHENTICATED",)
     acts = {"read": ("reading it", "lockbox.payloadViewer"), "list": ("listing its secrets", "lockbox.viewer")}
     faults = {
-        "PERMISSION_DENIED": (AccessDenied, "{doing} is denied ({code})", "Give the service account the role {right}."),
-        "UNAUTHENTICATED": (AccessDenied, "the login was refused ({code})", "Check the credentials."),
-        "FAILED_PRECONDITION": (InvalidSecret, "it cannot be read as it is ({code})", "Activate the secret."),
-        "INVALID_ARGUMENT": (InvalidSecret, "the request is invalid ({code})", "Correct the version."),
-        "OUT_OF_RANGE": (InvalidSecret, "the request is invalid ({code})", "Correct the version."),
-        "RESOURCE_EXHAUSTED": (BackendUnavailable, "too many requests ({code})", "Ask for less, or later."),
-        "": (BackendUnavailable, "the API does not answer ({code})", "Check the network."),
+        "NOT_FOUND": None,
+        "PERMISSION_DENIED": denied("Give the service account the role {right}."),
+        "UNAUTHENTICATED": refused("Check the login in backend_kwargs."),
+        "FAILED_PRECONDITION": invalid("Activate the secret.", "it cannot be read in its state ({code})"),
+        **dict.fromkeys(("INVALID_ARGUMENT", "OUT_OF_RANGE"), invalid("Correct the version.")),
+        "RESOURCE_EXHAUSTED": throttled(),
+        "": unavailable("Check the network.", "the API does not answer ({code})"),
     }
 
     def __init__(
@@ -92,132 +97,110 @@ class LockboxSecretBackend(RemoteStore):
             "service_account_json_path": yc_sa_key_json_path,
             "service_account_json": yc_sa_key_json,
         }
-        given = any(self._credentials.values())
-        if given and yc_connection_id is not None:
-            raise BackendError(
-                "yc_connection_id and other credentials are both given", where="Lockbox", hint="Keep one of them."
-            )
-        self._connection_id = None if given else yc_connection_id or DEFAULT_CONNECTION
+        is_given = any(self._credentials.values())
+        if is_given and yc_connection_id is not None:
+            raise self.misconfigured("yc_connection_id and other credentials are both given", "Keep one of them.")
+        self._connection_id = None if is_given else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
+        self._ids: dict[str, list[str]] = {}
+        self._listed_at, self._lock = -inf, ProcessLock()
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         if kind == "connection" and secret_id == self._connection_id:
-            return None  # it is what opens the folder, so it cannot be inside
+            return None  # the login cannot be among what it opens
         return super().name_of(kind, secret_id, team)
 
     def where(self, name: str = "", version: str | None = None) -> str:
         return f"Lockbox folder {self._folder_id}" + (f", secret {name}" if name else "")
 
     def open(self) -> _Folder:
-        said = self._of_the_connection() if self._connection_id is not None else self._credentials
-        self._folder_id = self._folder_id or said.get("folder_id")
+        how = self._credentials if self._connection_id is None else self._of_the_connection()
+        self._folder_id = self._folder_id or how.get("folder_id")
         if not self._folder_id:
-            raise BackendError("the folder is not known", where=self.store, hint="Set folder_id in backend_kwargs.")
-        endpoint = self._endpoint or said.get("endpoint") or ENDPOINT
-        oauth, key = said.get("oauth"), self._key(said)
-        folder = _Folder(self, self._folder_id, endpoint)
-        folder.login = Login(lambda: self._token(folder.iam, endpoint, oauth, key), _EARLY)
-        return folder
+            raise self.misconfigured("the folder is not known", "Set folder_id in backend_kwargs.")
+        self._endpoint = self._endpoint or how.get("endpoint") or ENDPOINT
+        return _Folder(self, self._folder_id, self._endpoint, self._proof(how))
+
+    def not_opened(self, fault: Exception) -> SecretsError:
+        where = f"Yandex Cloud at {str(self._endpoint).rpartition('@')[2]}"  # a URL may hold a password
+        return self.out_of_reach(self.code_of(fault), where)
 
     def fetch(self, client: _Folder, name: str, version: str | None) -> str | bytes | None:
-        return client.read(name, version)
+        where, gone = self.where(name), ""
+        while secret_id := self._id_of(name, where, gone):
+            try:
+                return _value(client.entries(secret_id, version or ""), where)
+            except Exception as fault:
+                if self.code_of(fault) != "NOT_FOUND" or version is not None or gone:
+                    raise
+            gone = secret_id  # the list is old: the secret may have been replaced
+        return None
 
     def names(self, client: _Folder, start: str) -> list[str]:
-        return sorted(client.list_all())
+        return sorted(client.ids())
 
     def code_of(self, fault: Any) -> str:
-        return type(fault).__name__  # those of the API are told by `_Folder`
+        return str(fault.code().name) if hasattr(fault, "code") else type(fault).__name__
+
+    def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
+        code = self.code_of(fault)
+        if act == "list" and code in ("NOT_FOUND", "INVALID_ARGUMENT"):
+            raise BackendError(f"there is no such folder ({code})", where=where, hint="Correct folder_id.")
+        return super().failure(fault, where, act)
 
     def out_of_reach(self, code: str, where: str) -> SecretsError:
         """The error of another service than Lockbox."""
         return self.failed(code if code == "RESOURCE_EXHAUSTED" else "", code, where)
 
+    def _id_of(self, name: str, where: str, gone: str) -> str | None:
+        """The id of a name, by a list that is recent, and does not have the id that is gone."""
+        with self._lock:  # many threads make one list
+            ids, age = self._ids.get(name, []), time.monotonic() - self._listed_at
+            if age > (_KNOWN_FOR if ids else _MISSING_FOR) or (gone and gone in ids):
+                self._ids = self.ask(lambda folder: folder.ids(), act="list") or {}
+                self._listed_at, ids = time.monotonic(), self._ids.get(name, [])
+        if len(ids) > 1:
+            raise InvalidSecret(f"{len(ids)} secrets have this name", where=where, hint="Rename all but one.")
+        if ids and ids[0] == gone:
+            what = "it is in the list of the folder, but does not exist"
+            raise BackendUnavailable(what, where=where, hint="Try again later.")
+        return ids[0] if ids else None
+
     def _of_the_connection(self) -> dict[str, Any]:
-        """The credentials in the extra of the connection; nothing if it is the default one and is not there."""
-        found: Any = None
-        find: Any = self.find_connection
-        if find is None:  # inside Airflow, whose class finds connections itself
-            connection_class: Any = self._get_connection_class()
-            find = getattr(connection_class, "get_connection_from_secrets", None) or connection_class.get
-        try:
-            found = find(self._connection_id)
-        except Exception as fault:
-            if type(fault).__name__ not in ("ConnectionNotFound", "AirflowNotFoundException"):
-                raise
+        """The login in the extra of the connection; empty if it is the default one and does not exist."""
+        found = self.connection(self._connection_id or "")
         if found is None:
             if self._is_default:
                 return {}
             hint = "Set it in the environment, or give other credentials in backend_kwargs."
-            raise BackendError(f"the connection {self._connection_id!r} is not found", where=self.store, hint=hint)
-        extra = found.extra_dejson
-        fields = (*self._credentials, "folder_id", "endpoint")
+            raise self.misconfigured(f"the connection {self._connection_id!r} is not found", hint)
+        extra, fields = found.extra_dejson, (*self._credentials, "folder_id", "endpoint")
         return {field: extra.get(field, extra.get(f"extra__yandexcloud__{field}")) for field in fields}
 
-    def _key(self, said: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The service account's key: from the file before the JSON text, as in Airflow."""
-        path: Any = said.get("service_account_json_path")
-        key: Any = said.get("service_account_json")
-        if said.get("oauth") or not (path or key):
+    def _proof(self, how: Mapping[str, Any]) -> Callable[[str], dict[str, str]] | None:
+        """Makes a request for a token, for an endpoint; None: the machine has a service account."""
+        oauth, path, key = (how.get(name) for name in self._credentials)
+        if oauth:
+            return lambda endpoint: {"yandex_passport_oauth_token": oauth}
+        if not (path or key):
             return None
-        where = "yc_sa_key_json"
+        where = shown_path(path, "yc_sa_key_json_path") if path else "yc_sa_key_json"
         try:
-            if path:
-                where = shown_path(path, "yc_sa_key_json_path")
-                key = read_secret_text(path, self.directory, "yc_sa_key_json_path")
-            if isinstance(key, str):
-                key = read_json(key)
-            if all(isinstance(key[field], str) for field in ("id", "service_account_id", "private_key")):
-                return dict(key)
-        except (OSError, ValueError, TypeError, KeyError):
-            pass  # the same error as for a key without its fields
+            found: Any = read_key(path, self.directory, "yc_sa_key_json_path") if path else key
+            found = read_json(found) if isinstance(found, str) else found
+            if all(isinstance(found[field], str) for field in ("id", "service_account_id", "private_key")):
+                return lambda endpoint: {"jwt": _signed(found, endpoint)}
+        except (ValueError, TypeError, KeyError):
+            pass  # the same error as for a field of another type
         hint = "It must be a JSON object with id, service_account_id and private_key."
         raise BackendError("this is not the key of a service account", where=where, hint=hint)
 
-    def _token(self, iam: Any, endpoint: str, oauth: str | None, key: dict[str, Any] | None) -> tuple[str, float]:
-        """A token, and for how many seconds it lasts."""
-        self.logins += 1
-        if not (oauth or key):
-            return _of_this_machine()
-        import time
-
-        from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
-
-        proof = {"yandex_passport_oauth_token": oauth} if oauth else {"jwt": _signed(key or {}, endpoint)}
-        made, code = _call(iam.Create, CreateIamTokenRequest(**proof))
-        if not code:
-            lasts = made.expires_at.seconds - time.time() if made.HasField("expires_at") else 3600.0
-            return made.iam_token, lasts
-        what = "the OAuth token" if oauth else "the key of the service account"
-        if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
-            raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Make a new one, and write it.")
-        raise self.out_of_reach(code, "Yandex IAM")
-
-
-def _signed(key: Mapping[str, Any], endpoint: str) -> str:
-    """What proves that we have the key: a JWT for one hour."""
-    import time
-
-    import jwt
-
-    now = int(time.time())
-    audience = f"https://iam.{endpoint.removesuffix(':443')}/iam/v1/tokens"
-    said = {"iss": key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
-    private = key["private_key"]
-    private = private[max(private.find("-----BEGIN"), 0) :]  # a line of warning to people stands before it
-    try:
-        return str(jwt.encode(said, private, algorithm="PS256", headers={"kid": key["id"]}))
-    except Exception:
-        what = "the service account's private key cannot be read"
-        raise BackendError(what, where="Lockbox", hint="Make a new key.") from None
-
 
 class _Folder:
-    """One folder: its stubs, its login, and the ids of its secrets by name."""
+    """One folder: its stubs and its login."""
 
-    login: Login
-
-    def __init__(self, backend: LockboxSecretBackend, folder_id: str, endpoint: str) -> None:
+    def __init__(self, backend: LockboxSecretBackend, folder_id: str, endpoint: str, proof: Any) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -225,117 +208,97 @@ class _Folder:
         from yandex.cloud.lockbox.v1.payload_service_pb2_grpc import PayloadServiceStub
         from yandex.cloud.lockbox.v1.secret_service_pb2_grpc import SecretServiceStub
 
-        self._backend, self._id = backend, folder_id
-        self._ids: dict[str, list[str]] = {}
-        self._listed: float | None = None
-        self._lock = ProcessLock()
         trusted, options = grpc.ssl_channel_credentials(_ROOTS), tuple(_CHANNEL.items())
-        open_to_all = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
-        where = f"Yandex Cloud at {endpoint.rpartition('@')[2]}"  # people write URLs with a password
-        answer, code = _call(open_to_all.List, ListApiEndpointsRequest())
-        if code:
-            raise backend.out_of_reach(code, where)
-        addresses = {each.id: each.address for each in answer.endpoints}
+        directory = ApiEndpointServiceStub(grpc.secure_channel(endpoint, trusted, options))
+        addresses = {each.id: each.address for each in _call(directory.List, ListApiEndpointsRequest()).endpoints}
         stubs = {"iam": IamTokenServiceStub, "lockbox": SecretServiceStub, "lockbox-payload": PayloadServiceStub}
         if not set(stubs) <= set(addresses):
-            raise BackendError("it has no Lockbox", where=where, hint="Correct the endpoint.")
-        made: list[Any] = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
-        self.iam, self._secrets, self._payloads = made
+            raise backend.misconfigured("the endpoint has no Lockbox", "Correct the endpoint.")
+        made = [stub(grpc.secure_channel(addresses[name], trusted, options)) for name, stub in stubs.items()]
+        self._iam, self._secrets, self._payloads = made
+        self._backend, self._id, self._endpoint, self._proof = backend, folder_id, endpoint, proof
+        self.login = Login(self._token, _EARLY)
 
-    def read(self, name: str, version: str | None) -> str | bytes | None:
+    def entries(self, secret_id: str, version: str) -> Any:
+        """The entries of a secret's payload."""
         from yandex.cloud.lockbox.v1.payload_service_pb2 import GetPayloadRequest
 
-        where = self._backend.where(name)
-        gone = ""
-        while secret_id := self._id_of(name, where, gone):
-            request = GetPayloadRequest(secret_id=secret_id, version_id=version or "")
-            payload, code = _call(self._payloads.Get, request, self.login)
-            if not code:
-                return _value(payload.entries, where)
-            if code != "NOT_FOUND":
-                raise self._backend.failed(code, code, where)
-            if version is not None or gone:
-                return None
-            gone = secret_id  # the list is old: the secret may have been made anew
-        return None
+        request = GetPayloadRequest(secret_id=secret_id, version_id=version)
+        return _call(self._payloads.Get, request, self.login.token()).entries
 
-    def list_all(self) -> dict[str, list[str]]:
-        """The ids by name, asked for now."""
-        import time
-
+    def ids(self) -> dict[str, list[str]]:
+        """The ids of all secrets by name."""
         from yandex.cloud.lockbox.v1.secret_service_pb2 import ListSecretsRequest
 
-        ids: dict[str, list[str]] = {}
-        token, where = "", self._backend.where()
-        while True:
-            request = ListSecretsRequest(folder_id=self._id, page_size=_PAGE, page_token=token)
-            answer, code = _call(self._secrets.List, request, self.login)
-            if code in ("NOT_FOUND", "INVALID_ARGUMENT"):
-                raise BackendError(f"there is no such folder ({code})", where=where, hint="Correct folder_id.")
-            if code:
-                raise self._backend.failed(code, code, where, "list")
+        found: dict[str, list[str]] = {}
+        page, is_last = "", False
+        while not is_last:
+            request = ListSecretsRequest(folder_id=self._id, page_size=_PAGE, page_token=page)
+            answer = _call(self._secrets.List, request, self.login.token())
             for secret in answer.secrets:
-                ids.setdefault(secret.name, []).append(secret.id)
-            token = answer.next_page_token
-            if not token:
-                break
-        with self._lock:
-            self._ids, self._listed = ids, time.monotonic()
-        return ids
+                found.setdefault(secret.name, []).append(secret.id)
+            page, is_last = answer.next_page_token, not answer.next_page_token
+        return found
 
-    def _id_of(self, name: str, where: str, gone: str = "") -> str | None:
-        """The id for a name, from a list that is not too old and does not give the id that is gone."""
-        import time
+    def _token(self) -> tuple[str, float]:
+        """A token, and its lifetime in seconds."""
+        import grpc
+        from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
-        with self._lock:  # so that as many threads as ask make one list
-            ids = self._ids.get(name, [])
-            serves_for = _KNOWN_FOR if ids else _MISSING_FOR
-            if self._listed is None or time.monotonic() - self._listed > serves_for or (gone and gone in ids):
-                ids = self.list_all().get(name, [])
-        if len(ids) > 1:
-            raise InvalidSecret(f"{len(ids)} secrets have this name", where=where, hint="Rename all but one.")
-        if ids and ids[0] == gone:
-            what = "it is in the list of the folder, but cannot be found"
-            raise BackendUnavailable(what, where=where, hint="Try again later.")
-        return ids[0] if ids else None
+        self._backend.logins += 1
+        if self._proof is None:
+            return _token_of_this_machine()
+        proof = self._proof(self._endpoint)
+        try:
+            made = _call(self._iam.Create, CreateIamTokenRequest(**proof))
+            return made.iam_token, made.expires_at.seconds - time.time() if made.HasField("expires_at") else 3600.0
+        except grpc.RpcError as fault:
+            code = self._backend.code_of(fault)
+        if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
+            what = "the key of the service account" if "jwt" in proof else "the OAuth token"
+            raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Replace it by a new one.")
+        raise self._backend.out_of_reach(code, "Yandex IAM")
 
 
-def _call(method: Any, request: Any, login: Login | None = None, refused: Any = None) -> tuple[Any, str]:
-    """The answer and no code, or None and the code of the failure. A login that is refused is renewed once."""
-    import grpc
-
-    token = login.token(refused) if login is not None else ""
+def _call(method: Any, request: Any, token: str = "") -> Any:
+    """The answer of a stub. Raises grpc.RpcError."""
     metadata = (("authorization", f"Bearer {token}"),) if token else None
-    try:
-        return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _wait, _WAITS), ""
-    except grpc.RpcError as fault:
-        code = str(fault.code().name)
-    if code == "UNAUTHENTICATED" and token and refused is None:
-        return _call(method, request, login, token)
-    return None, code
+    return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _wait, _WAITS)
 
 
 def _wait(fault: Any) -> float | None:
-    is_passing = hasattr(fault, "code") and fault.code().name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
-    return 0.0 if is_passing else None
+    is_temporary = hasattr(fault, "code") and fault.code().name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+    return 0.0 if is_temporary else None
 
 
-def _of_this_machine() -> tuple[str, float]:
-    """The token of the service account that the virtual machine has, and for how many seconds it lasts."""
+def _signed(key: Mapping[str, str], endpoint: str) -> str:
+    """A JWT for one hour, which proves that we have the key."""
+    import jwt
+
+    now = int(time.time())
+    audience = f"https://iam.{endpoint.removesuffix(':443')}/iam/v1/tokens"
+    claims = {"iss": key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
+    private = key["private_key"]
+    private = private[max(private.find("-----BEGIN"), 0) :]  # a warning line for people stands before it
+    try:
+        return str(jwt.encode(claims, private, algorithm="PS256", headers={"kid": key["id"]}))
+    except Exception:
+        what = "the service account's private key cannot be read"
+        raise BackendError(what, where="Lockbox", hint="Make a new key.") from None
+
+
+def _token_of_this_machine() -> tuple[str, float]:
+    """The token of the virtual machine's service account, and its lifetime in seconds."""
     from http.client import HTTPConnection, HTTPException
 
-    place, path = (
-        os.environ.get("YC_METADATA_ADDR", METADATA),
-        "/computeMetadata/v1/instance/service-accounts/default/token",
-    )
-    what = ""
+    connection = HTTPConnection(os.environ.get("YC_METADATA_ADDR", METADATA), timeout=2)
+    path = "/computeMetadata/v1/instance/service-accounts/default/token"
     try:
-        connection = HTTPConnection(place, timeout=2)
         connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
         answer = connection.getresponse()
-        said = answer.read()
+        text = answer.read()
         if answer.status == 200:
-            token = read_json(said)
+            token = read_json(text)
             return str(token["access_token"]), float(token.get("expires_in", 3600))
         what = f"the metadata service answered {answer.status}"
     except (OSError, HTTPException, ValueError, TypeError, KeyError) as fault:
@@ -343,18 +306,14 @@ def _of_this_machine() -> tuple[str, float]:
     finally:
         connection.close()
     hint = "Set yc_sa_key_json_path or another login in backend_kwargs."
-    raise BackendUnavailable(
-        f"no credentials are given, and this machine has none ({what})", where="Lockbox", hint=hint
-    )
+    raise BackendUnavailable(f"no login is given, and this machine has none ({what})", where="Lockbox", hint=hint)
 
 
 def _value(entries: Any, where: str) -> str | bytes:
-    """What a payload says: its one text, a JSON object of several, or else its one binary.
+    """The value of a payload: its only text, a JSON object of several texts, or its only binary entry.
 
-    Airflow takes of several texts the one that sorts first, which depends on the secret itself.
+    Of several texts, Airflow takes the one whose key sorts first.
     """
-    import json
-
     texts = {entry.key: entry.text_value for entry in entries if entry.WhichOneof("value") == "text_value"}
     if texts:
         return json.dumps(texts) if len(texts) > 1 else str(next(iter(texts.values())))

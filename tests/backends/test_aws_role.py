@@ -139,7 +139,7 @@ def test_a_web_identity_without_its_token(backend_class: Any, tmp_path: Path) ->
     fault = refused(errors.BackendUnavailable, lambda: backend.get_config("x"))
     assert str(tmp_path / "none.token") in str(fault)
     (tmp_path / "none.token").write_bytes(b"\xff" + CANARY.encode())
-    fault = refused(errors.BackendUnavailable, lambda: backend.get_config("x"))
+    fault = refused(errors.InvalidSecret, lambda: backend.get_config("x"))
     assert CANARY not in str(fault)
 
 

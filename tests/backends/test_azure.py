@@ -438,20 +438,6 @@ def test_identities_are_told_to_the_default_credential(vault: Vault, monkeypatch
     assert told == [{**mine, "additionally_allowed_tenants": ["w"], **verify}, verify]
 
 
-# -- one client, threads, forks ----------------------------------------------------------------------
-
-
-def test_one_client_and_one_login_for_all_threads(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    real = azure._Session
-    monkeypatch.setattr(azure, "_Session", lambda *words: made.append(1) or real(*words))
-    vault.put("airflow-variables-x", "here")
-    vault.sign_in = lambda handler: bool(time.sleep(0.1))
-    backend = backend_of(vault)
-    assert by_threads(lambda: backend.get_variable("x")) == ["here"] * 32
-    assert (len(made), backend.logins, vault.logins, vault.challenges) == (1, 1, 1, 1)
-
-
 # -- what is shown -----------------------------------------------------------------------------------
 
 

@@ -481,7 +481,7 @@ def test_a_renewal_that_never_comes_is_waited_for_once(make: Any, speaker: Any) 
     backend = make(url=server.url, timeout=0.3, auth_type="approle", role_id="r", secret_id="s")
     assert backend.get_variable("x") == "1"
     session = backend._clients.get()
-    session._renew_at = 0.0
+    session._login._until = 0.0
     asleep.set()
     before = len(server.asked)
     assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
@@ -581,7 +581,7 @@ def test_a_standby_sends_on(speaker: Any) -> None:  # noqa: F811
     for allowed in (None, False):
         backend = VaultBackend(**login, allow_redirects=allowed)
         fault = refused(errors.BackendUnavailable, lambda backend=backend: backend.get_variable("x"), CANARY)
-        assert f"{standby.url} sends on to {active.url}, which is not followed" in fault.what
+        assert f"{standby.url} redirects to {active.url}, which is not followed" in fault.what
         assert '"allow_redirects": true' in fault.hint
         assert fault.where == "login by github"
     assert active.asked == []  # neither the login nor a token went there
@@ -603,7 +603,7 @@ def test_a_token_stays_with_its_server(speaker: Any, allowed: bool | None) -> No
         return
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), CANARY)
     assert fault.where == "secret/data/variables/x"
-    assert f"sends on to {other.url}" in fault.what
+    assert f"redirects to {other.url}" in fault.what
     assert other.asked == []
 
 
@@ -627,7 +627,7 @@ def test_no_redirect_gives_up_encryption(speaker: Any, tmp_path: Path) -> None: 
         url=server.url, auth_type="github", token=CANARY, verify=str(authority.pem), allow_redirects=True
     )
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), CANARY)
-    assert f"{server.url} sends on to {plain.url}, without encryption" in fault.what
+    assert f"{server.url} redirects to {plain.url}, without encryption" in fault.what
     assert plain.asked == []
 
 

@@ -264,7 +264,7 @@ def test_aws_iam_by_an_assumed_role(speaker: Any, aws: pytest.MonkeyPatch) -> No
     )
     backend = VaultBackend(auth_type="aws_iam", assume_role_kwargs=role)
     refused(errors.AccessDenied, lambda: backend.get_variable("x"), CANARY)
-    aws.setattr(vault_session, "REFUSED_FOR", 0)
+    aws.setattr("framework.backends.session.REFUSED_FOR", 0)
     aws.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
     refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), CANARY)
 

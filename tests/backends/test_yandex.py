@@ -330,7 +330,7 @@ def test_a_private_key_that_is_none(cloud: Lockbox, make: Any) -> None:
     with pytest.raises(errors.BackendError, match="private key cannot be read") as caught:
         make(yc_oauth_token=None, yc_sa_key_json=key).get_variable("vat")
     assert "canary" not in str(caught.value)
-    with pytest.raises(errors.BackendError, match="this is not the key"):
+    with pytest.raises(errors.BackendError, match="/absent: the key file cannot be read"):
         make(yc_oauth_token=None, yc_sa_key_json_path="/absent").get_variable("vat")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework.backends.session import read_secret_text, shown_path
+from framework.backends.key_files import read_token
 from framework.errors import BackendError, BackendUnavailable
 
 TYPE_CHECKING = False
@@ -131,18 +131,7 @@ class Role:
         if not path:
             hint = "Set assume_role_with_web_identity_token_file, or AWS_WEB_IDENTITY_TOKEN_FILE."
             raise BackendError("no file holds the token of the web identity", where=_STS, hint=hint)
-        token, reason = "", "it is empty"
-        try:
-            token = read_secret_text(path, self._directory, "assume_role_with_web_identity_token_file").strip()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        except UnicodeDecodeError:
-            reason = "it is not text"
-        if token:
-            return token
-        where = shown_path(path, "assume_role_with_web_identity_token_file")
-        hint = "Mount the token there, or correct assume_role_with_web_identity_token_file."
-        raise BackendUnavailable(f"the token of the web identity cannot be read ({reason})", where=where, hint=hint)
+        return read_token(path, self._directory, "assume_role_with_web_identity_token_file")
 
     def _token_of_google(self) -> str:
         missing, what = False, ""

@@ -9,9 +9,9 @@ from framework import given
 from framework.backends.aws import client as botocores
 from framework.backends.aws.client import ABSENT, ANOTHERS, CUT_SHORT, FAULTS, OF_ONE_NAME, consists_of
 from framework.backends.aws.role import FIELDS, Role, Settings
+from framework.backends.key_files import verification
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
-from framework.backends.session import file_for_the_client
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, SecretsError, warn
 
 TYPE_CHECKING = False
@@ -124,15 +124,14 @@ class AwsBackend(RemoteStore):
             "config": config or {},
             "region_name": region_name,
             "endpoint_url": endpoint_url,
-            "verify": {"true": True, "false": False}.get(str(verify).lower(), verify),  # text from the environment
+            "verify": verify,
             "api_version": api_version,
             "use_ssl": use_ssl is not False,
         }
 
     def bind(self, app_name: str, directory: str) -> None:
         super().bind(app_name, directory)
-        if isinstance(self._settings["verify"], str):
-            self._settings["verify"] = file_for_the_client(self._settings["verify"], directory, "verify")
+        self._settings["verify"] = verification(self._settings["verify"], directory, "verify")
 
     def _new_role(self) -> Role | None:
         arn, how = self._role

@@ -1,10 +1,11 @@
-"""The ways to log in to a Vault server: what each needs, and what it shows."""
+"""The ways to log in to a Vault server: what each needs, and what it sends as proof."""
 
 from __future__ import annotations
 
 import os
 
 from framework import given
+from framework.backends.key_files import read_key, read_token
 from framework.backends.quiet import Quietly
 from framework.backends.remote import import_packages
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, SecretsError
@@ -41,7 +42,7 @@ _CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class Settings:
-    """How the server is reached, and what a login shows: kwargs of `VaultBackend`, which says what each means."""
+    """How the server is reached, and how to log in: kwargs of `VaultBackend`, which describes each."""
 
     url: str | None = None
     auth_type: str = "token"
@@ -78,12 +79,8 @@ class Settings:
     request_header: bool = True
 
 
-#: Names that messages may always show.
-FIELDS = tuple(Settings.__annotations__)
-
-
 def check(kwargs: Mapping[str, Any]) -> None:
-    """Whether there is all that the login needs.
+    """Check the arguments of the login.
 
     Raises:
         BackendError: names what is missing.
@@ -93,28 +90,29 @@ def check(kwargs: Mapping[str, Any]) -> None:
         raise BackendError("auth_type is unknown", hint=f"Use one of {', '.join(LOGINS)}.")
     for group in LOGINS[kind]:
         if not any(kwargs[name] for name in group) and not (kind == "token" and os.environ.get("VAULT_TOKEN")):
-            also = " Or set VAULT_TOKEN." if kind == "token" else ""
-            raise BackendError(
-                f"the login by {kind} needs {' or '.join(group)}", hint=f"Add it to backend_kwargs.{also}"
-            )
+            hint = "Add it to backend_kwargs." + (" Or set VAULT_TOKEN." if kind == "token" else "")
+            raise BackendError(f"the login by {kind} needs {' or '.join(group)}", hint=hint)
 
 
-def prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callable[[Any], Any]:
-    """The login with all that it shows, ready to be sent through hvac's `auth`.
+def prepared(kwargs: Mapping[str, Any], directory: str) -> Callable[[Any], Any]:
+    """The login with its proof, ready to be sent through hvac's `auth`.
 
-    Azure and radius log in, as their names say; in Airflow these two configure the method on the server.
+    Azure and radius log in; in Airflow, these two configure the method on the server.
+
+    Args:
+        directory: where the relative paths of files start.
 
     Raises:
-        AccessDenied, BackendUnavailable: a cloud or a file did not give what the login shows.
-        BackendError: a package is missing.
+        AccessDenied, BackendUnavailable, InvalidSecret: a cloud or a file did not give the proof.
+        BackendError: a package is missing, or a key file cannot be read.
     """
     failure: SecretsError
     sdk = _SDKS.get(kwargs["auth_type"])
     if sdk is not None:
-        package(*sdk)  # its loggers have to be there
+        package(*sdk)  # before its loggers are silenced
     try:
         with Quietly("botocore", "google", "azure", "msal"):
-            return _prepared(kwargs, text_of)
+            return _prepared(kwargs, lambda kwarg: read_token(kwargs[kwarg], directory, kwarg), directory)
     except (BackendError, SecretsError):
         raise
     except Exception as fault:  # whatever the clouds' SDKs raise
@@ -122,7 +120,7 @@ def prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callab
     raise failure
 
 
-def _prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Callable[[Any], Any]:
+def _prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str], directory: str) -> Callable[[Any], Any]:
     kind, role, mount = kwargs["auth_type"], kwargs["role_id"], kwargs["auth_mount_point"]
     at = {"use_token": False, **({"mount_point": mount} if mount else {})}
     if kind == "approle":
@@ -134,18 +132,18 @@ def _prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> Calla
     if kind in ("ldap", "radius"):
         return lambda auth: getattr(auth, kind).login(kwargs["username"], kwargs["password"], **at)
     if kind == "github":
-        token = text_of(kwargs["token_path"]) if kwargs["token_path"] else kwargs["token"]
+        token = text_of("token_path") if kwargs["token_path"] else kwargs["token"]
         return lambda auth: auth.github.login(token, **at)
     if kind == "jwt":
-        jwt = (kwargs["jwt_token"] or text_of(kwargs["jwt_token_path"])).strip()
+        jwt = (kwargs["jwt_token"] or text_of("jwt_token_path")).strip()
         return lambda auth: auth.jwt.jwt_login(kwargs["jwt_role"], jwt, use_token=False, path=mount or None)
     if kind == "kubernetes":
-        jwt = text_of(kwargs["kubernetes_jwt_path"])
+        jwt = text_of("kubernetes_jwt_path")
         return lambda auth: auth.kubernetes.login(kwargs["kubernetes_role"], jwt, **at)
     if kind == "aws_iam":
         keys = _aws_keys(kwargs)
         return lambda auth: auth.aws.iam_login(role=role, **keys, **at)
-    jwt = _gcp_jwt(kwargs, text_of) if kind == "gcp" else _azure_jwt(kwargs)
+    jwt = _gcp_jwt(kwargs, directory) if kind == "gcp" else _azure_jwt(kwargs)
     return lambda auth: getattr(auth, kind).login(role, jwt, **at)
 
 
@@ -158,30 +156,28 @@ def _aws_keys(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     session = package("botocore.session", "aws").get_session()
     region = region or session.get_config_variable("region") or "us-east-1"
     if kwargs["assume_role_kwargs"]:
-        said = session.create_client("sts", region_name=region).assume_role(**kwargs["assume_role_kwargs"])[
-            "Credentials"
-        ]
-        found = said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"]
+        sts = session.create_client("sts", region_name=region)
+        given = sts.assume_role(**kwargs["assume_role_kwargs"])["Credentials"]
+        found = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
     else:
-        said = session.get_credentials()
-        if said is None:
+        credentials = session.get_credentials()
+        if credentials is None:
             raise BackendError("there are no AWS credentials for the login", hint="Give key_id and secret_id.")
-        found = tuple(said.get_frozen_credentials())[:3]
+        found = tuple(credentials.get_frozen_credentials())[:3]
     return {**dict(zip(("access_key", "secret_key", "session_token"), found, strict=True)), "region": region}
 
 
-def _gcp_jwt(kwargs: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
-    """A JWT of the service account: signed here if its key is at hand, else by Google."""
+def _gcp_jwt(kwargs: Mapping[str, Any], directory: str) -> str:
+    """A JWT of the service account: signed here if its key is given, else by Google."""
     import json
     from time import time
 
-    from framework.parsing import read_json
-
     account = package("google.oauth2.service_account", "gcp").Credentials
     scopes = [scope.strip() for scope in (kwargs["gcp_scopes"] or _CLOUD_PLATFORM).split(",")]
-    key: Any = kwargs["gcp_keyfile_dict"] or (kwargs["gcp_key_path"] and text_of(kwargs["gcp_key_path"]))
+    kwarg = "gcp_keyfile_dict" if kwargs["gcp_keyfile_dict"] else "gcp_key_path"
+    key = kwargs[kwarg]
     if key:
-        credentials = account.from_service_account_info(read_json(key) if isinstance(key, str) else key, scopes=scopes)
+        credentials = account.from_service_account_info(read_key(key, directory, kwarg), scopes=scopes)
     else:
         credentials, _ = package("google.auth", "gcp").default(scopes=scopes)
     http = package("google.auth.transport.requests", "gcp")
@@ -224,14 +220,11 @@ def package(name: str, extra: str) -> Any:
 
 
 def _no_credentials(fault: Exception, kind: str) -> SecretsError:
-    """Why a cloud gave nothing to show. What its SDK says may hold a secret and is left out."""
-    said = getattr(fault, "response", None)  # of botocore a dictionary, of requests an object
-    status = said.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(said, dict) else None
-    status = status or getattr(said, "status_code", None)
-    refused = status in (400, 401, 403) or type(fault).__name__ in ("ClientAuthenticationError", "RefreshError")
-    failure = AccessDenied if refused else BackendUnavailable
-    return failure(
-        f"there are no credentials to show ({type(fault).__name__})",
-        where=f"login by {kind}",
-        hint="Check the arguments of the login, and what this machine may do.",
-    )
+    """The error for a cloud that gave no proof. The text of its SDK may hold a secret, and is left out."""
+    answer = getattr(fault, "response", None)  # of botocore a dictionary, of requests an object
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    status, name = status or getattr(answer, "status_code", None), type(fault).__name__
+    is_refused = status in (400, 401, 403) or name in ("ClientAuthenticationError", "RefreshError")
+    error = AccessDenied if is_refused else BackendUnavailable
+    hint = "Check the arguments of the login, and the permissions of this machine."
+    return error(f"there are no credentials for the login ({name})", where=f"login by {kind}", hint=hint)
