@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from framework.chain.chain import Chain
     from framework.chain.link import Link
+    from framework.chain.turns import Turns
     from framework.connection import Connection
     from framework.metastore.store import Store
 
@@ -119,6 +120,7 @@ class App:
             schema = given.path(schema, "schema", getenv)
         self.schema = of_application(name, schema)
         self._reloading = ProcessLock()
+        self._all_turns: list[Turns] = []  # one, once it is needed
         self._pointers = Pointers(
             self.environment,
             lambda: self.chain,
@@ -237,10 +239,7 @@ class App:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        connection, _ = self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))
-        for secret in connection.secrets():
-            add_mask(secret)
-        return connection
+        return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))[0]
 
     def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
         """Connect for real, step by step: whether every step worked, and what the last one said.
@@ -315,15 +314,20 @@ class App:
 
     async def aget_connection(self, conn_id: str) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
-        from framework.chain.runner import awaited
-
-        return await awaited(lambda: self.get_connection(conn_id))
+        return await self._turns.read("connection", conn_id, lambda: self.get_connection(conn_id))
 
     async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """`get_variable`, without blocking the event loop."""
-        from framework.chain.runner import awaited
+        return await self._turns.read("variable", key, lambda: self.get_variable(key, default, deserialize_json))
 
-        return await awaited(lambda: self.get_variable(key, default, deserialize_json))
+    @property
+    def _turns(self) -> Turns:
+        """Reads for event loops, shared by all of them."""
+        if not self._all_turns:
+            from framework.assembly import turns
+
+            self._all_turns.append(turns(self))
+        return self._all_turns[0]
 
     async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
         """`prefetch`, without blocking the event loop."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from framework.chain.turns import Turns
     from framework.config import Config
     from framework.connection import Connection
     from framework.options.engine import Engine
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         conf: Config
         engine: Engine
 
+        @property
+        def chain(self) -> Chain: ...
         def answer(self, section: str, key: str) -> Answer: ...
         def get_connection(self, conn_id: str) -> Connection: ...
         def custom_links(self) -> list[Link]: ...
@@ -48,6 +51,17 @@ def build_chain(parts: Parts) -> Chain:
         config_links=lambda: parts.conf.getlist("secrets", "config_links"),
         note=lambda: parts.engine.note,
     )
+
+
+def turns(parts: Parts) -> Turns:
+    """Reads for event loops. Each takes a thread, and one of each link that may hang."""
+    from framework.chain.turns import Turns
+
+    def workers() -> int:
+        threads = 1 + sum(link.may_hang for link in parts.chain.links)
+        return max(1, int(parts.conf.value("secrets", "max_workers")) // threads)
+
+    return Turns(lambda: bool(parts.engine.reading.chains), workers, _seconds(parts))
 
 
 def custom_links(parts: Parts) -> list[Link]:

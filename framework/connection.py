@@ -8,7 +8,8 @@ No message repeats the URI, the JSON or a field: they are the secret.
 from __future__ import annotations
 
 from framework.errors import InvalidConnection, public, without
-from framework.masking import redact_text
+from framework.extra import checked_extra, is_unicode, read_extra, read_nested, secrets_in
+from framework.masking import add_mask, generation, redact_text
 from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
@@ -48,7 +49,9 @@ class Connection:
         InvalidConnection: a field of a wrong type, an `extra` that is not a JSON object, a bad `uri`, a bad `conn_id`.
     """
 
-    __slots__ = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+    __slots__ = ("conn_id", *FIELDS, "_masked")
+
+    _masked: tuple[object, str | None, object]  # the generation of the masker, and the fields that were masked
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class Connection:
         if port is not None and type(port) is not int:
             raise InvalidConnection(f"port is of type {type(port).__name__}", hint="It must be a whole number.")
         self.port = port
-        self.extra = _checked_extra(extra)
+        self.extra = checked_extra(extra)
 
     @classmethod
     def from_uri(cls, uri: str, conn_id: str | None = None) -> Connection:
@@ -208,8 +211,8 @@ class Connection:
         Args:
             nested: read texts inside it that are JSON as well.
         """
-        extra = _read_extra(self.extra)
-        return {key: _read_nested(value) for key, value in extra.items()} if nested else extra
+        extra = read_extra(self.extra)
+        return {key: read_nested(value) for key, value in extra.items()} if nested else extra
 
     def get_password(self) -> str | None:
         """The password."""
@@ -223,7 +226,7 @@ class Connection:
         """What must not be shown: the password, and every text under a sensitive name in `extra`."""
         if self.password:
             yield self.password
-        yield from _secrets_in(_read_extra(self.extra), sensitive=False)
+        yield from secrets_in(read_extra(self.extra), sensitive=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
@@ -236,6 +239,31 @@ class Connection:
     def __repr__(self) -> str:
         host = None if self.host is None else redact_text(shown_host(self.host))  # it may be a URL with a password
         return f"<Connection {self.conn_id!r}: type={self.conn_type!r} host={host!r}>"
+
+
+def handed_out(connection: Connection) -> Connection:
+    """A copy for one caller. Secrets are masked once: again only if they, or the sensitive names, have changed."""
+    if type(connection) is not Connection:  # who knows what else it holds
+        from copy import copy
+
+        _mask(connection)
+        return copy(connection)
+    masked = connection._masked if hasattr(connection, "_masked") else (None, None, None)
+    extra, now = connection.extra, generation()
+    if masked[0] is not now or masked[1] is not connection.password or masked[2] is not extra:
+        _mask(connection)
+        connection._masked = now, connection.password, extra
+    made = object.__new__(Connection)
+    made.conn_id, made.conn_type, made.description = connection.conn_id, connection.conn_type, connection.description
+    made.host, made.login, made.password = connection.host, connection.login, connection.password
+    made.schema, made.port = connection.schema, connection.port
+    made.extra = dict(extra) if isinstance(extra, dict) else extra
+    return made
+
+
+def _mask(connection: Connection) -> None:
+    for secret in connection.secrets():
+        add_mask(secret)
 
 
 def shown_host(host: str) -> str:
@@ -264,94 +292,9 @@ def _checked_text(name: str, value: object) -> str | None:
         return value
     if not isinstance(value, str):
         raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be a text.")
-    if not _is_unicode(value):
+    if not is_unicode(value):
         raise InvalidConnection(f"{name} is not valid Unicode", hint="Store it as UTF-8.")
     return value
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _checked_extra(extra: Any) -> Any:
-    """The text of a JSON object, an empty dictionary or None, as Airflow keeps it."""
-    if extra is None or extra == "" or extra == {}:
-        return extra
-    import json
-
-    from framework.parsing import Malformed, read_json
-
-    if isinstance(extra, str):
-        text = extra
-    else:
-        try:
-            text = json.dumps(dict(extra) if hasattr(extra, "keys") else extra)
-        except (TypeError, ValueError, RecursionError):
-            text = ""
-    fault, hint = "extra is not a JSON object", "Give a dictionary, or the text of a JSON object."
-    try:
-        # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
-        if isinstance(fields := read_json(text), dict) and _is_unicode(json.dumps(fields, ensure_ascii=False)):
-            return text
-    except Malformed as error:
-        if isinstance(extra, str) and error.line:
-            fault = f"extra is not a JSON object (line {error.line} column {error.column})"
-        if error.is_beyond:
-            fault = f"extra cannot be read: {error.what}"
-        raise InvalidConnection(fault, hint=hint) from None
-    raise InvalidConnection(fault, hint=hint)
-
-
-def _read_extra(extra: str | None) -> dict[str, Any]:
-    if not extra:
-        return {}
-    from framework.parsing import read_json
-
-    try:
-        fields: Any = read_json(extra)
-    except (ValueError, TypeError):  # it was set later, past the constructor
-        fields = None
-    if not isinstance(fields, dict):
-        raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
-    return fields
-
-
-def _read_nested(value: Any) -> Any:
-    """A value with the JSON texts inside it read, to any depth."""
-    if isinstance(value, str):
-        if not value.lstrip()[:1]:
-            return value
-        from framework.parsing import Malformed, read_json
-
-        try:
-            read = read_json(value)
-        except Malformed:
-            return value
-        return _read_nested(read) if value[:1] in "{[" else read
-    if isinstance(value, dict):
-        return {key: _read_nested(inner) for key, inner in value.items()}
-    return [_read_nested(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
-    """The texts under sensitive names, also inside a JSON text such as a key file."""
-    from framework.masking import should_hide_value_for_name
-
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _secrets_in(inner, sensitive=sensitive or should_hide_value_for_name(name))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _secrets_in(inner, sensitive=sensitive)
-    elif isinstance(value, str):
-        if sensitive and value:
-            yield value
-        if value.lstrip()[:1] in ("{", "[") and not isinstance(read := _read_nested(value), str):
-            yield from _secrets_in(read, sensitive=sensitive)
 
 
 def _read_json_object(text: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from framework import current, given
 from framework.errors import InvalidValue, VariableNotFound, public
-from framework.masking import add_mask, should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,8 +116,6 @@ def read(app: Application, key: str, default: Any, deserialize_json: bool) -> An
         if default is UNSET:
             raise
         return default
-    if should_hide_value_for_name(key):
-        add_mask(value)
     return _parsed(value, f"variable {key!r} of {link}") if deserialize_json else value
 
 

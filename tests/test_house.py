@@ -36,7 +36,7 @@ WINGS = """
 limits parsing current locks copies
 masking errors logs convert
 files
-given names project mistakes uri connection
+given names project mistakes extra uri connection
 metastore probing
 layers
 backends

@@ -194,7 +194,7 @@ class TeamsBackend(KindsBackend):
     guards: tuple[str, ...] = KINDS
     falls_back: bool = True
 
-    _clean = ("refusal", "wrong_team", "is_told_apart", "folder_of_nobody")  # they raise nothing
+    _clean: tuple[str, ...] = ("refusal", "wrong_team", "is_told_apart", "folder_of_nobody")  # they raise nothing
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         """The secret, or a team's; None if there is none. A version is asked for only of a store that has them."""

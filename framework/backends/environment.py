@@ -27,16 +27,25 @@ class EnvironmentVariablesBackend(TeamsBackend):
     remote = False
     team_sep = "___"
     _is_bound = True
+    _clean = ("get_connection", "deserialize_connection")  # App does it: this one is called for every read
 
     def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
         self._names, self._environment, self._references = names, environment, references
+        self._read: dict[str, tuple[str, Connection]] = {}  # conn_id -> the text, and what was read from it
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
+        """The connection. One object as long as the variable has the same text; the link hands out copies."""
         try:
             return super().get_connection(conn_id, team_name)
         except InvalidConnection as fault:
             fault.where = self._environment.find(self._names.connection(conn_id))[1]
             raise
+
+    def deserialize_connection(self, conn_id: str, value: str) -> Connection:
+        known = self._read.get(conn_id)
+        if known is None or known[0] != value:
+            known = self._read[conn_id] = value, super().deserialize_connection(conn_id, value)
+        return known[1]
 
     def wrong_team(self, team: str) -> str:
         if team != team.lower():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
+from math import inf
 from time import monotonic
 
 from framework.chain.runner import outcome_of
@@ -38,13 +39,14 @@ class Cache:
         misses: name -> how often it was absent.
     """
 
-    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_flights", "_lock", "_fault", "counts", "misses")
+    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_sweep", "_flights", "_lock", "_fault", "counts", "misses")
 
     def __init__(
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
     ) -> None:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
         self._kept: dict[Key, tuple[Any, float]] = {}  # value and when it was fetched, the oldest first
+        self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
         self.misses: dict[str, int] = {}
         self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
@@ -65,6 +67,17 @@ class Cache:
         if isinstance(said[key], Exception):
             raise said[key]
         return said[key]
+
+    def kept(self, key: Key) -> tuple[Any, float] | None:
+        """An answer that is still good, with the time when it was fetched; None: `get` has to be asked.
+
+        No lock is taken, which would cost more than the look-up: threads may lose a count.
+        """
+        entry, now = self._kept.get(key), monotonic()
+        if entry is None or now >= self._sweep or now - entry[1] >= (self._negative if entry[0] is None else self._ttl):
+            return None
+        self.counts["hits"] += 1
+        return entry
 
     def count(self, key: Key, fetch: Callable[[], Any]) -> Any:
         """What `fetch` says, counted and not kept: for a store that is at hand.
@@ -195,10 +208,13 @@ class Cache:
 
     def _drop_expired(self) -> None:
         """Secrets leave the memory when they expire, at the latest when the link is next asked for anything."""
-        last = monotonic() - max(self._ttl + self._stale, self._negative)
+        lifetime, now = max(self._ttl + self._stale, self._negative), monotonic()
+        self._sweep = inf
         while self._kept:
             oldest = next(iter(self._kept))
-            if self._kept[oldest][1] > last and len(self._kept) <= _MAX_KEPT:
+            sweep = self._kept[oldest][1] + lifetime
+            if sweep > now and len(self._kept) <= _MAX_KEPT:
+                self._sweep = sweep
                 return
             del self._kept[oldest]
 

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 from framework.chain.asked import asked as asked_of
 from framework.chain.asked import mistake
+from framework.chain.batches import ask_many
 from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 from framework.chain.link import Link
 from framework.chain.runner import beside
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from framework.chain.link import VersionedName
+    from framework.chain.batches import VersionedName
     from framework.chain.runner import Runner
     from framework.connection import Connection
 
@@ -148,7 +149,7 @@ class Chain:
                 return
             try:
                 able = [wish for wish in left if wish[1] is None or link.keeps_versions]
-                outcomes = link.ask_many(able, runner)
+                outcomes = ask_many(link, able, runner)
             except FrameworkError as fault:  # it cannot be built, so nobody after it may answer either
                 able, outcomes = left, [fault.again() for _ in left]
             for wish, outcome in zip(able, outcomes, strict=True):

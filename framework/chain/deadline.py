@@ -1,6 +1,6 @@
 """Questions that may never be answered, each under a deadline.
 
-Nothing can stop a call that hangs in somebody else's code. It is made in a daemon thread, and whoever asked waits no
+A call that hangs in somebody else's code cannot be stopped. It is made in a daemon thread, and the caller waits no
 longer than the time allowed. What runs inside the call (a link that is built with a secret of another link) shares its
 deadline.
 """
@@ -18,26 +18,28 @@ from framework.errors import BackendUnavailable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypeVar
 
-#: So many calls of one link may be left without an answer. Then the next are refused, so that threads do not pile up.
+    Result = TypeVar("Result")
+
+#: How many calls of one link may be unanswered after their deadline. More are refused, so that threads do not pile up.
 _MOST_LATE = 64
-#: So many threads of one link wait for the next question.
+#: How many threads of one link wait for the next question.
 _MOST_IDLE = 16
-#: What is added where a link had no answer in time before.
+#: Added to the error of a link that has missed a deadline before.
 NOT_ASKED_AGAIN = " before, so it was not asked again"
 _HINT = "See [secrets] resolve_timeout_seconds."
 
 
 class Deadline:
-    """When a question and all that is asked because of it must be over.
+    """When a question and everything asked because of it must be over.
 
     Attributes:
         ends: on the clock of `time.monotonic`.
         seconds: how long that was from the start.
-        asked: who is being asked right now, the innermost last.
+        asked: the links being asked right now, the innermost last.
         under: the deadlines of what is done side by side because of it.
-        is_settled: whether the question has come to its end. A context that outlives it has no deadline any more.
+        is_settled: whether the question is over. A context that outlives it has no deadline any more.
     """
 
     __slots__ = ("ends", "seconds", "asked", "under", "is_settled")
@@ -50,11 +52,11 @@ class Deadline:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody inside waits for an answer, and reports when the time is over."""
+        """Whether code inside waits for an answer and will report when the time is over."""
         return bool(self.asked or self.under)
 
     def named(self, fault: BackendUnavailable) -> BackendUnavailable:
-        """The error with the name of the link that did not answer, if there is one and it names none."""
+        """The error with the name of the link that did not answer, unless it has one."""
         asked = self.asked or [name for inner in self.under for name in inner.asked]
         if asked and not fault.where:
             fault.where = asked[-1]
@@ -64,16 +66,16 @@ class Deadline:
 #: The deadline of this context.
 deadline: ContextVar[Deadline | None] = ContextVar("framework_deadline", default=None)
 
-#: The links that had no answer in time. Within one command they are not asked again; None: that does not matter here.
+#: The links that missed a deadline: one command does not ask them again. None: ask again.
 given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)
 
 
-#: Who is waited for right now, and since when on the clock of `time.monotonic`.
+#: What is being waited for right now, and since when on the clock of `time.monotonic`.
 _waits: dict[object, tuple[str, float]] = {}
 
 
 def waiting() -> dict[str, float]:
-    """Who is waited for right now, and since when on the clock of `time.monotonic`."""
+    """What is being waited for right now, and since when on the clock of `time.monotonic`."""
     found: dict[str, float] = {}
     for name, since in list(_waits.values()):
         found[name] = min(since, found.get(name, since))
@@ -81,7 +83,7 @@ def waiting() -> dict[str, float]:
 
 
 class Waiting:
-    """`with Waiting("the command pass"):` whoever looks at `waiting` finds it there meanwhile."""
+    """`with Waiting("the command pass"):` lists it in `waiting` meanwhile."""
 
     __slots__ = ("_name",)
 
@@ -98,8 +100,8 @@ class Waiting:
 class Threads:
     """The threads in which one link is asked.
 
-    A thread that has answered is used again, so that a backend which belongs to the thread that made it (one over
-    `sqlite3`, say) serves a program that asks one question at a time.
+    An idle thread is used again. So a backend that belongs to the thread that made it (over `sqlite3`, say) works in a
+    program that asks one question at a time.
     """
 
     __slots__ = ("_idle", "_late", "_pid", "__weakref__")
@@ -110,17 +112,17 @@ class Threads:
         self._pid = os.getpid()
 
     def ask(
-        self, name: str, seconds: float, question: Callable[[], Any], late: Callable[[Any], None] | None = None
-    ) -> Any:
-        """What the question comes to: its answer, or the exception that it raises.
+        self, name: str, seconds: float, question: Callable[[], Result], late: Callable[[Result], None] | None = None
+    ) -> Result:
+        """What the question returns or raises.
 
         Args:
-            name: who is asked.
+            name: the link that is asked.
             seconds: how long to wait, unless a deadline of this context comes first.
-            late: is given an answer that comes too late.
+            late: called with an answer that comes after the deadline.
 
         Raises:
-            BackendUnavailable: there was no answer in time; `where` names who did not answer.
+            BackendUnavailable: there was no answer in time; `where` names the link that did not answer.
         """
         if self._pid != os.getpid():  # a child of a fork has none of the threads
             self._idle, self._late, self._pid = [], set(), os.getpid()
@@ -130,7 +132,7 @@ class Threads:
             raise BackendUnavailable(what, where=name, hint=_HINT)
         if len(self._late) >= _MOST_LATE:
             what = f"it was not asked, because {len(self._late)} questions have had no answer yet"
-            raise BackendUnavailable(what, where=name, hint="See whether the store is well.")
+            raise BackendUnavailable(what, where=name, hint="Check whether the store is well.")
         until, own = deadline.get(), None
         if until is None or until.is_settled:
             until = own = Deadline(monotonic() + seconds, seconds)
@@ -138,31 +140,32 @@ class Threads:
             raise BackendUnavailable(f"there was no answer within {until.seconds:g} s", where=name, hint=_HINT)
         token = deadline.set(until)
         until.asked.append(name)
+        answers: list[Result] = []
         try:
-            call = self._started(question, late, own)
+            call = _Call(lambda: answers.append(question()), None if late is None else lambda: late(answers[0]), own)
+            self._start(call)
             with Waiting(name):
                 is_over = call.is_over(until.ends - monotonic())
             if not is_over:
                 self._late.add(call)
-                if call.is_over(0):  # it came to an end just now
+                if call.is_over(0):  # it ended just now
                     self._late.discard(call)
                 else:
                     if lost is not None:
                         lost.add(self)
                     raise until.named(BackendUnavailable(f"there was no answer within {until.seconds:g} s", hint=_HINT))
-            until.asked.remove(name)  # but not if it is late: whoever waits for all of it then finds the name here
+            until.asked.remove(name)  # but not if it is late: the name is needed where all of it is waited for
         finally:
             deadline.reset(token)
-        return call.answer()
+        call.check()
+        return answers[0]
 
-    def _started(self, question: Callable[[], Any], late: Callable[[Any], None] | None, own: Deadline | None) -> _Call:
-        call = _Call(question, late, own)
+    def _start(self, call: _Call) -> None:
         try:
             worker = self._idle.pop()
         except IndexError:
             worker = _Worker(self)
         worker.calls.put(call)
-        return call
 
     def takes_back(self, worker: _Worker) -> bool:
         """Whether the worker shall wait for another question."""
@@ -172,7 +175,7 @@ class Threads:
         return True
 
     def forget(self, call: _Call) -> None:
-        """A call has come to its end, late or not."""
+        """A call has ended, late or not."""
         if call in self._late:
             self._late.discard(call)
             call.tell_late()
@@ -183,7 +186,7 @@ class Threads:
 
 
 class _Worker:
-    """A daemon thread that takes one call after the other, for as long as somebody may have more."""
+    """A daemon thread that makes one call after the other, as long as its `Threads` exist."""
 
     __slots__ = ("calls", "_threads")
 
@@ -199,7 +202,7 @@ class _Worker:
         while (call := self.calls.get()) is not None:
             call.run()
             threads = self._threads()
-            goes_on = threads is not None and threads.takes_back(self)  # before whoever waits can ask again
+            goes_on = threads is not None and threads.takes_back(self)  # before the caller can ask again
             call.end()
             if threads is not None:
                 threads.forget(call)
@@ -209,21 +212,26 @@ class _Worker:
 
 
 class _Call:
-    """One question in a thread, in the context of whoever asks."""
+    """One question in a thread, in the context of the caller.
 
-    __slots__ = ("_question", "_late", "_own", "_context", "_answer", "_fault", "_over")
+    Args:
+        run: asks it, and keeps the answer where the caller finds it.
+        late: called if the answer comes after the deadline.
+        own: the deadline, if it was made for this question.
+    """
 
-    def __init__(self, question: Callable[[], Any], late: Callable[[Any], None] | None, own: Deadline | None) -> None:
-        self._question, self._late, self._own, self._context = question, late, own, copy_context()
-        self._answer: Any = None
+    __slots__ = ("_run", "_late", "_own", "_context", "_fault", "_over")
+
+    def __init__(self, run: Callable[[], None], late: Callable[[], None] | None, own: Deadline | None) -> None:
+        self._run, self._late, self._own, self._context = run, late, own, copy_context()
         self._fault: BaseException | None = None
         self._over = allocate_lock()
         self._over.acquire()
 
     def run(self) -> None:
         try:
-            self._answer = self._context.run(self._question)
-        except BaseException as fault:  # whoever asks is told, whatever it is
+            self._context.run(self._run)
+        except BaseException as fault:  # the caller is told, whatever it is
             self._fault = fault
         if self._own is not None:
             self._own.is_settled = True
@@ -232,20 +240,19 @@ class _Call:
         self._over.release()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether it comes to an end within so many seconds."""
+        """Whether it ends within so many seconds."""
         return self._over.acquire(timeout=min(max(seconds, 0), TIMEOUT_MAX))
 
     def tell_late(self) -> None:
         """Nobody waits for the answer any more, but it may be worth keeping."""
         if self._late is not None and self._fault is None:
-            self._late(self._answer)
+            self._late()
 
-    def answer(self) -> Any:
-        """What it came to."""
+    def check(self) -> None:
+        """Raise what the question raised."""
         fault = self._fault
         try:
             if fault is not None:
                 raise fault
-            return self._answer
         finally:
             del fault

@@ -34,3 +34,11 @@ class AtWork:
 def is_restricted() -> bool:
     """Whether a link is at work in this context, so that an answer may be less than the whole chain's."""
     return bool(at_work.get({}))
+
+
+#: Set while an event loop waits: links answer from what is kept and from the environment, or raise NotAtHand.
+only_at_hand: ContextVar[bool] = ContextVar("framework_only_at_hand", default=False)
+
+
+class NotAtHand(Exception):  # noqa: N818 - not a failure: the question takes a thread
+    """A store would have to be asked."""

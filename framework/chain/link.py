@@ -1,13 +1,13 @@
-"""One backend at its place in the chain: how it is built, asked, and its failures told apart."""
+"""One backend at its place in the chain: how it is built and asked, and its failures told apart."""
 
 from __future__ import annotations
 
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.chain.cache import Cache
 from framework.chain.deadline import Threads
-from framework.chain.level import CUSTOM, AtWork
+from framework.chain.level import CUSTOM, ENVIRONMENT, AtWork, NotAtHand, only_at_hand
 from framework.chain.runner import Outage, outcome_of
-from framework.chain.translate import checked, translated
+from framework.chain.translate import checked, for_caller, translated
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -25,27 +25,30 @@ from framework.masking.wording import safe_repr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from framework.chain.runner import Runner
+    Result = TypeVar("Result")
 
-    VersionedName = tuple[str, str | None]  # a config secret's name and version
+#: What may end more than a look-up.
+OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
+
+_METHODS = {kind: f"get_{kind}" for kind in KINDS}
 
 
 class Link:
     """One backend at its place in the chain, built when it is first asked.
 
     Attributes:
-        name: what messages and `config_links` call it.
-        level: what it leans on: the levels below this number.
+        name: its name in messages and in `config_links`.
+        level: its place in the build order; it may use only links with a lower level.
         role: `CUSTOM`, `ENVIRONMENT` or `METASTORE`.
         chain: the chain that it is a link of, or None.
-        cache: what a remote backend said, and how often it was asked.
-        unserved: the kinds of which the backend, when it was asked, said that it does not serve them.
+        cache: the answers of a remote backend, and how often it was asked.
+        unserved: the kinds that the backend refused with NotImplementedError.
 
     Args:
         make: makes the backend.
-        find: finds its class, which tells what it is like before it is made.
+        find: finds its class, which carries the same attributes, before it is made.
         seconds: how long a question to it may take, `[secrets] resolve_timeout_seconds`.
     """
 
@@ -67,7 +70,7 @@ class Link:
         self._make: Callable[[], Any] = make
         self._find, self._class = find, None
         self._backend: Any = None
-        self._filters_names = False  # whether the backend has a say in what its store is asked for
+        self._filters_names = False  # whether the backend has an `asks_for` of its own
         self._lock, self._logins = ProcessLock(), Logins()
         self._seconds, self._threads = seconds, Threads()
 
@@ -90,11 +93,11 @@ class Link:
                 self._filters_names = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
                 self._backend = made
 
-    def in_time(self, question: Callable[[], Any], late: Callable[[Any], None] | None = None) -> Any:
-        """What a question comes to, or how it fails; of a link that may hang, under a deadline.
+    def in_time(self, question: Callable[[], Result], late: Callable[[Result], None] | None = None) -> Result:
+        """What a question returns or raises; under a deadline if the link may hang.
 
         Args:
-            late: is given an answer that comes too late.
+            late: called with an answer that comes after the deadline.
 
         Raises:
             BackendUnavailable: there was no answer in time.
@@ -112,17 +115,17 @@ class Link:
 
     @property
     def may_hang(self) -> bool:
-        """Whether asking may take long: it is another machine, or nobody knows what. Else a thread is saved."""
+        """Whether a question may take long and needs a deadline: it goes to another machine, or to unknown code."""
         if self._backend is None and self._find is None:
             return self.custom
         try:
-            like = self._backend_or_class()
-        except FrameworkError:  # there is no such class, and nobody will be asked
+            backend = self.backend_or_class()
+        except FrameworkError:  # there is no such class, so it is never asked
             return False
-        return bool(getattr(like, "may_hang", getattr(like, "remote", True)))
+        return bool(getattr(backend, "may_hang", getattr(backend, "remote", True)))
 
-    def _backend_or_class(self) -> Any:
-        """The backend, or its class while the backend is not made: what it is like, either says."""
+    def backend_or_class(self) -> Any:
+        """The backend if built, else its class; both carry the attributes."""
         if self._backend is not None or self._find is None:
             return self.backend
         if self._class is None:
@@ -131,22 +134,22 @@ class Link:
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking costs a call to another machine, whose answers are worth keeping."""
-        return self.custom and bool(getattr(self._backend_or_class(), "remote", True))
+        """Whether a question costs a call to another machine, so that its answers are kept."""
+        return self.custom and bool(getattr(self.backend_or_class(), "remote", True))
 
     @property
     def keeps_versions(self) -> bool:
         """Whether it can be asked for a version of a config secret."""
-        like = self._backend_or_class()
-        return hasattr(like, "get_config_version") and bool(getattr(like, "keeps_versions", True))
+        backend = self.backend_or_class()
+        return hasattr(backend, "get_config_version") and bool(getattr(backend, "keeps_versions", True))
 
     def asks_for(self, kind: str, key: str) -> bool:
-        """Whether the backend would put this question to its store at all. Raises: as `ask`."""
+        """Whether the backend would ask its store for this name at all. Raises: as `ask`."""
         backend = self.backend
         return not self._filters_names or bool(self.guard(kind, key, lambda: backend.asks_for(kind, key)))
 
     def serves(self, kind: str) -> bool:
-        """Whether the backend has a method of its own for this kind, and has not said that it does not serve it."""
+        """Whether the backend has a method of its own for this kind that did not raise NotImplementedError."""
         backend_class = type(self.backend)
         methods = (_METHODS[kind], "get_conn_value") if kind == "connection" else (_METHODS[kind],)
         own = [getattr(backend_class, method, None) for method in methods]
@@ -154,7 +157,9 @@ class Link:
         return kind not in self.unserved and any(method not in inherited for method in own)
 
     def ask(self, kind: str, key: str, version: str | None = None, outage: Outage | None = None) -> Any:
-        """The backend's value, or None: absent, or a kind that it does not serve. Remote ones are asked once a while.
+        """The backend's value, or None: absent, or a kind that it does not serve. Answers of remote ones are kept.
+
+        The secrets of a connection, and a variable with the name of a secret, are masked from now on.
 
         Args:
             outage: knows how other questions of the same time ended.
@@ -162,27 +167,37 @@ class Link:
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
+        kept = self.cache.kept((kind, key, version))
+        if kept is not None:
+            return for_caller(kind, key, kept[0])
+        at_hand = self.role == ENVIRONMENT
+        if not at_hand and only_at_hand.get() and self._backend is None:
+            raise NotAtHand
         if self._backend is None:
             self.guard(kind, key, lambda: self.backend)  # under a deadline of its own
         if self._filters_names and not self.asks_for(kind, key):
             return None
+        if not at_hand and only_at_hand.get() and self.serves(kind):
+            raise NotAtHand
+        return for_caller(kind, key, self._answer(kind, key, version, outage))
+
+    def _answer(self, kind: str, key: str, version: str | None, outage: Outage | None) -> Any:
+        """What the backend answers, from the cache or anew."""
 
         def look_up() -> Any:
             method = getattr(self.backend, _METHODS[kind], None)
-            if method is None and kind == "connection":  # a class of nobody's that has the text alone
+            if method is None and kind == "connection":  # a class that is not ours may have the text alone
                 method = getattr(self.backend, "get_conn_value", None)
             if method is None:
                 raise NotImplementedError
             return checked(kind, key, method(key) if version is None else self._version(key, version))
 
+        if self.role == ENVIRONMENT:
+            return self.guard(kind, key, look_up)
+
         def guarded() -> Any:
             late = (lambda value: self.cache.add((kind, key, version), value)) if self.custom else None
             return self.guard(kind, key, lambda: self.in_time(look_up, late))
-
-        if not self.custom:
-            return guarded()
-        if not self.is_remote:
-            return self.cache.count((kind, key, version), guarded)
 
         def fetch() -> Any:
             if outage is None:
@@ -193,118 +208,21 @@ class Link:
                 raise outcome
             return outcome
 
-        value = self.cache.get((kind, key, version), fetch)
-        if kind != "connection" or value is None:
-            return value
-        from copy import copy
-
-        return copy(value)  # who changes a connection must not change everybody's
+        if not self.custom:
+            return guarded()
+        if not self.is_remote:
+            return self.cache.count((kind, key, version), guarded)
+        return self.cache.get((kind, key, version), fetch)
 
     def _version(self, key: str, version: str) -> Any:
-        """One version of a config secret; None too from a backend that keeps none, which says nothing of the others."""
+        """One version of a config secret; None from a backend without versions, which may still have the name."""
         try:
             return self.backend.get_config_version(key, version)
         except NotImplementedError:
             return None
 
-    def ask_many(self, wanted: list[VersionedName], runner: Runner) -> list[Any]:
-        """What `ask` says to each config secret, or the error that it raises; in as few calls as the store has.
-
-        Args:
-            wanted: names and versions, each once.
-            runner: makes the calls side by side.
-        """
-        if not self.is_remote:
-            return [outcome_of(self._asking(wish)) for wish in wanted]
-        outage = Outage(runner.workers)
-        batches = self._batches(wanted)
-        said: dict[VersionedName, Any] = {}
-        answers = runner.run([self._asking_for(batch, outage) for batch in batches])
-        for batch, answer in zip(batches, answers, strict=True):
-            said.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
-        rest = [wish for wish in wanted if wish not in said]
-        said.update(zip(rest, runner.run([self._asking(wish, outage) for wish in rest]), strict=True))
-        return [self._located(wish[0], said[wish]) for wish in wanted]
-
-    def calls_for(self, wanted: list[VersionedName]) -> int:
-        """How many calls to the store that many config secrets are, if nothing goes wrong: a version is asked alone."""
-        plain = sum(version is None for _, version in wanted)
-        versions = len(wanted) - plain if self.keeps_versions else 0
-        return -(-plain // self.batch_size(plain)) + versions
-
-    def _batches(self, wanted: list[VersionedName]) -> list[list[VersionedName]]:
-        """What can be asked for together: a version is asked for alone, and so is what needs no call."""
-        plain = [wish for wish in wanted if wish[1] is None and not self.cache.peek(("config", *wish))[0]]
-        plain = [wish for wish in plain if self.asks_for("config", wish[0])]
-        size = self.batch_size(len(plain))
-        starts = range(0, len(plain) if size > 1 else 0, size)
-        return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
-
-    def batch_size(self, number: int) -> int:
-        """How many of so many names one call takes: all of them unless the backend says how many, or has no batch."""
-        like = self._backend_or_class()
-        own = getattr(like if isinstance(like, type) else type(like), "get_many", None)
-        size = 1 if own in (None, BaseSecretsBackend.get_many) else getattr(like, "batch_size", None)
-        return max(1, number if size is None else int(size))
-
-    def _asking(self, wish: VersionedName, outage: Outage | None = None) -> Callable[[], Any]:
-        """The question for one config secret."""
-        return lambda: self.ask("config", *wish, outage)
-
-    def _asking_for(self, batch: list[VersionedName], outage: Outage) -> Callable[[], dict[VersionedName, Any]]:
-        """The question for several: one call of the store's batch. Left out are those of which it can say nothing."""
-
-        def fetch(keys: list[tuple[str, str, str | None]]) -> list[Any] | None:
-            names = [name for _, name, _ in keys]
-            over = outage.over()
-            said = self._many(names) if over is None else over
-            if said is None:
-                return None
-            outcomes = [self._located(name, said.get(name) if isinstance(said, dict) else said) for name in names]
-            if over is None:
-                outage.note(outcomes)
-            return outcomes
-
-        def ask() -> dict[VersionedName, Any]:
-            said = self.cache.get_many([("config", *wish) for wish in batch], fetch)
-            return {(name, version): outcome for (_, name, version), outcome in said.items()}
-
-        return ask
-
-    def _many(self, names: list[str]) -> dict[str, Any] | BaseException | None:
-        """The backend's batch, or how it failed; None if it has none."""
-        try:
-            with AtWork(self.chain, self.level):
-                return self.in_time(lambda: dict(self.backend.get_many("config", names)), self._late)  # type: ignore[no-any-return]
-        except NotImplementedError:
-            return None
-        except _OF_THE_PROCESS:
-            raise
-        except BaseException as fault:
-            return fault
-
-    def _late(self, said: Any) -> None:
-        """A batch that came too late: its values are kept, its failures are not."""
-        for name, value in dict(said).items():
-            if isinstance(value, str):
-                self.cache.add(("config", name, None), value)
-
-    def _located(self, name: str, outcome: Any) -> Any:
-        """What a batch says of one name, a failure as if that name had been asked for alone."""
-        if outcome is None or isinstance(outcome, str):
-            return outcome
-
-        def said() -> Any:
-            if isinstance(outcome, SecretsError):
-                raise outcome.again()
-            if isinstance(outcome, BaseException):
-                raise outcome
-            return checked("config", name, outcome)
-
-        return outcome_of(lambda: self.guard("config", name, said))
-
     def stats(self, unshown: Container[str] = ()) -> dict[str, Any]:
-        """What this link was asked so far, for people who wonder why a start is slow.
+        """How often this link was asked so far, and how that ended.
 
         Args:
             unshown: names that must not be shown.
@@ -328,7 +246,7 @@ class Link:
     def names_if_listed(self, kind: str) -> list[str] | None:
         """The names of one kind, None if the backend does not list them.
 
-        Who may read need not be allowed to list: a refusal here says nothing of reading.
+        A store may allow reading and refuse listing, so a refusal here says nothing of reading.
 
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name.
@@ -341,47 +259,52 @@ class Link:
             except NotImplementedError:
                 return None
 
-        names: list[str] | None = self.guard(kind, None, lambda: self.in_time(look_up))
-        return names
+        return self.guard(kind, None, lambda: self.in_time(look_up))
 
-    def guard(self, kind: str, key: str | None, look_up: Callable[[], Any]) -> Any:
-        """What the backend says of a name, or of all (None); every failure of it as a SecretsError.
+    def guard(self, kind: str, key: str | None, look_up: Callable[[], Result]) -> Result | None:
+        """What a look-up of one name, or of all (None), returns; each failure of the backend as a SecretsError.
 
-        None where it does not serve the kind.
+        None if the backend does not serve the kind.
         """
-        what = f"names of every {kind}" if key is None else f"{kind} {key!r}"
-        where = f"{self.name}: {what}"
-        failure: SecretsError
         try:
+            if self.role == ENVIRONMENT:  # it asks no other link
+                return look_up()
             with AtWork(self.chain, self.level):
                 return look_up()
         except NotImplementedError:
             self.unserved.add(kind)
             return None
-        except SecretsError as fault:
-            failure = fault.again()  # a backend may raise one error object again and again
-            if not fault.where.startswith(where):
-                at = fault.where.removeprefix(what) if fault.where.startswith(what) else f" at {fault.where}"
-                failure.where = where if fault.where in ("", self.name) else f"{where}{at}"
-            if isinstance(fault, AccessDenied) and key is not None:
-                failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
-        except (NotFound, OptionNotFound) as fault:  # something else that it needs: nothing is said of this name
-            failure = BackendUnavailable(f"it needs what is not there: {fault.what}", where=where, hint=fault.hint)
+        except (SecretsError, NotFound, OptionNotFound) as fault:
+            failure = self._located(kind, key, fault)
         except BackendError as fault:
             if self.custom and self._backend is not None and not fault.where.startswith(self.name):
                 fault.where = f"{self.name}: {fault.where}".removesuffix(": ")  # a client that cannot be made
             raise
         except FrameworkError:
             raise
-        except _OF_THE_PROCESS:
+        except (*OF_THE_PROCESS, NotAtHand):
             raise
         except BaseException as fault:  # a backend must not end the process, nor have its words printed
-            failure = translated(fault, where)
+            failure = translated(fault, f"{self.name}: {_question(kind, key)}")
         raise failure  # behind the blocks, so without what was handled there
 
-    def _how_to_stop_asking(self, kind: str, said: str) -> str:
+    def _located(self, kind: str, key: str | None, fault: SecretsError | NotFound | OptionNotFound) -> SecretsError:
+        """A failure with the link's name and the key."""
+        question = _question(kind, key)
+        where = f"{self.name}: {question}"
+        if not isinstance(fault, SecretsError):  # the backend needs something else, which is not there
+            return BackendUnavailable(f"it needs what is not there: {fault.what}", where=where, hint=fault.hint)
+        failure = fault.again()  # a backend may raise one error object again and again
+        if not fault.where.startswith(where):
+            at = fault.where.removeprefix(question) if fault.where.startswith(question) else f" at {fault.where}"
+            failure.where = where if fault.where in ("", self.name) else f"{where}{at}"
+        if isinstance(fault, AccessDenied) and key is not None:
+            failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
+        return failure
+
+    def _how_to_stop_asking(self, kind: str, hint: str) -> str:
         switch = getattr(self._backend, "switches", {}).get(kind)
-        if switch is None or switch in said:
+        if switch is None or switch in hint:
             return ""
         return f'To stop asking it, set "{switch}": null in its backend_kwargs.'
 
@@ -390,8 +313,5 @@ class Link:
         return f"<Link {self.name}>"
 
 
-_METHODS = {kind: f"get_{kind}" for kind in KINDS}
-
-
-#: What may end more than a look-up.
-_OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
+def _question(kind: str, key: str | None) -> str:
+    return f"names of every {kind}" if key is None else f"{kind} {key!r}"

@@ -13,6 +13,7 @@ from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable, Iterable, Sequence
     from queue import SimpleQueue
     from threading import Thread
@@ -74,7 +75,7 @@ class Runner:
                 deadline.reset(token)
 
         for _ in range(min(self.workers, len(tasks))):
-            _start(work)
+            start_thread(work)
         outcomes: dict[int, Any] = {}
         while len(outcomes) < len(tasks):
             report = self._report(done, lambda: (until for number, until in enumerate(each) if number not in outcomes))
@@ -120,7 +121,7 @@ def beside(tasks: Sequence[Callable[[], Any]], apart: Sequence[bool]) -> list[An
             def work(number: int = number, task: Callable[[], Any] = task) -> None:
                 outcomes[number] = _outcome_in_a_thread(task)
 
-            threads.append(_start(work))
+            threads.append(start_thread(work))
     for number, task in enumerate(tasks):
         if not apart[number] or len(tasks) == 1:
             outcomes[number] = outcome_of(task)
@@ -160,47 +161,58 @@ class Outage:
             self._up += 1
 
 
-async def awaited(call: Callable[[], Result]) -> Result:
+async def awaited(call: Callable[[], Result], start: Callable[[Callable[[], None]], object] | None = None) -> Result:
     """What a call returns or raises, made beside the event loop.
 
-    A thread of its own, for a store that hangs must hold up neither the loop's other threads nor its end.
+    A daemon thread, for a store that hangs must hold up neither the loop's other threads nor its end.
+
+    Args:
+        start: starts what it is given in a thread; by default in a new one, at once.
     """
     from asyncio import get_running_loop
 
     loop = get_running_loop()
-    answer: Any = loop.create_future()
+    answer: Future[Result] = loop.create_future()
 
-    def settle(said: Any, fault: Exception | None) -> None:
+    def settle(outcome: list[Result], fault: Exception | None) -> None:
         if answer.done():  # whoever waited for it has gone away
             return
         if fault is None:
-            answer.set_result(said)
+            answer.set_result(outcome[0])
         else:
             answer.set_exception(fault)
 
     def work() -> None:
-        said = fault = None
+        if answer.done() or loop.is_closed():
+            return
+        outcome: list[Result] = []
+        fault: Exception | None = None
         try:
-            said = call()
+            outcome.append(call())
         except Exception as error:
             fault = error
         except BaseException as error:  # nothing else would end the waiting
             fault = _ended_by(error)
         try:
-            loop.call_soon_threadsafe(settle, said, fault)
+            loop.call_soon_threadsafe(settle, outcome, fault)
         except RuntimeError:
             pass  # the loop has ended, and nobody waits any more
 
-    _start(work)
-    said: Result = await answer
-    return said
+    (start or start_thread)(work)
+    return await answer
 
 
-def _start(work: Callable[[], None]) -> Thread:
+def in_this_context(work: Callable[[], None]) -> Callable[[], None]:
     from contextvars import copy_context
+
+    context = copy_context()
+    return lambda: context.run(work)
+
+
+def start_thread(work: Callable[[], None]) -> Thread:
     from threading import Thread
 
-    thread = Thread(target=copy_context().run, args=(work,), daemon=True)
+    thread = Thread(target=in_this_context(work), daemon=True)
     thread.start()
     return thread
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
+from framework.masking import add_mask, should_hide_value_for_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,21 @@ def _connection(value: Any, conn_id: str) -> Any:
     if fields is None:
         raise InvalidSecret(f"get_connection returned a {type(value).__name__}", hint="Return a Connection or None.")
     return Connection(**{**fields, "conn_id": conn_id})
+
+
+def for_caller(kind: str, key: str, value: Any) -> Any:
+    """A link's value for one caller: its secrets are masked, and nothing that the caller changes is shared."""
+    if kind == "connection":
+        from framework.connection import handed_out
+
+        return None if value is None else handed_out(value)
+    if kind == "variable" and value is not None and should_hide_value_for_name(key):
+        add_mask(value)
+    if isinstance(value, (list, dict)):
+        from copy import deepcopy
+
+        return deepcopy(value)
+    return value
 
 
 def translated(fault: BaseException, where: str) -> SecretsError:

@@ -12,6 +12,7 @@ from framework.masking.masker import SENSITIVE_NAMES as SENSITIVE_NAMES
 from framework.masking.masker import Masker as Masker
 from framework.masking.masker import add_mask as add_mask
 from framework.masking.masker import configure as configure
+from framework.masking.masker import generation as generation
 from framework.masking.masker import mask_secret as mask_secret
 from framework.masking.masker import merge as merge
 from framework.masking.masker import redact as redact

@@ -58,7 +58,7 @@ _PASSES = 8
 class Masker:
     """Knows the secrets of a process, and hides them. An application uses the functions of this module instead."""
 
-    __slots__ = ("_index", "_words", "_hides_names", "_ordinary", "_lock")
+    __slots__ = ("_index", "_words", "_hides_names", "_ordinary", "_lock", "_done", "_generation")
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
@@ -98,9 +98,14 @@ class Masker:
         with self._lock:
             self._hides_names, self._ordinary = hide_names, checked(app, "app", str).lower().encode()
             self._words = Words(_BUILT_IN | words)
+            self._done, self._generation = set[bytes](), object()
             for form in self._index.forms:
                 self._file(form, index)
             self._index = index
+
+    def generation(self) -> object:
+        """Another object once other names are sensitive or the secrets are forgotten: then register them again."""
+        return self._generation
 
     def should_hide_value_for_name(self, name: Any) -> bool:
         """Whether the name says that its value is a secret; case and separators do not matter."""
@@ -130,10 +135,14 @@ class Masker:
                     pending += [(item, name) for item in secret]
             elif counts and secret is not None and not isinstance(secret, bool):
                 data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
+                done = self._done
+                if data in done:
+                    continue
                 forms = list(parts(data, self.should_hide_value_for_name))
                 with self._lock:
                     for form in (form for form in forms if form is data or len(form) >= MIN_LENGTH):
                         self._file(form, self._index)
+                done.add(data)  # now that all of it is hidden
 
     def _file(self, form: bytes, index: Index) -> None:
         length = len(form) if form.isascii() else len(form.decode("utf-8", "replace"))
@@ -327,4 +336,4 @@ if hasattr(os, "register_at_fork"):
 add_mask = mask_secret = _masker.add_mask
 redact, redact_text, redact_around = _masker.redact, _masker.redact_text, _masker.redact_around
 merge, configure, reset = _masker.merge, _masker.configure, _masker.reset
-should_hide_value_for_name = _masker.should_hide_value_for_name
+should_hide_value_for_name, generation = _masker.should_hide_value_for_name, _masker.generation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.chain.batches import calls_for
 from framework.chain.chain import Collected
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendError, BackendUnavailable, FrameworkError
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from framework.chain.batches import VersionedName
     from framework.chain.chain import Chain
-    from framework.chain.link import VersionedName
     from framework.options.engine import Engine
     from framework.options.values import Mention
 
@@ -65,7 +66,7 @@ class Plan:
             number = len(self.references)
             secrets = counted(number, "secret")
             which = secrets if place == 0 else f"what is still missing of {secrets}"
-            count = link.calls_for(self.references) if link.is_remote else 0
+            count = calls_for(link, self.references) if link.is_remote else 0
             call = f"at most {counted(count, 'call')}" if link.is_remote else "look up"
             rows.append({"by": link.name, "call": call, "for": which})
         return rows

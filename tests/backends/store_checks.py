@@ -16,6 +16,7 @@ import pytest
 
 from framework import App, errors
 from framework.backends import AIRFLOW_TWINS, build, find_class
+from framework.chain.batches import ask_many
 from framework.chain.link import Link
 from framework.chain.runner import Runner
 from framework.errors import SecretsError
@@ -60,7 +61,7 @@ def by_threads(ask: Callable[[], Any], count: int = 32) -> list[Any]:
 def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
     """What the chain gets when it asks for config secrets at once: values and errors; absent ones are left out."""
     runner = Runner(workers, 60, lambda: TimeoutError("a call was late"))
-    said = Link("store", 1, lambda: backend).ask_many([(name, None) for name in names], runner)
+    said = ask_many(Link("store", 1, lambda: backend), [(name, None) for name in names], runner)
     return {name: outcome for name, outcome in zip(names, said, strict=True) if outcome is not None}
 
 

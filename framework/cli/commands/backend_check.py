@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.backends.base import KINDS
+from framework.chain.batches import batch_size
 from framework.cli.output import LINK_FAILED, OK, add_output, short, show
 from framework.errors import ConfigError, SecretsError
 from framework.masking.search import counted
@@ -105,7 +106,7 @@ def _try(link: Link) -> Iterator[tuple[str, str]]:
     yield from _contract(link, kinds)
     if hasattr(backend, "read_elsewhere"):
         yield "a name elsewhere", _said(lambda: _elsewhere(link))
-    size = link.batch_size(_MANY)
+    size = batch_size(link, _MANY)
     batch = "any number of names" if size == _MANY else counted(size, "name")
     yield "batch", "one by one, several at once" if size == 1 else f"{batch} in a call"
     yield "versions", "yes" if link.keeps_versions else "no"

@@ -1,0 +1,89 @@
+"""The `extra` of a connection: a JSON object, kept as its text."""
+
+from __future__ import annotations
+
+from framework.errors import InvalidConnection
+from framework.masking import should_hide_value_for_name
+from framework.parsing import Malformed, read_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def checked_extra(extra: Any) -> Any:
+    """The text of a JSON object, an empty dictionary or None, as Airflow keeps it."""
+    if extra is None or extra == "" or extra == {}:
+        return extra
+    import json
+
+    if isinstance(extra, str):
+        text = extra
+    else:
+        try:
+            text = json.dumps(dict(extra) if hasattr(extra, "keys") else extra)
+        except (TypeError, ValueError, RecursionError):
+            text = ""
+    fault, hint = "extra is not a JSON object", "Give a dictionary, or the text of a JSON object."
+    try:
+        # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
+        if isinstance(fields := read_json(text), dict) and is_unicode(json.dumps(fields, ensure_ascii=False)):
+            return text
+    except Malformed as error:
+        if isinstance(extra, str) and error.line:
+            fault = f"extra is not a JSON object (line {error.line} column {error.column})"
+        if error.is_beyond:
+            fault = f"extra cannot be read: {error.what}"
+        raise InvalidConnection(fault, hint=hint) from None
+    raise InvalidConnection(fault, hint=hint)
+
+
+def read_extra(extra: str | None) -> dict[str, Any]:
+    if not extra:
+        return {}
+    try:
+        fields: Any = read_json(extra)
+    except (ValueError, TypeError):  # it was set later, past the constructor
+        fields = None
+    if not isinstance(fields, dict):
+        raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
+    return fields
+
+
+def read_nested(value: Any) -> Any:
+    """A value with the JSON texts inside it read, to any depth."""
+    if isinstance(value, str):
+        if not value.lstrip()[:1]:
+            return value
+        try:
+            read = read_json(value)
+        except Malformed:
+            return value
+        return read_nested(read) if value[:1] in "{[" else read
+    if isinstance(value, dict):
+        return {key: read_nested(inner) for key, inner in value.items()}
+    return [read_nested(inner) for inner in value] if isinstance(value, list) else value
+
+
+def secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
+    """The texts under sensitive names, also inside a JSON text such as a key file."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from secrets_in(inner, sensitive=sensitive or should_hide_value_for_name(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from secrets_in(inner, sensitive=sensitive)
+    elif isinstance(value, str):
+        if sensitive and value:
+            yield value
+        if value.lstrip()[:1] in ("{", "[") and not isinstance(read := read_nested(value), str):
+            yield from secrets_in(read, sensitive=sensitive)
