@@ -82,8 +82,8 @@ def _readers(folder: str) -> dict[str, Callable[[int], Callable[[], object]]]:
     """By name: what makes, for a size, a function that reads as much."""
     from framework import Connection
     from framework.convert import expand, to_json
-    from framework.files.entries import SecretsFile
-    from framework.files.stream import read_entries
+    from framework.files.entries import read_entries
+    from framework.files.secrets import SecretsFile
     from framework.files.tables import read_table
     from framework.layers.cfg import CfgLayer, interpolate
     from framework.layers.environment import DotEnv

@@ -62,7 +62,7 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
         deep = deep_place(text)
         if deep >= 0:
             fault = _malformed_at(text, deep, TOO_DEEP)
-        elif len(text) > DIGITS and (long := _long_number(text)) >= 0:
+        elif len(text) > DIGITS and (long := long_number_place(text)) >= 0:
             fault = _malformed_at(text, long, TOO_MANY_DIGITS)
         else:
             return json.loads(text, **hooks)
@@ -79,32 +79,37 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
     raise fault  # outside of the handlers: the parser's error carries the text
 
 
-def deep_place(text: str) -> int:
-    """Where a JSON text is nested deeper than `DEPTH`, or -1. What is not JSON may get either answer."""
-    if text.count("[") + text.count("{") <= DEPTH:
+def deep_place(text: str, level: int = 0) -> int:
+    """Where a JSON text is nested deeper than `DEPTH`, or -1. A text that is not JSON may get either answer.
+
+    Args:
+        text: the text, or a part of one that begins outside of a string.
+        level: how many tables and lists are open where it begins.
+    """
+    if level + text.count("[") + text.count("{") <= DEPTH:
         return -1
     from itertools import accumulate
 
     plain = text.replace("\\\\", "").replace('\\"', "").encode("utf-8", "surrogatepass")
     marks = b"".join(plain.translate(None, _OTHER_BYTES).split(b'"')[::2])  # the brackets outside of strings
-    if max(accumulate(map(_STEPS.__getitem__, marks)), default=0) <= DEPTH:
+    if level + max(accumulate(map(_STEPS.__getitem__, marks)), default=0) <= DEPTH:
         return -1
     import re
 
-    depth = 0
     for found in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', text, re.DOTALL):
-        depth += _STEPS[ord(found[0][0])]
-        if depth > DEPTH:
+        level += _STEPS[ord(found[0][0])]
+        if level > DEPTH:
             return found.start()
     return -1
 
 
-def _long_number(text: str) -> int:
+def long_number_place(text: str, start: int = 0) -> int:
+    """Where a JSON text has a whole number of more than `DIGITS` digits, or -1."""
     import re
 
     if not re.search(rf"[0-9]{{{DIGITS + 1}}}", text):
         return -1
-    for found in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"|[0-9]+([.eE]?)', text, re.DOTALL):
+    for found in re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[0-9]+([.eE]?)', re.DOTALL).finditer(text, start):
         if found[0][0] != '"' and not found[1] and len(found[0]) > DIGITS:
             return found.start()
     return -1

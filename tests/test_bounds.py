@@ -19,8 +19,8 @@ import pytest
 
 from framework import App, Connection, Variable, errors
 from framework.convert import expand, to_json
-from framework.files.entries import SecretsFile
-from framework.files.stream import read_entries
+from framework.files.entries import read_entries
+from framework.files.secrets import SecretsFile
 from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
 from framework.layers.environment import Environment
@@ -252,7 +252,7 @@ def test_one_name_twice_in_a_value_to_import(write: Any) -> None:
     lines = [f'"k{n}": "v"' for n in range(20_000)] + ['"k7": "w"']
     with open(write("s.json", '{"a": {' + ",".join(lines) + "}}"), "rb") as file:
         entry = next(iter(read_entries(file, "s.json", "json")))
-    assert entry.faults == [(1, "'k7' is written twice in it")]
+    assert entry.faults == [(1, "'k7' is written twice, first on line 1")]
 
 
 def test_a_message_lists_some_faults_and_counts_the_others() -> None:

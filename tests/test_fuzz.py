@@ -26,8 +26,8 @@ from framework import App, Connection, convert, errors
 from framework.cli.commands import COMMANDS
 from framework.cli.main import main
 from framework.convert import expand
-from framework.files.entries import SecretsFile
-from framework.files.stream import read_entries
+from framework.files.entries import read_entries
+from framework.files.secrets import SecretsFile
 from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
 from framework.layers.environment import Environment

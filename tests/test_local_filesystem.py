@@ -22,8 +22,8 @@ from framework.backends.local_filesystem import (
     load_variables,
 )
 from framework.connection import Connection
-from framework.files import entries
-from framework.files.entries import SecretsFile
+from framework.files import secrets
+from framework.files.secrets import SecretsFile
 
 CANARY = "cAnArY-5ecret"
 
@@ -41,13 +41,13 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that were parsed, one entry for each time."""
     paths: list[str] = []
-    for ending, parse in list(entries._PARSERS.items()):
+    original = secrets.read_entries
 
-        def counting(text: str, path: str, parse: Any = parse) -> Any:
-            paths.append(path)
-            return parse(text, path)
+    def counting(file: Any, path: str, file_format: str) -> Any:
+        paths.append(path)
+        return original(file, path, file_format)
 
-        monkeypatch.setitem(entries._PARSERS, ending, counting)
+    monkeypatch.setattr(secrets, "read_entries", counting)
     return paths
 
 
@@ -412,12 +412,12 @@ def test_bad_json(write: Any, text: str, message: str) -> None:
     [
         (f"k: {CANARY}\nl: [{CANARY}\n", "line 3: this is not plain YAML (did not find expected ',' or ']')"),
         (f"k: v\n\nl: @{CANARY}\n", "line 3: this is not plain YAML (found character that cannot start any token)"),
-        (f"k: v\n---\nl: {CANARY}\n", "line 2: this is not plain YAML (but found another document)"),
+        (f"k: v\n---\nl: {CANARY}\n", "line 2: a second document begins here"),
         (f"k: *{CANARY}\n", "line 1: this is not plain YAML (found undefined alias"),
         (f"- {CANARY}\n", "line 1: the file holds no table of names and values"),
         (f"k: v\né: {CANARY}\x07\n", "line 2: a character stands here that YAML does not allow"),
         ("? [a]\n: v\n{b: c}: w\n", "line 1: a name is not text; line 3: a name is not text"),
-        ("<<: 5\nk: v\n", "line 1: this is not plain YAML (expected a mapping"),
+        ("<<: 5\nk: v\n", "line 1: what is merged (<<) is not a table"),
         ("k: " + "[" * 5000 + "]" * 5000, "line 1: it is nested too deep, more than 100 levels"),
     ],
 )
@@ -530,7 +530,7 @@ def test_a_file_that_may_not_be_read(write: Any, monkeypatch: pytest.MonkeyPatch
     def refuse(path: str) -> Any:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(entries, "_stat_and_bytes", refuse)
+    monkeypatch.setattr(secrets, "_stat_and_bytes", refuse)
     with pytest.raises(errors.AccessDenied) as caught:
         backend.get_config("k")
     assert str(caught.value).endswith(
@@ -546,13 +546,13 @@ def test_one_parse_for_each_version(write: Any, parses: list[str], monkeypatch: 
     age(path)
     backend = LocalFilesystemBackend(path)
     reads: list[str] = []
-    original = entries._stat_and_bytes
+    original = secrets._stat_and_bytes
 
     def counting(path: str) -> Any:
         reads.append(path)
         return original(path)
 
-    monkeypatch.setattr(entries, "_stat_and_bytes", counting)
+    monkeypatch.setattr(secrets, "_stat_and_bytes", counting)
     for _ in range(50):
         assert backend.get_variable("k") == "one"
         assert backend.get_variable("absent") is None
@@ -582,7 +582,7 @@ def test_a_faulty_version_is_parsed_once_as_well(write: Any, parses: list[str]) 
 def test_a_change_that_leaves_the_stamp_is_seen_while_the_file_is_young(
     write: Any, parses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entries, "_stamp", lambda stat: (0,))  # a file system with coarse time stamps
+    monkeypatch.setattr(secrets, "_stamp", lambda stat: (0,))  # a file system with coarse time stamps
     path = write("v.json", '{"k": "1"}')
     backend = LocalFilesystemBackend(path)
     assert [backend.get_variable("k") for _ in range(3)] == ["1"] * 3

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framework import errors
-from framework.files.stream import DuplicateNames, read_entries
+from framework.files.entries import DuplicateNames, read_entries
 from framework.metastore import bulk
 from framework.metastore.crypto import generate
 
@@ -240,7 +240,7 @@ def test_every_fault_of_a_json_file_is_told_at_once(stocked: Any) -> None:
             *(f"bad.json:{line}" for line in (3, 4, 5, 6, 7, 9)),
             "nothing was imported, because of 6 faults",
         ]
-        assert "bad.json:5: the same name as on line 2" in said
+        assert "bad.json:5: this name is written twice, first on line 2" in said
         assert "canary" not in said
     assert not (stocked.home / "billing.db").exists()
 
@@ -259,7 +259,7 @@ unknown: {conn_typ: x}
 5: http://a
 extra: {conn_type: x, extra: canary-3}
 port: {conn_type: x, port: 99999999999}
-<<: {merged: http://a}
+<<: [5]
 tag: !!int canary-4
 """,
     )
@@ -303,7 +303,7 @@ def test_every_fault_of_a_dotenv_file(stocked: Any) -> None:
         ("x.yaml", b"- 1", "x.yaml:1"),
         ("x.yaml", b"a: 1\nb: {", "x.yaml:3"),
         ("x.yaml", b"a: 1\n--- \nb: 1\n", "x.yaml:2"),
-        ("x.yaml", b"a: \x01", "x.yaml"),
+        ("x.yaml", b"a: 1\nb: \x01", "x.yaml:2"),
         ("x.yaml", b"a: *nobody", "x.yaml:1"),
         ("x.yaml", b"a: 2001-99-99", "x.yaml:1"),
         ("x.yaml", b"a: 2001-01-01", "x.yaml:1"),
@@ -486,9 +486,9 @@ def test_names_written_twice_are_found_across_runs() -> None:
     twice.add("name 5", 30_001)
     twice.add("name 29999", 30_002)
     assert twice.faults() == [
-        (30_000, "the same name as on line 5"),
-        (30_001, "the same name as on line 5"),
-        (30_002, "the same name as on line 29999"),
+        (30_000, "this name is written twice, first on line 5"),
+        (30_001, "this name is written twice, first on line 5"),
+        (30_002, "this name is written twice, first on line 29999"),
     ]
 
 

@@ -29,7 +29,7 @@ from framework.cli.edit import CfgText
 from framework.cli.main import main
 from framework.cli.output import _is_unicode, as_json, as_yaml
 from framework.errors import ConfigFileError, InvalidSecret
-from framework.files.stream import read_entries
+from framework.files.entries import read_entries
 from framework.files.tables import read_table
 from framework.files.text import read_text
 from framework.layers import writers as formats

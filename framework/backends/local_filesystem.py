@@ -20,7 +20,8 @@ from framework.errors import (
     SecretsError,
     VariableNotUnique,
 )
-from framework.files.entries import NOTHING, SecretsFile, shown_name
+from framework.files.entries import NOTHING, shown_name
+from framework.files.secrets import SecretsFile
 from framework.files.trust import inside
 
 TYPE_CHECKING = False
@@ -183,10 +184,8 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         entry = entries.get(name) or entries.get((name,))
         if entry is None or entry.is_absent:
             return None
-        if not isinstance(entry.key, str):
-            raise FileParseError(
-                entry.path, [(entry.lines[0], f"the name {shown_name(name)} is not text in YAML; put it in quotes")]
-            )
+        if entry.not_text:
+            raise FileParseError(entry.path, [entry.not_text])
         return entry
 
     def _file(self, kind: str) -> SecretsFile | None:

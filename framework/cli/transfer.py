@@ -21,7 +21,7 @@ from framework.errors import (
     warn,
 )
 from framework.files.atomic import AtomicReplace
-from framework.files.stream import DuplicateNames, read_entries
+from framework.files.entries import FORMATS, DuplicateNames, read_entries
 from framework.files.text import Bounded
 from framework.files.trust import Untrusted
 from framework.masking.search import counted
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from framework.files.entries import Entry
     from framework.metastore.store import Item
 
-_ENDINGS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".env": "env"}
 #: What stands before, between and after the rows, and in their place if there are none.
 _FRAMES = {"json": ("{\n", ",\n", "\n}\n", "{}\n"), "yaml": ("", "", "", "{}\n"), "env": ("", "", "", "")}
 #: Names that a message lists before it says how many more there are.
@@ -124,7 +123,7 @@ def format_of(args: Namespace, default: str | None) -> str:
     Raises:
         UsageError: neither tells, and there is no default.
     """
-    found: str | None = args.file_format or _ENDINGS.get(os.path.splitext(args.file)[1].lower(), default)
+    found: str | None = args.file_format or FORMATS.get(os.path.splitext(args.file)[1].lower()[1:], default)
     if found is None:
         raise UsageError(f"{args.file}: the name must end in .json, .yaml, .yml or .env; or pass --file-format")
     args.file_format = found
@@ -205,23 +204,24 @@ def _items(kind: str, entries: Iterator[Entry], path: str, shadows: _Shadows, bo
     twice = DuplicateNames()
     try:
         for entry in entries:
-            line = entry.lines[0]
-            if not entry.faults and not isinstance(entry.key, str):
-                entry.faults.append((line, "the name is not text; put it in quotes"))
-            if entry.faults:
+            name, line = entry.name, entry.lines[0]
+            if name is None or entry.faults:
                 faults += entry.faults
                 continue
-            twice.add(entry.key, line)
+            if entry.not_text:
+                faults.append(entry.not_text)
+                continue
+            twice.add(name, line)
             try:
                 value, description = read(entry)
-                fault = limits.fault_of(kind, entry.key, value, description, bounded=bounded)
+                fault = limits.fault_of(kind, name, value, description, bounded=bounded)
             except InvalidSecret as error:
                 fault = f"{error.what}. {error.hint}"
             if fault is not None:
                 faults.append((line, fault))
             elif not faults:
-                shadows.look_at(entry.key)
-                yield kind, entry.key, value, description
+                shadows.look_at(name)
+                yield kind, name, value, description
     except FileParseError as error:
         faults += error.faults
     faults += twice.faults()

@@ -1,42 +1,32 @@
-"""A file of names and values: JSON, YAML or `.env`, told by the ending, every name with its line.
+"""The reader of secrets files: JSON, YAML and `.env`, entry by entry, each name with its line.
 
-It is parsed once for each of its versions. A syntax fault makes the whole file unreadable; what is wrong with one entry
-(its name is written twice, its value does not fit its YAML tag) is that entry's alone.
+Look-ups and imports read through it. It keeps one entry in memory at a time, so a pipe will do as well as a file. A
+fault inside an entry is the fault of that entry alone; a syntax fault ends the reading.
 """
 
 from __future__ import annotations
 
-import os
-from time import time_ns
-
-from framework.errors import (
-    AccessDenied,
-    BackendUnavailable,
-    FileParseError,
-    NotUnique,
-    SecretsError,
-    UnsupportedFileType,
-)
-from framework.files.text import read_bytes
-from framework.files.trust import Untrusted
-from framework.files.yaml_nodes import Growth, loader, maker, plain_yaml_fault
+from framework.errors import FileParseError, FrameworkError, NotUnique
+from framework.files.stream import JsonWindow, Text, not_utf8
+from framework.files.yaml_nodes import CHARACTER, Growth, composer, maker, plain_yaml_fault
 from framework.limits import FAULTS
-from framework.parsing import Malformed, json_names, read_json
+from framework.parsing import TOO_DEEP, TOO_LARGE, json_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from array import array
+    from collections.abc import Iterator
+    from typing import IO, Any
 
     Fault = tuple[int, str]
-    #: By name; an unquoted `5` or `yes` of YAML, which is not text, as `(name,)`.
-    Entries = dict[str | tuple[str], "Entry"]
+
+#: Extension -> format.
+FORMATS = {"json": "json", "yaml": "yaml", "yml": "yaml", "env": "env"}
+#: Names that are sorted together.
+_RUN = 8192
 
 #: What an empty list stands for.
 NOTHING = object()
-
-#: A file that changed so shortly before it was read may change again without its time telling (time stamps have steps).
-_UNSETTLED_NS = 2_000_000_000
 
 
 class Entry:
@@ -44,17 +34,18 @@ class Entry:
 
     Attributes:
         path: the file.
-        key: the name: text, or what YAML makes of an unquoted `5` or `yes`.
-        value: the value; of a name that is written twice, the last one.
+        name: the name as text; None for a line that has no name.
+        key: the name, or what YAML makes of an unquoted `5` or `yes`.
+        value: the value; of a name that is written twice, the first one.
         lines: every line on which the name is written.
         faults: what else is wrong, each with its line.
     """
 
-    __slots__ = ("path", "key", "value", "lines", "faults")
+    __slots__ = ("path", "name", "key", "value", "lines", "faults")
 
-    def __init__(self, path: str, key: Any, value: Any, lines: list[int]) -> None:
-        self.path, self.key, self.value, self.lines = path, key, value, lines
-        self.faults: list[Fault] = []
+    def __init__(self, path: str, line: int, name: str | None, value: Any = None, *, fault: str = "") -> None:
+        self.path, self.name, self.key, self.value, self.lines = path, name, name, value, [line]
+        self.faults: list[Fault] = [(line, fault)] if fault else []
 
     @property
     def place(self) -> str:
@@ -63,6 +54,18 @@ class Entry:
     @property
     def is_absent(self) -> bool:
         return self.value is None and not self.faults and len(self.lines) == 1
+
+    @property
+    def not_text(self) -> Fault | None:
+        """The fault of a name that is not text."""
+        if isinstance(self.key, str):
+            return None
+        return self.lines[0], f"the name {shown_name(self.name)} is not text in YAML; put it in quotes"
+
+    def every_fault(self) -> list[Fault]:
+        """Also that the name is written twice."""
+        what = f"{shown_name(self.key)} is written twice, first on line {self.lines[0]}"
+        return [*((line, what) for line in self.lines[1:]), *self.faults]
 
     def sound(self, not_unique: type[NotUnique]) -> Any:
         """The value, unless something is wrong with the entry."""
@@ -94,97 +97,6 @@ class Entry:
         return value
 
 
-class SecretsFile:
-    """A file, parsed once for each of its versions, for any number of threads.
-
-    Args:
-        path: the file.
-        setting: the kwarg that names it, for the message.
-
-    Raises:
-        UnsupportedFileType: no reader for the ending.
-    """
-
-    __slots__ = ("path", "_instead", "_parse", "_lock", "_read")
-
-    def __init__(self, path: str, setting: str = "") -> None:
-        from threading import Lock
-
-        _, dot, ending = os.path.basename(path).rpartition(".")
-        if not dot or ending.lower() not in _PARSERS:
-            raise UnsupportedFileType(path, [(0, "the name must end in .json, .yaml, .yml or .env")])
-        self.path, self._parse, self._lock = path, _PARSERS[ending.lower()], Lock()
-        self._instead = f'set "{setting}" to null' if setting else "name another file"
-        self._read: _Reading | None = None
-
-    def entries(self) -> Entries:
-        """What is in the file now.
-
-        Raises:
-            FileParseError: every syntax fault, each with its line.
-            BackendUnavailable: the file is missing or cannot be read; AccessDenied if it may not be read.
-        """
-        if self._is_stale():
-            with self._lock:
-                if self._is_stale():  # no other thread was here first
-                    self._read = self._read_again()
-        assert self._read is not None
-        if self._read.faults:
-            raise FileParseError(self.path, self._read.faults)
-        return self._read.entries
-
-    def _is_stale(self) -> bool:
-        stamp = _stamp(self._ask_system(os.stat))
-        return self._read is None or not self._read.settled or self._read.stamp != stamp
-
-    def _read_again(self) -> _Reading:
-        now = time_ns()
-        stat, data = self._ask_system(_stat_and_bytes)
-        digest, before = hash(data), self._read
-        if before is not None and before.digest == digest:
-            entries, faults = before.entries, before.faults
-        else:
-            text, faults = _decode(data)
-            entries, faults = ({}, faults) if faults else self._parse(text, self.path)
-        return _Reading(_stamp(stat), digest, now - stat.st_mtime_ns > _UNSETTLED_NS, entries, faults)
-
-    def _ask_system(self, what: Callable[[str], Any]) -> Any:
-        try:
-            return what(self.path)
-        except Untrusted as doubt:
-            fault: SecretsError = AccessDenied(doubt.what, where=doubt.where, hint=doubt.hint)
-        except FileNotFoundError:
-            hint = f"Create it, correct the path, or {self._instead}."
-            fault = BackendUnavailable("the secrets file does not exist", where=self.path, hint=hint)
-        except PermissionError:
-            hint = f"Let its user read it, or {self._instead}."
-            fault = AccessDenied("this process may not read the secrets file", where=self.path, hint=hint)
-        except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
-            reason = getattr(error, "strerror", None) or "invalid path"
-            hint = f"Correct the path, or {self._instead}."
-            fault = BackendUnavailable(f"the secrets file cannot be read ({reason})", where=self.path, hint=hint)
-        raise fault
-
-
-class _Reading:
-    """What a file was when it was last read.
-
-    Attributes:
-        stamp: by which a change is seen.
-        digest: of its bytes: the same bytes are not parsed again.
-        settled: false if another change may have left the stamp as it is.
-        entries, faults: what is in it.
-    """
-
-    __slots__ = ("stamp", "digest", "settled", "entries", "faults")
-
-    def __init__(
-        self, stamp: tuple[int, ...], digest: int, settled: bool, entries: Entries, faults: list[Fault]
-    ) -> None:
-        self.stamp, self.digest, self.settled = stamp, digest, settled
-        self.entries, self.faults = entries, faults
-
-
 def shown_name(name: Any) -> str:
     """A name that is spelt like one; anything else may be a misplaced secret.
 
@@ -205,113 +117,184 @@ def _listed(lines: list[int]) -> str:
     return f"lines {', '.join(firsts)} and {last}" if firsts else f"line {last}"
 
 
-def _stat_and_bytes(path: str) -> tuple[os.stat_result, bytes]:
-    data, stat = read_bytes(path)  # its state is taken before it is read: a change in between is seen the next time
-    return stat, data
+def read_entries(file: IO[bytes], path: str, file_format: str) -> Iterator[Entry]:
+    """Every name of a file with its value and its line, as it comes.
 
+    An entry with faults has them in `faults`. A line without a name comes as an entry without one.
 
-def _stamp(stat: os.stat_result) -> tuple[int, ...]:
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+    Args:
+        file: read from its current position to its end.
+        path: the name of the file in messages.
+        file_format: `json`, `yaml` or `env`.
 
-
-def _decode(data: bytes) -> tuple[str, list[Fault]]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "", [(1, "the text is UTF-16; save the file as UTF-8")]
+    Raises:
+        FileParseError: what follows cannot be read, with the line.
+    """
+    reader = {"json": _json_entries, "yaml": _yaml_entries, "env": _env_entries}[file_format]
     try:
-        return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n"), []
-    except UnicodeDecodeError:
-        pass  # that error carries the whole file
-    faults = []
-    for number, line in enumerate(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"), 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            faults.append((number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"))
-    return "", faults
+        yield from reader(Text(file, path))
+        return
+    except RecursionError:
+        what = TOO_DEEP
+    except MemoryError:
+        what = TOO_LARGE
+    raise FileParseError(path, [(0, what)])
 
 
-def _byte_order_mark(text: str) -> list[Fault]:
-    return [(1, "the file begins with a byte order mark (BOM); save it without")] if text.startswith("\ufeff") else []
+def _without_mark(start: str, path: str) -> None:
+    if start == "\ufeff":
+        raise FileParseError(path, [(1, "the file begins with a byte order mark (BOM); save it without")])
 
 
-def _parse_env(text: str, path: str) -> tuple[Entries, list[Fault]]:
-    """`NAME=value` lines, nothing quoted or stripped, as in Airflow. A line ends with a newline and nothing else."""
-    entries: Entries = {}
-    faults = _byte_order_mark(text)
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        key, equals, value = line.partition("=")
+def _env_entries(text: Text) -> Iterator[Entry]:
+    """`NAME=value` lines; nothing is unquoted or stripped, as in Airflow."""
+    for number, line in text.lines():
+        if number == 1:
+            _without_mark(line[:1], text.path)
         if not line or line.lstrip().startswith("#"):
             continue
-        if not (key and equals and value):
-            missing = "no '='" if not equals else "no name before the '='" if not key else "no value after the '='"
-            faults.append((number, f"there is {missing}"))
-        elif key in entries:
-            entries[key].lines.append(number)
+        name, equals, value = line.partition("=")
+        if fault := not_utf8(line):
+            yield Entry(text.path, number, None, fault=fault)
+        elif name and equals and value:
+            yield Entry(text.path, number, name, value)
         else:
-            entries[key] = Entry(path, key, value, [number])
-    return entries, faults
+            missing = "no '='" if not equals else "no name before the '='" if not name else "no value after the '='"
+            yield Entry(text.path, number, None, fault=f"there is {missing}")
 
 
-def _parse_json(text: str, path: str) -> tuple[Entries, list[Fault]]:
-    if fault := _byte_order_mark(text):
-        return {}, fault
-    try:
-        said = read_json(text)
-    except Malformed as error:
-        return {}, [(error.line or 1, f"this is not valid JSON ({error.what})")]
-    if not isinstance(said, dict):
-        return {}, [(1, "the file holds no object of names and values")]
-    entries: Entries = {key: Entry(path, key, value, []) for key, value in said.items()}
-    for trail, number, first in json_names(text):
-        if len(trail) == 1:
-            entries[trail[0]].lines.append(number)
-        elif first:
-            entries[trail[0]].faults.append(
-                (number, f"{shown_name(trail[-1])} is written twice, first on line {first}")
-            )
-    return entries, []
+def _json_entries(text: Text) -> Iterator[Entry]:
+    window = JsonWindow(text)
+    _without_mark(window.next(), text.path)
+    if window.next() != "{":
+        window.value()
+        raise FileParseError(text.path, [(1, "the file holds no object of names and values")])
+    window.at, window.level = window.at + 1, 1
+    if window.next() != "}":
+        yield _json_entry(text, window)
+        while window.next() != "}":
+            window.take(",")
+            yield _json_entry(text, window)
+    window.at += 1
+    if window.next():
+        raise window.fault(window.at, "Extra data")
 
 
-def _parse_yaml(text: str, path: str) -> tuple[Entries, list[Fault]]:
+def _json_entry(text: Text, window: JsonWindow) -> Entry:
+    text.begin_entry()
+    if window.next() != '"':
+        raise window.fault(window.at, "Expecting property name enclosed in double quotes")
+    line = window.line(window.at)
+    name = window.value()
+    window.take(":")
+    entry = Entry(text.path, line, name, window.value())
+    if window.has_twice:
+        line = window.line(window.start) - 1
+        for trail, number, first in json_names(window.text[window.start : window.at]):
+            if first:
+                what = f"{shown_name(trail[-1])} is written twice, first on line {line + first}"
+                entry.faults.append((line + number, what))
+    return entry
+
+
+def _yaml_entries(text: Text) -> Iterator[Entry]:
+    """The pairs of the top mapping, each composed by itself out of the parser's events."""
     import yaml
 
-    lines: dict[tuple[str, str], list[int]] = {}
-    twice: dict[int, list[Fault]] = {}
-    reader, making = loader(text), maker()
-    growth = Growth() if "&" in text and "*" in text else None
+    nodes = composer(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    growth, top = Growth(), _TopNames()
+    line = 1
     try:
-        root = reader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            return {}, [(1, "the file holds no table of names and values")]
-        for name, value in root.value:
-            lines.setdefault((name.tag, str(name.value)), []).append(name.start_mark.line + 1)
-            if growth and name.tag.endswith(":merge"):
-                growth.check(value)
-            twice[id(value)] = list(yaml_names_written_twice(value))
-        making.flatten_mapping(root)  # what `<<` merges comes first, so that the file's own value wins
+        nodes.get_event(), nodes.get_event()  # the stream and the document begin
+        if not nodes.check_event(yaml.MappingStartEvent):
+            raise FileParseError(text.path, [(1, "the file holds no table of names and values")])
+        nodes.get_event()
+        while not nodes.check_event(yaml.MappingEndEvent):
+            text.begin_entry()
+            line = nodes.peek_event().start_mark.line + 1
+            name, value = nodes.compose_node(None, None), nodes.compose_node(None, None)
+            grown = growth if nodes.anchors else None  # without anchors nothing can grow
+            if name.tag == _MERGE:
+                if fault := top.merge(value, grown):
+                    yield Entry(text.path, line, None, fault=fault)
+            else:
+                top.add(name)
+                yield _yaml_entry(text.path, line, name, value, grown)
+        nodes.get_event(), nodes.get_event()
+        if not nodes.check_event(yaml.StreamEndEvent):
+            line = nodes.peek_event().start_mark.line + 1
+            raise FileParseError(text.path, [(line, "a second document begins here")])
+        for name, value in top.merged():
+            yield _yaml_entry(text.path, name.start_mark.line + 1, name, value, growth)
+        return
+    except FrameworkError:
+        raise
+    except yaml.reader.ReaderError as error:
+        character = error.character if isinstance(error.character, str) else chr(error.character)
+        where = text.line_of(character), CHARACTER
     except Exception as error:  # PyYAML raises what Python happens to raise
-        return {}, [plain_yaml_fault(error, text, 1)]
-    finally:
-        reader.dispose()
-    entries: Entries = {}
-    faults: list[Fault] = []
-    for name, value in root.value:
-        at = lines.get((name.tag, str(name.value)), [name.start_mark.line + 1])
-        if not isinstance(name, yaml.ScalarNode):
-            faults.append((at[0], "a name is not text"))
-            continue
-        entry = Entry(path, None, None, at)
-        entry.faults = list(twice.get(id(value), []))
+        where = plain_yaml_fault(error, "", line)
+    raise FileParseError(text.path, [where])
+
+
+#: The tag of a `<<` without quotes.
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class _TopNames:
+    """The names at the top of a YAML file, and those that a `<<` merges there. A name of the file itself wins."""
+
+    __slots__ = ("_hashes", "_merged")
+
+    def __init__(self) -> None:
+        from array import array
+
+        self._hashes: array[int] = array("q")
+        self._merged: dict[tuple[str, str], tuple[Any, Any]] = {}
+
+    def add(self, name: Any) -> None:
+        self._hashes.append(hash((name.tag, str(name.value))))
+
+    def merge(self, value: Any, growth: Growth | None) -> str:
+        """Keep what a table, or each of a list of tables, has: of a name in several, the first. Returns a fault."""
+        import yaml
+
         try:
-            entry.key = making.construct_object(name, deep=True)
             if growth:
                 growth.check(value)
-            entry.value = making.construct_object(value, deep=True)
-        except Exception as error:
-            entry.faults.append(plain_yaml_fault(error, text, value.start_mark.line + 1))
-            making = maker()  # the old one is amid its work
-        entries[entry.key if isinstance(entry.key, str) else (name.value,)] = entry
-    return entries, faults
+            for table in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(table, yaml.MappingNode):
+                    return "what is merged (<<) is not a table"
+                maker().flatten_mapping(table)  # of what a table merges itself
+                for of_name, pair in {(pair[0].tag, str(pair[0].value)): pair for pair in table.value}.items():
+                    self._merged.setdefault(of_name, pair)
+        except Exception as error:  # PyYAML raises what Python happens to raise
+            return plain_yaml_fault(error, "", 0)[1]
+        return ""
+
+    def merged(self) -> Iterator[tuple[Any, Any]]:
+        found = {hash(name): pair for name, pair in self._merged.items()}
+        for number in self._hashes if found else ():
+            found.pop(number, None)
+        yield from found.values()
+
+
+def _yaml_entry(path: str, line: int, name: Any, value: Any, growth: Growth | None) -> Entry:
+    import yaml
+
+    if not isinstance(name, yaml.ScalarNode):
+        return Entry(path, line, None, fault="a name is not text")
+    entry = Entry(path, line, str(name.value))
+    entry.faults += yaml_names_written_twice(value)
+    making = maker()
+    try:
+        entry.key = making.construct_object(name, deep=True)
+        if growth:
+            growth.check(value)
+        entry.value = making.construct_object(value, deep=True)
+    except Exception as error:  # PyYAML raises what Python happens to raise
+        entry.faults.append(plain_yaml_fault(error, "", value.start_mark.line + 1))
+    return entry
 
 
 def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
@@ -335,4 +318,37 @@ def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
             first.setdefault(known, number)
 
 
-_PARSERS = {"json": _parse_json, "yaml": _parse_yaml, "yml": _parse_yaml, "env": _parse_env}
+class DuplicateNames:
+    """Finds names that are written twice, keeping twelve bytes of each name."""
+
+    __slots__ = ("_last", "_runs")
+
+    def __init__(self) -> None:
+        self._last: list[tuple[int, int]] = []
+        self._runs: list[tuple[array[int], array[int]]] = []  # hashes in their order, and their lines
+
+    def add(self, name: str, line: int) -> None:
+        self._last.append((hash(name), line))
+        if len(self._last) == _RUN:
+            self._pack()
+
+    def _pack(self) -> None:
+        from array import array
+
+        self._last.sort()
+        self._runs.append((array("q", [key for key, _ in self._last]), array("I", [line for _, line in self._last])))
+        self._last.clear()
+
+    def faults(self) -> list[tuple[int, str]]:
+        """For each name that was written before: its line, and where it was written first."""
+        from heapq import merge
+
+        self._pack()
+        found: list[tuple[int, str]] = []
+        first = (-1, 0)  # no hash is -1
+        for key, line in merge(*(zip(keys, lines, strict=True) for keys, lines in self._runs)):
+            if key == first[0]:
+                found.append((line, f"this name is written twice, first on line {first[1]}"))
+            else:
+                first = key, line
+        return sorted(found)

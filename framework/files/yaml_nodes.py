@@ -50,14 +50,22 @@ def _make_kinds() -> tuple[Any, Any, Any]:
         """Both composers call these two methods around each node."""
 
         level = 0
+        deepest: Any = None
 
         def descend_resolver(self, parent: Any, index: Any) -> None:
             self.level += 1
-            if self.level > DEPTH + 1:  # the innermost is a scalar
+            if self.level > DEPTH + 1:
                 raise yaml.composer.ComposerError(None, None, TOO_DEEP, parent.start_mark)
+            if self.level > DEPTH:
+                self.deepest = parent  # only scalars may be in it
 
         def ascend_resolver(self) -> None:
             self.level -= 1
+            if self.level < DEPTH and self.deepest is not None:
+                items, self.deepest = self.deepest.value, None
+                for node in (node for item in items for node in (item if isinstance(item, tuple) else (item,))):
+                    if not isinstance(node, yaml.ScalarNode):
+                        raise yaml.composer.ComposerError(None, None, TOO_DEEP, node.start_mark)
 
     class Loader(Bounded, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         pass
@@ -74,6 +82,7 @@ def _make_kinds() -> tuple[Any, Any, Any]:
             yaml.resolver.Resolver.__init__(self)
             self.events = events
             self.ahead: list[Any] = []
+            self.level = 1  # the table whose entries are composed
 
         def peek_event(self) -> Any:
             if not self.ahead:
