@@ -1,22 +1,40 @@
 """What an error carries besides its message, for every test that looks for a secret there.
 
 `error_of(act, …)` catches an error, `everything_in(error)` walks all of it: the chain of causes and contexts,
-arguments, attributes, notes, and the local variables of every frame that is not a test's.
+arguments, attributes, notes, and the local variables of every frame that is not a test's. `all_modules()` imports the
+whole package, for tests that look at every class in it.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import pkgutil
 import traceback
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.traceback import Traceback
 
+import framework
+
 _TESTS = os.path.dirname(__file__)
+
+
+def all_modules() -> Iterator[ModuleType]:
+    """Every module of the package that can be imported beside the others."""
+    for module in pkgutil.walk_packages(framework.__path__, "framework."):
+        if ".migrations.versions" not in module.name and not module.name.endswith("__main__"):
+            yield importlib.import_module(module.name)
+
+
+class Plain(Traceback):
+    """Rich's traceback; the source, of which no test asks anything, is not highlighted: that took most of the time."""
+
+    LEXERS = {".py": "text"}
 
 
 def error_of(act: Callable[..., Any], *given: Any, **named: Any) -> BaseException:
@@ -86,7 +104,7 @@ def reports_of(error: BaseException) -> Iterator[tuple[str, str]]:
     printed = traceback.TracebackException.from_exception(error, capture_locals=True).format()
     yield "a traceback with locals", _without_source("".join(printed))
     console = Console(file=io.StringIO(), width=4_000)
-    shown = Traceback.from_exception(
+    shown = Plain.from_exception(
         type(error), error, error.__traceback__, show_locals=True, extra_lines=0, locals_max_string=None
     )
     console.print(shown)

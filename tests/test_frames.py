@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import World
-from leftovers import assert_carries_none, chain_of, error_of
+from leftovers import all_modules, assert_carries_none, chain_of, error_of
 
 from framework import App, Connection, Variable, errors
 from framework.metastore import migrations
@@ -415,17 +415,10 @@ def _describes_itself(made: type) -> bool:
 @pytest.mark.external
 def test_the_repr_of_an_object_that_is_not_whole_is_a_text() -> None:
     """A debugger, or a traceback with locals, shows an object whose constructor has failed."""
-    import importlib
-    import pkgutil
-
-    import framework
-
     seen = 0
-    for module in pkgutil.walk_packages(framework.__path__, "framework."):
-        if ".migrations.versions" in module.name or module.name.endswith("__main__"):
-            continue
-        for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, type) and value.__module__ == module.name and _describes_itself(value):
+    for module in all_modules():
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__ and _describes_itself(value):
                 made = value.__new__(value)
                 assert isinstance(repr(made), str)
                 assert isinstance(str(made), str)
