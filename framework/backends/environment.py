@@ -52,6 +52,9 @@ class EnvironmentVariablesBackend(TeamsBackend):
             return "in a variable's name the team could be another one, in small letters"
         return super().wrong_team(team)
 
+    def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
+        return super()._look_up(kind, secret_id, team) if team else self._get(kind, secret_id)
+
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         name_of = self._names.connection if kind == "connection" else self._names.variable
         if team:  # `BILLING_CONN__{TEAM}___{ID}`, which says nothing if it is empty

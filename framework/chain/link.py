@@ -167,17 +167,18 @@ class Link:
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
-        kept = self.cache.kept((kind, key, version))
+        is_environment = self.role == ENVIRONMENT
+        kept = None if is_environment else self.cache.kept((kind, key, version))
         if kept is not None:
             return for_caller(kind, key, kept[0])
-        at_hand = self.role == ENVIRONMENT
-        if not at_hand and only_at_hand.get() and self._backend is None:
-            raise NotAtHand
+        at_hand_only = not is_environment and only_at_hand.get()
         if self._backend is None:
+            if at_hand_only:
+                raise NotAtHand
             self.guard(kind, key, lambda: self.backend)  # under a deadline of its own
         if self._filters_names and not self.asks_for(kind, key):
             return None
-        if not at_hand and only_at_hand.get() and self.serves(kind):
+        if at_hand_only and self.serves(kind):
             raise NotAtHand
         return for_caller(kind, key, self._answer(kind, key, version, outage))
 
