@@ -189,9 +189,12 @@ class Environment:
 
     def find(self, name: str) -> tuple[str | None, str]:
         """The text under `name` and where it is from: the name itself or `path:line`."""
+        return self.find_with(name, self.data.get(self.encode(name)))
+
+    def find_with(self, name: str, raw: Any) -> tuple[str | None, str]:
+        """The same where it is known what the process has under the name: `raw`, or None."""
         if name == self.given:
             return self.env, name
-        raw = self.data.get(self.encode(name))
         if raw is not None:
             return self.decode(raw), name
         for file in self.dotenv:

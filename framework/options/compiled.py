@@ -1,62 +1,200 @@
-"""Compiled answers: what makes `conf.get` as fast as a dictionary and yet live.
+"""Compiled answers: what makes a getter as fast as a dictionary and yet live.
 
 A compiled answer holds as long as the environment does not change. It is a tuple, because unpacking one is the
-fastest thing there is: (var, raw, absent, text).
+fastest thing there is: (var, raw, absent, value).
 
     var     the winning variable's name, or the option's own where no variable wins, as the dictionary beneath
             `os.environ` knows it
     raw     the very object that the variable held, or None: not set
-    absent  None, or three other names that would win if they were set, and a set of any more (or None)
-    text    the option's text
+    absent  None, or three other names that would win if they were set, and `others`
+    value   the option's text, or what a typed getter makes of it, or a `Known` answer
+
+Most compiled answers have None for `others`. It is (more, variables, fresh), each of which may be None:
+
+    more       a set of more names that would win if they were set
+    variables  those in the option's text, as (name, the very object that it held, or None)
+    fresh      the function that makes a value for the caller of the one that is kept; `Known` where that is one
 """
 
 from __future__ import annotations
 
 from framework import given
-from framework.chain.level import is_restricted
-from framework.options.engine import text_of
-from framework.options.overrides import overrides
+from framework.copies import kept_form
+from framework.errors import public
+from framework.given import MISSING
+from framework.options.overrides import held, overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from typing import Any, TypeVar
 
     from framework.options.engine import Engine
-    from framework.options.values import Absent, Answer, Mention
+    from framework.options.values import Absent, Answer, Compiled
+
+    Getter = TypeVar("Getter", bound=Callable[..., Any])
+
+#: A fallback that was not passed.
+UNSET: Any = object()
+
+#: Stands for a name where there are fewer than three: no variable can be called so.
+_NOBODY = "\0"
 
 
-def compile(engine: Engine, section: str, key: str) -> Answer | None:
-    """Resolve an option, and keep its text for the spelling that it was asked by if that can be checked cheaply."""
-    name = given.option(section, key)
-    reading = engine.reading  # before anything is looked at: an answer from before a reload is not kept after it
-    names = [engine.environment.encode(name) for name in engine.variables(*name)]
-    raws = [engine.environment.data.get(name) for name in names]  # before resolving: what changes later is noticed
-    answer = engine.answer(section, key)
-    if answer is None or overrides.get() or _depends_on_more(answer.mention):
-        return answer
-    if hasattr(engine.environment.data, "__missing__"):
-        return answer  # a defaultdict, say: looking into it, as `get` does, would write
-    winner = next((place for place, raw in enumerate(raws) if raw is not None), None)
-    if engine.is_process(answer.mention.source) != (winner is not None):
-        return answer  # the environment changed under our hands
-    others = names[1:] if winner is None else names[:winner]
-    place = winner or 0
-    engine.keep(reading, section, key, (names[place], raws[place], _absent(others), text_of(answer)))
-    return answer
+class Known:
+    """An answer that is kept where the value depends on the getter's fallback: in the place of a `Recorder`."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Answer | None) -> None:
+        self.answer = answer
+
+    def converted(self) -> None:
+        """Nothing is kept of it."""
 
 
-def _depends_on_more(mention: Mention) -> bool:
-    """Whether an answer must be looked at anew each time: other variables are in it, or a link was asked for it from
-    inside another link, where less can be seen."""
-    if mention.is_pointer:
-        return is_restricted()
-    raw = mention.raw
-    return isinstance(raw, str) and ("$" in raw or "%(" in raw or raw[:1] == "~")
+def unchanged(variables: Iterable[tuple[Any, Any]], data: Mapping[Any, Any]) -> bool:
+    """Whether each of these names has the very object that it had, or still none."""
+    for name, raw in variables:  # noqa: SIM110 (a generator takes longer than all the rest)
+        if data.get(name) is not raw:
+            return False
+    return True
 
 
-def _absent(names: list[Any]) -> Absent | None:
-    """Three names, which are looked up one by one, and the rest, which is compared as a set."""
-    if not names:
-        return None
-    first, second, third = (names * 3)[:3] if len(names) < 3 else names[:3]
-    return first, second, third, frozenset(names[3:]) or None
+class Recorder:
+    """Resolves an option for one getter, and notes what its answer depends on, so that the value can be kept.
+
+    What is found is noted before it is used: what changes later is noticed by the next call.
+    """
+
+    __slots__ = ("_engine", "_reading", "_name", "_names", "_raws", "_variables", "_is_steady", "_found", "_is_final")
+
+    def __init__(self, engine: Engine, section: str, key: str) -> None:
+        self._engine, self._name = engine, given.option(section, key)
+        self._reading = engine.reading  # an answer from before a reload is not kept after it
+        environment = engine.environment
+        self._names = [environment.encode(name) for name in engine.variables(*self._name)]
+        self._raws = [environment.data.get(name) for name in self._names]
+        self._variables: dict[Any, Any] = {}
+        self._is_steady, self._is_final = True, False
+        self._found: Any = UNSET
+
+    @property
+    def answer(self) -> Answer | None:
+        """The option's answer, looked for once."""
+        if self._found is UNSET:
+            self._found = self._engine.answer(*self._name, getenv=self._getenv)
+        found: Answer | None = self._found
+        return found
+
+    def _getenv(self, name: str) -> str | None:
+        environment = self._engine.environment
+        encoded = environment.encode(name)
+        raw = environment.data.get(encoded)
+        if self._variables.setdefault(encoded, raw) is not raw:
+            self._is_steady = False
+        return environment.find_with(name, raw)[0]
+
+    def converted(self) -> None:
+        """The value is made of the answer, and not of a fallback."""
+        self._is_final = True
+
+    def keep(self, table: dict[Any, Compiled], place: Hashable, value: Any) -> None:
+        """Keep what the getter returned, if the environment tells whether it still holds; else keep nothing."""
+        answer, data = self.answer, self._engine.environment.data
+        winner = next((place for place, raw in enumerate(self._raws) if raw is not None), None)
+        is_process = answer is not None and self._engine.is_process(answer.mention.source)
+        if not self._is_steady or is_process != (winner is not None):
+            return  # the environment changed under our hands
+        if overrides.get() or hasattr(data, "__missing__"):
+            return  # a defaultdict, say: looking into it, as a getter does, would write
+        if answer is not None and answer.mention.is_pointer and _is_restricted():
+            return  # inside of a link, where less can be seen
+        kept, fresh = kept_form(value) if self._is_final else (Known(answer), Known)
+        names = self._names[1:] if winner is None else self._names[:winner]
+        others = (frozenset(names[3:]) or None, tuple(self._variables.items()) or None, fresh)
+        absent: Absent | None = None
+        if names or any(others):
+            while len(names) < 3:
+                names.append(names[0] if names else self._engine.environment.encode(_NOBODY))
+            absent = (*names[:3], others if any(others) else None)
+        self._engine.keep(
+            self._reading, table, place, (self._names[winner or 0], self._raws[winner or 0], absent, kept)
+        )
+
+
+def _is_restricted() -> bool:
+    from framework.chain.level import is_restricted
+
+    return is_restricted()
+
+
+def compiled(kind: str, *, fallback_is_third: bool = False) -> Callable[[Getter], Getter]:
+    """Decorates a getter that converts: what it returns is kept for the next call.
+
+    Args:
+        kind: the kind of its values; other arguments make kinds of their own.
+        fallback_is_third: whether the third argument is the fallback, which makes none.
+    """
+
+    def decorate(method: Getter) -> Getter:
+        def with_arguments(extra: tuple[Any, ...], how: Mapping[str, Any]) -> Hashable:
+            return kind if fallback_is_third and not how else (kind, *extra, *how.items())
+
+        again = public(method)
+
+        @public
+        def resolved(self: Any, section: str, key: str, extra: tuple[Any, ...], how: dict[str, Any]) -> Any:
+            if not _ONCE.isdisjoint(how):
+                return method(self, section, key, *extra, **how)
+            record = Recorder(self._engine, section, key)
+            value = method(self, section, key, *extra, record=record, **how)
+            how.pop("fallback", None)
+            place = section, key, with_arguments(extra, how) if extra or how else kind
+            record.keep(self._engine.typed, place, value)
+            return value
+
+        def getter(self: Any, section: str, key: str = MISSING, *extra: Any, fallback: Any = UNSET, **how: Any) -> Any:
+            known = None
+            try:
+                asked = kind if not extra and not how else with_arguments(extra, how)
+                var, seen, absent, value = self._typed[section, key, asked]
+                data = self._data
+                if (var not in data if seen is None else data[var] is seen) and not (held and overrides.get()):
+                    if absent is None:
+                        return value
+                    first, second, third, others = absent
+                    if first not in data and second not in data and third not in data:
+                        if others is None:
+                            return value
+                        more, variables, fresh = others
+                        if (more is None or data.keys().isdisjoint(more)) and (
+                            variables is None or unchanged(variables, data)
+                        ):
+                            if fresh is None:
+                                return value
+                            if fresh is not Known:
+                                return fresh(value)
+                            known = value
+            except (KeyError, TypeError):  # not asked before, no text, or the variable that won is gone
+                pass
+            try:
+                if fallback is not UNSET:
+                    how["fallback"] = fallback
+                if known is not None:
+                    return again(self, section, key, *extra, record=known, **how)
+                return resolved(self, section, key, extra, how)
+            except BaseException:
+                extra, how, fallback, data, seen, value, known = (), {}, None, {}, None, None, None
+                raise  # a traceback must hold no values
+
+        for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):
+            setattr(getter, name, getattr(method, name))
+        getter.__wrapped__ = method  # type: ignore[attr-defined] # for inspect.signature
+        return getter  # type: ignore[return-value]
+
+    return decorate
+
+
+#: Arguments with which nothing is kept.
+_ONCE = frozenset(("raw", "lookup_from_deprecated", "suppress_warnings"))

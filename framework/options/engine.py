@@ -19,7 +19,7 @@ from framework.options.values import Answer, Mention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
     from typing import Any
 
     from framework.layers.environment import Environment
@@ -63,7 +63,8 @@ class Engine:
         self._pointers, self.max_level = pointers, max_level
         self._patterns = [pattern.lower() for pattern in patterns]
         self._specs: dict[tuple[str, str], Spec] = {}
-        self.compiled: dict[tuple[str, str], Compiled] = {}
+        self.compiled: dict[tuple[str, str], Compiled] = {}  # section, key -> the text
+        self.typed: dict[tuple[str, str, Hashable], Compiled] = {}  # section, key, kind -> the value
         self._loading = ProcessLock()
         self.note = ""  # what is added to an error where something is not found
         self.load(layers)
@@ -82,14 +83,15 @@ class Engine:
         with self._loading:
             self.reading = reading
             self.compiled.clear()
+            self.typed.clear()
 
-    def keep(self, reading: Reading, section: str, key: str, compiled: Compiled) -> None:
+    def keep(self, reading: Reading, table: dict[Any, Compiled], place: Hashable, compiled: Compiled) -> None:
         """Keep a compiled answer that was found in a reading, unless there is a newer reading by now."""
         with self._loading:
             if self.reading is reading:
-                if len(self.compiled) >= _MAX_KEPT:
-                    self.compiled.clear()
-                self.compiled[section, key] = compiled
+                if len(table) >= _MAX_KEPT:
+                    table.clear()
+                table[place] = compiled
 
     @property
     def layers(self) -> list[Layer]:

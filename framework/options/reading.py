@@ -20,12 +20,14 @@ class Reading:
         chains: the chain, once it is made.
         warned: the warnings that were given.
         searched: the options beside which pointers that do not count were looked for.
+        sections: the environment as it was, and the sections that were read in it, in their kept form.
     """
 
-    __slots__ = ("layers", "chains", "warned", "searched")
+    __slots__ = ("layers", "chains", "warned", "searched", "sections")
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
         self.chains: list[Any] = []
         self.warned: set[str] = set()
         self.searched: set[tuple[str, str]] = set()
+        self.sections: tuple[dict[Any, Any], dict[str, tuple[Any, Any]]] = {}, {}

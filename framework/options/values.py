@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     #: What must not be set for a compiled option to hold, and the compiled option itself: see `compiled.py`.
-    Absent = tuple[Any, Any, Any, frozenset[Any] | None]
-    Compiled = tuple[Any, Any, Absent | None, str]
+    Absent = tuple[Any, Any, Any, Any]
+    Compiled = tuple[Any, Any, Absent | None, Any]
 
 
 class Mention:
