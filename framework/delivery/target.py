@@ -7,6 +7,7 @@ import os
 from framework.errors import ConfigError
 from framework.files.atomic import replace_file
 from framework.files.trust import Untrusted
+from framework.limits import FILE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def read(path: str) -> bytes | None:
     """What a file holds; None if there is none.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, is not a regular file, or is too large.
     """
     import stat
 
@@ -63,7 +64,10 @@ def read(path: str) -> bytes | None:
     with open(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise OSError(22, "it is not a regular file")
-        return file.read()
+        data = file.read(FILE_BYTES + 1)
+    if len(data) > FILE_BYTES:
+        raise OSError(27, f"it is larger than {FILE_BYTES >> 20} MiB")
+    return data
 
 
 def _mode(secret: bool) -> Callable[[os.stat_result | None], int]:
