@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from framework import errors as errors
     from framework.app import App as App
     from framework.backends.base import BaseSecretsBackend as BaseSecretsBackend
+    from framework.binding.secret import Secret as Secret
+    from framework.binding.secret import Sensitive as Sensitive
     from framework.config import Config
     from framework.connection import Connection as Connection
     from framework.variable import Variable as Variable
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["App", "BaseSecretsBackend", "Connection", "Variable", "conf", "errors"]
+__all__ = ["App", "BaseSecretsBackend", "Connection", "Secret", "Sensitive", "Variable", "conf", "errors"]
 
 _WHERE = {
     "App": "framework.app",
     "BaseSecretsBackend": "framework.backends.base",
     "Connection": "framework.connection",
+    "Secret": "framework.binding.secret",
+    "Sensitive": "framework.binding.secret",
     "Variable": "framework.variable",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from framework import current, given
+from framework.binding.bound import Bound
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
 from framework.layers.base import Layer
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @public
-class App:
+class App(Bound):
     """One application.
 
         app = App("billing", schema="schema.toml", config_files=["production.toml"])
@@ -44,8 +45,8 @@ class App:
 
     Args:
         name: gives every spelling: `BILLING__SECTION__KEY`, `BILLING_CONN_*`, `BILLING_HOME`, `billing.cfg`.
-        schema: file or mapping that declares the options; without one, an installed package of the application's
-            name is asked for its `config_templates/config.yml`.
+        schema: file, mapping or settings class (itself, or its `module:Class`) that declares the options; without one,
+            an installed package of the application's name is asked for its `config_templates/config.yml`.
         home: the application's home; else `BILLING_HOME`, else `~/billing`.
         config: the main cfg file; else `BILLING_CONFIG`, else `billing.cfg` in the home. Named, it must exist.
         config_files: more files (cfg, TOML, YAML, JSON); later ones win, all win over the main file. In this list and
@@ -76,7 +77,7 @@ class App:
         self,
         name: str = "framework",
         *,
-        schema: Path | Mapping[str, Any] | None = None,
+        schema: Path | Mapping[str, Any] | type | None = None,
         home: Path | None = None,
         config: Path | None = None,
         config_files: Path | Iterable[Path] | None = None,
@@ -91,6 +92,7 @@ class App:
         environ: Mapping[str, str] | None = None,
         worker: bool = False,
     ) -> None:
+        super().__init__()
         given.text(name, "name", 'For example App("billing").')
         try:
             self.names = Names(name)
@@ -112,33 +114,29 @@ class App:
             settings_environments=given.optional(given.flag, settings_environments, "settings_environments"),
             root_section=given.optional(given.text, root_section, "root_section"),
         )
-        self.environment = self.sources.environment()
-        self.home = self.sources.home(self.environment, home)
-        if schema is not None and not hasattr(schema, "keys"):
-            if not isinstance(schema, str) and not hasattr(type(schema), "__fspath__"):
-                raise given.wrong(schema, "schema", "a path or a mapping of sections")
-            schema = given.path(schema, "schema", getenv)
-        self.schema = of_application(name, schema)
+        environment = self.sources.environment()
+        self.home = self.sources.home(environment, home)
+        self.schema = of_application(name, self._declared(schema, getenv))
         self._reloading = ProcessLock()
         self._all_turns: list[Turns] = []  # one, once it is needed
-        self._pointers = Pointers(
-            self.environment,
+        self._read_from(environment)
+        self._configure_masking()
+        self._tell_doubts()
+
+    def _read_from(self, environment: Environment) -> None:
+        """Make the engine and its getters, over the files that an environment names."""
+        self.environment = environment
+        pointers = Pointers(
+            environment,
             lambda: self.chain,
             self._command_timeout,
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
         )
+        layers = self._layers(environment)
         self.engine = Engine(
-            self.names,
-            self.schema,
-            self.environment,
-            self._layers(self.environment),
-            self._pointers,
-            patterns=self.sensitive,
-            max_level=self.max_level,
+            self.names, self.schema, environment, layers, pointers, patterns=self.sensitive, max_level=self.max_level
         )
         self.conf = Config(self.engine)
-        self._configure_masking()
-        self._tell_doubts()
 
     @classmethod
     def from_project(cls, directory: Path | None = None) -> App:
@@ -170,7 +168,7 @@ class App:
         layers = self.sources.layers(environment, self.home, self._hides)
         main_file = self.sources.main_file(environment, self.home)[0]
         placeholders = {self.names.home: self.home, self.names.config: main_file}
-        return [*layers, DefaultsLayer(self.schema, self.names, self.environment, placeholders)]
+        return [*layers, DefaultsLayer(self.schema, self.names, environment, placeholders)]
 
     def _hides(self, section: str, key: str) -> bool:
         """Whether a value must not be shown, where the layers are not there yet."""
@@ -343,16 +341,22 @@ class App:
         """Read the files again, and forget all that was found before: pointers, links, kept values.
 
         Which files these are is found out anew: patterns are looked up again, and `BILLING_ENV` may have changed.
-        Nothing that was asked before, and is answered later, is kept. The schema and the home stay.
+        Nothing that was asked before, and is answered later, is kept. The schema and the home stay. `settings` that
+        were asked for are made and checked first. If anything fails, nothing has changed.
 
         Raises:
-            ConfigFileError: a file is missing, unreadable or malformed. Then nothing has changed.
+            ConfigError: a file cannot be read, or what is set does not fit the class of `settings`.
         """
+        from copy import copy
+
         with self._reloading:  # of two at once, the one that read last is the one that counts
-            environment = self.sources.environment()
-            layers = self._layers(environment)
-            self.environment.become(environment)
-            self.engine.load(layers)
+            trial = copy(self)
+            trial._read_from(self.sources.environment())
+            settings = self._settings_in(trial)
+            trial.engine.reading.chains.clear()  # their links ask the trial
+            self.environment.become(trial.environment)
+            self.engine.become(trial.engine)
+            self._settings = settings
         from framework.logs import INFO, log
 
         log(INFO, "%s: its files were read again", self.name)

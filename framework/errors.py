@@ -6,6 +6,7 @@
     │   │   └── MandatoryOptionNotFound  `get_mandatory_value` found none (also an InvalidValue)
     │   ├── InvalidValue                 the text does not convert (also a ValueError)
     │   │   └── InvalidArgument          the caller passed a wrong type (also a TypeError)
+    │   ├── SettingsError                what is set does not fit a settings class
     │   ├── ConfigFileError              a file is unreadable, malformed or not to be trusted
     │   │   └── SchemaError              a schema file says something that cannot be
     │   ├── PointerError                 a _cmd, _secret or _file could not be followed
@@ -42,7 +43,7 @@ from framework.masking.wording import redact_fields, redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -106,6 +107,26 @@ class InvalidArgument(InvalidValue, TypeError):
 
 class MandatoryOptionNotFound(OptionNotFound, InvalidValue):
     """`get_mandatory_value` found no value (also a ValueError)."""
+
+
+class SettingsError(ConfigError):
+    """What is set does not fit a settings class: everything that is wrong, a line each.
+
+    Args:
+        name: the class.
+        faults: every fault.
+
+    Attributes:
+        faults: every fault as an error of its own: OptionNotFound, InvalidValue, PointerError, …
+    """
+
+    def __init__(self, name: str, faults: Iterable[FrameworkError]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(str(fault).rstrip(".") for fault in self.faults), where=name)
+
+    def __str__(self) -> str:
+        count = f"{len(self.faults)} faults" if len(self.faults) > 1 else "1 fault"
+        return "\n  ".join([f"{visible(redact_message(self.where))}: {count}", *map(str, self.faults)])
 
 
 class ConfigFileError(ConfigError):

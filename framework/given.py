@@ -89,6 +89,12 @@ def dynaconf(given: Any, argument: str) -> Any:
     raise wrong(given, argument, "a Dynaconf object or module:attribute")
 
 
+def is_object_path(given: Any) -> bool:
+    """Whether an argument is the place of an object, `module:Name`, and not the path of a file."""
+    module, colon, name = given.partition(":") if isinstance(given, str) else ("", "", "")
+    return bool(colon) and all(step.isidentifier() for step in (*module.split("."), *name.split(".")))
+
+
 def items(given: Any, argument: str, what: str = "text or a list of texts") -> list[Any]:
     """One item or several as a list; None is none. Raises: as `text`."""
     if given is None:

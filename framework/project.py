@@ -9,6 +9,7 @@ from framework.files.lists import PLACEHOLDER, Entry, Placed
 from framework.files.modules import also_from
 from framework.files.text import read_doubtful
 from framework.files.trust import Found, Vouched, folder_of, found, like
+from framework.given import is_object_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Proj
     # All that a project names is trusted as the project is.
     folder = folder_of(path if not named else Vouched(path))
     for key in _PATHS:
-        if key in said:
+        if key in said and not (key == "schema" and is_object_path(said[key])):
             said[key] = like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(said[key]))))
     for key in _PATTERNS:
         if key in said:

@@ -43,6 +43,7 @@ backends
 chain
 schemas
 options
+binding
 config assembly variable app discovery __init__ testing pytest_plugin
 delivery
 cli frozen __main__

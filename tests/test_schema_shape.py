@@ -90,7 +90,7 @@ OF_OPTIONS = {
     "{pattern: '(a+)+$'}": "pattern: a repetition of a repetition",
     "{pattern: 5}": "pattern must be text",
     "{type: integer, pattern: a}": "pattern does not apply to the type integer, only to string, path, url",
-    "{type: integer, min_length: 5}": "min_length does not apply to the type integer, only to string, path, url",
+    "{type: integer, min_length: 5}": "min_length does not apply to the type integer, only to string, list, array, ",
     "{type: boolean, max_length: 5}": "max_length does not apply to the type boolean",
     "{min_length: 1.5}": "min_length must be a whole number of 0 or more",
     "{max_length: -1}": "max_length must be a whole number of 0 or more",
@@ -191,7 +191,7 @@ def test_a_mapping_is_held_against_the_same() -> None:
         with pytest.raises(SchemaError, match=rf"\[a\] b: {field} must be"):
             App("billing", schema={"a": {"options": {"b": {"type": "integer", field: huge}}}})
     for wrong in (5, b"x", ["a"]):
-        with pytest.raises(InvalidArgument, match="schema: a path or a mapping of sections is expected"):
+        with pytest.raises(InvalidArgument, match="schema: a path, a mapping of sections or a class is expected"):
             App("billing", schema=wrong)  # type: ignore[arg-type]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         section: str
         name: str
         own: bool
+        plain: bool
         default: Any
         required: Any
 
@@ -60,6 +61,8 @@ class DefaultsLayer(Layer):
 
     def _default(self, option: Option) -> Any:
         default = option.default
+        if option.plain:
+            return default
         if isinstance(default, (bool, int, float)):
             return str(default)  # as Airflow's parser has it; value() makes it typed again
         if option.own:
@@ -69,6 +72,9 @@ class DefaultsLayer(Layer):
     def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
         if not isinstance(raw, str):
             return copied(raw)
+        option = self.schema.listed(section, key)
+        if option is not None and option.plain:
+            return raw
         text = interpolate(raw, lambda name: self._text(section, name), f"{where}: default of [{section}] {key}")
         return fill(expand(text, getenv), self.placeholders)
 

@@ -32,15 +32,15 @@ class Constraint:
     """One constraint.
 
     Attributes:
-        family: the family of types that it can be put on.
+        families: the families of types that it can be put on.
         holds: whether a value keeps to the limit.
         expected: what is expected; the limit follows, or stands for `…`.
     """
 
-    __slots__ = ("family", "holds", "expected")
+    __slots__ = ("families", "holds", "expected")
 
-    def __init__(self, family: str, holds: Callable[[Any, Any], bool], expected: str) -> None:
-        self.family, self.holds, self.expected = family, holds, expected
+    def __init__(self, families: str, holds: Callable[[Any, Any], bool], expected: str) -> None:
+        self.families, self.holds, self.expected = families.split(), holds, expected
 
 
 #: Every constraint, in the words of JSON Schema. `choices` and `items` are no limits and stand in the option itself.
@@ -49,8 +49,13 @@ CONSTRAINTS: dict[str, Constraint] = {
     "maximum": Constraint("number", lambda value, limit: bool(value <= limit), "at most … is expected"),
     "exclusive_minimum": Constraint("number", lambda value, limit: bool(value > limit), "more than … is expected"),
     "exclusive_maximum": Constraint("number", lambda value, limit: bool(value < limit), "less than … is expected"),
-    "min_length": Constraint("text", lambda text, limit: len(text) >= limit, "a length of at least … is expected"),
-    "max_length": Constraint("text", lambda text, limit: len(text) <= limit, "a length of at most … is expected"),
+    "multiple_of": Constraint("number", lambda value, limit: _divides(limit, value), "a multiple of … is expected"),
+    "min_length": Constraint(
+        "text list", lambda value, limit: len(value) >= limit, "a length of at least … is expected"
+    ),
+    "max_length": Constraint(
+        "text list", lambda value, limit: len(value) <= limit, "a length of at most … is expected"
+    ),
     "pattern": Constraint(
         "text",
         lambda text, pattern: len(text) <= MAX_SEARCHED and pattern.search(text) is not None,
@@ -60,6 +65,14 @@ CONSTRAINTS: dict[str, Constraint] = {
         "list", lambda items, wanted: not wanted or _all_differ(items), "a list without duplicates is expected"
     ),
 }
+
+
+def _divides(limit: Any, value: Any) -> bool:
+    """Whether a value is a multiple of the limit, for fractions as exactly as they can be."""
+    if isinstance(value, float) or isinstance(limit, float):
+        parts = float(value) / float(limit)
+        return abs(parts) < float("inf") and abs(parts - round(parts)) < 1e-9
+    return not value % limit
 
 
 def _all_differ(items: list[Any]) -> bool:
@@ -72,16 +85,18 @@ def limit(type_: str, name: str, said: Any) -> Any:
     Raises:
         ValueError: the constraint does not apply to the type, or the limit is none; says what must be.
     """
-    family = CONSTRAINTS[name].family
-    if TYPES[type_].family != family:
-        those = ", ".join(other for other, kind in TYPES.items() if kind.family == family)
+    families = CONSTRAINTS[name].families
+    if TYPES[type_].family not in families or (name, type_) == ("multiple_of", "datetime"):
+        those = ", ".join(other for other, kind in TYPES.items() if kind.family in families)
         raise ValueError(f"does not apply to the type {type_}, only to {those}")
     if name == "pattern":
         return compiled(said)
-    if family == "number":
+    if "number" in families:
         found = TYPES[type_].to(said) if not isinstance(said, bool) else None
         if found is None or found != found:
             raise ValueError("a number is expected")
+        if name == "multiple_of" and not found > type(found)(0):
+            raise ValueError("a number above 0 is expected")
         return found
     return said
 
@@ -107,7 +122,7 @@ def fit(option: Constrained, value: Any) -> Any:
         _check_choice(option.choices, option.type, option.items, value, found)
     measured = to_text(value) if kind.family == "text" else found
     for name, said, limit_ in option.limits:
-        _check_limit(name, said, limit_, measured)
+        check_limit(name, said, limit_, measured)
     return found
 
 
@@ -145,7 +160,12 @@ def _is_one(choices: list[str], type_: str, value: Any, found: Any) -> bool:
     return type_ != "string" and any(TYPES[type_].to(choice) == found for choice in choices)
 
 
-def _check_limit(name: str, said: Any, limit_: Any, value: Any) -> None:
+def check_limit(name: str, said: Any, limit_: Any, value: Any) -> None:
+    """Hold a value against one limit, as `limits` has it.
+
+    Raises:
+        ValueError: says what is expected.
+    """
     constraint = CONSTRAINTS[name]
     try:
         if value is None or constraint.holds(value, limit_):

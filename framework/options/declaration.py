@@ -16,7 +16,7 @@ RANDOM_PLACEHOLDERS = ("{FERNET_KEY}", "{SECRET_KEY}", "{JWT_SECRET_KEY}")
 
 #: What a schema says of an option to limit its values.
 _CONSTRAINTS = (
-    *("minimum", "maximum", "exclusive_minimum", "exclusive_maximum"),
+    *("minimum", "maximum", "exclusive_minimum", "exclusive_maximum", "multiple_of"),
     *("min_length", "max_length", "pattern", "unique_items"),
 )
 
@@ -38,6 +38,7 @@ class Option:
         renamed_from: older names as (section, key, since), the newest first.
         deprecated: its use warns. `retired` says that it has no default any more.
         place: where it is declared, `path:line`.
+        plain: its default is meant as it is: nothing in it is expanded.
     """
 
     __slots__ = (
@@ -61,10 +62,20 @@ class Option:
         "deprecation_reason",
         "own",
         "place",
+        "plain",
     )
 
-    def __init__(self, section: str, name: str, said: Mapping[str, Any], *, own: bool = False, place: str = "") -> None:
-        self.section, self.name, self.own, self.place = section, name, own, place
+    def __init__(
+        self,
+        section: str,
+        name: str,
+        said: Mapping[str, Any],
+        *,
+        own: bool = False,
+        place: str = "",
+        plain: bool = False,
+    ) -> None:
+        self.section, self.name, self.own, self.place, self.plain = section, name, own, place, plain
         self.type: str = said.get("type") or "string"
         self.sensitivity: bool | None = said.get("sensitive")
         self.sensitive = bool(self.sensitivity)

@@ -7,7 +7,7 @@ expands a plain text or follows a pointer. Everything else reads through these t
 from __future__ import annotations
 
 from framework import given
-from framework.errors import ConfigError, FrameworkWarning, warn
+from framework.errors import FrameworkWarning, warn
 from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
@@ -16,6 +16,7 @@ from framework.options.overrides import overrides
 from framework.options.reading import Reading
 from framework.options.spec import Spec
 from framework.options.values import Answer, Mention
+from framework.options.values import text_of as text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,14 @@ class Engine:
             EnvironmentLayer(".env", names, environment, file.find, file.names, file.path)
             for file in environment.dotenv
         ]
-        reading = Reading([process, *dotenv, *layers])
+        self._take(Reading([process, *dotenv, *layers]))
+
+    def become(self, other: Engine) -> None:
+        """Read what another engine of the same application has read, and know where its pointers led."""
+        self._pointers.learn(other._pointers)
+        self._take(other.reading)
+
+    def _take(self, reading: Reading) -> None:
         with self._loading:
             self.reading = reading
             self.compiled.clear()
@@ -127,6 +135,12 @@ class Engine:
         """State more about the options than the schema does; see `Schema.supplement`."""
         self.schema.supplement(schema, origin)
         self._specs.clear()
+
+    def declare(self, schema: Mapping[str, Any]) -> None:
+        """Declare what a class declares that was bound; see `Schema.declare`."""
+        if self.schema.declare(schema):
+            self._specs.clear()
+            self._take(self.reading)
 
     def may_point(self, section: str, key: str) -> bool:
         """Whether an option's value may be elsewhere, so that it may be written as a pointer."""
@@ -193,7 +207,8 @@ class Engine:
     def _entry(self, section: str, key: str) -> tuple[str, str] | None:
         """The option that an entry is about, or None if it is none of its own."""
         if self.schema.option(section, key) is None:
-            if self.schema.has_section(f"{section}.{key}") and not self.schema.has_section(section):
+            is_section, is_in_one = self.schema.has_section(f"{section}.{key}"), self.schema.has_section(section)
+            if is_section and (not is_in_one or self._is_table(section, key)):
                 return None
             if self._is_in_option(section):
                 return None
@@ -201,6 +216,11 @@ class Engine:
                 if self.may_point(*self.current_name(section, base)):
                     return self.current_name(section, base)
         return self.current_name(section, key)
+
+    def _is_table(self, section: str, key: str) -> bool:
+        """Whether everything that is written there is a table of a typed file, and so a section of its own."""
+        found = [layer.find(section, key) for layer in self._all_layers()]
+        return all(isinstance(written[0], dict) for written in found if written is not None)
 
     def _is_in_option(self, section: str) -> bool:
         """Whether a typed file's table is the value of a declared option, or in it, and no section of its own."""
@@ -370,17 +390,6 @@ class Engine:
         if message not in warned:
             warned.add(message)
             warn(message, category)
-
-
-def text_of(answer: Answer) -> str:
-    """What `get` gives for an answer."""
-    from framework.convert import to_text
-
-    try:
-        return to_text(answer.value)
-    except ValueError as fault:
-        mention = answer.mention
-        raise ConfigError(f"[{mention.section}] {mention.key}: {fault}", where=mention.origin) from None
 
 
 def _without_form(key: str) -> Iterator[str]:

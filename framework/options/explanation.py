@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: What stands where a value is not shown.
 HIDDEN = "< hidden >"
+#: Stands for the option's whole value.
+WHOLE: Any = object()
 #: A structure deeper than this is hidden: nothing that a person wrote is.
 _DEEPEST = 100
 
@@ -114,16 +116,24 @@ def _hint_about(value: Any) -> str:
     return ""
 
 
-def unconvertible(engine: Engine, answer: Answer, expected: str) -> InvalidValue:
-    """A conversion error: names the option, its origin and the expected type, never the value of a secret."""
+def unconvertible(
+    engine: Engine, answer: Answer, expected: str, *, path: str = "", value: Any = WHOLE, sensitive: bool | None = None
+) -> InvalidValue:
+    """A conversion error: names the option, its origin and the expected type, never the value of a secret.
+
+    Args:
+        path: where in the value, such as `[1].port`. `value`: what is there, None if that says nothing.
+        sensitive: whether the value is a secret, whatever the schema says.
+    """
     mention = answer.mention
     section, key = mention.section, mention.key
-    hidden = answer.sensitive or engine.is_hidden(section, key)
-    given = "" if hidden and isinstance(answer.value, str) else f", not {_short(answer.value)}"
+    hidden = sensitive or answer.sensitive or engine.is_hidden(section, key)
+    value = answer.value if value is WHOLE else value
+    given = "" if value is None or (hidden and isinstance(value, str)) else f", not {_short(value)}"
     option = engine.schema.option(section, key)
     example = f"For example: {option.example}" if option is not None and option.example else ""
-    hint = _hint_about(answer.value) or example
-    return InvalidValue(f"[{section}] {key}: {expected}{given}", where=mention.origin, hint=hint)
+    hint = _hint_about(value) or example
+    return InvalidValue(f"[{section}] {key}{path}: {expected}{given}", where=mention.origin, hint=hint)
 
 
 def _short(value: Any) -> str:

@@ -29,7 +29,7 @@ def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
     option = engine.schema.option(section, key)
     near = nearest(engine, section, key, declared=engine.schema.declared and option is None)
     near = near or nearest(engine, section, key)
-    if option is not None and not engine.schema.declared and not option.own:
+    if option is not None and not engine.schema.declared and not option.own and not option.plain:
         hint = f"The schema of {engine.names.app} was not found here: install it beside, or pass schema=."
     elif option is not None:
         how = "required" if option.required else "declared without a default"

@@ -90,6 +90,12 @@ class Pointers:
         followed = self._followed
         return followed.setdefault(ref(layer, lambda gone: followed.pop(gone, None)), {})
 
+    def learn(self, other: Pointers) -> None:
+        """Know where the pointers led that another one has followed."""
+        for layer, followed in list(other._followed.items()):
+            if (there := layer()) is not None:
+                self._followed_in(there).update(followed)
+
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
         try:

@@ -10,7 +10,7 @@ from framework.schemas import PACKAGED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from framework.schemas.facts import Facts
@@ -28,7 +28,7 @@ class Schema:
 
     __slots__ = (
         *("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "_facts", "_is_whole"),
-        *("declared", "origin", "foreign"),
+        *("declared", "origin", "foreign", "_describers"),
     )
 
     def __init__(
@@ -41,6 +41,7 @@ class Schema:
         self._options: dict[str, dict[str, Option]] = {}
         self._facts, self._is_whole = facts, facts is None
         self._unlisted: dict[tuple[str, str], Option] = {}
+        self._describers: list[Callable[[], Iterable[tuple[str, str, str]]]] = []
         self._sections: dict[str, str] = {}
         self._moved: dict[str, list[tuple[str, str]]] = {}
         self.declared, self.origin = said is not None or facts is not None, origin
@@ -101,6 +102,8 @@ class Schema:
     def _add(self, said: Mapping[str, Any], origin: str, places: Mapping[tuple[str, ...], str]) -> None:
         from framework.options import contradictions, shape
 
+        if hasattr(said, "describe"):  # a class
+            self._describers.append(said.describe)
         shape.refuse(shape.of_schema(said, lenient=self.foreign), origin, places)
         trails: dict[tuple[str, str], tuple[str, ...]] = {}
         options: list[tuple[tuple[str, ...], Option]] = []
@@ -119,7 +122,8 @@ class Schema:
             declared = self._options.setdefault(lower, {})
             for key, option in (content.get("options") or {}).items():
                 trail = trails[lower, key.lower()] = (section, "options", key)
-                made = Option(lower, key.lower(), option or {}, place=places.get(trail, origin))
+                place = places.get(trail, origin)
+                made = Option(lower, key.lower(), option or {}, place=place, plain=hasattr(said, "plain"))
                 declared[key.lower()] = made
                 options.append((trail, made))
         self._index()
@@ -147,6 +151,28 @@ class Schema:
                 else:
                     self._supplement(option, extra)
         self._index()
+
+    def declare(self, said: Mapping[str, Any]) -> bool:
+        """Declare what a class declares that was bound, where nobody did; what it calls a secret is one.
+
+        Returns:
+            Whether anything is otherwise than before.
+
+        Raises:
+            SchemaError: the class says something that cannot be.
+        """
+        changed, declared = False, load(said)
+        self._describers += declared._describers
+        for new in declared:
+            option = None if new.own else self.option(new.section, new.name)
+            if option is None and not new.own:
+                self._options = {**self._options, new.section: {**self._section(new.section), new.name: new}}
+                changed = True
+            elif option is not None and new.sensitive and not option.sensitive:
+                option.sensitive = changed = True
+        if changed:
+            self._index()
+        return changed
 
     @staticmethod
     def _supplement(option: Option, extra: Option) -> None:
@@ -203,6 +229,13 @@ class Schema:
 
     def describe(self) -> None:
         """Know also what is said about the options, which no start needs: descriptions and examples."""
+        while self._describers:
+            for name, key, text in self._describers.pop()():
+                option = self.listed(name, key) if key else None
+                if option is not None:
+                    option.description = option.description or text
+                elif not key:
+                    self._sections.setdefault(name, text)
         for section, content in self._facts.described().items() if self._facts is not None else ():
             lower = str(section).lower()
             self._sections.setdefault(lower, str(content.get("description") or "").strip())
@@ -278,7 +311,7 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None
         path = fspath(source)
         said, places = read_table(path, SchemaError)
         return Schema(said, path, facts, places)
-    return Schema(source, facts=facts)
+    return Schema(source, getattr(source, "origin", "schema"), facts, getattr(source, "places", None))
 
 
 def of_application(name: str, said: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:

@@ -114,7 +114,7 @@ OPTION: dict[str, Field] = {
         "For example [one, two].",
     ),
     "items": TYPE,
-    **{name: LIMIT for name, constraint in CONSTRAINTS.items() if constraint.family == "number"},
+    **{name: LIMIT for name, constraint in CONSTRAINTS.items() if "number" in constraint.families},
     "min_length": COUNT,
     "max_length": COUNT,
     "pattern": TEXT,

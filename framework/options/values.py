@@ -66,3 +66,15 @@ class Answer:
     @safe_repr
     def __repr__(self) -> str:
         return f"<Answer of {self.mention!r}>"
+
+
+def text_of(answer: Answer) -> str:
+    """What `get` gives for an answer."""
+    from framework.convert import to_text
+    from framework.errors import ConfigError
+
+    try:
+        return to_text(answer.value)
+    except ValueError as fault:
+        mention = answer.mention
+        raise ConfigError(f"[{mention.section}] {mention.key}: {fault}", where=mention.origin) from None

@@ -7,7 +7,7 @@ from framework.assembly import WORKERS, custom_link, note_on_workers, workers_ba
 from framework.chain.chain import each
 from framework.cli.output import LINK_FAILED, NO, OK, add_output, print_message, short, show, tell
 from framework.cli.rows import outages, resolve_at_once
-from framework.errors import BackendUnavailable, FrameworkError
+from framework.errors import BackendUnavailable, FrameworkError, OptionNotFound
 from framework.masking import should_hide_value_for_name
 from framework.masking.search import counted, plain_name
 from framework.masking.wording import redact_message
@@ -105,6 +105,7 @@ def problems_of(app: App, *, offline: bool = False, down: list[FrameworkError] |
         link, _, what = text.partition(": ")
         yield "error", link, what
     told = {name for names in together.values() for name in names}
+    wrong = {*told, *failures}
     yield from _metastore(app, failed=failures, offline=offline)
     for name, mentions in found.items():
         yield from _names(app, *name, mentions, unmeant.get(mentions[0].origin))
@@ -114,7 +115,29 @@ def problems_of(app: App, *, offline: bool = False, down: list[FrameworkError] |
         if name in failures:
             yield _told(failures[name], mentions[0].origin)
         elif not (offline and mentions[0].is_pointer):
-            yield from _meaning(app, mentions[0])
+            problems = list(_meaning(app, mentions[0]))
+            wrong |= {name for level, _, _ in problems if level == "error"}
+            yield from problems
+    yield from _settings(app, wrong, set(pointers) if offline else wrong)
+
+
+def _settings(app: App, wrong: Container[tuple[str, str]], skipped: set[tuple[str, str]]) -> Iterator[Problem]:
+    """What does not fit the class that is the schema, beyond what is wrong with single options.
+
+    Args:
+        wrong: options about which something was told.
+        skipped: options that are not to be asked for.
+    """
+    if app.schema_class is None:
+        return
+    from framework.binding.settings import faults
+
+    for fault in faults(app, app.schema_class, skipped):
+        option = app.schema.option(*fault.name) if fault.name else None
+        if isinstance(fault.error, OptionNotFound) and option is not None and option.required:
+            continue  # which is told of every schema
+        if fault.name not in wrong:
+            yield _told(fault.error, app.schema.origin)
 
 
 def _build(link: Link) -> object:

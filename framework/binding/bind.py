@@ -1,0 +1,195 @@
+"""Makes an object of a settings class from the options of an application, or tells everything that is wrong."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from framework.binding.foreign import made
+from framework.binding.kinds import NOTHING, get, kind_of
+from framework.binding.scalars import faults_of
+from framework.errors import FrameworkError, InvalidValue, SettingsError, clean
+from framework.options.explanation import unconvertible
+from framework.options.notices import not_found
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from framework.binding.plan import Leaf, Node, Plan
+    from framework.options.engine import Engine
+    from framework.options.values import Answer
+
+    Name = tuple[str, str]
+
+
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        name: the option, (section, key), or None for an object as a whole.
+        error: what is told.
+    """
+
+    __slots__ = ("name", "error")
+
+    def __init__(self, name: Name | None, error: FrameworkError) -> None:
+        self.name, self.error = name, clean(error).with_traceback(None)
+
+
+class Binder:
+    """Reads the options of one plan, once.
+
+    Args:
+        engine: finds and follows them.
+        plan: the class.
+        fetch: gets what several pointers lead to at once; gives those that lead nowhere, with their errors.
+        skipped: options that are not to be asked for.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        fetch: Callable[[list[Name]], Mapping[Name, FrameworkError]],
+        skipped: Iterable[Name] = (),
+    ) -> None:
+        self._engine, self._plan, self._skipped = engine, plan, frozenset(skipped)
+        self._failures = dict(fetch(pointers)) if len(pointers := self._pointers()) > 1 else {}
+        self.faults: list[Fault] = []
+
+    def bound(self) -> Any:
+        """The object.
+
+        Raises:
+            SettingsError: something is wrong; tells all of it.
+        """
+        found = self.tried()
+        if self.faults:
+            raise SettingsError(self._plan.cls.__name__, [fault.error for fault in self.faults])
+        return found
+
+    def tried(self) -> Any:
+        """The object, or NOTHING. What is wrong is in `faults`."""
+        return self._made(_Read(self, self._plan.root))
+
+    def _pointers(self) -> list[Name]:
+        """The options whose pointers must be followed."""
+        engine, names = self._engine, []
+        for leaf in self._plan.root.all_leaves():
+            if leaf.reader.sensitive or engine.may_point(leaf.section, leaf.key):
+                mention = next(engine.mentions(leaf.section, leaf.key), None)
+                if mention is not None and mention.is_pointer and not engine.is_followed(mention):
+                    names.append((leaf.section, leaf.key))
+        return [name for name in names if name not in self._skipped]
+
+    def answer(self, leaf: Leaf) -> Answer | FrameworkError | None:
+        """What is written of an option: an error if it leads nowhere."""
+        name = leaf.section, leaf.key
+        if name in self._failures:
+            return self._failures[name]
+        try:
+            return self._engine.answer(*name)
+        except FrameworkError as error:
+            return error
+
+    def _made(self, read: _Read) -> Any:
+        """The object of a node, or NOTHING if something is wrong or left out."""
+        node = read.node
+        values: dict[str, Any] = {}
+        faulty: set[str] = set()
+        kind = kind_of(node.cls)
+        for leaf, answer in read.answers.items():
+            value = self._value(node, kind, leaf, answer)
+            if value is _FAULTY:
+                faulty.add(leaf.field.name)
+            elif value is not NOTHING:
+                values[leaf.field.arg] = value
+        for inner in read.nodes:
+            field = inner.node.field
+            assert field is not None
+            if not inner.is_written and (not field.needed or node.base is not NOTHING):
+                if node.base is not NOTHING and (value := get(kind, node.base, field.name)) is not NOTHING:
+                    values[field.arg] = deepcopy(value)
+                continue
+            value = self._made(inner)
+            if value is NOTHING:
+                faulty.add(field.name)
+            else:
+                values[field.arg] = value
+        found, refusals = made(node.cls, values, faulty)
+        by_name = {leaf.field.name: leaf for leaf in node.leaves}
+        for name, path, what in refusals:
+            refused = by_name.get(name)
+            where = f"[{node.section}]" if node.section else node.cls.__name__
+            if refused is None:
+                self.faults.append(Fault(None, InvalidValue(f"{name}{path}: {what}" if name else what, where=where)))
+            else:
+                self._refused(refused, read.answers[refused], path, what)
+        return found
+
+    def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> Any:
+        """What goes into the object; NOTHING if the class makes it itself, _FAULTY if it is wrong or left out."""
+        name = leaf.section, leaf.key
+        if name in self._skipped:
+            return _FAULTY
+        if isinstance(answer, FrameworkError):
+            self.faults.append(Fault(name, answer))
+            return _FAULTY
+        if answer is None or (answer.mention.layer == "default" and self._is_own_default(leaf)):
+            if node.base is not NOTHING and (value := get(kind, node.base, leaf.field.name)) is not NOTHING:
+                return deepcopy(value)
+            if not leaf.field.needed:
+                return NOTHING
+            if answer is None:
+                self.faults.append(Fault(name, not_found(self._engine, *name)))
+                return _FAULTY
+        assert answer is not None
+        try:
+            return leaf.reader.read(answer.value)
+        except ValueError as error:
+            faults = faults_of(error, answer.value)
+        for path, what, value in faults:
+            misfit = unconvertible(self._engine, answer, what, path=path, value=value, sensitive=leaf.reader.sensitive)
+            self.faults.append(Fault(name, misfit))
+        return _FAULTY
+
+    def _is_own_default(self, leaf: Leaf) -> bool:
+        """Whether the default of the schema is that of the class, which then makes it itself."""
+        option = self._engine.schema.option(leaf.section, leaf.key)
+        return option is not None and option.default == leaf.plain
+
+    def _refused(self, leaf: Leaf, answer: Answer | FrameworkError | None, path: str, what: str) -> None:
+        """The class itself refuses a value. Of a sensitive option, what it says is not told: it may say it."""
+        name = leaf.section, leaf.key
+        origin = answer.mention.origin if answer is not None and not isinstance(answer, FrameworkError) else "default"
+        if leaf.reader.sensitive or self._engine.is_hidden(*name):
+            what = f"{self._plan.cls.__name__} refuses the value"
+        self.faults.append(Fault(name, InvalidValue(f"[{name[0]}] {name[1]}{path}: {what}", where=origin)))
+
+
+_FAULTY: Any = object()
+
+
+class _Read:
+    """What is written of a node's options.
+
+    Attributes:
+        answers: the options and what is written; `nodes`: the sections below.
+        is_written: whether anything of it is written, in whatever layer but the defaults.
+    """
+
+    __slots__ = ("node", "answers", "nodes", "is_written")
+
+    def __init__(self, binder: Binder, node: Node) -> None:
+        self.node = node
+        self.answers = {leaf: binder.answer(leaf) for leaf in node.leaves}
+        self.nodes: list[_Read] = [_Read(binder, inner) for inner in node.nodes]
+        written = [*map(_is_written, self.answers.values()), *(read.is_written for read in self.nodes)]
+        self.is_written: bool = any(written)
+
+
+def _is_written(answer: Answer | FrameworkError | None) -> bool:
+    if answer is None:
+        return False
+    return isinstance(answer, FrameworkError) or answer.mention.layer != "default"

@@ -1,0 +1,122 @@
+"""The part of an application that is about settings classes. The rest of this room is loaded when one is there."""
+
+from __future__ import annotations
+
+from framework import given
+from framework.errors import ConfigError, public
+from framework.options.overrides import Override, held, overrides
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    from framework.binding.plan import Plan
+    from framework.options.engine import Engine
+    from framework.options.schema import Schema
+
+    Class = TypeVar("Class")
+
+#: Stands for settings that were not asked for.
+UNASKED: Any = object()
+
+
+@public
+class Bound:
+    """What an application knows of settings classes.
+
+    Attributes:
+        schema_class: the class that is the schema, or None.
+        plans: what is read for each class and section.
+    """
+
+    _clean = ("settings",)
+
+    name: str
+    schema: Schema
+    engine: Engine
+    prefetch: Callable[..., Any]
+
+    def __init__(self) -> None:
+        self.schema_class: type | None = None
+        self.plans: dict[tuple[type, str], Plan] = {}
+        self._settings: Any = UNASKED
+
+    def _declared(self, schema: Any, getenv: Callable[[str], str | None]) -> Any:
+        """A schema that was passed: a mapping, a path, or what a class declares, itself or at `module:Class`."""
+        if not isinstance(schema, type) and not given.is_object_path(schema):
+            if schema is None or hasattr(schema, "keys"):
+                return schema
+            if isinstance(schema, str) or hasattr(type(schema), "__fspath__"):
+                return given.path(schema, "schema", getenv)
+            raise given.wrong(schema, "schema", "a path, a mapping of sections or a class")
+        from framework.binding.plan import Plan
+        from framework.binding.settings import checked, class_at
+
+        cls = class_at(schema) if isinstance(schema, str) else checked(schema, "schema")
+        self.schema_class, plan = cls, Plan(cls)
+        self.plans[cls, ""] = plan
+        return plan.declared()
+
+    def bind(self, cls: type[Class], section: str = "") -> Class:
+        """An object of a class from what is set: a snapshot, which later changes do not reach.
+
+            settings = app.bind(Settings)           # each field is a class, and a section
+            server = app.bind(Server, "server")     # each field is an option of [server]
+
+        Args:
+            cls: a dataclass, pydantic BaseModel, TypedDict, NamedTuple, attrs class or msgspec.Struct. Its options are
+                declared from now on, where the schema does not declare them.
+            section: the section of its options.
+
+        Raises:
+            SchemaError: the class says something that cannot be.
+            SettingsError: what is set does not fit the class; tells everything that is wrong.
+        """
+        from framework.binding.settings import bind
+
+        made: Class = bind(self, cls, section)
+        return made
+
+    @property
+    def settings(self) -> Any:
+        """The current object of the class that is the schema: made when it is first asked for, and by `reload()`.
+
+        Raises:
+            ConfigError: the schema is not a class.
+            SettingsError: what is set does not fit the class.
+        """
+        if self._settings is UNASKED or (held and self._overridden()):
+            return self._made_settings()
+        return self._settings
+
+    @public
+    def _made_settings(self) -> Any:
+        if self.schema_class is None:
+            hint = "Pass schema=Settings, or write schema = module:Settings in the project file."
+            raise ConfigError("the schema is not a class", where=f"App({self.name!r}).settings", hint=hint)
+        made: Any = self.bind(self.schema_class)
+        if not self._overridden():  # that holds in this context alone
+            self._settings = made
+        return made
+
+    def _overridden(self) -> Mapping[tuple[str, str], Any]:
+        """The options that are overridden in this context."""
+        layers = overrides.get()
+        mine = layers.get(self.engine) if layers else None
+        sections = mine.values.items() if mine is not None else ()
+        return {(section, key): found[0] for section, options in sections for key, found in options.items()}
+
+    def _settings_in(self, trial: Bound) -> Any:
+        """What `settings` become if an application becomes another one: made and checked.
+
+        Raises:
+            SettingsError: what is set there does not fit the class.
+        """
+        if self._settings is UNASKED or self.schema_class is None:
+            return UNASKED
+        if not (overridden := self._overridden()):
+            return trial.bind(self.schema_class)
+        with Override(trial.engine, overridden):
+            trial.bind(self.schema_class)
+        return UNASKED

@@ -1,0 +1,100 @@
+"""What the code of others raises while a class is made, told without their words: those may hold a value.
+
+Of pydantic, the message of a built-in error type is told as it is: it says what is expected.
+"""
+
+from __future__ import annotations
+
+from framework.binding.kinds import NOTHING, kind_of, make
+from framework.errors import FrameworkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    #: The field, empty for the object as a whole; the path inside of its value; what is told.
+    Refusal = tuple[str, str, str]
+
+#: Built-in errors of pydantic whose messages hold a part of the value or somebody's own words.
+_WITH_VALUES = ("value_error", "assertion_error", "union_tag_invalid", "get_attribute_error", "timezone_offset")
+#: Packages whose frames say nothing about where a class refuses a value.
+_LIBRARIES = ("attr", "attrs", "msgspec", "pydantic", "framework", "dataclasses", "typing", "enum")
+
+
+def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, list[Refusal]]:
+    """An object of a settings class and what its own code says against the values.
+
+    Args:
+        values: the arguments of its constructor.
+        faulty: the fields of which there is no value, because it was refused before. Then the object is not made, but
+            a pydantic model still checks the others.
+
+    Returns:
+        The object, NOTHING if there is none.
+    """
+    if faulty and kind_of(cls) != "pydantic":
+        return NOTHING, []
+    try:
+        found = make(cls, values)
+    except FrameworkError as error:
+        refusals = [("", "", str(error))]
+    except Exception as error:
+        refusals = list(_told(cls, error))
+    else:
+        return (NOTHING if faulty else found), []
+    if faulty:  # what concerns the object as a whole, or one of these, is not known
+        refusals = [refusal for refusal in refusals if refusal[0] not in ("", *faulty)]
+    return NOTHING, refusals
+
+
+def _told(cls: type, error: Exception) -> Iterator[Refusal]:
+    if not is_pydantics(error):
+        yield "", "", f"{cls.__name__} refuses the values ({raised(error)})"
+        return
+    names = {name: name for name in getattr(cls, "__pydantic_fields__", {})}
+    for name, info in getattr(cls, "__pydantic_fields__", {}).items():
+        names.update({alias: name for alias in (info.alias, info.validation_alias) if isinstance(alias, str)})
+    for trail, what in messages(error):
+        field = names.get(trail[0], "") if trail else ""
+        yield field, path_of(trail[1:] if field else trail), what or f"{cls.__name__} refuses the value"
+
+
+def is_pydantics(error: Exception) -> bool:
+    """Whether an exception is pydantic's error about values."""
+    return type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic")
+
+
+def messages(error: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """What pydantic says against values: (trail of keys and numbers, message)."""
+    from typing import get_args
+
+    from pydantic_core import core_schema
+
+    built_in = get_args(core_schema.ErrorType)
+    for entry in error.errors(include_url=False, include_input=False):
+        kind, reason = entry["type"], entry.get("ctx", {}).get("error")
+        if kind in built_in and kind not in _WITH_VALUES:
+            what = str(entry["msg"])
+        elif isinstance(reason, Exception):
+            what = f"a validator refuses it ({raised(reason)})"
+        else:
+            what = f"a validator refuses it ({kind})"
+        yield tuple(entry["loc"]), what
+
+
+def path_of(trail: tuple[Any, ...]) -> str:
+    """A trail of keys and numbers as people write it: `[1].port`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in trail)
+
+
+def raised(error: Exception) -> str:
+    """The kind of an exception and the line of the application that raised it, without its message."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        frame = trace.tb_frame
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in _LIBRARIES and not frame.f_code.co_filename.startswith("<"):
+            place = f" at {frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"

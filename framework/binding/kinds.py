@@ -1,0 +1,284 @@
+"""The kinds of classes that settings may be, one function a kind: which fields a class has, and how one is made.
+
+A class is recognised by what its library puts on it, so that no library is imported for a class of another.
+"""
+
+from __future__ import annotations
+
+from framework.errors import SchemaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+#: Stands for a default that there is none of.
+NOTHING: Any = object()
+KINDS = "a dataclass, a pydantic BaseModel, a TypedDict, a NamedTuple, an attrs class or a msgspec.Struct"
+
+
+class Field:
+    """One field of a class.
+
+    Attributes:
+        name: as the class has it; `arg`: as the constructor takes it; `key`: the option's name.
+        annotation: its type, resolved. `metadata`: what else is said of it, as in `Annotated`.
+        default: the value, or NOTHING. `factory`: what makes it, or None.
+        needed: whether the class cannot be made without it.
+        is_raw: whether a validator of its class wants the value as it is written.
+        description: what its class says of it.
+    """
+
+    __slots__ = (
+        *("name", "arg", "key", "annotation", "metadata", "default", "factory", "needed", "is_raw", "description"),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        annotation: Any,
+        *,
+        arg: str = "",
+        metadata: Iterable[Any] = (),
+        default: Any = NOTHING,
+        factory: Callable[[], Any] | None = None,
+        needed: bool | None = None,
+        is_raw: bool = False,
+        description: str | None = None,
+    ) -> None:
+        self.name, self.arg, self.key = name, arg or name, name.lstrip("_").lower() or name
+        self.annotation, self.metadata = annotation, tuple(metadata)
+        self.default, self.factory = default, factory
+        self.needed = (default is NOTHING and factory is None) if needed is None else needed
+        self.is_raw, self.description = is_raw, description or ""
+
+    def make_default(self) -> Any:
+        """The default, made anew where it has a factory; NOTHING if there is none or it depends on other values."""
+        if self.factory is None:
+            return self.default
+        try:
+            return self.factory()
+        except Exception:  # whatever the factory of a class does without the values beside it
+            return NOTHING
+
+
+def place_of(cls: type, name: str = "") -> str:
+    """Where a class or its field stands, for messages: `shop.settings.Server.port`."""
+    return f"{cls.__module__}.{cls.__qualname__}" + (f".{name}" if name else "")
+
+
+def kind_of(given: Any) -> str:
+    """The kind of a settings class; empty for anything else."""
+    if not isinstance(given, type) or (hasattr(given, "__pydantic_root_model__") and given.__pydantic_root_model__):
+        return ""
+    if hasattr(given, "__pydantic_fields__") or hasattr(given, "__pydantic_validator__"):
+        return "pydantic"
+    for mark, kind in (
+        ("__dataclass_fields__", "dataclass"),
+        ("__attrs_attrs__", "attrs"),
+        ("__struct_fields__", "msgspec"),
+    ):
+        if hasattr(given, mark):
+            return kind
+    if issubclass(given, dict) and hasattr(given, "__required_keys__"):
+        return "TypedDict"
+    if issubclass(given, tuple) and hasattr(given, "_fields") and "__annotations__" in vars(given):
+        return "NamedTuple"
+    return ""
+
+
+def refused(given: Any) -> str:
+    """Why a class cannot hold settings although it looks like one that could; empty if nothing is known."""
+    bases = [(base.__module__.partition(".")[0], base.__name__) for base in getattr(given, "__mro__", ())]
+    if ("pydantic_settings", "BaseSettings") in bases or ("pydantic", "BaseSettings") in bases:
+        return "a BaseSettings class reads the environment itself: derive it from pydantic.BaseModel instead"
+    if ("pydantic", "BaseModel") in bases and not hasattr(given, "model_fields"):
+        return "models of pydantic 1 are not supported: use those of pydantic 2"
+    return ""
+
+
+def fields_of(cls: type) -> list[Field]:
+    """The fields of a settings class that are options, in order.
+
+    Raises:
+        SchemaError: an annotation cannot be resolved, or two fields are one option.
+    """
+    if why := refused(cls):
+        raise SchemaError(why, where=place_of(cls))
+    kind = kind_of(cls)
+    if not kind:
+        raise SchemaError(f"this is not a class of settings. Use {KINDS}", where=place_of(cls))
+    found = list(_READERS[kind](cls))
+    seen: dict[str, str] = {}
+    for field in found:
+        if field.key in seen:
+            what = f"{seen[field.key]} and {field.name} are the same option, {field.key}"
+            raise SchemaError(what, where=place_of(cls), hint="Rename one of them.")
+        seen[field.key] = field.name
+    return found
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The annotations of a class, resolved.
+
+    Raises:
+        SchemaError: one of them names what is not known; says which, and why that may be.
+    """
+    from typing import get_type_hints
+
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as fault:
+        name = fault.name or str(fault)
+    except Exception as fault:  # whatever evaluating the text of an annotation raises
+        raise SchemaError(
+            f"its annotations cannot be resolved ({type(fault).__name__})", where=place_of(cls), hint="Correct them."
+        ) from None
+    raise unresolved(cls, name)
+
+
+def unresolved(cls: type, name: str) -> SchemaError:
+    """The error about an annotation that names something that is not known where the class stands."""
+    written = ((field, text) for base in cls.__mro__ for field, text in vars(base).get("__annotations__", {}).items())
+    field = next((field for field, text in written if isinstance(text, str) and name in text), "")
+    if "<locals>" in cls.__qualname__:
+        hint = (
+            "A class inside a function is not found by its name under `from __future__ import annotations`: move the "
+            "classes out of the function, or remove that import."
+        )
+    else:
+        hint = "Import it where the program runs, not only `if TYPE_CHECKING`, and define it before the class is used."
+    return SchemaError(f"the annotation names {name}, which is not defined", where=place_of(cls, field), hint=hint)
+
+
+def _dataclass(cls: Any) -> Iterator[Field]:
+    from dataclasses import MISSING, InitVar
+
+    hints = _hints(cls)
+    for field in cls.__dataclass_fields__.values():
+        type_ = hints.get(field.name, field.type)
+        is_variable = isinstance(type_, InitVar)  # an argument of the constructor, and no attribute
+        if not field.init or (not is_variable and field._field_type.name == "_FIELD_CLASSVAR"):
+            continue
+        yield Field(
+            field.name,
+            type_.type if is_variable else type_,
+            default=NOTHING if field.default is MISSING else field.default,
+            factory=None if field.default_factory is MISSING else field.default_factory,
+            description=_described(field.metadata),
+        )
+
+
+def _described(metadata: Mapping[Any, Any]) -> str | None:
+    """The description in a field's metadata, under the names that are in use for it."""
+    return next((metadata[name] for name in ("description", "help", "doc") if name in metadata), None)
+
+
+def _attrs(cls: Any) -> Iterator[Field]:
+    hints = _hints(cls)
+    for attribute in cls.__attrs_attrs__:
+        if not attribute.init:
+            continue
+        default, factory = attribute.default, None
+        if type(default).__name__ == "Factory":
+            default, factory = NOTHING, default.factory  # one that takes the object itself fails, and is left to attrs
+        elif getattr(default, "name", "") == "NOTHING":
+            default = NOTHING
+        yield Field(
+            attribute.name,
+            hints.get(attribute.name, attribute.type),
+            arg=getattr(attribute, "alias", None) or attribute.name.lstrip("_"),
+            default=default,
+            factory=factory,
+            description=_described(attribute.metadata),
+        )
+
+
+def _msgspec(cls: Any) -> Iterator[Field]:
+    from msgspec import NODEFAULT
+    from msgspec.structs import fields
+
+    hints = _hints(cls)
+    for field in fields(cls):
+        yield Field(
+            field.name,
+            hints[field.name],
+            default=NOTHING if field.default is NODEFAULT else field.default,
+            factory=None if field.default_factory is NODEFAULT else field.default_factory,
+        )
+
+
+def _named_tuple(cls: Any) -> Iterator[Field]:
+    hints = _hints(cls)
+    for name in cls._fields:
+        yield Field(name, hints[name], default=cls._field_defaults.get(name, NOTHING))
+
+
+def _typed_dict(cls: Any) -> Iterator[Field]:
+    """`NotRequired` is read from the resolved annotation: as text, Python 3.10 overlooks it."""
+    from typing import get_args, get_origin
+
+    for name, hint in _hints(cls).items():
+        needed = name in cls.__required_keys__
+        while (origin := getattr(get_origin(hint), "_name", "")) in ("Required", "NotRequired", "ReadOnly"):
+            needed = origin == "Required" if origin != "ReadOnly" else needed
+            hint = get_args(hint)[0]
+        yield Field(name, hint, needed=needed)
+
+
+def _pydantic(cls: Any) -> Iterator[Field]:
+    if not getattr(cls, "__pydantic_complete__", True):
+        cls.model_rebuild(raise_errors=False) if hasattr(cls, "model_rebuild") else None
+        _hints(cls)  # says what is not known
+        if not cls.__pydantic_complete__:
+            raise SchemaError("pydantic cannot build this class yet", where=place_of(cls), hint="Call model_rebuild().")
+    raw = {
+        name
+        for decorator in cls.__pydantic_decorators__.field_validators.values()
+        if decorator.info.mode != "after"
+        for name in decorator.info.fields
+    }
+    for name, info in cls.__pydantic_fields__.items():
+        if getattr(info, "init", None) is False:
+            continue
+        factory = info.default_factory
+        yield Field(
+            name,
+            info.annotation,
+            metadata=info.metadata,
+            default=NOTHING if info.is_required() or factory is not None else info.default,
+            factory=factory,
+            is_raw=name in raw or "*" in raw or bool(info.discriminator),
+            description=info.description,
+        )
+
+
+_READERS: dict[str, Callable[[Any], Iterator[Field]]] = {
+    "dataclass": _dataclass,
+    "pydantic": _pydantic,
+    "attrs": _attrs,
+    "msgspec": _msgspec,
+    "TypedDict": _typed_dict,
+    "NamedTuple": _named_tuple,
+}
+
+
+def make(cls: Any, values: Mapping[str, Any]) -> Any:
+    """An object of a settings class, from the arguments of its constructor.
+
+    Raises:
+        Exception: whatever the class raises; pydantic a ValidationError.
+    """
+    kind = kind_of(cls)
+    if kind == "pydantic":
+        if hasattr(cls, "model_validate"):
+            return cls.model_validate(values, by_alias=False, by_name=True)
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_python(values, by_alias=False, by_name=True)
+    return dict(values) if kind == "TypedDict" else cls(**values)
+
+
+def get(kind: str, made: Any, name: str) -> Any:
+    """A field of an object, NOTHING if it is not there."""
+    return made.get(name, NOTHING) if kind == "TypedDict" else getattr(made, name, NOTHING)

@@ -1,0 +1,159 @@
+"""What stands beside a type: the constraints in `Annotated`, in `msgspec.Meta` and in pydantic's `Field`, read by the
+names of their attributes, so that each library's own are understood."""
+
+from __future__ import annotations
+
+from framework.binding.written import written
+from framework.errors import SchemaError
+from framework.options.constraints import check_limit, compiled, limit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+#: Their attribute -> the schema's word.
+_CONSTRAINTS = {
+    "ge": "minimum",
+    "le": "maximum",
+    "gt": "exclusive_minimum",
+    "lt": "exclusive_maximum",
+    "multiple_of": "multiple_of",
+    "min_length": "min_length",
+    "max_length": "max_length",
+    "pattern": "pattern",
+}
+#: Marks of pydantic that want a value as it is written, and that change it before it is measured.
+_RAW = ("BeforeValidator", "PlainValidator", "WrapValidator", "Discriminator", "Strict", "Json")
+_CHANGES = ("strip_whitespace", "to_upper", "to_lower")
+_WRAPPERS = ("Final", "ClassVar", "Required", "NotRequired", "ReadOnly")
+
+
+def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[Any]]:
+    """The bare type of an annotation, and what is said beside it."""
+    from typing import get_args, get_origin
+
+    marks: list[Any] = []
+    while True:
+        origin = get_origin(annotation)
+        if hasattr(annotation, "__metadata__"):
+            marks = [*annotation.__metadata__, *marks]
+            annotation = annotation.__origin__
+        elif hasattr(annotation, "__supertype__"):  # NewType
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        elif origin is not None and getattr(origin, "_name", "") in _WRAPPERS:
+            annotation = get_args(annotation)[0]
+        else:
+            return annotation, list(_flat([*marks, *metadata]))
+
+
+def _flat(marks: Iterable[Any]) -> Iterator[Any]:
+    """The marks, and those that a mark such as pydantic's `Field` holds."""
+    for mark in marks:
+        inner = getattr(mark, "metadata", None)
+        if isinstance(inner, (list, tuple)):
+            yield from _flat(inner)
+        else:
+            yield mark
+
+
+def is_raw(mark: Any) -> bool:
+    """Whether a mark wants the value as it is written."""
+    name = mark.__name__ if isinstance(mark, type) else type(mark).__name__  # `Json` itself is a mark, say
+    return name in _RAW or any(getattr(mark, change, None) for change in _CHANGES)
+
+
+def is_validator(mark: Any) -> bool:
+    """Whether a mark is one that only pydantic can apply."""
+    return not isinstance(mark, type) and hasattr(mark, "__get_pydantic_core_schema__")
+
+
+def description_of(marks: Iterable[Any]) -> str:
+    """What a mark says of the option: `Doc("…")`, `Field(description=…)`, `Meta(description=…)`."""
+    for mark in marks:
+        for name in ("documentation", "description"):
+            if isinstance(text := getattr(mark, name, None), str):
+                return text
+    return ""
+
+
+class Rules:
+    """The constraints of one annotation.
+
+    Args:
+        marks: what stands beside the type, in order. What follows a validator is about a value that only it knows.
+        type_: the type of the option.
+        place: where the annotation stands, for messages.
+        by_pydantic: whether pydantic applies them as well, so that what we cannot apply is left to it.
+
+    Raises:
+        SchemaError: one of them cannot be applied.
+    """
+
+    __slots__ = ("limits", "_predicates")
+
+    def __init__(
+        self, marks: Iterable[Any] = (), type_: str = "string", place: str = "", by_pydantic: bool = False
+    ) -> None:
+        #: Name, limit as a schema says it, limit ready to be compared.
+        self.limits: list[tuple[str, Any, Any]] = []
+        self._predicates: list[Any] = []
+        for mark in marks:
+            if type(mark).__name__.endswith("Validator"):
+                break
+            try:
+                self._add(mark, by_pydantic)
+            except ValueError as fault:
+                what = str(fault)
+            else:
+                continue
+            if not by_pydantic:
+                raise SchemaError(what, where=place, hint="Correct the annotation.")
+
+    def _add(self, mark: Any, by_pydantic: bool) -> None:
+        if isinstance(mark, type) or is_raw(mark):
+            return
+        for attribute, name in _CONSTRAINTS.items():
+            said = getattr(mark, attribute, None)
+            if said is None or callable(said) or (attribute == "min_length" and said == 0):
+                continue
+            if name == "pattern":
+                ready = said if hasattr(said, "search") else compiled(said)
+                self.limits.append((name, getattr(said, "pattern", said), ready))
+            else:
+                self.limits.append((name, written(said), said))
+        kind = type(mark)
+        if kind.__name__ == "Predicate":
+            self._predicates.append(mark.func)
+        elif kind.__name__ == "Not" and kind.__module__.startswith("annotated_types"):
+            self._predicates.append(mark)
+        elif kind.__name__ == "Timezone" and not by_pydantic:
+            raise ValueError("Timezone is not supported")
+
+    def __bool__(self) -> bool:
+        return bool(self.limits or self._predicates)
+
+    def declared(self, type_: str) -> dict[str, Any]:
+        """Those that a schema can say of an option of a type."""
+        found: dict[str, Any] = {}
+        for name, said, _ in self.limits:
+            try:
+                limit(type_, name, said)
+            except ValueError:  # of a table, say: then the class alone has it
+                continue
+            found[name] = said
+        return found
+
+    def check(self, value: Any, *, is_text: bool) -> None:
+        """Raises ValueError with what is expected if a value breaks a constraint."""
+        measured = value
+        if is_text:
+            measured = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        for name, said, ready in self.limits:
+            check_limit(name, said, ready, measured)
+        for predicate in self._predicates:
+            if not predicate(value):
+                name = getattr(predicate, "__qualname__", "") or type(predicate).__name__
+                raise ValueError(f"a value for which {name} holds is expected")

@@ -1,0 +1,314 @@
+"""What an annotation means: how a value that a layer has becomes one of its type, in the words of `convert`.
+
+    port: Annotated[int, Ge(1)] = 8000      # a whole number, as `conf.getint` takes it, of at least 1
+    peers: list[Peer]                       # a list of tables, of a typed file or in JSON
+
+What only pydantic knows is handed to pydantic.
+"""
+
+from __future__ import annotations
+
+from framework.binding.foreign import is_pydantics, made, messages, path_of
+from framework.binding.kinds import fields_of, kind_of, place_of
+from framework.binding.marks import Rules, is_raw, is_validator, marks_of
+from framework.binding.scalars import Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
+from framework.binding.secret import Sensitive
+from framework.convert import to_import, to_json, to_list
+from framework.errors import SchemaError
+from framework.options.types import TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    #: The path inside of an option's value, what is expected there, and what is there.
+    Fault = tuple[str, str, Any]
+
+_LISTS = {"list": list, "Sequence": list, "MutableSequence": list, "Collection": list, "Iterable": list}
+_SETS = {"set": set, "Set": set, "MutableSet": set, "AbstractSet": set, "frozenset": frozenset, "tuple": tuple}
+_TABLES = ("dict", "Mapping", "MutableMapping", "OrderedDict", "defaultdict")
+
+
+class Readers:
+    """Makes readers; a class that is met twice, or in itself, is looked at once."""
+
+    def __init__(self) -> None:
+        self._tables: dict[type, Table] = {}
+
+    def of(
+        self, annotation: Any, metadata: Iterable[Any] = (), *, place: str, by_pydantic: bool = False, raw: bool = False
+    ) -> Reader:
+        """The reader of an annotation.
+
+        Args:
+            metadata: what else is said of it, as in `Annotated`.
+            place: where it stands, for messages.
+            by_pydantic: whether its value goes into a pydantic model, which applies what we do not know.
+            raw: whether it must get there as it is written.
+
+        Raises:
+            SchemaError: there is no way to read it.
+        """
+        annotation, marks = marks_of(annotation, metadata)
+        if raw or any(map(is_raw, marks)):
+            made = self._raw(annotation, marks, by_pydantic)
+        else:
+            made = self._of_type(annotation, marks, place, by_pydantic)
+            made.rules = Rules(marks, made.type, place, by_pydantic)
+            if not by_pydantic and any(map(is_validator, marks)):
+                made.to = then(made.to, _adapter(annotation, marks))
+        for mark in marks:
+            if mark is Sensitive:
+                made.sensitive = True
+            elif isinstance(mark, Sensitive):
+                made.sensitive = mark.value
+        return made
+
+    def _of_type(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+        from typing import get_args, get_origin
+
+        origin, args = get_origin(annotation), get_args(annotation)
+        name = getattr(origin or annotation, "__name__", "") or getattr(annotation, "_name", "") or ""
+        if is_union(annotation):
+            return self._union(annotation, marks, place, by_pydantic)
+        if name == "Literal":
+            return literal(args)
+        if name in _LISTS or name in _SETS or name == "deque":
+            return self._list(origin or annotation, name, args, place, by_pydantic)
+        if name in _TABLES:
+            return self._dict(args, place, by_pydantic)
+        if name in ("type", "Callable") or annotation is type:
+            return Reader("import", to_import)
+        if kind_of(annotation):
+            table = self.table(annotation)
+            return Reader("json", table.read, is_structure=True, sensitive=table.sensitive)
+        made = scalar(annotation if origin is None else origin)
+        if made is not None:
+            return made
+        if by_pydantic or hasattr(origin or annotation, "__get_pydantic_core_schema__"):
+            return self._raw(annotation, marks, by_pydantic)
+        shown = getattr(annotation, "__name__", None) or str(annotation)
+        hint = "Say what is expected." if shown in ("Any", "object") else "Use str, and make it in your code."
+        raise SchemaError(f"an option cannot have the type {shown}", where=place, hint=hint)
+
+    def table(self, cls: type) -> Table:
+        """The reader of tables that become objects of a class."""
+        if cls not in self._tables:
+            self._tables[cls] = made = Table(cls)
+            made.add(self)
+        return self._tables[cls]
+
+    def _raw(self, annotation: Any, marks: list[Any], by_pydantic: bool) -> Reader:
+        """What only pydantic knows; a structure of classes is a table, or JSON."""
+        structure = _holds_classes(annotation)
+        to: Callable[[Any], Any] = to_json if structure else _as_it_is
+        if not by_pydantic:
+            to = then(to, _adapter(annotation, marks))
+        made = Reader("json" if structure else "string", to, is_structure=structure)
+        made.sensitive = is_sensitive(annotation) or None
+        made.none = type(None) in getattr(annotation, "__args__", ())
+        return made
+
+    def _union(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+        kinds = members(annotation)
+        if sum(_holds_classes(kind) for kind in kinds) > 1:  # which of them is meant, pydantic knows
+            if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
+                return self._raw(annotation, marks, by_pydantic)
+            raise SchemaError("which of several classes is meant is not known", where=place, hint="Use one class.")
+        readers = [self.of(kind, place=place, by_pydantic=by_pydantic) for kind in kinds]
+        made = readers[0] if len(readers) == 1 else _one_of(readers, kinds)
+        made.none = made.none or len(kinds) < len(annotation.__args__)
+        return made
+
+    def _list(self, origin: Any, name: str, args: Any, place: str, by_pydantic: bool) -> Reader:
+        kinds = [arg for arg in args if arg is not Ellipsis] or [str]
+        inner = [self.of(kind, place=place, by_pydantic=by_pydantic) for kind in kinds]
+        is_fixed = name == "tuple" and len(args) > 0 and Ellipsis not in args
+        collect = _LISTS.get(name) or _SETS.get(name) or origin
+        structure = any(reader.is_structure or reader.type == "list" for reader in inner)
+
+        def to(value: Any) -> Any:
+            items = to_json(value) if structure and isinstance(value, str) and value else to_list(value)
+            if not isinstance(items, (list, tuple)):
+                raise ValueError('a list is expected, such as ["a", "b"]')
+            if is_fixed and len(items) != len(inner):
+                raise ValueError(f"a list of {len(inner)} items is expected, not of {len(items)}")
+            found, faults = [], []
+            for number, item in enumerate(items):
+                try:
+                    found.append(inner[number if is_fixed else 0].read(item))
+                except ValueError as error:
+                    faults += faults_of(error, item, f"[{number}]")
+            if faults:
+                raise Misfit(faults)
+            return collect(found)
+
+        one = inner[0] if not is_fixed and not structure else None
+        items = one.type if one is not None and not one.none and TYPES[one.type].to is not to_json else None
+        sensitive = any(reader.sensitive for reader in inner) or None
+        choices = one.choices if one is not None else None
+        return Reader("list", to, items=items, choices=choices, is_structure=structure, sensitive=sensitive)
+
+    def _dict(self, args: Any, place: str, by_pydantic: bool) -> Reader:
+        from typing import Any as Anything
+
+        readers = [
+            None if kind in (Anything, object) else self.of(kind, place=place, by_pydantic=by_pydantic)
+            for kind in (args or (str, Anything))
+        ]
+        key, value = readers
+
+        def to(given: Any) -> Any:
+            table = to_json(given)
+            if not isinstance(table, dict):
+                raise ValueError('a table is expected, such as {"key": "value"}')
+            found, faults = {}, []
+            for name, item in table.items():
+                try:
+                    made = item if value is None else value.read(item)
+                    found[name if key is None else key.read(name)] = made
+                except ValueError as error:
+                    faults += faults_of(error, item, f".{name}")
+            if faults:
+                raise Misfit(faults)
+            return found
+
+        sensitive = (value is not None and value.sensitive) or None
+        return Reader("json", to, is_structure=True, sensitive=sensitive)
+
+
+class Table:
+    """Reads tables of files and JSON that become objects of one class."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls, self.sensitive = cls, None
+        self._readers: dict[str, tuple[Any, Reader]] = {}
+
+    sensitive: bool | None
+
+    def add(self, readers: Readers) -> None:
+        """Look at the fields. Those of the class's own type read through this very table."""
+        by_pydantic = kind_of(self.cls) == "pydantic"
+        for field in fields_of(self.cls):
+            reader = readers.of(
+                field.annotation,
+                field.metadata,
+                place=place_of(self.cls, field.name),
+                by_pydantic=by_pydantic,
+                raw=field.is_raw,
+            )
+            reader.none = reader.none or field.default is None
+            self._readers[field.key] = field, reader
+        self.sensitive = any(reader.sensitive for _, reader in self._readers.values()) or None
+
+    def read(self, given: Any) -> Any:
+        """A table as an object.
+
+        Raises:
+            Misfit: everything that is wrong in it.
+        """
+        table = to_json(given)
+        if not isinstance(table, dict):
+            raise ValueError('a table is expected, such as {"key": "value"}')
+        values: dict[str, Any] = {}
+        faults: list[Fault] = []
+        faulty: set[str] = set()
+        plain = {str(name).lower(): item for name, item in table.items()}
+        for key, (field, reader) in self._readers.items():
+            try:
+                if key in plain:
+                    values[field.arg] = reader.read(plain[key])
+                    continue
+            except ValueError as error:
+                faults += faults_of(error, plain[key], f".{key}")
+            else:
+                if not field.needed:
+                    continue
+                faults.append((f".{key}", "a value is required", None))
+            faulty.add(field.name)
+        faults += [
+            (f".{name}", self._unknown(str(name)), None) for name in table if str(name).lower() not in self._readers
+        ]
+        found, refusals = made(self.cls, values, faulty)
+        by_name = {field.name: key for key, (field, _) in self._readers.items()}
+        faults += [(f".{by_name[name]}{path}" if name else path, what, None) for name, path, what in refusals]
+        if faults:
+            raise Misfit(faults)
+        return found
+
+    def _unknown(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), self._readers, 1, 0.7)
+        return f"there is no such key; did you mean {near[0]}?" if near else "there is no such key"
+
+
+def is_union(annotation: Any) -> bool:
+    """Whether an annotation is `A | B` or `Optional[A]`."""
+    from typing import Union, get_origin
+
+    origin = get_origin(annotation)
+    return origin is Union or getattr(origin, "__name__", "") == "UnionType"
+
+
+def members(annotation: Any) -> list[Any]:
+    """The types in a union, without None and without what stands for no value."""
+    return [
+        kind
+        for kind in annotation.__args__
+        if kind is not type(None)
+        and kind.__class__.__name__ != "UnsetType"
+        and getattr(kind, "__name__", "") != "UnsetType"
+    ]
+
+
+def _adapter(annotation: Any, marks: list[Any]) -> Callable[[Any], Any]:
+    """Has pydantic make the value."""
+    kept: list[Any] = []
+
+    def to(value: Any) -> Any:
+        if not kept:
+            from operator import getitem
+            from typing import Annotated
+
+            from pydantic import TypeAdapter
+
+            whole: Any = getitem(Annotated, (annotation, *marks)) if marks else annotation
+            kept.append(TypeAdapter(whole))
+        try:
+            return kept[0].validate_python(value)
+        except ValueError as error:
+            if not is_pydantics(error):
+                raise
+            faults = [(path_of(trail), what, None) for trail, what in messages(error)]
+        raise Misfit(faults)
+
+    return to
+
+
+def _holds_classes(annotation: Any) -> bool:
+    return bool(kind_of(annotation)) or any(map(_holds_classes, getattr(annotation, "__args__", ())))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:
+    """A value of a file that is of one of the types is that; for anything else they are tried in their order."""
+    structures = (list, tuple, dict)
+
+    def to(value: Any) -> Any:
+        exact = [reader for reader, kind in zip(readers, kinds, strict=True) if kind is type(value)]
+        if isinstance(value, structures):
+            exact = [reader for reader in readers if reader.is_structure or reader.type == "list"]
+        expected = []
+        for reader in [*exact[: not isinstance(value, str)], *readers]:
+            try:
+                return reader.read(value)
+            except ValueError as error:
+                expected.append(str(error))
+        raise ValueError("; or ".join(dict.fromkeys(expected)))
+
+    return Reader("string", to, sensitive=any(reader.sensitive for reader in readers) or None)

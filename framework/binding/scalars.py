@@ -1,0 +1,183 @@
+"""Types that one text stands for, and what every reader of a type has."""
+
+from __future__ import annotations
+
+from framework.binding.marks import Rules
+from framework.binding.secret import Secret
+from framework.convert import to_enum, to_text
+from framework.options.types import TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    #: The path inside of an option's value, what is expected there, and what is there.
+    Fault = tuple[str, str, Any]
+
+_PLAIN = {str: "string", int: "integer", float: "float", bool: "boolean"}
+_TYPES = {"datetime.timedelta": "duration", "datetime.datetime": "datetime", "decimal.Decimal": "decimal"}
+#: Types that are made from a text, and what is expected then.
+_FROM_TEXT = {
+    "uuid.UUID": "a UUID is expected, such as 12345678-1234-5678-1234-567812345678",
+    "datetime.date": "a date is expected, such as 2024-05-01",
+    "datetime.time": "a time is expected, such as 12:30",
+    "ipaddress.IPv4Address": "an IPv4 address is expected, such as 192.0.2.1",
+    "ipaddress.IPv6Address": "an IPv6 address is expected, such as 2001:db8::1",
+    "ipaddress.IPv4Network": "an IPv4 network is expected, such as 192.0.2.0/24",
+    "ipaddress.IPv6Network": "an IPv6 network is expected, such as 2001:db8::/32",
+    "zoneinfo.ZoneInfo": "a time zone is expected, such as Europe/Berlin",
+    "re.Pattern": "a regular expression is expected",
+}
+
+
+class Misfit(ValueError):
+    """A value does not fit, with everything that is wrong in it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(faults[0][1])
+        self.faults = faults
+
+
+def faults_of(error: ValueError, value: Any, path: str = "") -> list[Fault]:
+    """What an error of a reader says, at a path."""
+    if isinstance(error, Misfit):
+        return [(path + inner, what, found) for inner, what, found in error.faults]
+    return [(path, str(error), value)]
+
+
+class Reader:
+    """How values of one annotation are read.
+
+    Attributes:
+        type: the type of the option in a schema. `items`, `choices`: as there.
+        to: makes the value; raises ValueError with what is expected, and never with the value.
+        none: whether it may be None.
+        is_structure: whether it is made of tables or lists, so that its text is JSON.
+        sensitive: whether it is, or holds, a secret; None if nobody says so.
+        rules: the constraints.
+    """
+
+    __slots__ = ("type", "to", "items", "choices", "none", "is_structure", "sensitive", "rules")
+
+    def __init__(
+        self,
+        type_: str,
+        to: Callable[[Any], Any],
+        *,
+        items: str | None = None,
+        choices: list[str] | None = None,
+        is_structure: bool = False,
+        sensitive: bool | None = None,
+    ) -> None:
+        self.type, self.to, self.items, self.choices = type_, to, items, choices
+        self.none, self.is_structure, self.sensitive = False, is_structure, sensitive
+        self.rules = Rules()
+
+    @property
+    def empty_is_none(self) -> bool:
+        """Whether empty text is None: where that is allowed, and empty text is nothing else."""
+        return self.none and self.type not in ("string", "list", "path", "url")
+
+    def read(self, value: Any) -> Any:
+        """A value as a layer has it, as the annotation wants it.
+
+        Raises:
+            ValueError: it does not fit; a Misfit if that is inside of it.
+        """
+        if self.none and (value is None or (value == "" and self.empty_is_none)):
+            return None
+        found = self.to(value)
+        if self.rules:
+            self.rules.check(found, is_text=TYPES[self.type].family == "text")
+        return found
+
+
+def then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: second(first(value))
+
+
+def is_sensitive(annotation: Any) -> bool:
+    """Whether a type says that its values are secrets: pydantic's and ours, and addresses of databases, which hold
+    passwords."""
+    name = getattr(annotation, "__name__", "")
+    is_secret = hasattr(annotation, "get_secret_value") or (isinstance(annotation, type) and name.endswith("Dsn"))
+    return is_secret or any(map(is_sensitive, getattr(annotation, "__args__", ())))
+
+
+def literal(args: tuple[Any, ...]) -> Reader:
+    words = [arg for arg in args if arg is not None]
+    type_ = "integer" if all(type(word) is int for word in words) else "string"
+    choices = [to_text(word.name if hasattr(type(word), "__members__") else word) for word in words]
+
+    def to(value: Any) -> Any:
+        for word, text in zip(words, choices, strict=True):
+            if (type(value) is type(word) and value == word) or to_text(value) == text:
+                return word
+        for word in words:
+            try:
+                if type(word) in _PLAIN and TYPES[_PLAIN[type(word)]].to(value) == word:
+                    return word
+            except ValueError:
+                continue
+        raise ValueError(f"one of {', '.join(map(repr, choices))} is expected")
+
+    made = Reader(type_, to, choices=choices)
+    made.none = None in args
+    return made
+
+
+def scalar(annotation: Any) -> Reader | None:
+    """The reader of a type that one text stands for; None if it is none that we know."""
+    if not isinstance(annotation, type):
+        return None
+    name = f"{annotation.__module__}.{annotation.__qualname__}"
+    if annotation in _PLAIN:
+        return Reader(_PLAIN[annotation], TYPES[_PLAIN[annotation]].to)
+    if name in _TYPES:
+        return Reader(_TYPES[name], TYPES[_TYPES[name]].to)
+    if hasattr(annotation, "__members__"):
+        return Reader("string", lambda value: to_enum(value, annotation), choices=list(annotation.__members__))
+    if annotation.__module__.partition(".")[0] == "pathlib":
+        return Reader("path", then(TYPES["path"].to, annotation))
+    if name in _FROM_TEXT:
+        return Reader("string", _from_text(annotation, _FROM_TEXT[name]))
+    if hasattr(annotation, "get_secret_value") and (secret := _secret(annotation)) is not None:
+        return secret
+    for base in (str, int, float):
+        if issubclass(annotation, base) and not hasattr(annotation, "__get_pydantic_core_schema__"):
+            expected = f"a value that {annotation.__name__} takes is expected"
+            return Reader(_PLAIN[base], then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected)))
+    return None
+
+
+def _secret(annotation: Any) -> Reader | None:
+    """`framework.Secret`, `pydantic.SecretStr`, `pydantic.SecretBytes`, and classes derived from them."""
+    names = [base.__name__ for base in annotation.__mro__]
+    if issubclass(annotation, Secret) or "SecretStr" in names:
+        return Reader("string", lambda value: annotation(to_text(value)), sensitive=True)
+    if "SecretBytes" in names:
+        return Reader("string", lambda value: annotation(to_text(value).encode()), sensitive=True)
+    return None
+
+
+def _from_text(annotation: Any, expected: str) -> Callable[[Any], Any]:
+    """Makes a type from its text. Its own error may show the text."""
+    name = f"{annotation.__module__}.{annotation.__qualname__}"
+
+    def to(value: Any) -> Any:
+        if isinstance(value, annotation) and type(value) is annotation:
+            return value
+        try:
+            if name == "re.Pattern":
+                import re
+
+                return re.compile(to_text(value))
+            if name in ("datetime.date", "datetime.time"):
+                return annotation.fromisoformat(to_text(value).strip())
+            return annotation(value if not isinstance(value, str) or issubclass(annotation, str) else value.strip())
+        except Exception:  # whatever a class raises that is given a text
+            pass
+        raise ValueError(expected)
+
+    return to

@@ -1,0 +1,63 @@
+"""A Python value as a file would have it: for the defaults and limits that a class gives as objects."""
+
+from __future__ import annotations
+
+from framework.binding.kinds import NOTHING, fields_of, get, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Modules of the standard library whose objects are written as `str` has them.
+_AS_TEXT = ("decimal", "uuid", "ipaddress", "pathlib", "zoneinfo", "fractions")
+
+
+def written(value: Any) -> Any:
+    """Text, a number, a boolean, a list or a table that is read back as the value; None for None.
+
+    Raises:
+        ValueError: there is no such thing.
+    """
+    kind = type(value)
+    if value is None or kind in (str, int, float, bool):
+        return value
+    if hasattr(kind, "__members__"):
+        return value.name
+    if hasattr(value, "get_secret_value"):
+        return written(value.get_secret_value())
+    if hasattr(value, "total_seconds"):
+        return _duration(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if name := kind_of(kind):
+        fields = [(field.key, get(name, value, field.name)) for field in fields_of(kind)]
+        return {key: written(item) for key, item in fields if item is not None and item is not NOTHING}
+    if isinstance(value, dict):
+        return {str(written(key)): written(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(written, value), key=str)
+    if isinstance(value, (list, tuple)) or kind.__name__ == "deque":
+        return [written(item) for item in value]
+    if kind.__module__.partition(".")[0] in _AS_TEXT or isinstance(value, str) or _is_url(kind):
+        return str(value)
+    if hasattr(value, "pattern") and hasattr(value, "fullmatch"):
+        return value.pattern
+    if callable(value) and "<" not in getattr(value, "__qualname__", "<") and "." not in value.__qualname__:
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, (int, float)):
+        return kind.__mro__[-2](value)
+    raise ValueError("a value that a file can hold is expected")
+
+
+def _is_url(kind: type) -> bool:
+    return kind.__module__.startswith("pydantic") and kind.__name__.endswith(("Url", "Dsn"))
+
+
+def _duration(value: Any) -> str:
+    microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+    if microseconds < 0:
+        raise ValueError("a duration of nothing or more is expected")
+    if microseconds % 1_000_000 == 0:
+        return f"{microseconds // 1_000_000}s"
+    whole, rest = divmod(microseconds, 1_000)
+    return f"{whole}.{rest:03}ms" if rest else f"{whole}ms"
