@@ -789,7 +789,7 @@ CASES = {
     ),
     "airflow_class_without_twin": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: airflow.providers.x.Backend has no twin here. Write
+        HOME/billing.cfg:2: [secrets] backend: there is no backend of ours for airflow.providers.x.Backend. Write
         import:airflow.providers.x.Backend to load Airflow's own class.
         """,
         backend("airflow.providers.x.Backend"),

@@ -219,7 +219,7 @@ def test_connections_that_say_nothing(write: Any) -> None:
         ({"host": 5, "password": CANARY}, "host is of type int. It must be a text."),
         ({"extra": "{}", "extra_dejson": {"a": CANARY}}, "it has both extra and extra_dejson. Keep one of them."),
         ({"extra": f"[{CANARY}]"}, "extra is not a JSON object"),
-        ({"conn_id": "other", "password": CANARY}, "its conn_id is another. Correct it, or leave it out."),
+        ({"conn_id": "other", "password": CANARY}, "its conn_id differs from its name. Correct it, or leave it out."),
         ({"uri": "x://h", "password": CANARY}, "a uri is given and fields beside it"),
         (f"u:{CANARY}@h", "the connection is neither a URI nor JSON"),
         (f"x://u:{CANARY}@h:port", "the connection's URI has a malformed host or port"),
@@ -241,7 +241,7 @@ def test_a_bad_connection_is_named_and_not_shown(write: Any, entry: Any, message
 
 def test_what_json_cannot_hold_in_extra(write: Any) -> None:
     backend = LocalFilesystemBackend(connections_file_path=write("c.yaml", "k: {extra_dejson: {d: 2024-01-02}}\n"))
-    with pytest.raises(errors.InvalidConnection, match="extra_dejson holds what JSON cannot"):
+    with pytest.raises(errors.InvalidConnection, match="extra_dejson cannot be written as JSON"):
         backend.get_connection("k")
 
 
@@ -689,6 +689,6 @@ def test_the_secrets_themselves_in_the_place_of_the_path_are_not_shown(kwarg: st
         f"BILLING__SECRETS__BACKEND_KWARG__{kwarg.upper()}": text,
     }
     app = App("billing", environ=environ)
-    with pytest.raises(errors.BackendError, match=f"{kwarg} holds a text and no path") as caught:
+    with pytest.raises(errors.BackendError, match=f"{kwarg} is not a path") as caught:
         app.get_variable("k")
     assert "s3cret" not in str(caught.value)

@@ -97,7 +97,7 @@ def test_json_without_a_known_field_is_told_by_the_names_that_it_has(backend: st
         made.deserialize_connection("db", text)
     message = str(caught[0].message)
     assert len(caught) == 1
-    assert "endpoint, credential, (a name that is not shown)" in message
+    assert "endpoint, credential, (a hidden name)" in message
     assert "connection_map" in message
     assert P not in message
     with warnings.catch_warnings():
@@ -157,7 +157,7 @@ def test_its_names_are_airflows(tmp_path: Path) -> None:
     ],
 )
 def test_a_class_path_that_nobody_knows_is_told_what_it_may_be(path: str, hint: str) -> None:
-    with pytest.raises(errors.BackendError, match="has no twin here") as caught:
+    with pytest.raises(errors.BackendError, match="there is no backend of ours for") as caught:
         find_class(path, "airflow.cfg:3")
     assert hint in caught.value.hint
     assert f"import:{path}" in caught.value.hint

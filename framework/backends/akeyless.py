@@ -101,14 +101,14 @@ class AkeylessBackend(RemoteStore):
         self.team_sep, self._has_team_paths = self.sep, use_team_secrets_path
         self._common = None if global_secrets_path is None else global_secrets_path.rstrip("/")
 
-    def is_told_apart(self, team: str) -> bool:
+    def has_own_secrets(self, team: str) -> bool:
         return self._has_team_paths and self.has_teams(team)
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
         is_open = not self._has_team_paths or (not team and self._common is not None)
         return "" if is_open else super().refusal(kind, secret_id, team if self.has_teams(team) else None)
 
-    def folder_of_nobody(self, kind: str, team: str | None) -> str | None:
+    def shared_folder(self, kind: str, team: str | None) -> str | None:
         return self._common if kind != "config" and self.has_teams(team) else None
 
     def prefix(self, kind: str) -> str | None:
@@ -255,13 +255,8 @@ class _Client:
     def _posted(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         found: Any = {}
         try:
-            answer = self._pool.request(
-                "POST",
-                f"{self._url}/{name}",
-                body=json.dumps(body).encode(),
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                redirect=False,
-            )
+            url, headers = f"{self._url}/{name}", {"Accept": "application/json"}
+            answer = self._pool.request("POST", url, json=body, headers=headers, redirect=False)
             if answer.status in (200, 404):
                 found = json.loads(answer.data)
             what = "" if isinstance(found, dict) else "not a JSON object"

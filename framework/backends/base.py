@@ -1,4 +1,4 @@
-"""What a secrets backend is: Airflow's surface, so that its provider backends are backends here."""
+"""The interface of a secrets backend: Airflow's, so that its provider backends are backends here."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ KINDS = ("connection", "variable", "config")
 class BaseSecretsBackend:
     """Subclass this and implement `get_conn_value` or `get_connection`; the rest is optional.
 
-    A method returns the value, or None if the store does not have it. To say anything else it
-    raises `errors.AccessDenied`, `errors.BackendUnavailable` or `errors.InvalidSecret`; whatever
-    else it raises counts as unavailable. A method that raises NotImplementedError says that the
-    backend does not serve that kind, and is skipped.
+    A method returns the value, or None if it does not exist. For anything else it raises `errors.AccessDenied`,
+    `errors.BackendUnavailable` or `errors.InvalidSecret`; any other exception counts as unavailable. A method that
+    raises NotImplementedError is skipped: the backend does not serve that kind.
 
-    The parameter `team_name` is Airflow's, for a backend of ours that runs inside Airflow: whose task asks, if
-    `[core] multi_team` is on. Our own chain has no teams and never gives one.
+    The parameter `team_name` is Airflow's: the team of the task, for a backend that runs inside an Airflow with
+    `[core] multi_team`. Our own chain has no teams, and never passes one.
 
     Attributes:
         app_name: the application that the backend was bound to.
-        directory: where relative paths among its kwargs start: the folder of the file that names them.
-        remote: whether a lookup costs a call to another machine, so that its answers are worth keeping.
-        batch_size: how many names one call of `get_many` takes; 1: the store has no such call, so that names are asked
-            for one by one, side by side; None: any number.
-        keeps_versions: whether a `get_config_version` that it has is of use.
-        max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are worth keeping.
+        directory: where relative paths in its kwargs start: the folder of the file that names them.
+        remote: whether a lookup is a call to another machine, so that its answers are cached.
+        batch_size: how many names one call of `get_many` takes; 1: the store has no such call, and names are asked for
+            one by one, in parallel; None: any number.
+        keeps_versions: whether `get_config_version` works, if the class has it.
+        max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are kept.
         connection_map: the names of the fields in a company's own JSON (`docs/guides/own-backend.md`), or None.
-        retired: names of kwargs that are taken and ignored, with a warning that says so.
+        retired: names of kwargs that are ignored with a warning.
         switches: kind -> the kwarg that, set to null, stops this backend from being asked for that kind.
-        find_connection: how the application finds a connection, for a backend that logs in with one; it sees the
-            levels below the backend. None when no application has bound it.
+        find_connection: finds a connection of the application, for a backend that logs in with one; it asks only
+            the levels below the backend. None if no application has bound the backend.
     """
 
     remote: bool = True
@@ -66,9 +65,9 @@ class BaseSecretsBackend:
         self.app_name, self.directory, self._is_bound = app_name, directory, True
 
     def has_teams(self, team_name: str | None) -> bool:
-        """Whether names of teams' secrets may be among those of the store.
+        """Whether the store may hold secrets of teams.
 
-        In an application of ours, and where Airflow is not loaded, only who asks for a team says so.
+        Without Airflow, and in an application of ours, only if a team is given.
         """
         if not self._is_bound:
             from framework.backends.inside_airflow import has_teams
@@ -78,11 +77,11 @@ class BaseSecretsBackend:
         return bool(team_name)
 
     def asks_for(self, kind: str, name: str) -> bool:
-        """Whether the store would be asked for this at all, as the kwargs say."""
+        """Whether the kwargs let the store be asked for this."""
         return True
 
     def places(self, kind: str, name: str) -> list[str]:
-        """What the store is asked for, in the order of the asking, as messages say it; nothing if that is the name."""
+        """What the store is asked for, in order, for messages; empty if that is only the name."""
         return []
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
@@ -90,7 +89,7 @@ class BaseSecretsBackend:
         raise NotImplementedError
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        """The connection called `conn_id`; None also for empty text, as in Airflow."""
+        """The connection with the id `conn_id`; None also for empty text, as in Airflow."""
         value = self.get_conn_value(conn_id, team_name) if team_name else self.get_conn_value(conn_id)
         if value is not None and not isinstance(value, str):
             from framework.errors import InvalidSecret
@@ -115,11 +114,11 @@ class BaseSecretsBackend:
         return made
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        """The variable called `key`, or None."""
+        """The variable with the key `key`, or None."""
         raise NotImplementedError
 
     def get_config(self, key: str) -> str | None:
-        """What a `_secret` pointer names, or None."""
+        """The config secret that a `_secret` pointer names, or None."""
         return None
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
@@ -136,8 +135,8 @@ class BaseSecretsBackend:
         return f"{path_prefix}{sep}{secret_id}"
 
     def _set_connection_class(self, conn_class: type[Any]) -> None:
-        """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's, whose
-        search goes on after any other error."""
+        """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's error,
+        because its search continues after any other one."""
         from framework.backends.inside_airflow import refusing_as_airflow
 
         self._connection_class = conn_class
@@ -156,13 +155,13 @@ class BaseSecretsBackend:
 
 
 class KindsBackend(BaseSecretsBackend):
-    """A backend that reads connections, variables and config secrets alike; a subclass says how, in `_get`."""
+    """A backend that reads connections, variables and config secrets the same way: by `_get` of a subclass."""
 
     def _get(self, kind: str, secret_id: str) -> str | None:
         raise NotImplementedError
 
     def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        """What a team may see. Without a rule on teams that is what everybody sees."""
+        """What a team may see; in this class, the same as without a team."""
         return self._get(kind, secret_id)
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
@@ -181,23 +180,22 @@ class KindsBackend(BaseSecretsBackend):
 class TeamsBackend(KindsBackend):
     """A backend that serves the teams of an Airflow as Airflow's own class for the store does.
 
-    A team's secrets have the same names as there, and what is refused there, because the name could be that of another
-    team's secret, is refused here.
+    A team's secrets have the same names, and a name that could belong to another team is refused.
 
     Attributes:
-        team_sep: what stands between a team's name and an id.
-        guards: the kinds whose ids must not hold that.
-        falls_back: whether a team is given what belongs to no team.
+        team_sep: what separates a team's name and an id.
+        guards: the kinds whose ids must not contain it.
+        falls_back: whether a team may read secrets that belong to no team.
     """
 
     team_sep: str = ""
     guards: tuple[str, ...] = KINDS
     falls_back: bool = True
 
-    _clean: tuple[str, ...] = ("refusal", "wrong_team", "is_told_apart", "folder_of_nobody")  # they raise nothing
+    _clean: tuple[str, ...] = ("refusal", "wrong_team", "has_own_secrets", "shared_folder")  # they raise no error
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
-        """The secret, or a team's; None if there is none. A version is asked for only of a store that has them."""
+        """The secret, or that of a team; None if it does not exist. A version is given only if the store has them."""
         raise NotImplementedError
 
     def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
@@ -206,22 +204,22 @@ class TeamsBackend(KindsBackend):
 
             warn(f"{type(self).__name__}: {kind} {secret_id!r} is not looked up: {reason}")
             return None
-        if team and self.is_told_apart(team):
+        if team and self.has_own_secrets(team):
             value = self._get(kind, secret_id, None, team)
             if value is not None or not self.falls_back:
                 return value
-        return self._get(kind, secret_id, None, self.folder_of_nobody(kind, team))
+        return self._get(kind, secret_id, None, self.shared_folder(kind, team))
 
-    def is_told_apart(self, team: str) -> bool:
-        """Whether this team's secrets have names of their own."""
+    def has_own_secrets(self, team: str) -> bool:
+        """Whether the team has secrets of its own."""
         return True
 
-    def folder_of_nobody(self, kind: str, team: str | None) -> str | None:
-        """What stands in a name where a team would, in a secret that belongs to none; None: nothing."""
+    def shared_folder(self, kind: str, team: str | None) -> str | None:
+        """The folder of secrets that belong to no team, in place of the team's name; None: there is no such folder."""
         return None
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
-        """Why it is not looked up: its name in the store could be that of another team's secret. Else empty.
+        """Why it is not looked up: its name in the store could belong to another team. Else empty.
 
         More is refused than in Airflow: team `ops` and id `-x` would be team `ops-` and id `x`.
         """
@@ -230,19 +228,19 @@ class TeamsBackend(KindsBackend):
         if not self.has_teams(team):
             return ""
         if kind in self.guards and (sep := self.team_sep) in secret_id:
-            return f"{sep!r} stands between the names of a team and a secret, so this could be another team's"
+            return f"{sep!r} separates the names of a team and a secret, so this could be another team's"
         if team and secret_id.startswith(edge := self.team_sep[:1]):
             return f"with {edge!r} at its start it could be another team's"
         return ""
 
     def wrong_team(self, team: str) -> str:
-        """Why there is no such team, or none that can be told from another one in this store. Else empty."""
+        """Why the team's name is not valid, or could be that of another team in this store. Else empty."""
         is_name = team.isascii() and team.replace("-", "").replace("_", "").isalnum()
-        return "" if is_name else "the name of the team holds other characters than letters, digits, '-' and '_'"
+        return "" if is_name else "the name of the team has other characters than letters, digits, '-' and '_'"
 
 
 def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[str, str | SecretsError]:
-    """One name after the other: absent names are left out, failed ones map to their error."""
+    """The values of several names, one by one: absent names are left out, failed ones map to their error."""
     from framework.errors import SecretsError
 
     found: dict[str, str | SecretsError] = {}
@@ -257,7 +255,7 @@ def read_each(read: Callable[[str], str | None], names: Iterable[str]) -> dict[s
 
 
 def __getattr__(name: str) -> Any:
-    """`StoreBackend` is in `named`; classes that others wrote take it from here."""
+    """`StoreBackend` is in `named`; users' classes import it from here."""
     if name != "StoreBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

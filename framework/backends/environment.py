@@ -18,10 +18,10 @@ class EnvironmentVariablesBackend(TeamsBackend):
     """`BILLING_CONN_{ID}`, `BILLING_VAR_{KEY}`, `BILLING_SECRET_{NAME}`.
 
     Args:
-        names: the spellings of the application.
+        names: the names of variables of the application.
         environment: where they are read, live.
-        references: every config secret that the configuration refers to. Two that make one and the same variable
-            could each get the other's value, so both fail once it is set.
+        references: every config secret that the configuration refers to. Two that lead to the same variable could get
+            each other's value, so both fail if it is set.
     """
 
     remote = False
@@ -49,7 +49,7 @@ class EnvironmentVariablesBackend(TeamsBackend):
 
     def wrong_team(self, team: str) -> str:
         if team != team.lower():
-            return "in a variable's name the team could be another one, in small letters"
+            return "in a variable's name the team could be another one, in lower case"
         return super().wrong_team(team)
 
     def _look_up(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
@@ -57,7 +57,7 @@ class EnvironmentVariablesBackend(TeamsBackend):
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         name_of = self._names.connection if kind == "connection" else self._names.variable
-        if team:  # `BILLING_CONN__{TEAM}___{ID}`, which says nothing if it is empty
+        if team:  # `BILLING_CONN__{TEAM}___{ID}`; an empty one does not count
             return self._environment.get(name_of(f"_{team}{self.team_sep}{secret_id}")) or None
         return self._environment.get(name_of(secret_id))
 
@@ -76,12 +76,12 @@ class EnvironmentVariablesBackend(TeamsBackend):
         return text
 
     def places(self, kind: str, key: str) -> list[str]:
-        """The variable that is looked for."""
+        """The variable that is read."""
         name_of = {"connection": self._names.connection, "variable": self._names.variable}
         return [name_of.get(kind, self._names.secret)(key)]
 
     def list_names(self, kind: str) -> Iterable[str]:
-        """The ids in lower case: how they were spelled, the variables do not tell."""
+        """The ids in lower case, because variables do not keep their case."""
         start = {"connection": self._names.connection(""), "variable": self._names.variable("")}.get(kind)
         start = self._names.secret("") if start is None else start
         return sorted(name.lower() for name in self._environment.starting(start))

@@ -1,4 +1,4 @@
-"""How a secrets backend is built from the configuration."""
+"""Builds a secrets backend from the configuration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def build(app: Any, section: str, key: str = "backend") -> Any:
-    """The custom backend that an option names and the one of its kwargs describes, bound to the application.
+    """The custom backend that an option names, with the kwargs of another option, bound to the application.
 
     Args:
         section, key: the option that names it: `[secrets] backend`.
 
     Raises:
-        BackendError: the class, its kwargs or its constructor fail; names the option and never a kwarg's value.
+        BackendError: the class, its kwargs or its constructor fail. It names the option, but never a kwarg's value.
     """
     answer = app.answer(section, key)
     where = f"{answer.mention.origin}: [{section}] {key}"
@@ -56,7 +56,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
     elif _connection_map(app, section) is not None:
         what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
         raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
-    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: have it build our connections
+    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: it shall build our connections
         from framework.connection import Connection
 
         backend._set_connection_class(Connection)
@@ -64,26 +64,26 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
 
 
 def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
-    """`[secrets] connection_map`: how a company's own JSON calls the fields of a connection."""
+    """`[secrets] connection_map`: field of a connection -> its path in a company's own JSON."""
     from framework.connection import FIELDS
 
-    said: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
-    if said is None:
+    found: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
+    if found is None:
         return None
     known = [field for field in FIELDS if field != "conn_id"]
     what = ""
-    if not isinstance(said, dict):
+    if not isinstance(found, dict):
         what = "it is not a JSON object"
-    elif unknown := [field for field in said if field not in known]:
+    elif unknown := [field for field in found if field not in known]:
         what = f"a connection has no field {unknown[0]!r}"
-    elif wrong := [field for field, source in said.items() if not _is_source(source)]:
+    elif wrong := [field for field, source in found.items() if not _is_source(source)]:
         what = f'the source of {wrong[0]!r} is neither a path nor {{"const": …}}'
     if what:
         where = f"{app.answer(section, 'connection_map').mention.origin}: [{section}] connection_map"
         example = '{"login": "username", "conn_type": {"const": "postgres"}}'
         hint = f"Write {example}; the fields are {', '.join(known)}."
         raise BackendError(what, where=where, hint=hint)
-    return said
+    return found
 
 
 def _is_source(source: Any) -> bool:
@@ -91,7 +91,7 @@ def _is_source(source: Any) -> bool:
 
 
 def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
-    """Raises BackendError for a kwarg that the class does not take, with the place that names it."""
+    """Raises BackendError for a kwarg that the class does not accept, with its place."""
     from difflib import get_close_matches
     from inspect import signature
 
@@ -162,7 +162,7 @@ def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
         annotation = signature(backend_class).parameters[name].annotation
     except (KeyError, ValueError, TypeError):
         return text
-    said = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    name_of_type = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
     kinds = {
         "bool": convert.to_bool,
         "int": convert.to_int,
@@ -170,23 +170,23 @@ def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
         "list": convert.to_json,
         "dict": convert.to_json,
     }
-    if "str" in said.replace("dict[str", "dict[").replace("list[str", "list["):
+    if "str" in name_of_type.replace("dict[str", "dict[").replace("list[str", "list["):
         return text
     for kind, to in kinds.items():
-        if kind in said:
+        if kind in name_of_type:
             try:
                 return to(text)
             except ValueError as fault:
                 what = str(fault)
-            raise BackendError(what, where=origin, hint=f"The parameter {name} is annotated {said}.")
+            raise BackendError(what, where=origin, hint=f"The parameter {name} is annotated {name_of_type}.")
     return text
 
 
 def _is_of_the_call(error: TypeError) -> bool:
-    """Whether the TypeError is Python's own about the call: its text holds names of parameters only."""
+    """Whether the TypeError is Python's own about the call: then its text has only names of parameters."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None and trace.tb_next.tb_frame.f_code.co_name == "entered":
-        trace = trace.tb_next  # the wrapper of a constructor of ours, see `errors.public`
+        trace = trace.tb_next  # the wrapper around our constructors, see `errors.public`
     return trace is not None and trace.tb_next is None
 
 

@@ -1,4 +1,4 @@
-"""What a backend of ours does when it is a backend of Airflow."""
+"""For backends of ours that run inside Airflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def has_teams() -> bool | None:
-    """What `[core] multi_team` says in the Airflow that runs in this process; None: none does."""
+    """The value of `[core] multi_team` of the Airflow in this process; None: there is no Airflow."""
     import sys
 
     for module in ("airflow.configuration", "airflow.sdk.configuration"):

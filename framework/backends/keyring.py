@@ -25,13 +25,13 @@ class KeyringBackend(KindsBackend):
 
     Args:
         connections_prefix, variables_prefix, config_prefix: the service under which the secrets of a kind are; by
-            default `{app}/connections`, `{app}/variables`, `{app}/config`; None: never asked for that kind.
+            default `{app}/connections`, `{app}/variables`, `{app}/config`; None: it is not asked for that kind.
         keyring: the class path of a keyring, `keyring.backends.SecretService.Keyring` for example; by default the one
             that the keyring package chooses on this machine.
     """
 
     remote = False
-    may_hang = True  # it may ask the person, or a service that does not answer
+    may_hang = True  # it may ask the user, or a service that does not answer
     switches = {"connection": "connections_prefix", "variable": "variables_prefix", "config": "config_prefix"}
 
     def __init__(
@@ -87,7 +87,7 @@ class KeyringBackend(KindsBackend):
         except Exception as error:
             what = type(error).__name__
         if self._keyring is None:
-            raise BackendUnavailable(f"no keyring answers ({what})", where=_STORE, hint="Run keyring diagnose.")
+            raise BackendUnavailable(f"no keyring is available ({what})", where=_STORE, hint="Run keyring diagnose.")
         raise BackendError(
             "the class named by the kwarg keyring cannot be used", where=_STORE, hint="See keyring --list-backends."
         )

@@ -110,7 +110,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         label = self._labels[kind]
         return sorted(_by_label(self._list(label, None), label)) if label is not None else []
 
-    def is_told_apart(self, team: str) -> bool:
+    def has_own_secrets(self, team: str) -> bool:
         return self._team_label is not None and _can_be_a_label(team)
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:

@@ -1,7 +1,7 @@
-"""Connections, variables and config secrets in local files: JSON, YAML and `.env`, told by the ending of the name.
+"""Connections, variables and config secrets in local files: JSON, YAML and `.env`, by the extension of the name.
 
-A syntax fault makes the whole file unreadable; a fault inside an entry (a name that is written twice, a connection
-with an unknown field) is that entry's alone. The functions read a whole file and report every fault at once.
+A syntax error makes the whole file unreadable. An error in an entry (a duplicate name, a connection with an unknown
+field) concerns only that entry. The functions read a whole file and report all errors at once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FIELDS = (
 
 
 def load_variables(file_path: str) -> dict[str, Any]:
-    """Every variable of a file, with the types that JSON or YAML give.
+    """Every variable of a file, with the types of JSON or YAML.
 
     Args:
         file_path: the file.
@@ -49,8 +49,8 @@ def load_variables(file_path: str) -> dict[str, Any]:
         Key -> value.
 
     Raises:
-        VariableNotUnique: keys that are written twice, all of them.
-        FileParseError: faults, all of them, each with its line; UnsupportedFileType for another ending.
+        VariableNotUnique: all duplicate keys.
+        FileParseError: all errors, each with its line; UnsupportedFileType: the file extension is not supported.
         BackendUnavailable: the file is missing; AccessDenied if it may not be read.
     """
     return _load(file_path, lambda entry: entry.sound(VariableNotUnique))
@@ -67,7 +67,8 @@ def load_configs_dict(file_path: str) -> dict[str, Any]:
 def load_connections_dict(file_path: str) -> dict[str, Connection]:
     """Every connection of a file; a list of one stands for its element, an empty list for none, as in Airflow.
 
-    Args, Returns, Raises: as `load_variables`, with ConnectionNotUnique; InvalidConnection for one entry that is none.
+    Args, Returns, Raises: as `load_variables`, with ConnectionNotUnique; InvalidConnection: an entry is not a
+    connection.
     """
     made = _load(file_path, LocalFilesystemBackend(connections_file_path=file_path).connection_in)
     return {conn_id: connection for conn_id, connection in made.items() if connection is not None}
@@ -76,16 +77,16 @@ def load_connections_dict(file_path: str) -> dict[str, Connection]:
 class LocalFilesystemBackend(BaseSecretsBackend):
     """Connections, variables and config secrets from files; Airflow's class of this name, with the same kwargs.
 
-    A path may begin with `~`; a relative one starts at the folder of the file that names it. A file that is named must
-    exist, None says that there is none. `null` in a file is absence.
+    A path may begin with `~`; a relative one starts at the folder of the file that names it. The file must exist; None:
+    there is no file. A value of `null` is absent.
 
     Args:
         variables_file_path: the file of the variables.
-        connections_file_path: the file of the connections: a URI, a JSON object as text, or a table of fields each.
-        configs_file_path: the file of the config secrets; what is not text is given as text (`5`, `true`, JSON).
+        connections_file_path: the file of the connections: each is a URI, a JSON object as text, or a table of fields.
+        configs_file_path: the file of the config secrets; other values become text (`5`, `true`, JSON).
 
     Raises:
-        TypeError: a path is none.
+        TypeError: an argument is not a path.
     """
 
     remote = False
@@ -102,17 +103,17 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         self._files: dict[tuple[str, str], SecretsFile] = {}
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        """The connection, made anew for each call.
+        """The connection, a new object for each call.
 
         Raises:
-            InvalidConnection: the entry is no connection; ConnectionNotUnique if it is several.
+            InvalidConnection: the entry is not a connection; ConnectionNotUnique: it is several.
             FileParseError, BackendUnavailable, AccessDenied: as `load_variables`.
         """
         entry = self._find("connection", conn_id)
         return None if entry is None else self.connection_in(entry)
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        """The connection's text as it is written; a table of fields as JSON. Raises: as `get_connection`."""
+        """The connection as it is in the file; a table of fields as JSON. Raises: as `get_connection`."""
         entry = self._find("connection", conn_id)
         if entry is None or isinstance(value := entry.one(ConnectionNotUnique), str):
             return None if entry is None else value
@@ -120,7 +121,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         return None if connection is None else connection.as_json()
 
     def get_variable(self, key: str, team_name: str | None = None) -> Any:
-        """The variable as the file has it: text, or what JSON or YAML make of it, as in Airflow.
+        """The variable as it is in the file: text, or a value of JSON or YAML, as in Airflow.
 
         Raises: as `load_variables`, for this key alone.
         """
@@ -131,13 +132,13 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         if isinstance(value, (list, dict, set)):
             from copy import deepcopy
 
-            return deepcopy(value)  # the parsed file stays as it was, whatever the caller does with it
+            return deepcopy(value)  # the caller may change it
         return value
 
     def get_config(self, key: str) -> str | None:
         """The config secret as text.
 
-        Raises: as `load_configs_dict`, for this key alone; InvalidSecret for a value that has no text.
+        Raises: as `load_configs_dict`, for this key alone; InvalidSecret: the value has no text.
         """
         entry = self._find("config", key)
         if entry is None or (value := entry.only(VariableNotUnique)) is None:
@@ -192,7 +193,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         path = getattr(self, f"{kind}s_file")
         if not path:
             return None
-        # Not before it is asked for: `bind` tells the directory after the constructor.
+        # Only now, because `bind` sets the directory after the constructor.
         path = inside(self.directory, os.path.expanduser(path))
         return self._files.get((kind, path)) or self._files.setdefault(
             (kind, path), SecretsFile(path, f"{kind}s_file_path")
@@ -205,7 +206,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         try:
             if not isinstance(entry.key, str):
                 raise InvalidConnection("its id is not text", hint="Put it in quotes.")
-            if isinstance(value, str) and not value.strip():  # it says nothing yet: as in Airflow
+            if isinstance(value, str) and not value.strip():  # an empty connection, as in Airflow
                 value = dict.fromkeys(("conn_type", "host", "schema"), "") if value else {}
             if isinstance(value, str):
                 return self.deserialize_connection(entry.key, value)
@@ -213,7 +214,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
             if self._connection_class is not None and isinstance(fields.get("extra"), dict):
                 from framework.connection import Connection
 
-                fields["extra"] = Connection(extra=fields["extra"]).extra  # Airflow's workers take text alone
+                fields["extra"] = Connection(extra=fields["extra"]).extra  # Airflow's workers accept only text
             made: Connection = connection_class(**fields)
             return made
         except InvalidConnection as error:
@@ -230,7 +231,7 @@ def _path(kwarg: str, value: Any) -> str | None:
         path = os.fspath(value)
         if path.lstrip()[:1] in ("{", "[") or not path.isprintable():  # not shown: it may be the secrets themselves
             hint = "Write the text into a file, and name the file here."
-            raise BackendError(f"{kwarg} holds a text and no path", hint=hint)
+            raise BackendError(f"{kwarg} is not a path", hint=hint)
         return path
     raise given.wrong(value, kwarg, "a path or null")
 
@@ -266,7 +267,7 @@ def _fields(conn_id: str, value: Any) -> dict[str, Any]:
     if "extra" in value and "extra_dejson" in value:
         raise InvalidConnection("it has both extra and extra_dejson", hint="Keep one of them.")
     if value.get("conn_id", conn_id) != conn_id:
-        raise InvalidConnection("its conn_id is another", hint="Correct it, or leave it out.")
+        raise InvalidConnection("its conn_id differs from its name", hint="Correct it, or leave it out.")
     fields = {key: inner for key, inner in value.items() if key not in ("team_name", "extra_dejson")}
     if "port" in fields:
         from framework.connection import read_port
@@ -280,7 +281,6 @@ def _fields(conn_id: str, value: Any) -> dict[str, Any]:
         except (TypeError, ValueError):
             fields = {}
         if not fields:
-            raise InvalidConnection(
-                "extra_dejson holds what JSON cannot", hint="Write text, numbers, lists and tables."
-            )
+            hint = "Write text, numbers, lists and tables."
+            raise InvalidConnection("extra_dejson cannot be written as JSON", hint=hint)
     return {**fields, "conn_id": conn_id}

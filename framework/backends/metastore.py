@@ -1,4 +1,4 @@
-"""The link that answers from the metastore: a thin door to `framework.metastore`."""
+"""The link that answers from the metastore, by `framework.metastore`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MetastoreBackend(BaseSecretsBackend):
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.may_hang = store.database.bounded  # a server, and no file
+        self.may_hang = store.database.bounded  # a server, not a file
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         return self.store.get_connection(conn_id, team_name)

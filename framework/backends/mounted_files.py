@@ -1,12 +1,14 @@
 """A directory with one file per secret: mounts of Docker and Kubernetes, and systemd's credentials.
 
-The directory is read at each look-up, so what an orchestrator replaces there is seen at once.
+The directory is read at each lookup, so that changes by an orchestrator are seen at once.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from functools import partial
 
 from framework import given
 from framework.backends.base import KindsBackend
@@ -17,14 +19,15 @@ from framework.files.trust import Untrusted, check, inside, like
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypeVar
+
+    from framework.errors import FrameworkError
+
+    Answer = TypeVar("Answer")
 
 _STORE = "mounted files"
 
-#: Errors of the system that mean: there is no such file. A name that no file can have is nobody's.
-_ABSENT = (FileNotFoundError, NotADirectoryError)
-
-#: How a file is opened: a pipe does not wait, and the last step is not link.
+#: How a file is opened: a pipe does not block, and the last part of the path is not a link.
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 
 
@@ -32,18 +35,18 @@ class MountedFilesBackend(KindsBackend):
     """Connections, variables and config secrets from the files of a directory; ours, Airflow has no such class.
 
     A file's path is `path`, the kind's prefix, `sep` and the id: `/run/secrets/variables/vat`. With `sep` = `_` it is
-    `/run/secrets/variables_vat`, as systemd names what it loads from a folder. One newline at the end is no part of the
-    value. A link may not lead out of `path`.
+    `/run/secrets/variables_vat`, as systemd names what it loads from a folder. One newline at the end is not part of
+    the value. A link may not lead out of `path`.
 
     Args:
-        path: the directory; by default what `$CREDENTIALS_DIRECTORY` names, which systemd sets. A relative one starts
-            at the folder of the file that names it.
-        connections_prefix, variables_prefix, config_prefix: where the files of a kind are; None: never asked for that
-            kind; empty: the bare id.
+        path: the directory; by default `$CREDENTIALS_DIRECTORY`, which systemd sets. A relative path starts at the
+            folder of the file that names it.
+        connections_prefix, variables_prefix, config_prefix: where the files of a kind are; None: there are none; empty:
+            the bare id.
         sep: between prefix and id.
 
     Raises:
-        BackendError: there is no `path` and no `$CREDENTIALS_DIRECTORY`.
+        BackendError: neither `path` nor `$CREDENTIALS_DIRECTORY` is set.
     """
 
     remote = False
@@ -71,7 +74,7 @@ class MountedFilesBackend(KindsBackend):
         return [os.path.join(self.directory, self._path, f"{self._head(kind)}{name}")]
 
     def list_names(self, kind: str) -> list[str]:
-        """The ids of one kind: files, but none of the folders in which Kubernetes keeps its own copies."""
+        """The ids of one kind: files, without the folders in which Kubernetes keeps its own copies."""
         head = self._head(kind)
         if head is None:
             return []
@@ -83,22 +86,22 @@ class MountedFilesBackend(KindsBackend):
             with os.scandir(where) as entries:
                 return [entry.name for entry in entries if entry.is_file()]
 
-        names = _told(files, where) or []
+        names = _attempted(files, where) or []
         return sorted(name[len(start) :] for name in names if name.startswith(start) and name != start)
 
     def _head(self, kind: str) -> str | None:
-        """What the path of each file of a kind begins with, below the directory."""
+        """The start of each path of a kind, below the directory."""
         prefix = self._prefixes[kind]
         return f"{prefix.removesuffix(self._sep)}{self._sep}" if prefix else prefix
 
     def _root(self) -> str:
-        """The directory, without links. Raises BackendUnavailable if it is none: it may not be mounted yet."""
+        """The directory, without links. Raises BackendUnavailable: it does not exist, or is not mounted yet."""
         named = inside(self.directory, self._path)
         root = os.path.realpath(named)
         if not os.path.isdir(root):
             what = "this is not a directory" if os.path.lexists(root) else "the directory does not exist"
             raise BackendUnavailable(what, where=root, hint="Mount it, or correct path.")
-        _told(lambda: check(named), root)
+        _attempted(lambda: check(named), root)
         return like(named, root)
 
     def _get(self, kind: str, secret_id: str) -> str | None:
@@ -108,48 +111,39 @@ class MountedFilesBackend(KindsBackend):
             return None
         root = self._root()
         path = like(root, f"{root}/{name}")
-        # An orchestrator replaces a whole folder at once: a file that went away meanwhile is looked for anew.
-        for _ in range(20):  # a mount is replaced link by link, and a reader may look in between
+        for _ in range(20):  # an orchestrator replaces a mount link by link, and this may happen in between
             real = os.path.realpath(path)
             if os.path.commonpath([root, real]) != root:
-                raise AccessDenied(
-                    "the link leads out of the directory",
-                    where=path,
-                    hint="Put the file itself there, or correct path.",
-                )
+                hint = "Put the file itself there, or correct path."
+                raise AccessDenied("the link leads out of the directory", where=path, hint=hint)
             if os.path.isdir(real):
                 return None
-            data = _told(lambda real=real: _content(path, real), path)  # type: ignore[misc]
+            data = _attempted(partial(_content, path, real), path)
             if data is not None:
                 return _text(data, path)
             if not os.path.lexists(path):
                 return None
-        raise InvalidSecret("this is a link that leads nowhere", where=path, hint="Remove it, or mount its target.")
+        raise InvalidSecret(
+            "the target of this link does not exist", where=path, hint="Remove it, or mount its target."
+        )
 
 
-def _told(read: Callable[[], Any], where: str) -> Any:
-    """What was read, None if there is no such file; any other failure as it is called here."""
-    denied, reason = False, ""
-    refusal = None
+def _attempted(read: Callable[[], Answer], where: str) -> Answer | None:
+    """The result of reading, None if there is no such file; other errors of the system become ours."""
     try:
         return read()
     except Untrusted as doubt:
-        refusal = BackendError(doubt.what, where=where, hint=doubt.hint)
-    except _ABSENT:
+        failure: FrameworkError = BackendError(doubt.what, where=where, hint=doubt.hint)
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        denied = True
+        failure = AccessDenied("this process may not read it", where=where, hint="Let its user read it.")
     except OSError as fault:
-        import errno
-
         if fault.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return None
-        reason = fault.strerror or "no reason given"
-    if denied:
-        raise AccessDenied("this process may not read it", where=where, hint="Let its user read it.")
-    if refusal is not None:
-        raise refusal
-    raise BackendUnavailable(f"it cannot be read ({reason})", where=where, hint="Look at the mount.")
+        what = f"it cannot be read ({fault.strerror or 'no reason given'})"
+        failure = BackendUnavailable(what, where=where, hint="Look at the mount.")
+    raise failure
 
 
 def _content(path: str, real: str) -> bytes:
@@ -166,5 +160,5 @@ def _text(data: bytes, path: str) -> str:
     try:
         return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        hint = "Store text; bytes need an encoding."
+        hint = "Store text; encode bytes, as base64 for example."
         raise InvalidSecret("the content is not UTF-8 text", where=path, hint=hint) from None

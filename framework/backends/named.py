@@ -1,4 +1,4 @@
-"""Backends over a store of named texts: how an id becomes a name, and a name an id."""
+"""Backends for a store of named texts: how an id becomes a name, and a name an id."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from framework.errors import BackendError, SecretsError
 
-#: A prefix that nobody gave: it begins with the application's name once the backend is bound to one.
+#: The default of a prefix: it begins with the application's name, which is known when the backend is bound.
 DEFAULT: Any = object()
 
 
 class StoreBackend(TeamsBackend):
-    """A backend over a store of named texts: a secret's name is a prefix, a separator and the id.
+    """A backend for a store of named texts: a secret's name is a prefix, a separator and the id.
 
-    A subclass says how one name is read (`read`), and where the store can, how many are (`read_many`).
+    A subclass reads one name (`read`), and where the store can, several at once (`read_many`).
 
     Args:
-        connections_prefix, variables_prefix, config_prefix: where the secrets of a kind are; None: this store is never
+        connections_prefix, variables_prefix, config_prefix: where the secrets of a kind are; None: the store is not
             asked for that kind; empty: the bare id. By default the application's name and the kind's.
         sep: between prefix and id.
         connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern: regular expressions, matched from
-            the start in any case of letters; an id that does not match is never asked for.
+            the start and without case; the store is not asked for an id that does not match.
     """
 
     batch_size = 1
@@ -59,16 +59,16 @@ class StoreBackend(TeamsBackend):
                 raise _wrong(self.switches[kind], "neither text nor null")
 
     def prefix(self, kind: str) -> str | None:
-        """Where the secrets of a kind are; None: nowhere."""
+        """Where the secrets of a kind are; None: the store has none."""
         prefix = self._prefixes[kind]
         return f"{self.app_name}{self.folders[kind]}" if prefix is DEFAULT else prefix
 
     def given_prefix(self, kind: str) -> str | None:
-        """The prefix that the kwargs give; None also for the default one."""
+        """The prefix from the kwargs; None also for the default."""
         return None if self._prefixes[kind] is DEFAULT else self._prefixes[kind]
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        """The name of a secret, or of a team's, in the store; None if the store is not to be asked for it."""
+        """The name of a secret, or of a team's, in the store; None if the store is not asked for it."""
         prefix, pattern = self.prefix(kind), self._patterns[kind]
         if prefix is None or (pattern is not None and not pattern.match(secret_id)):
             return None
@@ -81,14 +81,14 @@ class StoreBackend(TeamsBackend):
         return [place] if (place := self.name_of(kind, name)) is not None and place != name else []
 
     def joined(self, prefix: str, secret_id: str) -> str:
-        """Prefix and id as the store writes them; the id alone if the prefix is empty."""
+        """The name for a prefix and an id; the id alone if the prefix is empty."""
         return self.build_path(prefix.removesuffix(self.sep), secret_id, self.sep) if prefix else secret_id
 
     def read(self, name: str, version: str | None = None) -> str | None:
         """The text under a name of the store, or None.
 
         Raises:
-            AccessDenied, BackendUnavailable, InvalidSecret: exactly what the store says.
+            AccessDenied, BackendUnavailable, InvalidSecret: as the store answers.
         """
         raise NotImplementedError
 
@@ -97,19 +97,19 @@ class StoreBackend(TeamsBackend):
         return read_each(self.read, names)
 
     def read_elsewhere(self, name: str) -> str | None:
-        """What the store says to a name outside of every prefix: for `backend-test`, which looks how it refuses."""
+        """The text under a name outside of every prefix: `backend-test` checks that it is refused."""
         return self.read(self.joined("", name))
 
     def names_below(self, start: str) -> Iterable[str]:
-        """The names in the store that begin so; others among them do not matter. For a store that can list.
+        """The names in the store that begin with `start`; others are ignored. For a store that can list.
 
         Raises:
-            AccessDenied, BackendUnavailable: what the store says.
+            AccessDenied, BackendUnavailable: as the store answers.
         """
         raise NotImplementedError
 
     def list_names(self, kind: str) -> list[str]:
-        """The ids of one kind, as far as they would be asked for. Raises: as `names_below`."""
+        """The ids of one kind that the store would be asked for. Raises: as `names_below`."""
         prefix = self.prefix(kind)
         if prefix is None:
             return []
@@ -118,7 +118,7 @@ class StoreBackend(TeamsBackend):
         return [secret_id for secret_id in ids if secret_id and self.name_of(kind, secret_id)]
 
     def id_in(self, name: str, start: str) -> str:
-        """What follows in a name after the start; empty if it does not begin so."""
+        """The rest of a name after `start`; empty if it does not begin with it."""
         return name[len(start) :] if name.startswith(start) else ""
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
@@ -126,7 +126,7 @@ class StoreBackend(TeamsBackend):
         return None if name is None else self.read(name, version)
 
     def get_config_version(self, key: str, version: str) -> str | None:
-        """One version of a config secret, by the store's own name for it."""
+        """One version of a config secret, by the store's own name for the version."""
         return self._get("config", key, version)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
@@ -143,7 +143,7 @@ _KWARGS = (
 
 
 def names_among(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Takes out of the kwargs those of `StoreBackend`, for a class that hands the rest on to its client."""
+    """The kwargs of `StoreBackend`, removed from a dictionary whose rest goes to the client."""
     return {name: kwargs.pop(name) for name in _KWARGS if name in kwargs}
 
 
@@ -156,7 +156,7 @@ def _compiled(kwarg: str, pattern: str | None) -> re.Pattern[str] | None:
         return re.compile(pattern, re.IGNORECASE)
     except (re.error, TypeError) as fault:
         what = getattr(fault, "msg", "it is not text")
-    raise _wrong(kwarg, f"no regular expression ({what})")
+    raise _wrong(kwarg, f"not a valid regular expression ({what})")
 
 
 def _wrong(kwarg: str, what: str) -> BackendError:

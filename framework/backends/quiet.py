@@ -1,4 +1,4 @@
-"""Libraries that keep quiet."""
+"""Silences the log records of client libraries."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Quietly:
-    """`with Quietly("botocore"):` what these packages log in this context is dropped.
+    """`with Quietly("botocore"):` drops what these packages log in this context.
 
-    They write out tokens, whole answers, and URLs with a password: at DEBUG, and when something fails also as an error.
-    What is to be told is told by our errors. What other code has them do goes on being logged.
+    They log tokens, whole answers, and URLs with a password: at DEBUG, and in failures also as errors. Our own errors
+    report failures. Calls of other code are still logged.
 
     Args:
-        *packages: names of loggers that are there, for the packages are imported; those below them count as well.
-            Empty text: what is logged without a logger's name.
+        *packages: names of existing loggers, because the packages are imported; those below them count as well. Empty
+            text: what is logged without a logger's name.
     """
 
     __slots__ = ("_packages", "_before", "_handler")
@@ -26,7 +26,7 @@ class Quietly:
         self._packages = packages
 
     def __enter__(self) -> None:
-        _hush(self._packages)
+        _silence(self._packages)
         self._handler = _silent_handler() if "" in self._packages else None
         self._before = _quiet.set(True)
 
@@ -39,15 +39,15 @@ class Quietly:
 
 
 _quiet: ContextVar[bool] = ContextVar("framework_quiet", default=False)
-#: Packages -> how many loggers there were when theirs were last looked for: more come as modules are imported.
-_hushed: dict[tuple[str, ...], int] = {}
+#: Packages -> the number of all loggers when theirs were last looked for: imports create more.
+_silenced: dict[tuple[str, ...], int] = {}
 
 
-def _hush(packages: tuple[str, ...]) -> None:
+def _silence(packages: tuple[str, ...]) -> None:
     import logging
 
     known = logging.root.manager.loggerDict
-    if _hushed.get(packages) == len(known):
+    if _silenced.get(packages) == len(known):
         return
     number = len(known)
     if "" in packages:
@@ -55,11 +55,11 @@ def _hush(packages: tuple[str, ...]) -> None:
     for name in list(known):
         if any(name == package or name.startswith(f"{package}.") for package in packages if package):
             logging.getLogger(name).addFilter(_is_loud)
-    _hushed[packages] = number  # last: another thread that finds it relies on the filters
+    _silenced[packages] = number  # last: another thread that reads it relies on the filters
 
 
 def _silent_handler() -> Any:
-    """A handler at the root while there is none: or else the first word that is dropped would install one for good."""
+    """A handler for the root logger if it has none: else the first dropped record would install one permanently."""
     import logging
 
     if logging.root.handlers:

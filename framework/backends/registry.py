@@ -1,4 +1,4 @@
-"""Which backends there are: their short names, Airflow's class paths for them, and the class behind a name."""
+"""The known backends: their short names, Airflow's class paths for them, and the class for a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Short name -> where our class is. Others join by the entry point group `framework.backends`.
+#: Short name -> the path of our class. Packages add others by the entry point group `framework.backends`.
 SHORT_NAMES = {
     "akeyless": "framework.backends.akeyless.AkeylessBackend",
     "aws_secrets_manager": "framework.backends.aws.SecretsManagerBackend",
@@ -27,7 +27,7 @@ SHORT_NAMES = {
     "yandex_lockbox": "framework.backends.yandex.LockboxSecretBackend",
 }
 
-#: Class path in Airflow -> the short name of its twin here.
+#: Class path in Airflow -> the short name of our class for the same store.
 AIRFLOW_TWINS = {
     "airflow.providers.akeyless.secrets.akeyless.AkeylessBackend": "akeyless",
     "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend": "aws_secrets_manager",
@@ -40,7 +40,7 @@ AIRFLOW_TWINS = {
     "airflow.secrets.local_filesystem.LocalFilesystemBackend": "local_filesystem",
 }
 
-#: Class path in an older Airflow -> what it is called there today.
+#: Class path in an older Airflow -> the same.
 RETIRED_PATHS = {
     "airflow.contrib.secrets.aws_secrets_manager.SecretsManagerBackend": "aws_secrets_manager",
     "airflow.contrib.secrets.aws_systems_manager.SystemsManagerParameterStoreBackend": "aws_ssm",
@@ -55,17 +55,17 @@ _METHODS = ("get_connection", "get_conn_value", "get_variable", "get_config")
 
 
 def find_class(path: str, where: str) -> Any:
-    """The class behind a short name, an Airflow provider's class path, `import:<path>` or a dotted path.
+    """The class for a short name, an Airflow provider's class path, `import:<path>` or a dotted path.
 
     Raises:
-        BackendError: there is none, a short name is claimed twice, or the class is no backend.
+        BackendError: the class does not exist or is not a backend, or two packages claim a short name.
     """
     path = path.strip()
     if path.startswith("import:"):
         path = path.removeprefix("import:")
         warn(
-            f"{where}: {path} is Airflow's own class: Airflow starts up in this process, and its failures cannot be "
-            "told from absence"
+            f"{where}: {path} is Airflow's own class: Airflow starts in this process, and failures may look like "
+            "absent secrets"
         )
     elif path in AIRFLOW_TWINS:
         path = SHORT_NAMES[AIRFLOW_TWINS[path]]
@@ -77,7 +77,7 @@ def find_class(path: str, where: str) -> Any:
     elif "." not in path:
         path = _short_name(path, where)
     elif path.startswith("airflow."):
-        raise BackendError(f"{path} has no twin here", where=where, hint=_nearest_twin(path))
+        raise BackendError(f"there is no backend of ours for {path}", where=where, hint=_nearest_twin(path))
     from framework.convert import to_import
     from framework.files import modules
 
@@ -96,7 +96,7 @@ def find_class(path: str, where: str) -> Any:
 
 
 def _nearest_twin(path: str) -> str:
-    """What to write for a class path of Airflow's that is not known: classes were moved, and are misspelt."""
+    """The hint for an unknown class path of Airflow's: classes were moved, or the path has a typo."""
     from difflib import get_close_matches
 
     names = {twin.rpartition(".")[2]: twin for twin in (*RETIRED_PATHS, *AIRFLOW_TWINS)}
@@ -110,7 +110,7 @@ def _nearest_twin(path: str) -> str:
 
 
 def _short_name(name: str, where: str) -> str:
-    if name in SHORT_NAMES and not _others_join():
+    if name in SHORT_NAMES and not _others_exist():
         return SHORT_NAMES[name]
     from importlib.metadata import entry_points
 
@@ -138,16 +138,16 @@ def _short_name(name: str, where: str) -> str:
 
 
 def _is_beside(folder: str) -> bool:
-    """Whether a package lies in a folder that is on `sys.path` only because a project was found there. A virtual
+    """Whether a package is in a folder that is on `sys.path` only because a project was found there. A virtual
     environment in the project is an entry of its own."""
     import sys
 
     return is_found(folder) and folder not in [entry for entry in sys.path if not isinstance(entry, Found)]
 
 
-def _others_join() -> bool:
-    """Whether an installed package may have a backend in our entry point group. `importlib.metadata` knows it exactly,
-    but loading it can cost as much as all the rest of a start: a look into the files that it reads says whether to."""
+def _others_exist() -> bool:
+    """Whether an installed package may have a backend in our entry point group. Loading `importlib.metadata` can
+    take as long as the rest of a start, so the files that it reads are searched first."""
     import sys
 
     if "importlib.metadata" in sys.modules:

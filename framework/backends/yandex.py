@@ -289,24 +289,21 @@ def _signed(key: Mapping[str, str], endpoint: str) -> str:
 
 def _token_of_this_machine() -> tuple[str, float]:
     """The token of the virtual machine's service account, and its lifetime in seconds."""
-    from http.client import HTTPConnection, HTTPException
+    from http.client import HTTPException
+    from urllib.request import ProxyHandler, Request, build_opener
 
-    connection = HTTPConnection(os.environ.get("YC_METADATA_ADDR", METADATA), timeout=2)
-    path = "/computeMetadata/v1/instance/service-accounts/default/token"
+    url = f"http://{os.environ.get('YC_METADATA_ADDR', METADATA)}"
+    request = Request(f"{url}/computeMetadata/v1/instance/service-accounts/default/token")
+    request.add_header("Metadata-Flavor", "Google")
     try:
-        connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status == 200:
-            token = read_json(text)
-            return str(token["access_token"]), float(token.get("expires_in", 3600))
-        what = f"the metadata service answered {answer.status}"
+        with build_opener(ProxyHandler({})).open(request, timeout=2) as answer:
+            token = read_json(answer.read())
+        return str(token["access_token"]), float(token.get("expires_in", 3600))
     except (OSError, HTTPException, ValueError, TypeError, KeyError) as fault:
-        what = f"the metadata service cannot be read: {type(fault).__name__}"
-    finally:
-        connection.close()
+        reason = getattr(fault, "code", None) or type(fault).__name__
+    what = f"no login is given, and the metadata service of this machine gives none ({reason})"
     hint = "Set yc_sa_key_json_path or another login in backend_kwargs."
-    raise BackendUnavailable(f"no login is given, and this machine has none ({what})", where="Lockbox", hint=hint)
+    raise BackendUnavailable(what, where="Lockbox", hint=hint)
 
 
 def _value(entries: Any, where: str) -> str | bytes:

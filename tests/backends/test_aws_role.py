@@ -210,7 +210,7 @@ def test_ways_that_are_none(backend_class: Any, more: Any, what: str, hint: str)
 def test_arguments_that_sts_does_not_take(backend_class: Any, aws: Aws, sts: Sts) -> None:
     backend = backend_class(**aws.kwargs(role_arn=ROLE, assume_role_kwargs={"ExternalID": CANARY}, **sts.service))
     fault = refused(errors.BackendError, lambda: backend.get_config("x"))
-    assert "assume_role_kwargs holds what STS does not take" in fault.what
+    assert "assume_role_kwargs holds an argument that STS does not accept" in fault.what
     assert "ExternalID" in fault.hint
     assert CANARY not in str(fault)
     assert sts.asked == []

@@ -1,19 +1,21 @@
 """The client of one AWS service, and what its codes mean.
 
-What AWS says is judged by the code of its error, never by the HTTP status. Its texts are not shown: they repeat names
-of people and keys.
+Only the code of an error counts, never the HTTP status. The texts of AWS are not shown: they repeat names and keys.
 """
 
 from __future__ import annotations
 
-from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
+from framework.backends.faults import denied, invalid, refused, unavailable
+from framework.errors import AccessDenied, BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from framework.backends.aws.role import Role
+    from framework.backends.faults import Fault
+
+    Assume = Callable[[Any, str | None, Mapping[str, Any]], Any]  # see `Role.credentials`
 
 ABSENT = ("ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "ParameterVersionLabelNotFound")
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "KMSAccessDeniedException")
@@ -33,39 +35,34 @@ HINTS = {
 }
 NO_SOURCE = ("CredentialRetrievalError", "MetadataRetrievalError", "TokenRetrievalError")
 
-#: Codes that may be about one name of those asked for together: a key that is gone must not fail the other names.
+#: Codes that may concern only one of several names: a lost key must not fail the other names.
 OF_ONE_NAME = (*ABSENT, *DENIED, *INVALID, "DecryptionFailure", "InvalidKeyId", "KMSInvalidStateException")
 
-#: What an answer says that lacks what it must have, and one that is about another name.
-CUT_SHORT, ANOTHERS = "the answer is cut short", "the answer is for another name"
-
-_CREDENTIALS = "Set profile_name, or aws_access_key_id and aws_secret_access_key, or give this machine a role."
-_LOCKED = (BackendUnavailable, "the secret cannot be decrypted ({code})", "Check the state of its KMS key.")
-#: What the codes of both services mean, see `RemoteBackend`. `KMS` stands for all that begin so.
-FAULTS: dict[str, Any] = {
+#: The codes of both services, see `RemoteBackend`. `KMS` stands for all that begin so.
+FAULTS: dict[str, Fault | None] = {
     **dict.fromkeys(ABSENT),
-    **dict.fromkeys(DENIED, (AccessDenied, "access is denied ({code})", "Allow {right}.")),
-    **dict.fromkeys(_REFUSED, (AccessDenied, "the credentials are refused ({code})", "Renew or correct them.")),
-    "NoCredentialsError": (AccessDenied, "there are no credentials ({code})", _CREDENTIALS),
-    **dict.fromkeys(INVALID, (InvalidSecret, "the request is malformed ({code})", "Check name and version.")),
-    "InvalidRequestException": (
-        InvalidSecret,
-        "the secret is marked for deletion, or cannot be read as it is ({code})",
-        "Restore it, or store a value.",
+    **dict.fromkeys(DENIED, denied("Allow {right}.")),
+    **dict.fromkeys(_REFUSED, refused("Renew or correct them.")),
+    "NoCredentialsError": (
+        AccessDenied,
+        "there are no credentials ({code})",
+        "Set profile_name, or aws_access_key_id and aws_secret_access_key, or give this machine a role.",
     ),
+    **dict.fromkeys(INVALID, invalid("Check name and version.")),
+    "InvalidRequestException": invalid(
+        "Restore it, or store a value.", "the secret is marked for deletion, or cannot be read in its state ({code})"
+    ),
+    **dict.fromkeys(NO_SOURCE, unavailable("Check where they come from.", "no credentials can be fetched ({code})")),
     **dict.fromkeys(
-        NO_SOURCE,
-        (BackendUnavailable, "no credentials can be fetched ({code})", "Check the place that they come from."),
+        ("DecryptionFailure", "InvalidKeyId", "KMS"),
+        unavailable("Check the state of its KMS key.", "the secret cannot be decrypted ({code})"),
     ),
-    **dict.fromkeys(("DecryptionFailure", "InvalidKeyId", "KMS"), _LOCKED),
-    "": (
-        BackendUnavailable,
-        "the store does not answer as it should ({code})",
-        "Check region_name, endpoint_url and the network, or try again later.",
-    ),
+    "": unavailable("Check region_name, endpoint_url and the network, or try again later."),
 }
+#: Instead of a code: an answer without the value that it must have, and one about another name.
+CUT_SHORT, OTHER_NAME = "the answer is cut short", "the answer is for another name"
 
-#: The longest wait for one call is about half a minute: four tries, and up to 1, 2 and 4 s between them.
+#: One call takes at most about half a minute: four tries, and up to 1, 2 and 4 s between them.
 _CONFIG: dict[str, Any] = {
     "connect_timeout": 3,
     "read_timeout": 7,
@@ -74,53 +71,53 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def made(service: str, store: str, settings: Mapping[str, Any], role: Role | None, workers: int) -> Any:
-    """A botocore client, which is what `boto3.client` gives as well; it serves all threads.
+def made(service: str, store: str, settings: Mapping[str, Any], assume: Assume | None, workers: int) -> Any:
+    """A botocore client, the same as from `boto3.client`; it serves all threads.
 
     Args:
         service: AWS's name of it, `ssm`.
         store: our name of it, for messages.
         settings: `profile`, a name; `keys`, the key's id, the key and the token; `config`, arguments of
             `botocore.config.Config` over ours; the others are arguments of `create_client`.
-        role: the role to assume.
+        assume: assumes a role.
         workers: how many calls are made at once: there are no fewer connections.
 
     Raises:
-        BackendError: a setting that botocore does not know.
+        BackendError: botocore does not accept a setting.
     """
     from botocore.session import Session
 
     more = dict(settings)
     profile, keys, given = more.pop("profile"), more.pop("keys"), more.pop("config")
-    config = _configured(store, given, workers)
+    options = {"max_pool_connections": 2 * workers, **_CONFIG, **given}
+    config = configured(options, workers, "the kwarg config", given, store)
     session = Session(profile=profile)
     if keys is not None:
         session.set_credentials(*keys)
-    if role is not None:
-        said = {"max_pool_connections": 2 * workers, **_CONFIG, **given}
-        credentials = role.credentials(session, more["region_name"], said)
+    if assume is not None:
+        credentials = assume(session, more["region_name"], options)
         session = Session(profile=profile)
         session.register_component("credential_provider", _Source(credentials))
     return session.create_client(service, config=config, **more)
 
 
-def _configured(store: str, given: Mapping[str, Any], workers: int) -> Any:
-    """botocore's settings: the user's over ours. Raises BackendError for one that it does not know."""
+def configured(options: Mapping[str, Any], workers: int, kwarg: str, given: Mapping[str, Any], where: str) -> Any:
+    """botocore's Config with our retries, unless the options have other ones. Raises BackendError that names the
+    given arguments: botocore does not accept one of them."""
     from botocore.config import Config
 
-    said = {"max_pool_connections": 2 * workers, **_CONFIG, **given}
     try:
-        said["max_pool_connections"] = max(said["max_pool_connections"], workers)
-        said["retries"] = {**_CONFIG["retries"], **said["retries"]}
-        return Config(**said)
+        connections = max(options["max_pool_connections"], workers)
+        retries = {**_CONFIG["retries"], **options["retries"]}
+        return Config(**{**options, "max_pool_connections": connections, "retries": retries})
     except Exception as error:
-        what = type(error).__name__
+        what = f"{kwarg} holds an argument that botocore does not accept ({type(error).__name__})"
     hint = f"It has {', '.join(sorted(given))}: see botocore.config.Config for what each may be."
-    raise BackendError(f"the kwarg config holds what botocore does not take ({what})", where=store, hint=hint)
+    raise BackendError(what, where=where, hint=hint)
 
 
 class _Source:
-    """What a session asks for its credentials."""
+    """The credential provider of a session."""
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
@@ -130,17 +127,17 @@ class _Source:
 
 
 def code_of(error: Exception) -> str:
-    """The code of what a client raised; nothing else of it is ever shown."""
+    """The code of an exception of the client; nothing else of it is ever shown."""
     response = getattr(error, "response", None)
     return shown(response.get("Error", {}).get("Code")) if isinstance(response, dict) else type(error).__name__
 
 
 def shown(code: object) -> str:
-    """A code that is spelt like one; anything else may be somebody's page."""
+    """A code for messages. A text that is not spelt like one may be part of a gateway's page."""
     text = str(code).rpartition("#")[2]
     return text if text.isascii() and text.replace(".", "").isalpha() and len(text) <= 60 else "an unknown error"
 
 
 def consists_of(text: str, others: str) -> bool:
-    """Whether a text is letters and digits of ASCII and these, and not empty."""
+    """Whether a text is not empty, and has only ASCII letters, digits and these characters."""
     return bool(text) and all(char.isascii() and (char.isalnum() or char in others) for char in text)

@@ -1,9 +1,10 @@
-"""The credentials of a role, which AWS STS gives for other credentials or for the token of an identity provider."""
+"""The credentials of a role, which AWS STS gives for other credentials or for an identity provider's token."""
 
 from __future__ import annotations
 
 import os
 
+from framework.backends.aws.client import configured
 from framework.backends.key_files import read_token
 from framework.errors import BackendError, BackendUnavailable
 
@@ -17,7 +18,7 @@ _STS = "AWS STS"
 
 
 class Settings:
-    """The kwargs that say how a role is assumed, see `Role`; without `role_arn` they have no effect."""
+    """The kwargs for assuming a role, see `Role`. Without `role_arn` they have no effect."""
 
     assume_role_method: str | None = None
     assume_role_kwargs: dict[str, Any] | None = None
@@ -28,7 +29,6 @@ class Settings:
     config_kwargs: dict[str, Any] | None = None
 
 
-#: Names that messages may always show.
 FIELDS = tuple(Settings.__annotations__)
 
 
@@ -39,25 +39,25 @@ class Role:
         arn: `role_arn`.
         session: the name of its sessions, unless `assume_role_kwargs` gives one.
         directory: where a relative path of the token's file starts.
-        said: all of `Settings`. `assume_role_kwargs` has ExternalId, RoleSessionName, DurationSeconds, Policy, …;
+        settings: all of `Settings`. `assume_role_kwargs` has ExternalId, RoleSessionName, DurationSeconds, Policy, …;
             `service_config` the endpoint of STS; `config_kwargs` arguments of `botocore.config.Config` for STS, over
             those of the store.
 
     Raises:
-        BackendError: a way to log in that is not known here.
+        BackendError: a kwarg has a wrong type, or the method is unknown.
     """
 
-    def __init__(self, arn: str, session: str, directory: str, said: Mapping[str, Any]) -> None:
+    def __init__(self, arn: str, session: str, directory: str, settings: Mapping[str, Any]) -> None:
         for name in ("assume_role_kwargs", "service_config", "config_kwargs"):
-            if not isinstance(said[name] or {}, dict):
+            if not isinstance(settings[name] or {}, dict):
                 raise BackendError(f"{name} is not a JSON object", hint="Correct it in backend_kwargs.")
-        sts = (said["service_config"] or {}).get("sts") or {}
+        sts = (settings["service_config"] or {}).get("sts") or {}
         if not isinstance(sts, dict):
             raise BackendError("service_config.sts is not a JSON object", hint='Write {"sts": {"endpoint_url": "…"}}.')
-        self._endpoint, self._config = sts.get("endpoint_url"), dict(said["config_kwargs"] or {})
-        self._arguments = {"RoleSessionName": session, **(said["assume_role_kwargs"] or {}), "RoleArn": arn}
-        self._directory, self._said = directory, said
-        method = said["assume_role_method"] or "assume_role"
+        self._endpoint, self._config = sts.get("endpoint_url"), dict(settings["config_kwargs"] or {})
+        self._arguments = {"RoleSessionName": session, **(settings["assume_role_kwargs"] or {}), "RoleArn": arn}
+        self._directory, self._settings = directory, settings
+        method = settings["assume_role_method"] or "assume_role"
         self._token: Callable[[], str] | None = None
         if method == "assume_role_with_saml":
             hint = f"Use {' or '.join(METHODS)}, or a profile with a credential_process, which may speak SAML."
@@ -66,7 +66,7 @@ class Role:
             raise BackendError("the assume_role_method is unknown", hint=f"Use {' or '.join(METHODS)}.")
         if method == "assume_role_with_web_identity":
             tokens = {"file": self._token_of_the_file, "google": self._token_of_google}
-            self._token = tokens.get(said["assume_role_with_web_identity_federation"])
+            self._token = tokens.get(settings["assume_role_with_web_identity_federation"])
             if self._token is None:
                 what = "assume_role_with_web_identity_federation is neither file nor google"
                 raise BackendError(what, hint="State where the token of the web identity comes from.")
@@ -83,12 +83,12 @@ class Role:
         from botocore.credentials import DeferredRefreshableCredentials
         from botocore.exceptions import NoCredentialsError
 
-        said = {**config, **self._config}
-        if self._token is not None or said.get("signature_version") == "unsigned":
-            said["signature_version"] = UNSIGNED  # the token says who we are
+        options = {**config, **self._config}
+        if self._token is not None or options.get("signature_version") == "unsigned":
+            options["signature_version"] = UNSIGNED  # the token is the proof
         elif source.get_credentials() is None:
             raise NoCredentialsError
-        settings = self._configured(said)
+        settings = configured(options, 1, "config_kwargs", self._config, _STS)
 
         def fetch() -> dict[str, Any]:
             client = source.create_client("sts", region_name=region, endpoint_url=self._endpoint, config=settings)
@@ -102,17 +102,6 @@ class Role:
 
         return DeferredRefreshableCredentials(fetch, "assume-role")
 
-    def _configured(self, said: dict[str, Any]) -> Any:
-        from botocore.config import Config
-
-        what = ""
-        try:
-            return Config(**said)
-        except Exception as error:
-            what = type(error).__name__
-        hint = f"It has {', '.join(sorted(self._config))}: see botocore.config.Config for what each may be."
-        raise BackendError(f"config_kwargs holds what botocore does not take ({what})", where=_STS, hint=hint)
-
     def _assume(self, client: Any) -> Any:
         from botocore.exceptions import ParamValidationError
 
@@ -124,27 +113,30 @@ class Role:
         except ParamValidationError:
             names = ", ".join(sorted(set(arguments) - {"RoleArn"}))
             hint = f"Check the types of {names} and role_arn: see AssumeRole in AWS's reference for what each may be."
-            raise BackendError("assume_role_kwargs holds what STS does not take", where=_STS, hint=hint) from None
+            what = "assume_role_kwargs holds an argument that STS does not accept"
+            raise BackendError(what, where=_STS, hint=hint) from None
 
     def _token_of_the_file(self) -> str:
-        path = self._said["assume_role_with_web_identity_token_file"] or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        path = self._settings["assume_role_with_web_identity_token_file"] or os.environ.get(
+            "AWS_WEB_IDENTITY_TOKEN_FILE"
+        )
         if not path:
             hint = "Set assume_role_with_web_identity_token_file, or AWS_WEB_IDENTITY_TOKEN_FILE."
             raise BackendError("no file holds the token of the web identity", where=_STS, hint=hint)
         return read_token(path, self._directory, "assume_role_with_web_identity_token_file")
 
     def _token_of_google(self) -> str:
-        missing, what = False, ""
+        audience = self._settings["assume_role_with_web_identity_federation_audience"]
         try:
             from google.auth.transport.requests import Request
             from google.oauth2.id_token import fetch_id_token
 
-            return str(fetch_id_token(Request(), self._said["assume_role_with_web_identity_federation_audience"]))
+            return str(fetch_id_token(Request(), audience))
         except ImportError:
-            missing = True
+            hint = "Run pip install 'framework[gcp]'."
+            failure: Exception = BackendError("the federation google needs google-auth", where=_STS, hint=hint)
         except Exception as error:
-            what = type(error).__name__
-        if missing:
-            raise BackendError("the federation google needs google-auth", hint="pip install 'framework[gcp]'")
-        hint = "Run on Google Cloud or set GOOGLE_APPLICATION_CREDENTIALS, and check the audience."
-        raise BackendUnavailable(f"Google gives no token of an identity ({what})", where=_STS, hint=hint)
+            hint = "Run on Google Cloud or set GOOGLE_APPLICATION_CREDENTIALS, and check the audience."
+            what = f"Google does not give an identity token ({type(error).__name__})"
+            failure = BackendUnavailable(what, where=_STS, hint=hint)
+        raise failure

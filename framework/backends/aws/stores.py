@@ -1,13 +1,13 @@
 """AWS Secrets Manager and AWS Systems Manager Parameter Store.
 
-A name is absent only if AWS says so: what an answer leaves out is asked for again, and then a failure.
+A secret is absent only if AWS says so: what an answer leaves out is asked for again, and then an error.
 """
 
 from __future__ import annotations
 
 from framework import given
 from framework.backends.aws import client as botocores
-from framework.backends.aws.client import ABSENT, ANOTHERS, CUT_SHORT, FAULTS, OF_ONE_NAME, consists_of
+from framework.backends.aws.client import ABSENT, CUT_SHORT, FAULTS, OF_ONE_NAME, OTHER_NAME, consists_of
 from framework.backends.aws.role import FIELDS, Role, Settings
 from framework.backends.key_files import verification
 from framework.backends.named import names_among
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from framework.connection import Connection
 
-#: The words for the fields of a connection, as in Airflow; `dbname` is what AWS's own rotation writes for RDS.
+#: The names of a connection's fields, as in Airflow; `dbname` is what AWS's own rotation writes for RDS.
 _WORDS = {
     "login": ("login", "user", "username", "user_name"),
     "password": ("password", "pass", "key"),
@@ -35,9 +35,9 @@ _WORDS = {
 }
 
 
-#: What Airflow's classes took once, or take and ignore -> what to do instead.
+#: Kwargs that Airflow's classes took once, or take and ignore -> what to do instead.
 RETIRED = {
-    "full_url_mode": "JSON and URIs are told apart",
+    "full_url_mode": "JSON and URIs are recognized",
     "are_secret_values_urlencoded": "values of JSON are taken as they are",
     "aws_account_id": "set role_arn",
     "aws_iam_role": "set role_arn",
@@ -53,27 +53,27 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
 class AwsBackend(RemoteStore):
-    """What both stores share.
+    """The common part of both stores.
 
     Args:
-        connections_prefix, variables_prefix, config_prefix, sep, *_lookup_pattern: as in `StoreBackend`.
-        extra_conn_words: more words for the fields of a connection, `{"login": ["account"]}`; `user` stands for login.
+        extra_conn_words: more names for the fields of a connection, `{"login": ["account"]}`; `user` means login.
         region_name, profile_name, aws_access_key_id, aws_secret_access_key, aws_session_token: as for any AWS client.
         role_arn: a role to assume; its credentials are renewed before they end.
         assume_role_method, assume_role_kwargs, assume_role_with_web_identity_*: how it is assumed, see `Role`.
-        session_kwargs: its aws_access_key_id, aws_secret_access_key and aws_session_token stand in for ours.
-        service_config: its `{"sts": {"endpoint_url": …}}` is where STS is.
+        session_kwargs: its aws_access_key_id, aws_secret_access_key and aws_session_token count if ours are not given.
+        service_config: `{"sts": {"endpoint_url": …}}`, the address of STS.
         config_kwargs: arguments of `botocore.config.Config` for STS alone, as in Airflow.
         endpoint_url, api_version, use_ssl: as for any AWS client.
         verify: whether to check the server's certificate, or the path of a CA bundle.
         config: arguments of `botocore.config.Config`, over ours.
-        **retired: what Airflow's class takes without any effect is ignored with a warning, see `RETIRED`.
+        **retired: the kwargs of `StoreBackend`. Those of Airflow's class that have no effect are ignored with a
+            warning, see `RETIRED`.
 
     Attributes:
         batch_size: how many names one call may ask for.
 
     Raises:
-        BackendError: extra_conn_words is no table of lists, or half of a key is given.
+        BackendError: a kwarg has a wrong type, or half of a key is given.
     """
 
     service = ""
@@ -104,19 +104,22 @@ class AwsBackend(RemoteStore):
         names = names_among(retired)
         how = self.settings_of({name: retired.pop(name) for name in FIELDS if name in retired})
         sep = given.text(names.get("sep", "/"), "sep")
-        super().__init__(**{name: _stripped(text, sep) if name != "sep" else text for name, text in names.items()})
+        for name, prefix in names.items():  # as in Airflow, a prefix may end with separators
+            if name.endswith("_prefix") and isinstance(prefix, str):
+                names[name] = prefix.rstrip(sep)
+        super().__init__(**names)
         self._words = _extended(extra_conn_words or {})
         session = session_kwargs or {}
         if not isinstance(session, dict):
-            raise BackendError("session_kwargs is not a JSON object", hint="Correct it in backend_kwargs.")
+            raise self.misconfigured("session_kwargs is not a JSON object")
         if not (aws_access_key_id or aws_secret_access_key):
             aws_access_key_id, aws_secret_access_key = map(session.get, _KEYS[:2])
         if bool(aws_access_key_id) != bool(aws_secret_access_key):
-            hint = "Set both, or neither."
-            raise BackendError("aws_access_key_id and aws_secret_access_key belong together", hint=hint)
+            what = "aws_access_key_id and aws_secret_access_key belong together"
+            raise self.misconfigured(what, "Set both, or neither.")
         keys = (aws_access_key_id, aws_secret_access_key, aws_session_token or session.get(_KEYS[2]))
         self._role = (role_arn, how)
-        self._new_role()  # which refuses what it does not know
+        self._new_role()  # which checks its kwargs
         self._warn_of(retired, {} if role_arn else how, session, how["service_config"] if role_arn else None)
         self._settings: dict[str, Any] = {
             "profile": profile_name,
@@ -129,10 +132,6 @@ class AwsBackend(RemoteStore):
             "use_ssl": use_ssl is not False,
         }
 
-    def bind(self, app_name: str, directory: str) -> None:
-        super().bind(app_name, directory)
-        self._settings["verify"] = verification(self._settings["verify"], directory, "verify")
-
     def _new_role(self) -> Role | None:
         arn, how = self._role
         name = f"{self.app_name}_{type(self).__name__}__connection".lower()  # as in Airflow
@@ -142,7 +141,10 @@ class AwsBackend(RemoteStore):
         return f"{self.store} {name}".rstrip()
 
     def open(self) -> Any:
-        made = botocores.made(self.service, self.store, self._settings, self._new_role(), self.max_workers)
+        settings = {**self._settings, "verify": verification(self._settings["verify"], self.directory, "verify")}
+        role = self._new_role()
+        assume = None if role is None else role.credentials
+        made = botocores.made(self.service, self.store, settings, assume, self.max_workers)
         self.logins += 1
         return made
 
@@ -150,15 +152,15 @@ class AwsBackend(RemoteStore):
         code = type(fault).__name__
         if code == "NoCredentialsError" or code in botocores.NO_SOURCE:
             return self.failed(code, code, self.where())
-        hint = botocores.HINTS.get(code, "Check the kwargs of the backend.")
-        return BackendError(f"the client of {self.store} cannot be made ({code})", hint=hint)
+        hint = botocores.HINTS.get(code, "Check backend_kwargs.")
+        return self.misconfigured(f"the client cannot be built ({code})", hint)
 
     def code_of(self, fault: Exception) -> str | tuple[str, str]:
         code = botocores.code_of(fault)
         return ("KMS", code) if code.startswith("KMS") and code not in FAULTS else code
 
     def is_expired(self, fault: Exception) -> bool:
-        """Whoever wrote the token may have written a new one; keys among the kwargs stay as they are."""
+        """There may be a new token; keys in the kwargs do not change."""
         return self._settings["keys"] is None and self.code_of(fault) in botocores.EXPIRED
 
     def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
@@ -170,7 +172,7 @@ class AwsBackend(RemoteStore):
     def _warn_of(
         self, retired: Mapping[str, Any], of_a_role: Mapping[str, Any], session: Mapping[str, Any], services: Any
     ) -> None:
-        """Warn, once, of all that has no effect. Raises TypeError for a kwarg that nobody ever had."""
+        """Warn once of all kwargs that have no effect. Raises TypeError for an unknown kwarg."""
         if unknown := [name for name in retired if name not in RETIRED]:
             raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
         ignored = {name: RETIRED[name] for name in retired}
@@ -182,7 +184,7 @@ class AwsBackend(RemoteStore):
             warn(f"{type(self).__name__}: without effect here, as in Airflow, are {reasons}. Remove them.")
 
     def mistake(self, kind: str, name: str) -> str:
-        """What is wrong with an ARN for a name: it is one only where no prefix is put before it. Else empty."""
+        """What is wrong with an ARN as a name: it can be one only without a prefix. Empty if nothing is wrong."""
         if not name.startswith("arn:") or not self.prefix(kind):
             return ""
         prefix = self.joined(self.prefix(kind) or "", "")
@@ -192,19 +194,16 @@ class AwsBackend(RemoteStore):
         return f'This is an ARN, but {prefix} is put before it: write {rest}, or set "{self.switches[kind]}": "".'
 
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:
-        """As the base does; a JSON object may also use the words that Airflow's Secrets Manager backend knows.
+        """As the base class does; a JSON object may also have the field names of Airflow's Secrets Manager backend.
 
-        Other keys of such an object say nothing, as in Airflow.
+        Other keys of such an object are ignored, as in Airflow.
         """
         if self.connection_map is None and value.lstrip().startswith("{"):
             value = _in_our_words(conn_id, value, self._words)
         return super().deserialize_connection(conn_id, value)
 
     def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
-        """What the store says to each name in one call.
-
-        It is all left open if the call is refused, be it for want of its permission or for one of these names.
-        """
+        """All names are left out if the call is refused: for lack of its permission, or because of one name."""
         try:
             return self.several(client, names)
         except Exception as fault:
@@ -213,7 +212,7 @@ class AwsBackend(RemoteStore):
         return {}
 
     def several(self, client: Any, names: list[str]) -> dict[str, Any]:
-        """What the store says to each name in one call; what it leaves open is left out."""
+        """The answer of one call, see `fetch_many`."""
         raise NotImplementedError
 
     def pages(self, call: Callable[..., Any], key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
@@ -229,13 +228,13 @@ class AwsBackend(RemoteStore):
             token = {"NextToken": answer["NextToken"]}
 
     def whole(self, value: str | bytes | None, name: str) -> str | bytes:
-        """The value of an answer, which must have one."""
+        """The value of an answer. Raises BackendUnavailable: it has none."""
         if value is None:
             raise self.failed("", CUT_SHORT, self.where(name))
         return value
 
 
-#: What the assuming of a role is called, see `RemoteBackend.acts`.
+#: The wording of assuming a role, see `RemoteBackend.acts`.
 _ROLE = {name: ("assuming the role", f"sts:{name}") for name in ("AssumeRole", "AssumeRoleWithWebIdentity")}
 
 
@@ -255,7 +254,7 @@ class SecretsManagerBackend(AwsBackend):
     batch_size = 20
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
-        """As in `StoreBackend`; in Airflow's class there are no teams below an empty prefix."""
+        """As in `StoreBackend`; as in Airflow's class, there are no teams below an empty prefix."""
         return None if team and not self.prefix(kind) else super().name_of(kind, secret_id, team)
 
     def is_name(self, name: str) -> bool:
@@ -270,21 +269,21 @@ class SecretsManagerBackend(AwsBackend):
             arguments["VersionId" if 32 <= len(version) <= 64 else "VersionStage"] = version
         answer = client.get_secret_value(**arguments)
         if name not in (answer.get("Name"), answer.get("ARN"), str(answer.get("ARN", ""))[:-7]):
-            raise self.failed("", ANOTHERS, self.where(name))
+            raise self.failed("", OTHER_NAME, self.where(name))
         return self.whole(answer.get("SecretString", answer.get("SecretBinary")), name)
 
     def several(self, client: Any, names: list[str]) -> dict[str, Any]:
         answer = client.batch_get_secret_value(SecretIdList=names)
-        said: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for error in answer.get("Errors", ()):
             name, code = error.get("SecretId", ""), botocores.shown(error.get("ErrorCode"))
             failure = None if code in ABSENT else self.failed(code, code, self.where(name))
-            if not isinstance(failure, BackendUnavailable):  # else it is asked alone, with the client's tries
-                said[name] = failure
+            if not isinstance(failure, BackendUnavailable):  # else it is asked for alone, with the client's retries
+                found[name] = failure
         for entry in answer.get("SecretValues", ()):
             value = entry.get("SecretString", entry.get("SecretBinary"))
-            said |= {} if value is None else {entry.get("Name", ""): value}
-        return said
+            found |= {} if value is None else {entry.get("Name", ""): value}
+        return found
 
     def names(self, client: Any, start: str) -> Iterator[str]:
         """Page by page. Needs `secretsmanager:ListSecrets`."""
@@ -325,25 +324,20 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
         full = name if version is None else f"{name}:{version}"
         entry = client.get_parameter(Name=full, WithDecryption=True).get("Parameter", {})
         if entry.get("Name") != name:
-            raise self.failed("", ANOTHERS, self.where(name, version))
+            raise self.failed("", OTHER_NAME, self.where(name, version))
         return self.whole(entry.get("Value"), name)
 
     def several(self, client: Any, names: list[str]) -> dict[str, Any]:
         answer = client.get_parameters(Names=names, WithDecryption=True)
-        found = {entry.get("Name", ""): entry.get("Value") for entry in answer.get("Parameters", ())}
-        said: dict[str, Any] = dict.fromkeys(answer.get("InvalidParameters", ()))
-        return said | {name: value for name, value in found.items() if value is not None}
+        values = {entry.get("Name", ""): entry.get("Value") for entry in answer.get("Parameters", ())}
+        found: dict[str, Any] = dict.fromkeys(answer.get("InvalidParameters", ()))
+        return found | {name: value for name, value in values.items() if value is not None}
 
     def names(self, client: Any, start: str) -> Iterator[str]:
         """Page by page. Needs `ssm:DescribeParameters`."""
         filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
         for entry in self.pages(client.describe_parameters, "Parameters", MaxResults=50, ParameterFilters=filters):
             yield entry["Name"]
-
-
-def _stripped(prefix: str | None, sep: str) -> str | None:
-    """As in Airflow, where a prefix may end with separators; one that is nothing else is the bare id."""
-    return prefix.rstrip(sep) if isinstance(prefix, str) else prefix
 
 
 def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
@@ -358,21 +352,21 @@ def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _in_our_words(conn_id: str, text: str, words: Mapping[str, tuple[str, ...]]) -> str:
-    """A JSON object in the words of a connection; the text as it is if it is in them, or no object."""
+    """A JSON object with the field names of a connection; the text as it is if it has them, or is not an object."""
     import json
 
     from framework.parsing import read_json
 
     try:
-        said = read_json(text)
+        given = read_json(text)
     except ValueError:
-        return text  # told where it is read
-    if not isinstance(said, dict) or set(said) <= set(words):
+        return text  # the error is raised where it is read
+    if not isinstance(given, dict) or set(given) <= set(words):
         return text
-    found = {field: next((said[key] for key in said if key in known), None) for field, known in words.items()}
-    if said and all(value is None for value in found.values()):
-        from framework.backends.fields import warn_of_nothing
+    found = {field: next((given[key] for key in given if key in known), None) for field, known in words.items()}
+    if given and all(value is None for value in found.values()):
+        from framework.backends.fields import warn_of_empty
 
-        hint = "Say in extra_conn_words or [secrets] connection_map which field is which."
-        warn_of_nothing(conn_id, said, "no field of a connection", hint)
+        hint = "Map the fields by extra_conn_words or [secrets] connection_map."
+        warn_of_empty(conn_id, given, "no field of a connection", hint)
     return json.dumps({field: value for field, value in found.items() if value is not None})

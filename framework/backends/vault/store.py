@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from framework.backends.remote import RemoteBackend
 from framework.backends.vault.login import Settings, check
 from framework.backends.vault.session import Session
-from framework.errors import BackendError, BackendUnavailable, InvalidSecret, SecretsError
+from framework.errors import BackendUnavailable, InvalidSecret, SecretsError
+from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-#: What an id that names its mount may not lead to: these answer to reads as well.
+#: An id that names its mount must not name one of these, which answer to reads as well.
 _NO_ENGINES = ("auth", "sys", "identity")
 
 
@@ -25,14 +28,14 @@ class VaultBackend(RemoteBackend):
 
     Args:
         connections_path, variables_path, config_path: where the secrets of a kind are, a path or several that are
-            tried in order; None: never asked for that kind; empty: the bare id.
+            tried in order; None: the server is not asked for that kind; empty: the bare id.
         global_secrets_path: one more path to try for every kind (deprecated in Airflow).
         use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}/{team}`.
         mount_point: where the engine is mounted; None: the first segment of an id names it.
         kv_engine_version: 1 or 2.
         url: the server; by default `VAULT_ADDR`.
         namespace: of Vault Enterprise and OpenBao.
-        verify: the file of the authority that signed the server's certificate, or False to trust anybody.
+        verify: the file of the authority that signed the server's certificate, or False to trust any server.
         cert: the file of a client's certificate and key, or the two files.
         timeout: seconds to connect and, once more, to wait for an answer; by default 5 and 10.
         proxies, strict_http, request_header: as hvac's client takes them.
@@ -42,18 +45,15 @@ class VaultBackend(RemoteBackend):
         token, token_path: of token and github; by default `VAULT_TOKEN` for token.
         username, password: of userpass, ldap and radius.
         role_id, secret_id: of approle; role_id is the role of aws_iam, gcp and azure, too.
-        key_id, secret_id, region, assume_role_kwargs: of aws_iam; without keys what boto3 finds.
+        key_id, secret_id, region, assume_role_kwargs: of aws_iam; without keys, those that boto3 finds.
         kubernetes_role, kubernetes_jwt_path: of kubernetes.
         jwt_role, jwt_token, jwt_token_path: of jwt.
-        gcp_key_path, gcp_keyfile_dict, gcp_scopes: of gcp; without a key Google's default credentials.
-        azure_tenant_id, azure_resource, key_id, secret_id: of azure; without keys Azure's default credentials.
-        radius_host, radius_secret, radius_port: Airflow's; they are the server's affair, and not used.
-
-    Attributes:
-        logins: how often this process has logged in.
+        gcp_key_path, gcp_keyfile_dict, gcp_scopes: of gcp; without a key, Google's default credentials.
+        azure_tenant_id, azure_resource, key_id, secret_id: of azure; without keys, Azure's default credentials.
+        radius_host, radius_secret, radius_port: Airflow's; the server knows them, so they are not used.
 
     Raises:
-        BackendError: an argument is missing or cannot be.
+        BackendError: an argument is missing or wrong.
     """
 
     store = "Vault"
@@ -82,48 +82,53 @@ class VaultBackend(RemoteBackend):
         check(self._kwargs)
         url = self._kwargs["url"]
         if kv_engine_version not in (1, 2, None):
-            raise BackendError("kv_engine_version is neither 1 nor 2", hint="Correct it in backend_kwargs.")
+            raise self.misconfigured("kv_engine_version is neither 1 nor 2")
         if url and "://" not in url:
-            raise BackendError("url does not begin with https:// or http://", hint="Correct it in backend_kwargs.")
+            raise self.misconfigured("url does not begin with https:// or http://")
         self._engine = kv_engine_version or 2
         self.keeps_versions = self._engine == 2
         self._mount = (mount_point or "").strip("/")
-        said = {"connection": connections_path, "variable": variables_path, "config": config_path}
+        given = {"connection": connections_path, "variable": variables_path, "config": config_path}
         more = [] if global_secrets_path is None else [global_secrets_path]
-        self._paths = {kind: _paths(self.switches[kind], paths, more) for kind, paths in said.items()}
+        self._paths = {kind: self._path_list(kind, paths, more) for kind, paths in given.items()}
         self._has_team_paths = use_team_secrets_path
-        self._known: set[str] = set()  # mounts whose engine was looked at
+        self._known: set[str] = set()  # mounts whose engine was checked
 
-    def is_told_apart(self, team: str) -> bool:
+    def has_own_secrets(self, team: str) -> bool:
         return self._has_team_paths and self.has_teams(team)
 
     def refusal(self, kind: str, secret_id: str, team: str | None) -> str:
-        if not self.is_told_apart(team or ""):
+        if not self.has_own_secrets(team or ""):
             return ""
         if team:
             return self.wrong_team(team)
         in_mount = secret_id if self._mount else secret_id.partition("/")[2]
         return super().refusal(kind, in_mount, None)
 
+    def _path_list(self, kind: str, paths: Any, more: list[str]) -> list[str]:
+        """The paths of one kind, without a slash at their ends; empty: the server is not asked."""
+        given = [] if paths is None else [paths] if isinstance(paths, str) else paths
+        if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
+            raise self.misconfigured(f"{self.switches[kind]} is neither a path nor a list of paths")
+        return [path.rstrip("/") for path in (*given, *more)]
+
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
         """A connection's `conn_uri`, or its fields as JSON; else the field `value`. The first path that has it counts.
 
         Raises:
             AccessDenied: the policy, or the login, refuses.
-            BackendUnavailable: sealed, throttled, unreachable, failing, or nothing is mounted where it should be.
+            BackendUnavailable: sealed, throttled, unreachable, failing, or the mount does not exist.
             InvalidSecret: the secret has no such field.
         """
-        if kind != "connection":
-            return self._value(kind, secret_id, team=team)
-        found = self._find(kind, secret_id, team=team)
+        found = self._find(kind, secret_id, None if version is None else int(version), team)
         if found is None:
             return None
         fields, where = found
-        if fields.get("conn_uri"):
-            return _text(fields["conn_uri"], "conn_uri", where)
-        import json
-
-        return json.dumps(fields)
+        if kind == "connection":
+            return _text(fields["conn_uri"], "conn_uri", where) if fields.get("conn_uri") else json.dumps(fields)
+        if "value" not in fields:
+            raise InvalidSecret("the secret has no field `value`", where=where, hint="Store the text under `value`.")
+        return _text(fields["value"], "value", where)
 
     def asks_for(self, kind: str, name: str) -> bool:
         return bool(self._paths[kind])
@@ -132,8 +137,8 @@ class VaultBackend(RemoteBackend):
         return self.policy_paths(kind, name)
 
     def mistake(self, kind: str, name: str) -> str:
-        """What is wrong with a name that begins with a path, be it as policies, as commands or as kwargs have it."""
-        for base in filter(None, self._paths[kind] or ()):
+        """What is wrong with a name that begins with a path, as policies, commands or kwargs write it; else empty."""
+        for base in filter(None, self._paths[kind]):
             for start in (f"{self._mount}/data/{base}/", f"{self._mount}/{base}/", f"{base}/"):
                 if name.lstrip("/").startswith(start):
                     rest = name.lstrip("/").removeprefix(start)
@@ -141,67 +146,57 @@ class VaultBackend(RemoteBackend):
         return ""
 
     def get_config_version(self, key: str, version: str) -> str | None:
-        """The field `value` in one version, a number; None for one that was deleted. Raises: as `_get`."""
+        """The field `value` in one version, a number; None for a deleted one. Raises: as `_get`."""
         if self._engine == 1:
             raise NotImplementedError
-        # The server takes 0 for the newest.
+        # For the server, 0 is the newest version.
         is_number = version.isascii() and version.isdecimal() and 0 < int(version[:20]) < 2**31
-        return self._value("config", key, int(version)) if is_number else None
+        return self._get("config", key, version) if is_number else None
 
     def list_names(self, kind: str) -> list[str]:
         """The names under the paths of a kind, and in the folders below; also of secrets whose versions are deleted.
 
         Raises:
-            NotImplementedError: `mount_point` is None, so that nobody knows where to look.
+            NotImplementedError: `mount_point` is None, so the paths are not known.
             AccessDenied, BackendUnavailable, InvalidSecret: as `_get`.
         """
         if not self._mount:
             raise NotImplementedError
         names: dict[str, None] = {}
-        for base in self._paths[kind] or ():
+        for base in self._paths[kind]:
             names.update(dict.fromkeys(self._names_below(kind, base, "")))
         return list(names)
 
     def read_elsewhere(self, name: str) -> str | None:
-        """Whether there is anything at a name outside of every path; see `StoreBackend`."""
+        """Empty text if a secret exists at a name outside of every path; see `StoreBackend`."""
         return None if self._ask("config", "read", self._mount or name, name) is None else ""
 
     def policy_paths(self, kind: str, secret_id: str) -> list[str]:
-        """Where a secret may be, as policies have it; `+` where an id without a mount could be in any."""
+        """Where a secret may be, as policies write it; `+` stands for any mount if the id names none."""
         mount, name = self._mount, secret_id
         if not mount:
             mount, _, name = secret_id.partition("/") if "/" in secret_id else ("", "", secret_id)
-        paths = [self.build_path(base, name) if base else name for base in self._paths[kind] or ()]
+        paths = [self.build_path(base, name) if base else name for base in self._paths[kind]]
         return [self._where("read", mount or "+", path) for path in paths]
 
     def _names_below(self, kind: str, base: str, folder: str) -> Iterator[str]:
         path = "/".join(filter(None, (base, folder.rstrip("/"))))
-        said = self._ask(kind, "list", self._mount, path)
-        for name in said.get("keys") or () if said else ():
+        for name in (self._ask(kind, "list", self._mount, path) or {}).get("keys") or ():
             if name.endswith("/"):
                 yield from self._names_below(kind, base, folder + name)
             else:
                 yield folder + name
 
-    def _value(self, kind: str, key: str, version: int | None = None, team: str | None = None) -> str | None:
-        found = self._find(kind, key, version, team)
-        if found is None:
-            return None
-        fields, where = found
-        if "value" not in fields:
-            raise InvalidSecret("the secret has no field `value`", where=where, hint="Store the text under `value`.")
-        return _text(fields["value"], "value", where)
-
     def _find(
         self, kind: str, secret_id: str, version: int | None = None, team: str | None = None
     ) -> tuple[dict[str, Any], str] | None:
-        """The secret's fields and its path, from the first place that has it."""
+        """The secret's fields and its path, from the first path that has it."""
         mount, name = self._mount, secret_id
         if not mount:
             mount, _, name = secret_id.partition("/")
         if not _can_be(mount) or not _can_be(name) or (not self._mount and mount in _NO_ENGINES):
             return None
-        for base in self._paths[kind] or ():
+        for base in self._paths[kind]:
             path = "/".join(filter(None, (base, team, name)))
             fields = self._ask(kind, "read", mount, path, version)
             if fields is not None:
@@ -209,7 +204,8 @@ class VaultBackend(RemoteBackend):
         return None
 
     def _ask(self, kind: str, act: str, mount: str, path: str, version: int | None = None) -> dict[str, Any] | None:
-        """The server's answer to a read or a list; None if there is nothing."""
+        """The server's answer to a read or a list; None: the secret does not exist."""
+        where = self._where(act, mount, path)
 
         def request(client: Any) -> Any:
             if self._engine == 1:
@@ -219,23 +215,21 @@ class VaultBackend(RemoteBackend):
             engine = client.secrets.kv.v2
             if act == "list":
                 return engine.list_secrets(path, mount_point=mount)["data"]
-            said = engine.read_secret_version(path, version, mount, raise_on_deleted_version=True)
-            return said["data"]["data"]
+            return engine.read_secret_version(path, version, mount, raise_on_deleted_version=True)["data"]["data"]
 
         def question(session: Session) -> dict[str, Any]:
-            said = session.call(request)
-            if isinstance(said, dict):
-                return said
-            raise session.no_answer(self._where(act, mount, path))
+            fields = session.call(request)
+            if isinstance(fields, dict):
+                return fields
+            raise session.no_answer(where)
 
-        found: dict[str, Any] | None = self.ask(question, self._where(act, mount, path), act=act)
-        return found
+        return self.ask(question, where, act=act)
 
     def where(self, name: str = "", version: str | None = None) -> str:
         return name
 
     def is_expired(self, fault: Exception) -> bool:
-        return False  # the session renews its token itself
+        return False  # the session itself renews its token
 
     def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
         from hvac.exceptions import InvalidPath
@@ -246,50 +240,45 @@ class VaultBackend(RemoteBackend):
         if not isinstance(fault, InvalidPath):
             return session.failed(fault, where=where, hint=f'Check the token, or grant its policy "{act}" on {where}.')
         mount = self._mount or where.partition("/")[0]
-        wrong = self._wrong(fault) or self._of_the_first_version(session, mount)
+        wrong = self._wrong(fault) or self._has_no_versions(session, mount)
         return wrong and BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
 
     def _where(self, act: str, mount: str, path: str) -> str:
-        """The path as policies have it."""
+        """The path as policies write it."""
         between = ("",) if self._engine == 1 else ("data",) if act == "read" else ("metadata",)
         return "/".join(filter(None, (mount, *between, path)))
 
     def _wrong(self, fault: Any) -> tuple[str, str] | None:
-        """What is wrong if a 404 does not just say that the secret is absent."""
-        from framework.parsing import read_json
-
+        """What is wrong if a 404 does not mean that the secret is absent, and what to do."""
         try:
-            said = fault.json or read_json(fault.text or "")
+            answer = fault.json or read_json(fault.text or "")
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            answer = None
+        if not isinstance(answer, dict) or not {"errors", "data", "warnings"} & set(answer):  # a gateway's
             return "something that is not Vault's", "Check url."
-        if not {"errors", "data", "warnings"} & set(said):  # a gateway's
-            return "something that is not Vault's", "Check url."
-        errors = " ".join(map(str, said.get("errors") or ()))
+        errors = " ".join(map(str, answer.get("errors") or ()))
         if "no handler for route" in errors:
-            # If the id names the mount, no such mount means no such secret.
+            # If the id names the mount, a missing mount means a missing secret.
             return ("nothing is mounted there", "Correct mount_point.") if self._mount else None
         if errors:
             return "that there is no such place", "Correct namespace and mount_point."
-        if any("versioned" in str(warning) for warning in said.get("warnings") or ()):
+        if any("versioned" in str(warning) for warning in answer.get("warnings") or ()):
             return "that the engine keeps versions", "Set kv_engine_version to 2."
         return None
 
-    def _of_the_first_version(self, session: Session, mount: str) -> tuple[str, str] | None:
-        """What is wrong if the engine keeps no versions: it then says of all that we ask for that it is not there.
+    def _has_no_versions(self, session: Session, mount: str) -> tuple[str, str] | None:
+        """What is wrong if the engine has no versions, for then it answers that no secret exists, and what to do.
 
-        Asked once for each mount, when something is not there. Who may not ask that, is not told.
+        Checked once for each mount, when a secret is absent. The token may lack the right to check it.
         """
         if self._engine == 1 or mount in self._known:
             return None
         self._known.add(mount)
         try:
-            said = session.call(lambda client: client.adapter.get(f"/v1/sys/internal/ui/mounts/{mount}"))["data"]
-            is_first = said["type"] in ("kv", "generic") and (said["options"] or {}).get("version") != "2"
+            found = session.call(lambda client: client.adapter.get(f"/v1/sys/internal/ui/mounts/{mount}"))["data"]
+            if found["type"] not in ("kv", "generic") or (found["options"] or {}).get("version") == "2":
+                return None
         except Exception:
-            return None
-        if not is_first:
             return None
         self._known.discard(mount)
         return "that the engine keeps no versions", "Set kv_engine_version to 1."
@@ -302,33 +291,17 @@ class VaultBackend(RemoteBackend):
         self.logins += 1
 
 
-def _paths(kwarg: str, said: Any, more: list[str]) -> list[str] | None:
-    """The paths of one kind, without a slash at their ends; None: never asked."""
-    if said is None and not more:
-        return None
-    paths = [said] if isinstance(said, str) else [] if said is None else said
-    if not isinstance(paths, (list, tuple)) or not all(isinstance(path, str) for path in paths):
-        raise BackendError(f"{kwarg} is neither a path nor a list of paths", hint="Correct it in backend_kwargs.")
-    return [path.rstrip("/") for path in (*paths, *more)]
-
-
 def _can_be(name: str) -> bool:
     """Whether a secret can have this name: `..` would lead elsewhere, and hvac makes one slash of two."""
     return name.isprintable() and not {"", ".", ".."}.intersection(name.split("/"))
 
 
 def _text(value: Any, field: str, where: str) -> str:
-    """A field as text: what is none is given as JSON."""
-    if value is None or (field == "conn_uri" and not isinstance(value, str)):
-        raise InvalidSecret(f"the field `{field}` is not text", where=where, hint="Store it as text.")
+    """A field as text: JSON if it is not text."""
     if not isinstance(value, str):
-        import json
-
+        if value is None or field == "conn_uri":
+            raise InvalidSecret(f"the field `{field}` is not text", where=where, hint="Store it as text.")
         return json.dumps(value)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        fault = InvalidSecret(f"the field `{field}` is not valid Unicode", where=where, hint="Store it as UTF-8.")
-    else:
-        return value
-    raise fault
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise InvalidSecret(f"the field `{field}` is not valid Unicode", where=where, hint="Store it as UTF-8.")
+    return value
