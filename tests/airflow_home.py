@@ -22,13 +22,13 @@ FIELDS = ("conn_id", "conn_type", "description", "host", "login", "password", "s
 
 def answers(conf: Any, options: list[list[str]]) -> dict[str, Any]:
     """What the getters of either side say of every option: `section.key` -> getter -> value."""
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for section, key, type_ in options:
         getters = ["has_option", "get", GETTERS.get(type_, "getlist")]
-        told[f"{section}.{key}"] = {name: attempt(getattr(conf, name), section, key) for name in getters}
+        found[f"{section}.{key}"] = {name: attempt(getattr(conf, name), section, key) for name in getters}
         if type_ == "string":
-            told[f"{section}.{key}"]["getjson"] = attempt(conf.getjson, section, key)
-    return told
+            found[f"{section}.{key}"]["getjson"] = attempt(conf.getjson, section, key)
+    return found
 
 
 def attempt(getter: Callable[..., Any], *args: Any) -> Any:
@@ -39,19 +39,19 @@ def attempt(getter: Callable[..., Any], *args: Any) -> Any:
         return {"error": True}
 
 
-def comparable(told: Any) -> Any:
+def comparable(answers: Any) -> Any:
     """What can be compared: at an empty text Airflow's typed getters fail, and ours say None, for empty means none.
 
     A list in JSON form is read as JSON by our `getlist`; Airflow's splits it at each comma.
     """
-    if not isinstance(told, dict):
-        return told
-    if str(told.get("get")).startswith("["):
-        return {name: value for name, value in told.items() if name != "getlist"}
-    if told.get("get") != "":
-        return told
+    if not isinstance(answers, dict):
+        return answers
+    if str(answers.get("get")).startswith("["):
+        return {name: value for name, value in answers.items() if name != "getlist"}
+    if answers.get("get") != "":
+        return answers
     typed = GETTERS.values()
-    return {name: value for name, value in told.items() if name not in typed or value not in (None, {"error": True})}
+    return {name: value for name, value in answers.items() if name not in typed or value not in (None, {"error": True})}
 
 
 # Run by Airflow's Python
@@ -68,9 +68,9 @@ def airflow_declared() -> dict[str, Any]:
         "version": airflow.__version__,
         "schema": os.path.join(os.path.dirname(airflow.configuration.__file__), "config_templates", "config.yml"),
         "options": [
-            [section, key, said["type"], bool(said.get("sensitive"))]
+            [section, key, option["type"], bool(option.get("sensitive"))]
             for section, content in described.items()
-            for key, said in content["options"].items()
+            for key, option in content["options"].items()
         ],
         "renamed": [[*new, *old[:2]] for new, old in parser.deprecated_options.items()],
         "choices": [[*name, list(choices)] for name, choices in parser.enums_options.items()],
@@ -97,9 +97,9 @@ def airflow_whole() -> dict[str, Any]:
 
     ProvidersManager().initialize_providers_configuration()
     options = [
-        [section, key, said.get("type") or "string", (section, key) in conf.sensitive_config_values]
+        [section, key, declared.get("type") or "string", (section, key) in conf.sensitive_config_values]
         for section, content in conf.configuration_description.items()
-        for key, said in content["options"].items()
+        for key, declared in content["options"].items()
     ]
     return {"options": options, "answers": answers(conf, [option[:3] for option in options])}
 
@@ -193,13 +193,13 @@ def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[
     environ = dict(os.environ)
     sys.path.append(site)
     app = App("airflow")
-    told = {"found": answers(app.conf, options)}
-    told["typed"] = {f"{section}.{key}": attempt(app.conf.value, section, key) for section, key, _ in options}
+    found = {"found": answers(app.conf, options)}
+    found["typed"] = {f"{section}.{key}": attempt(app.conf.value, section, key) for section, key, _ in options}
     sys.path.remove(site)
     os.environ.clear()
-    told["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
+    found["named"] = answers(App("airflow", schema=schema, environ=environ).conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
-    return told
+    return found
 
 
 def framework_whole(options: list[list[str]], with_airflow: bool) -> dict[str, Any]:
@@ -210,10 +210,10 @@ def framework_whole(options: list[list[str]], with_airflow: bool) -> dict[str, A
 
     assert (find_spec("airflow") is not None) is with_airflow
     conf = App("airflow").conf
-    told = answers(conf, options)
+    found = answers(conf, options)
     assert not [name for name in sys.modules if name.partition(".")[0] == "airflow"], "Airflow was imported"
     sensitive = [f"{section}.{key}" for section, key, _ in options if conf.is_sensitive(section, key)]
-    return {"answers": told, "sensitive": sensitive}
+    return {"answers": found, "sensitive": sensitive}
 
 
 def framework_searches(
@@ -231,7 +231,7 @@ def framework_searches(
         warnings.simplefilter("always")
         sys.path.append(site)
         app = App(name, sensitive=None if name == "airflow" else ["*"])  # whose options nothing declares
-        told = {
+        answers = {
             "connections": {
                 name: attempt(lambda name: fields_of(app.get_connection(name)), name) for name in connections
             },
@@ -240,11 +240,11 @@ def framework_searches(
             "options": {f"{section}.{key}": attempt(app.conf.get, section, key) for section, key in options},
             "prefetch": [f"{section}.{key}" for section, key in app.prefetch()],
         }
-    told["backends"] = [class_of(app.chain.links[0].backend)]
-    told["links"] = {name: attempt(lambda name: app.chain.connection(name)[1], name) for name in connections}
-    told["warnings"] = [str(one.message) for one in warned if issubclass(one.category, UserWarning)]
-    told["loaded"] = "airflow" in sys.modules
-    return told
+    answers["backends"] = [class_of(app.chain.links[0].backend)]
+    answers["links"] = {name: attempt(lambda name: app.chain.connection(name)[1], name) for name in connections}
+    answers["warnings"] = [str(one.message) for one in warned if issubclass(one.category, UserWarning)]
+    answers["loaded"] = "airflow" in sys.modules
+    return answers
 
 
 def framework_writes(site: str, calls: list[list[Any]]) -> list[Any]:

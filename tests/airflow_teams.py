@@ -131,13 +131,13 @@ def asked_by(backend: Any, asked: list[str], kind: str, secret_id: str, team: st
 def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     for short, (module, name, cases) in STORES.items():
         try:
             theirs = getattr(import_module(f"airflow.providers.{module}"), name)
         except ImportError:
             continue
-        rows = told[short] = []
+        rows = answers[short] = []
         for kwargs in cases:
             asked_theirs: list[str] = []
             asked_ours: list[str] = []
@@ -156,7 +156,7 @@ def main() -> None:
                                 asked_by(two, asked_ours, kind, secret_id, team),
                             ]
                         )
-    print(f"\n{json.dumps(told)}")  # on the last line: Airflow logs to the same place
+    print(f"\n{json.dumps(answers)}")  # on the last line: Airflow logs to the same place
 
 
 if __name__ == "__main__":

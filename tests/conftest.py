@@ -45,11 +45,11 @@ class World:
         path.chmod(mode)
         return path
 
-    def project(self, **said: Any) -> None:
+    def project(self, **settings: Any) -> None:
         """Write the project file."""
-        said = {"name": "billing", "home": ".", **said}
+        settings = {"name": "billing", "home": ".", **settings}
         self.write(
-            "pyproject.toml", "[tool.framework]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in said.items())
+            "pyproject.toml", "[tool.framework]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items())
         )
 
     def set(self, **environ: str) -> None:

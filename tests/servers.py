@@ -88,8 +88,8 @@ class Server:
                 return
             except Exception:
                 if time.monotonic() > end or self.process.poll() is not None:
-                    said = (self.folder / "log").read_text(errors="replace")[-2000:]
-                    raise Missing(f"{type(self).__name__} does not start: {said}") from None
+                    log_end = (self.folder / "log").read_text(errors="replace")[-2000:]
+                    raise Missing(f"{type(self).__name__} does not start: {log_end}") from None
                 time.sleep(0.05)
 
     def stop(self) -> None:

@@ -152,14 +152,14 @@ SECRETS = {
 
 def test_what_holds_secrets_is_hidden_in_every_listing_and_error(tmp_path: Path) -> None:
     """As in `dump`: what is called like a secret, the password in a URL, and leaves of JSON."""
-    text = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in said.items()) for name, said in SECRETS.items())
+    text = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for name, keys in SECRETS.items())
     (tmp_path / "airflow.cfg").write_text(text)
     app = App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)})
     written = io.StringIO()
     app.conf.write(written, show_values=True)
     listed, raw, sources = app.conf.as_dict(), app.conf.as_dict(raw=True), app.conf.as_dict(True)
-    for told in (written.getvalue(), repr(listed), repr(raw), repr(sources)):
-        assert "canary" not in told
+    for shown in (written.getvalue(), repr(listed), repr(raw), repr(sources)):
+        assert "canary" not in shown
     assert listed["elasticsearch"]["host"] == "http://elastic:***@es:9200"
     assert listed["github_enterprise"] == {"client_secret": "< hidden >", "host": "github.example"}
     assert app.conf.as_dict(display_sensitive=True)["github_enterprise"]["client_secret"] == "canary3"
@@ -272,10 +272,10 @@ def test_a_connection_tests_itself(stocked: Any) -> None:
 
     sqlite3.connect(file).close()
     file.write_bytes(b"")
-    works, said = Connection("a", "sqlite", host=str(file)).test_connection()
-    assert works and said
-    works, said = Connection("a", "sqlite", host=str(stocked.home / "nowhere.db")).test_connection()
-    assert not works and "no such file" in said
+    works, message = Connection("a", "sqlite", host=str(file)).test_connection()
+    assert works and message
+    works, message = Connection("a", "sqlite", host=str(stocked.home / "nowhere.db")).test_connection()
+    assert not works and "no such file" in message
     assert Connection("a", "x").test_connection(timeout=1.0)[0] is False
 
 
@@ -356,8 +356,8 @@ def _read(text: str, ending: str) -> dict[str, Any]:
 
 
 def test_json_values_are_not_for_env_files(stocked: Any) -> None:
-    status, _, said = stocked.run("variables", "export", "--json-values", "v.env")
-    assert status == 2 and "--json-values goes with" in said
+    status, _, err = stocked.run("variables", "export", "--json-values", "v.env")
+    assert status == 2 and "--json-values goes with" in err
 
 
 def test_get_shows_what_airflow_shows(stocked: Any) -> None:
@@ -368,13 +368,13 @@ def test_get_shows_what_airflow_shows(stocked: Any) -> None:
     stocked.set(BILLING_CONN_E="http://h")
     fields = ["id", "conn_id", "conn_type", "description", "host", "schema", "login", "password", "port"]
     fields += ["is_encrypted", "is_extra_encrypted", "extra_dejson", "get_uri"]
-    told = {}
+    answers = {}
     for name in ("a", "b", "e"):
-        (told[name],) = json.loads(stocked.run("connections", "get", name, "-o", "json")[1])
-        assert list(told[name]) == fields
-    assert [told["a"][name] for name in ("id", "is_encrypted", "is_extra_encrypted")] == [1, True, False]
-    assert [told["b"][name] for name in ("id", "is_encrypted", "host")] == [2, False, "h"]
-    assert [told["e"][name] for name in ("id", "is_encrypted", "is_extra_encrypted")] == [None, None, None]
+        (answers[name],) = json.loads(stocked.run("connections", "get", name, "-o", "json")[1])
+        assert list(answers[name]) == fields
+    assert [answers["a"][name] for name in ("id", "is_encrypted", "is_extra_encrypted")] == [1, True, False]
+    assert [answers["b"][name] for name in ("id", "is_encrypted", "host")] == [2, False, "h"]
+    assert [answers["e"][name] for name in ("id", "is_encrypted", "is_extra_encrypted")] == [None, None, None]
 
 
 @pytest.mark.parametrize("value", [None, "Disabled", "Hidden", " enabled ", "ENABLED"])
@@ -384,12 +384,12 @@ def test_tests_of_connections_are_allowed_by_one_word(world: Any, value: str | N
     world.set(AIRFLOW_HOME=str(world.home), AIRFLOW_CONN_A=json.dumps({"conn_type": "sqlite", "host": str(file)}))
     if value is not None:
         world.set(AIRFLOW__CORE__TEST_CONNECTION=value)
-    status, _, said = world.run("--name", "airflow", "connections", "test", "a")
+    status, _, err = world.run("--name", "airflow", "connections", "test", "a")
     if value and value.strip().lower() == "enabled":
-        assert status == 0 and "works" in said
+        assert status == 0 and "works" in err
     else:
         assert status == 1
-        assert "[core] test_connection" in said and "AIRFLOW__CORE__TEST_CONNECTION=Enabled" in said
+        assert "[core] test_connection" in err and "AIRFLOW__CORE__TEST_CONNECTION=Enabled" in err
 
 
 @pytest.mark.parametrize("port", ["1234", 1234, 1234.0, "", None])
@@ -407,8 +407,8 @@ def test_a_port_of_a_table_may_be_a_text(stocked: Any, port: Any, ending: str) -
 @pytest.mark.parametrize("port", ["x", "-1", "70000", "1.5", True, [1]])
 def test_what_is_no_port_is_refused_with_its_line(stocked: Any, port: Any) -> None:
     stocked.write("c.json", json.dumps({"a": {"conn_type": "x", "port": port}}))
-    status, _, said = stocked.run("connections", "import", "c.json")
-    assert status == 1 and "c.json:1: " in said and "port" in said
+    status, _, err = stocked.run("connections", "import", "c.json")
+    assert status == 1 and "c.json:1: " in err and "port" in err
 
 
 @pytest.mark.parametrize(

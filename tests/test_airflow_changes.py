@@ -104,11 +104,11 @@ session_lifetime_days = 30
 def test_update_changes_old_defaults_when_all_is_asked_for(world: Any) -> None:
     cfg = world.write("airflow.cfg", OLD)
     world.set(AIRFLOW_HOME=str(world.home))
-    status, out, said = world.run("--name", "airflow", "config", "update")
+    status, out, err = world.run("--name", "airflow", "config", "update")
     assert status == 0 and cfg.read_text() == OLD
     assert "[core] hostname is commented out" in out and "catchup_by_default" not in out
-    assert "by hand: airflow.cfg:3: the value '0' of [core] parallelism is refused" in said
-    assert "left as they are: 2 deprecated options or old defaults" in said
+    assert "by hand: airflow.cfg:3: the value '0' of [core] parallelism is refused" in err
+    assert "left as they are: 2 deprecated options or old defaults" in err
     status, out, _ = world.run("--name", "airflow", "config", "update", "--fix", "--all-recommendations")
     assert status == 0 and "[scheduler] catchup_by_default becomes False, today's default" in out
     assert cfg.read_text() == (

@@ -46,7 +46,7 @@ def fields(connection: Any) -> dict[str, Any]:
     return {**{name: getattr(connection, name) or None for name in names}, "extra": connection.extra_dejson}
 
 
-def told(row: dict[str, Any]) -> dict[str, Any]:
+def comparable_row(row: dict[str, Any]) -> dict[str, Any]:
     names = ("conn_type", "description", "host", "login", "password", "schema", "port")
     return {**{name: row[name] or None for name in names}, "extra": row["extra_dejson"]}
 
@@ -82,7 +82,7 @@ def test_we_import_the_connections_that_airflow_exports(theirs: Any, world: Any,
     world.set(BILLING__CORE__FERNET_KEY=KEY)
     assert world.run("connections", "import", str(folder / name))[0] == 0
     ours = {found: fields(value) for found, value, _ in bulk.stored(world.app().store, "connection")}
-    expected = {conn_id: told(row) for conn_id, row in rows["connections"].items()}
+    expected = {conn_id: comparable_row(row) for conn_id, row in rows["connections"].items()}
     if name == "c.env":  # no URI has a description
         for connection in (*ours.values(), *expected.values()):
             connection["description"] = None
@@ -141,8 +141,8 @@ def test_airflow_imports_what_we_export(theirs: Any, world: Any, airflow: Airflo
         ]
     answers = airflow.ask(home, *questions)
     for name, found in zip(readable, answers[2::2], strict=True):
-        imported = {conn_id: told(row) for conn_id, row in found["connections"].items()}
-        expected = {conn_id: told(row) for conn_id, row in rows["connections"].items()}
+        imported = {conn_id: comparable_row(row) for conn_id, row in found["connections"].items()}
+        expected = {conn_id: comparable_row(row) for conn_id, row in rows["connections"].items()}
         if name == "c.env":
             for connection in (*imported.values(), *expected.values()):
                 connection["description"] = None

@@ -150,8 +150,8 @@ class Search:
 
     def _write(self, home: Home, backend: str) -> None:
         kwargs = json.dumps(self.store.kwargs).replace("%", "%%")
-        said = {("secrets", "backend"): backend, ("secrets", "backend_kwargs"): kwargs}
-        home.write_cfg({**said, **self._pointers})
+        options = {("secrets", "backend"): backend, ("secrets", "backend_kwargs"): kwargs}
+        home.write_cfg({**options, **self._pointers})
         for name in ("AIRFLOW", "BILLING"):
             home.env[f"{name}_CONN_ELSEWHERE"], home.env[f"{name}_VAR_ELSEWHERE"] = "http://next.example", "next"
         home.env["AWS_EC2_METADATA_DISABLED"] = "true"
@@ -178,9 +178,9 @@ class Search:
     def _ask(self, python: Path, home: Home, verb: str, *arguments: str) -> Any:
         before = home.files()
         question = [verb, *arguments, *self._asked]
-        [told] = _ask(python, home, (question,), PYTHONPATH=self._airflow._framework())
+        [answers] = _ask(python, home, (question,), PYTHONPATH=self._airflow._framework())
         assert python != Path(sys.executable) or home.files() == before, "a read wrote something"
-        return told
+        return answers
 
 
 @pytest.fixture(params=STORES, ids=[store.__name__ for store in STORES])
@@ -190,30 +190,33 @@ def search(request: pytest.FixtureRequest, airflow: Airflow, tmp_path: Path) -> 
     return Search(airflow, Home(folder / "home"), request.param(request, tmp_path))
 
 
-def check(told: Any, store: Filled) -> None:
+def check(answers: Any, store: Filled) -> None:
     """Everything is as it was written, what the store lacks comes from the environment, and the rest from nobody."""
-    assert told["variables"] == {**VARIABLES, "elsewhere": "next", "nobody": {"error": True}}
-    assert told["options"] == {f"{section}.{key}": text for (section, key), text in OPTIONS.items()}
-    connections = told["connections"]
+    assert answers["variables"] == {**VARIABLES, "elsewhere": "next", "nobody": {"error": True}}
+    assert answers["options"] == {f"{section}.{key}": text for (section, key), text in OPTIONS.items()}
+    connections = answers["connections"]
     assert connections["nobody"] == {"error": True}
     assert connections["elsewhere"]["host"] == "next.example"
-    said = {"login": "ada", "host": "db.example", "port": 5432, "schema": "shop"}
-    assert {**said, "password": "p@ss/wörd"}.items() <= connections["uri"].items()
+    fields = {"login": "ada", "host": "db.example", "port": 5432, "schema": "shop"}
+    assert {**fields, "password": "p@ss/wörd"}.items() <= connections["uri"].items()
     assert connections["uri"]["extra_dejson"] == {"sslmode": "require"}
     assert FIELDS.items() <= connections["whole"].items()
     assert connections["whole"]["extra_dejson"] == {"deep": {"n": [1, None]}, "flag": True}
     assert "fields" not in store.connections or FIELDS.items() <= connections["fields"].items()
-    assert "words" not in store.connections or said.items() <= connections["words"].items()
+    assert "words" not in store.connections or fields.items() <= connections["words"].items()
 
 
 def test_our_backend_in_airflow(search: Search) -> None:
     ours = SHORT_NAMES[search.store.short]
-    told = search.by_airflow(ours)
-    assert told["backends"] == [ours, ours]
-    assert told["classes"] == ["airflow.models.connection.Connection", "airflow.sdk.definitions.connection.Connection"]
-    check(told, search.store)
+    answers = search.by_airflow(ours)
+    assert answers["backends"] == [ours, ours]
+    assert answers["classes"] == [
+        "airflow.models.connection.Connection",
+        "airflow.sdk.definitions.connection.Connection",
+    ]
+    check(answers, search.store)
     for name in search.store.connections:
-        assert common(told["of workers"][name]) == common(told["connections"][name])
+        assert common(answers["of workers"][name]) == common(answers["connections"][name])
 
 
 @pytest.fixture
@@ -230,12 +233,12 @@ def refusing(bao: Bao, airflow: Airflow, tmp_path: Path) -> Search:  # noqa: F81
 
 def test_a_refusal_ends_airflows_search_as_it_ends_ours(refusing: Search) -> None:
     """What the environment has is not taken for what the store refuses."""
-    told = refusing.by_airflow(SHORT_NAMES["vault"])
-    for found in (told["connections"], told["of workers"], told["variables"]):
+    answers = refusing.by_airflow(SHORT_NAMES["vault"])
+    for found in (answers["connections"], answers["of workers"], answers["variables"]):
         assert found["elsewhere"] == {"error": True}
     ours = refusing.by_us()
     assert ours["connections"]["elsewhere"] == ours["variables"]["elsewhere"] == {"error": True}
-    assert told["options"] == ours["options"]
+    assert answers["options"] == ours["options"]
 
 
 def common(fields: dict[str, Any]) -> dict[str, Any]:
@@ -254,14 +257,14 @@ def test_an_airflow_cfg_moves_over(search: Search, providers: None) -> None:
 
 
 def test_airflows_backend_in_our_chain(search: Search, providers: None) -> None:
-    told = search.by_us_in_airflow(f"import:{search.store.theirs}")
-    assert told["backends"] == [search.store.theirs]
-    assert told["classes"] == ["framework.connection.Connection"]
-    assert (told["loaded"], told["prefetch"]) == (True, [])
-    [warning] = [text for text in told["warnings"] if "is Airflow's own class" in text]
+    answers = search.by_us_in_airflow(f"import:{search.store.theirs}")
+    assert answers["backends"] == [search.store.theirs]
+    assert answers["classes"] == ["framework.connection.Connection"]
+    assert (answers["loaded"], answers["prefetch"]) == (True, [])
+    [warning] = [text for text in answers["warnings"] if "is Airflow's own class" in text]
     assert f"{search.store.theirs} is Airflow's own class: Airflow starts up in this process" in warning
     link = search.store.theirs.rpartition(".")[2]
     others = {"elsewhere": "environment", "nobody": {"error": True}}
-    assert told["links"] == {**dict.fromkeys(search.store.connections, link), **others}
-    check(told, search.store)
-    assert told["connections"] == search.by_us()["connections"]
+    assert answers["links"] == {**dict.fromkeys(search.store.connections, link), **others}
+    check(answers, search.store)
+    assert answers["connections"] == search.by_us()["connections"]

@@ -100,8 +100,8 @@ def whole(request: pytest.FixtureRequest, airflow: Airflow) -> Whole:  # noqa: F
 def _declared(airflow: Airflow) -> list[list[Any]]:  # noqa: F811
     known: list[list[Any]] = getattr(airflow, "everything", [])
     if not known:
-        (told,) = airflow.ask(airflow.home("everything"), ["airflow_whole"])
-        known = airflow.everything = told["options"]  # type: ignore[attr-defined]
+        (found,) = airflow.ask(airflow.home("everything"), ["airflow_whole"])
+        known = airflow.everything = found["options"]  # type: ignore[attr-defined]
     return known
 
 
@@ -109,7 +109,7 @@ def _declared(airflow: Airflow) -> list[list[Any]]:  # noqa: F811
 def test_every_option_of_core_and_providers_is_equal(whole: Whole, where: str) -> None:
     theirs, ours = whole.theirs["answers"], whole.ours[where]["answers"]
     assert len(theirs) > 480
-    pairs = {name: (comparable(said), comparable(ours[name])) for name, said in theirs.items()}
+    pairs = {name: (comparable(option), comparable(ours[name])) for name, option in theirs.items()}
     assert {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in whole.left_out} == {}
 
 

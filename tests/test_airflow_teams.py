@@ -27,10 +27,10 @@ def test_a_team_asks_for_the_same_names_as_in_airflow(airflow: Airflow, multi_te
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    if not told:
+    found = json.loads(done.stdout.splitlines()[-1])
+    if not found:
         pytest.skip("this Airflow has no provider with a secrets backend")
-    for short, rows in told.items():
+    for short, rows in found.items():
         for kwargs, kind, secret_id, team, theirs, ours in rows:
             assert ours == theirs, (short, kwargs, kind, secret_id, team)
         assert any(theirs for *_, theirs, _ in rows)

@@ -126,8 +126,8 @@ def _ask(python: Path, home: Home, questions: tuple[list[Any], ...], **env: str)
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    told: list[Any] = json.loads(done.stdout)
-    return told
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
 
 
 def airflow_python() -> Path:
@@ -375,7 +375,7 @@ class Asked:
         self.left_out = {TEST_MODE} | self.random
 
     def differences(self, ours: dict[str, Any], theirs: dict[str, Any] | None = None) -> dict[str, Any]:
-        pairs = {name: (told, ours.get(name)) for name, told in (theirs or self.theirs).items()}
+        pairs = {name: (answer, ours.get(name)) for name, answer in (theirs or self.theirs).items()}
         compared = {name: tuple(map(airflow_home.comparable, pair)) for name, pair in pairs.items()}
         return {name: pair for name, pair in compared.items() if name not in self.left_out and pair[0] != pair[1]}
 
@@ -394,8 +394,8 @@ def asked(request: pytest.FixtureRequest, airflow: Airflow) -> Asked:
 def test_every_core_option_is_equal(asked: Asked, airflow: Airflow) -> None:
     assert len(asked.theirs) == len(airflow.options) > 300
     assert asked.differences(asked.ours["found"]) == {}
-    for name, told in asked.theirs.items():
-        assert (told["get"] == {"error": True}) is not told["has_option"], f"{name} is equal because nobody answers"
+    for name, answer in asked.theirs.items():
+        assert (answer["get"] == {"error": True}) is not answer["has_option"], f"{name} is equal because nobody answers"
 
 
 def test_what_airflow_makes_up_has_no_value(asked: Asked) -> None:
@@ -409,7 +409,7 @@ def test_a_named_schema_and_an_own_environ_tell_the_same(asked: Asked) -> None:
 
 def test_values_have_the_declared_types(asked: Asked, airflow: Airflow) -> None:
     getters = {f"{section}.{key}": airflow_home.GETTERS.get(type_, "get") for section, key, type_ in airflow.options}
-    theirs = {name: told[getters[name]] for name, told in asked.theirs.items() if told["get"] != ""}
+    theirs = {name: answer[getters[name]] for name, answer in asked.theirs.items() if answer["get"] != ""}
     assert asked.differences(asked.ours["typed"], theirs) == {}
 
 
@@ -437,8 +437,8 @@ def test_airflow_reads_the_dump(asked: Asked, airflow: Airflow) -> None:
     again = airflow.home(f"{asked.home.path.name}_dumped")
     again.cfg.write_text(done.stdout, encoding="utf-8")
     again.env["AIRFLOW_CONFIG"], again.env["AIRFLOW_HOME"] = str(again.cfg), str(asked.home.path)
-    (told,) = airflow.ask(again, ["airflow_answers", airflow.options, False])
-    assert asked.differences(told) == {}
+    (answers,) = airflow.ask(again, ["airflow_answers", airflow.options, False])
+    assert asked.differences(answers) == {}
 
 
 # The metastore
@@ -571,8 +571,8 @@ def test_rows_that_we_write(metastore: tuple[Home, dict[str, Any]], airflow: Air
 def test_dump_of_connections_and_variables(metastore: tuple[Home, dict[str, Any]], airflow: Airflow) -> None:
     done = airflow.run_us(metastore[0], "dump", "--connections", "--variables", "--format", "json")
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert {*CONNECTIONS} - {"uri_bare"} <= set(said["connections"])
-    assert {*VARIABLES} - {"looks_like_json", "long"} <= set(said["variables"])
-    del said["variables"]["long"]  # not of a secret's name, and so it is shown
-    assert "canary" not in json.dumps({**said, "variables": said["variables"]["api_password"]}) + done.stderr
+    shown = json.loads(done.stdout)
+    assert {*CONNECTIONS} - {"uri_bare"} <= set(shown["connections"])
+    assert {*VARIABLES} - {"looks_like_json", "long"} <= set(shown["variables"])
+    del shown["variables"]["long"]  # not of a secret's name, and so it is shown
+    assert "canary" not in json.dumps({**shown, "variables": shown["variables"]["api_password"]}) + done.stderr

@@ -157,13 +157,13 @@ def test_nesting_has_a_bound(reader: str, name: str, write: Any) -> None:
 @pytest.mark.parametrize("name", DEEP)
 def test_nesting_in_a_thread_with_a_small_stack(name: str, write: Any) -> None:
     path = write(name, DEEP[name])
-    told: list[BaseException] = []
+    caught: list[BaseException] = []
 
     def read() -> None:
         try:
             read_table(path)
         except BaseException as error:
-            told.append(error)
+            caught.append(error)
 
     before = threading.stack_size(256 * 1024)
     try:
@@ -172,7 +172,7 @@ def test_nesting_in_a_thread_with_a_small_stack(name: str, write: Any) -> None:
     finally:
         threading.stack_size(before)
     thread.join()
-    assert isinstance(told[0], errors.ConfigFileError)
+    assert isinstance(caught[0], errors.ConfigFileError)
 
 
 @pytest.mark.parametrize(
@@ -367,10 +367,10 @@ def test_expansion_ends_and_asks_a_bounded_number_of_times(environ: dict[str, st
     assert expand("$A", getenv) == "$A"
     assert asked < 100_000
     layer = cfg(write, "[core]\nk = $A\n")
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         assert read(layer, "core", "k", environ) == "$A"
-    assert f"{layer.path}:2: " in str(told[0].message)
+    assert f"{layer.path}:2: " in str(warned[0].message)
 
 
 def test_expansion_between_dotenv_entries(write: Any) -> None:

@@ -174,9 +174,9 @@ class Company(BaseSecretsBackend):
 
 class WithKwargs(BaseSecretsBackend):
     def __init__(self, url: str = "", port: int = 1, verify: bool = True, tags: "list[str] | None" = None, **rest):
-        self.said = (url, port, verify, tags, rest)
+        self.arguments = (url, port, verify, tags, rest)
     def get_variable(self, key, team_name=None):
-        return repr(self.said)
+        return repr(self.arguments)
 
 class NotOurs:
     def get_variable(self, key):

@@ -156,7 +156,7 @@ def texts(world: World) -> dict[str, str]:
     return texts
 
 
-def told_as_comments(out: str, texts: dict[str, str]) -> set[str]:
+def comments_with(out: str, texts: dict[str, str]) -> set[str]:
     return {key for key in texts if f"\n# {key} = " in out or f"\n# BILLING__CORE__{key.upper()}=" in "\n" + out}
 
 
@@ -167,7 +167,7 @@ def test_cfg_reads_back(texts: dict[str, str], world: World) -> None:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(out.replace("HOME", str(world.home)))
     read = dict(parser["core"])
-    left_out = told_as_comments(out, texts)
+    left_out = comments_with(out, texts)
     assert read.keys() | left_out == texts.keys()
     world.write("back/billing.cfg", out.replace("HOME", str(world.home)))
     back = App("billing", home=str(world.home / "back"))
@@ -185,7 +185,7 @@ def test_env_reads_back(texts: dict[str, str], world: World) -> None:
     _, out, _ = world.run("dump", "--section", "core", "--changed", "--format", "env")
     out = out.replace("HOME", str(world.home))
     read = dotenv_values(stream=StringIO(out, newline=""), interpolate=False)
-    left_out = told_as_comments(out, texts)
+    left_out = comments_with(out, texts)
     assert read.keys() | {f"BILLING__CORE__{key.upper()}" for key in left_out} == {
         f"BILLING__CORE__{key.upper()}" for key in texts
     }
@@ -251,17 +251,17 @@ def test_redacted_and_failing_options_are_comments(world: World) -> None:
         lines = {line for line in out.splitlines() if line and line[0] not in "#["}
         assert lines == ({"port = 1"} if format_ == "cfg" else {"BILLING__CORE__PORT=1"})
         assert "hidden@" not in out
-    said = json.loads(world.run("dump", "--changed", "--format", "json", "--sources")[1])["core"]
-    assert said["port"] == {"value": 1, "source": "main cfg", "origin": "billing.cfg:2"}
-    assert said["password"] == {
+    shown = json.loads(world.run("dump", "--changed", "--format", "json", "--sources")[1])["core"]
+    assert shown["port"] == {"value": 1, "source": "main cfg", "origin": "billing.cfg:2"}
+    assert shown["password"] == {
         "value": "< hidden >",
         "source": "main cfg",
         "origin": "billing.cfg:3",
         "redacted": True,
     }
-    assert said["title"]["redacted"] is True
-    assert said["name"]["value"] is None
-    assert said["name"]["error"].startswith(str(world.home)) or said["name"]["error"].startswith("HOME/")
+    assert shown["title"]["redacted"] is True
+    assert shown["name"]["value"] is None
+    assert shown["name"]["error"].startswith(str(world.home)) or shown["name"]["error"].startswith("HOME/")
     assert "name" not in json.loads(world.run("dump", "--changed", "--format", "json")[1])["core"]
 
 
@@ -324,11 +324,11 @@ def test_connections_and_variables(world: World) -> None:
     Variable.set("región", "ñ")
     words = ("dump", "--section", "core", "--format")
     status, out, err = world.run(*words, "json", "--connections", "--variables")
-    said = json.loads(out)
+    data = json.loads(out)
     assert status == 3
-    assert said["variables"] == {"rate": "19 %", "api_token": "< hidden >", "región": "ñ"}
-    assert said["connections"]["warehouse"] == "<Connection 'warehouse': type='postgres' host='h'>"
-    assert said["connections"]["broken"] is None
+    assert data["variables"] == {"rate": "19 %", "api_token": "< hidden >", "región": "ñ"}
+    assert data["connections"]["warehouse"] == "<Connection 'warehouse': type='postgres' host='h'>"
+    assert data["connections"]["broken"] is None
     assert err.startswith(
         "error: environment: connection 'broken' at BILLING_CONN_BROKEN: the connection is neither a URI"
     )
@@ -381,8 +381,8 @@ def test_config_list(world: World) -> None:
     assert (status, err) == (0, "")
     assert "\n# port = \n" in out
     status, out, err = world.run("config", "list", "--section", "core", "--show-values")
-    told = "a '%' is followed by neither '%' nor '(name)s'. Write '%%' for a '%' that means itself."
-    assert (status, err) == (1, f"error: billing.cfg:5: [core] name: {told}\n")
+    message = "a '%' is followed by neither '%' nor '(name)s'. Write '%%' for a '%' that means itself."
+    assert (status, err) == (1, f"error: billing.cfg:5: [core] name: {message}\n")
     parser = configparser.ConfigParser()
     parser.read_string(out)
     assert (parser["core"]["port"], parser["core"]["title"]) == ("8080", "100% a\nb")
@@ -496,21 +496,21 @@ def test_which_application(world: World) -> None:
     assert world.run("--name", "named", *get) == (0, "10\n", "")
     assert world.run("--project", "there", *get) == (0, "8\n", "")
     assert world.run("--name", "plain", "--config", "other.cfg", *get) == (0, "7\n", "")
-    told = "error: nope.cfg: the file does not exist. Create it, or correct the path.\n"
-    assert world.run("--name", "plain", "--config", "nope.cfg", *get) == (1, "", told)
-    told = "error: App(name): the application's name '1x' must start with a letter and hold letters, digits, "
-    assert world.run("--name", "1x", *get)[2].startswith(told)
+    message = "error: nope.cfg: the file does not exist. Create it, or correct the path.\n"
+    assert world.run("--name", "plain", "--config", "nope.cfg", *get) == (1, "", message)
+    message = "error: App(name): the application's name '1x' must start with a letter and hold letters, digits, "
+    assert world.run("--name", "1x", *get)[2].startswith(message)
     for option in ("--name", "--app", "--project", "--config"):
-        told = f"error: {option} is empty: give it a value, or leave it out\n"
-        assert world.run(option, "", *get) == (2, "", told)
+        message = f"error: {option} is empty: give it a value, or leave it out\n"
+        assert world.run(option, "", *get) == (2, "", message)
     for path, what in (
         ("mine:nope", "mine has no 'nope'"),
         ("mine:other", "it is of type int, not App"),
         ("nope:app", "ModuleNotFoundError while it was imported"),
         ("mine", "mine has no ''"),
     ):
-        told = f"error: --app: {path!r} is not an application: {what}. Write module:attribute.\n"
-        assert world.run("--app", path, *get) == (1, "", told)
+        message = f"error: --app: {path!r} is not an application: {what}. Write module:attribute.\n"
+        assert world.run("--app", path, *get) == (1, "", message)
     assert world.run("--app", "mine:app", "--name", "x", *get)[0] == 1
     assert world.run("--app", "mine:app", "--config", "other.cfg", *get)[0] == 1
     world.set(FRAMEWORK_APP="mine:app")
@@ -556,8 +556,8 @@ def test_what_cannot_be_encoded(world: World) -> None:
         assert (done.returncode, done.stderr) == (0, b""), format_
     done = process(world, "config", "get-value", "core", "title", env=env)
     assert done.stdout == b"caf\xe9 \xc3\xbc\n"
-    said = json.loads(process(world, "dump", "--format", "json", "--changed", env=env).stdout)
-    assert said["core"]["title"].encode("utf-8", "surrogateescape") == b"caf\xe9 \xc3\xbc"
+    shown = json.loads(process(world, "dump", "--format", "json", "--changed", env=env).stdout)
+    assert shown["core"]["title"].encode("utf-8", "surrogateescape") == b"caf\xe9 \xc3\xbc"
     done = process(world, "dump", "--changed", env={**env, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -596,8 +596,8 @@ def test_a_terminal_gets_a_drawn_table(world: World, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_word_in_the_wrong_place_is_not_repeated(world: World, words: tuple[str, ...]) -> None:
-    status, out, said = world.run(*words)
-    assert (status, out, "Zq7Canary" in said) == (2, "", False)
+    status, out, err = world.run(*words)
+    assert (status, out, "Zq7Canary" in err) == (2, "", False)
 
 
 @pytest.mark.parametrize("flag", ["--env", "--project", "--name", "--app", "--config", "--dotenv"])

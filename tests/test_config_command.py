@@ -180,7 +180,7 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("server", "prot", "1"), "Did you mean [server] port? To write it all the same, pass --force."),
         (("server", "port", "http"), "a whole number is expected"),
@@ -197,10 +197,10 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
         (("database", "sql_alchemy_conn", "sqlite:///hunter2hunter2"), "sensitive"),
     ],
 )
-def test_set_refuses(world: World, cfg: Path, words: tuple[str, ...], said: str) -> None:
+def test_set_refuses(world: World, cfg: Path, words: tuple[str, ...], expected: str) -> None:
     status, out, err = world.run("config", "set", *words)
     assert (status, out) == (1, "")
-    assert said in err
+    assert expected in err
     assert "hunter2" not in err
     assert cfg.read_text() == CFG
 
@@ -582,11 +582,11 @@ def test_the_list_is_airflows(airflow: Airflow) -> None:
         ((theirs,),) = airflow.ask(home, ["airflow_commands", ["config", "list", *flags, *hides]])
         ours = airflow.run_us(home, "config", "list", *flags)
         assert (ours.returncode, ours.stderr) == (0, "")
-        wanted, told = blocks(theirs), blocks(ours.stdout)
+        wanted, listed = blocks(theirs), blocks(ours.stdout)
         declared = [name for name in wanted if list(name) in [option[:2] for option in airflow.options]]
         assert len(declared) > 300
-        assert [name for name in told if name in wanted and name in declared] == declared
-        different = {name for name in declared if told[name] != wanted[name]}
+        assert [name for name in listed if name in wanted and name in declared] == declared
+        different = {name for name in declared if listed[name] != wanted[name]}
         assert different <= {*map(tuple, airflow.sensitive), *LAID_OUT}, different
 
 

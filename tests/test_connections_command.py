@@ -49,8 +49,8 @@ def stored(world: Any, conn_id: str = "a") -> Connection:
     ids=["uri", "json", "fields"],
 )
 def test_add_in_three_spellings(stocked: Any, words: list[str]) -> None:
-    status, out, said = stocked.run("connections", "add", "a", *words)
-    assert (status, out, said) == (0, "", "the connection 'a' is written to the metastore\n")
+    status, out, err = stocked.run("connections", "add", "a", *words)
+    assert (status, out, err) == (0, "", "the connection 'a' is written to the metastore\n")
     assert stored(stocked).get_uri() == URI
 
 
@@ -65,15 +65,15 @@ def test_secrets_come_from_stdin(stocked: Any, field: str, monkeypatch: pytest.M
     text = {"uri": URI, "json": '{"conn_type": "x", "password": "canary"}', "password": "canary"}
     stdin(monkeypatch, text.get(field, '{"token": "canary"}') + "\n")
     before = ["--conn-type", "x"] if field in ("password", "extra") else []
-    status, out, said = stocked.run("connections", "add", "a", *before, f"--conn-{field}", "-")
-    assert (status, out, "canary" in said) == (0, "", False)
+    status, out, err = stocked.run("connections", "add", "a", *before, f"--conn-{field}", "-")
+    assert (status, out, "canary" in err) == (0, "", False)
     assert "canary" in stocked.run("connections", "get", "a")[1]
 
 
 def test_add_replaces_only_when_told(stocked: Any) -> None:
     assert stocked.run("connections", "add", "a", "--conn-type", "old", "--conn-login", "u")[0] == 0
-    status, _, said = stocked.run("connections", "add", "a", "--conn-type", "new")
-    assert (status, "exists already" in said, stored(stocked).conn_type) == (1, True, "old")
+    status, _, err = stocked.run("connections", "add", "a", "--conn-type", "new")
+    assert (status, "exists already" in err, stored(stocked).conn_type) == (1, True, "old")
     assert stocked.run("connections", "add", "a", "--conn-type", "new", "--overwrite")[0] == 0
     assert (stored(stocked).conn_type, stored(stocked).login) == ("new", None)
 
@@ -106,11 +106,11 @@ def test_add_replaces_only_when_told(stocked: Any) -> None:
     ],
 )
 def test_what_add_refuses(stocked: Any, words: list[str], status: int) -> None:
-    done, out, said = stocked.run("connections", "add", *words)
+    done, out, err = stocked.run("connections", "add", *words)
     assert (done, out) == (status, "")
     if "--conn-port" not in words:  # argparse shows a port that is no number
-        assert "canary" not in said
-    assert "Traceback" not in said
+        assert "canary" not in err
+    assert "Traceback" not in err
     assert not (stocked.home / "billing.db").exists() or stocked.app().list_names("connection") == []
 
 
@@ -118,11 +118,11 @@ def test_what_a_servers_columns_do_not_hold(served: Place, stocked: Any) -> None
     stocked.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=served.url)
     assert stocked.run("db", "migrate")[0] == 0
     for words in (["--conn-type", "x" * 501], ["--conn-type", "x", "--conn-host", "canary" * 100]):
-        status, out, said = stocked.run("connections", "add", "a", *words)
-        assert (status, out, "500 is the most" in said, "canary" in said) == (1, "", True, False)
+        status, out, err = stocked.run("connections", "add", "a", *words)
+        assert (status, out, "500 is the most" in err, "canary" in err) == (1, "", True, False)
     stocked.write("c.json", json.dumps({"fine": "x://h", "long": {"conn_type": "x", "schema": "canary" * 100}}))
-    status, _, said = stocked.run("connections", "import", "c.json")
-    assert (status, "c.json:1: schema has 600 characters" in said) == (1, True)
+    status, _, err = stocked.run("connections", "import", "c.json")
+    assert (status, "c.json:1: schema has 600 characters" in err) == (1, True)
     assert stocked.run("connections", "list", "-o", "plain") == (0, "", "")
 
 
@@ -133,15 +133,15 @@ def test_huge_fields(stocked: Any) -> None:
 
 
 def test_without_a_key_nothing_is_written(world: Any) -> None:
-    status, _, said = world.run("connections", "add", "a", "--conn-uri", URI)
-    assert (status, "fernet_key" in said, "canary" in said) == (1, True, False)
+    status, _, err = world.run("connections", "add", "a", "--conn-uri", URI)
+    assert (status, "fernet_key" in err, "canary" in err) == (1, True, False)
     assert not (world.home / "billing.db").exists()
 
 
 def test_a_shadowed_write_is_warned_about(stocked: Any) -> None:
     stocked.set(BILLING_CONN_A="http://env")
-    status, _, said = stocked.run("connections", "add", "a", "--conn-type", "x")
-    assert (status, "the link environment has it too" in said) == (0, True)
+    status, _, err = stocked.run("connections", "add", "a", "--conn-type", "x")
+    assert (status, "the link environment has it too" in err) == (0, True)
 
 
 # --- get
@@ -150,8 +150,8 @@ def test_a_shadowed_write_is_warned_about(stocked: Any) -> None:
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])
 def test_get_is_in_clear(stocked: Any, output: str) -> None:
     stocked.run("connections", "add", "a", "--conn-uri", URI)
-    status, out, said = stocked.run("connections", "get", "a", "--output", output)
-    assert (status, said) == (0, "")
+    status, out, err = stocked.run("connections", "get", "a", "--output", output)
+    assert (status, err) == (0, "")
     assert "p@ss/canary" in out
     assert URI in out
 
@@ -177,15 +177,15 @@ def test_get_has_airflows_names(stocked: Any) -> None:
 
 
 def test_get_of_what_is_not_there_or_fails(stocked: Any) -> None:
-    status, out, said = stocked.run("connections", "get", "nobody")
-    assert (status, out, "not found (asked:" in said) == (1, "", True)
+    status, out, err = stocked.run("connections", "get", "nobody")
+    assert (status, out, "not found (asked:" in err) == (1, "", True)
     stocked.set(BILLING_CONN_BAD="canary no uri")
-    status, out, said = stocked.run("connections", "get", "bad")
-    assert (status, out, "canary" in said) == (3, "", False)
+    status, out, err = stocked.run("connections", "get", "bad")
+    assert (status, out, "canary" in err) == (3, "", False)
     stocked.run("connections", "add", "lost", "--conn-uri", URI)
     stocked.set(BILLING__CORE__FERNET_KEY=generate())
-    status, out, said = stocked.run("connections", "get", "lost")
-    assert (status, out, "does not open it" in said) == (3, "", True)
+    status, out, err = stocked.run("connections", "get", "lost")
+    assert (status, out, "does not open it" in err) == (3, "", True)
     assert stocked.run("connections", "get", "")[0] in (1, 3)
 
 
@@ -196,8 +196,8 @@ def test_delete(stocked: Any) -> None:
     stocked.run("connections", "add", "a", "--conn-uri", URI)
     stocked.set(BILLING__CORE__FERNET_KEY=generate())  # what no key opens can be deleted
     assert stocked.run("connections", "delete", "a")[:2] == (0, "")
-    status, _, said = stocked.run("connections", "delete", "a")
-    assert (status, "has no connection 'a'" in said) == (1, True)
+    status, _, err = stocked.run("connections", "delete", "a")
+    assert (status, "has no connection 'a'" in err) == (1, True)
     assert stocked.run("connections", "delete", "\ud800")[0] == 1
 
 
@@ -222,7 +222,7 @@ def test_every_link_that_can_tell_a_type_does(stocked: Any) -> None:
     stocked.set(BILLING__SECRETS__BACKEND="local_filesystem", BILLING__SECRETS__BACKEND_KWARGS=json.dumps(files))
     stocked.set(BILLING_CONN_ENV="http://u:canary@h", BILLING_CONN_BROKEN="canary")
     stocked.run("connections", "add", "own", "--conn-uri", URI)
-    status, out, said = stocked.run("connections", "list", "-o", "json")
+    status, out, err = stocked.run("connections", "list", "-o", "json")
     types = {row["conn_id"]: (row["link"], row["conn_type"]) for row in json.loads(out)}
     assert status == 0 and types == {
         "broken": ("environment", None),
@@ -230,7 +230,7 @@ def test_every_link_that_can_tell_a_type_does(stocked: Any) -> None:
         "filed": ("local_filesystem", "postgres"),
         "own": ("metastore", "postgres"),
     }
-    assert "note: a type is not known: environment: connection 'broken'" in said and "canary" not in out + said
+    assert "note: a type is not known: environment: connection 'broken'" in err and "canary" not in out + err
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])
@@ -238,8 +238,8 @@ def test_values_in_a_list_are_masked(stocked: Any, output: str) -> None:
     extra = '{"token": "canary-1", "nested": {"private_key": "canary-2"}, "region": "north"}'
     stocked.run("connections", "add", "a", "--conn-uri", URI, "--conn-extra", extra)
     stocked.run("connections", "add", "b", "--conn-type", "http", "--conn-host", "https://u:canary-3@h/")
-    status, out, said = stocked.run("connections", "list", "--show-values", "-o", output)
-    assert (status, said) == (0, "")
+    status, out, err = stocked.run("connections", "list", "--show-values", "-o", output)
+    assert (status, err) == (0, "")
     assert "canary" not in out
     assert "db.example" in out
     assert "north" in out
@@ -251,16 +251,16 @@ def test_values_in_a_list_are_masked(stocked: Any, output: str) -> None:
 
 def test_a_connection_that_fails_does_not_stop_a_list(stocked: Any) -> None:
     stocked.set(BILLING_CONN_BAD="canary no uri", BILLING_CONN_GOOD="http://h")
-    status, out, said = stocked.run("connections", "list", "--show-values", "-o", "json")
+    status, out, err = stocked.run("connections", "list", "--show-values", "-o", "json")
     assert (status, [row["host"] for row in json.loads(out)]) == (3, [None, "h"])
-    assert "BILLING_CONN_BAD" in said
-    assert "canary" not in out + said
+    assert "BILLING_CONN_BAD" in err
+    assert "canary" not in out + err
 
 
 @pytest.mark.parametrize(
     "words", [[], ["git"], ["get"], ["delete"], ["import"], ["export"], ["test"], ["get", "a", "-o", "xml"]]
 )
 def test_wrong_usage(stocked: Any, words: list[str]) -> None:
-    status, out, said = stocked.run("connections", *words)
+    status, out, err = stocked.run("connections", *words)
     assert (status, out) == (2, "")
-    assert "usage:" in said
+    assert "usage:" in err

@@ -19,24 +19,24 @@ CANARY = "canary-5rT"
 UTC = datetime.timezone.utc
 
 
-def app_of(said: dict[str, Any], text: str | None = None, **environ: str) -> App:
+def app_of(option: dict[str, Any], text: str | None = None, **environ: str) -> App:
     if text is not None:
         environ["BILLING__A__B"] = text
-    return App("billing", schema={"a": {"options": {"b": said}}}, home="/nowhere", environ=environ)
+    return App("billing", schema={"a": {"options": {"b": option}}}, home="/nowhere", environ=environ)
 
 
-def value(said: dict[str, Any], text: str | None = None) -> Any:
-    return app_of(said, text).conf.value("a", "b")
+def value(option: dict[str, Any], text: str | None = None) -> Any:
+    return app_of(option, text).conf.value("a", "b")
 
 
-def refused(said: dict[str, Any], text: str) -> str:
+def refused(option: dict[str, Any], text: str) -> str:
     """What is said about a value; a sensitive one is never shown."""
     with pytest.raises(InvalidValue) as caught:
-        value({**said, "sensitive": True}, text)
+        value({**option, "sensitive": True}, text)
     assert text not in str(caught.value) or len(text) < 3
     message = str(caught.value)
     with pytest.raises(InvalidValue):
-        value(said, text)
+        value(option, text)
     start = "BILLING__A__B: [a] b: "
     assert message.startswith(start)
     return message.removeprefix(start).removesuffix(".")
@@ -118,8 +118,8 @@ def test_a_type_refuses(type_: str, text: str) -> None:
 def test_a_leading_tilde_of_a_path_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "c.toml").write_text('[a]\nb = "~/x"\n')
-    said = {"a": {"options": {"b": {"type": "path"}}}}
-    app = App("billing", schema=said, home=str(tmp_path), config_files=[str(tmp_path / "c.toml")], environ={})
+    schema = {"a": {"options": {"b": {"type": "path"}}}}
+    app = App("billing", schema=schema, home=str(tmp_path), config_files=[str(tmp_path / "c.toml")], environ={})
     assert app.conf.value("a", "b") == tmp_path / "x"
 
 
@@ -132,8 +132,8 @@ def test_typed_files_give_the_value_itself(tmp_path: Path) -> None:
         "size": ("bytes", "4096", 4096),
     }
     (tmp_path / "c.toml").write_text("[a]\n" + "".join(f"{key} = {text}\n" for key, (_, text, _) in written.items()))
-    said = {"a": {"options": {key: {"type": type_} for key, (type_, _, _) in written.items()}}}
-    app = App("billing", schema=said, home=str(tmp_path), config_files=[str(tmp_path / "c.toml")], environ={})
+    schema = {"a": {"options": {key: {"type": type_} for key, (type_, _, _) in written.items()}}}
+    app = App("billing", schema=schema, home=str(tmp_path), config_files=[str(tmp_path / "c.toml")], environ={})
     assert {key: app.conf.value("a", key) for key in written} == {key: found for key, (_, _, found) in written.items()}
 
 
@@ -191,12 +191,12 @@ RULES: list[tuple[dict[str, Any], list[str], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "good", "bad"), RULES, ids=[str(rule[0]) for rule in RULES])
-def test_a_constraint(said: dict[str, Any], good: list[str], bad: dict[str, str]) -> None:
+@pytest.mark.parametrize(("option", "good", "bad"), RULES, ids=[str(rule[0]) for rule in RULES])
+def test_a_constraint(option: dict[str, Any], good: list[str], bad: dict[str, str]) -> None:
     for text in good:
-        value(said, text)
+        value(option, text)
     for text, expected in bad.items():
-        assert refused(said, text) == expected
+        assert refused(option, text) == expected
 
 
 def test_items_have_their_type() -> None:
@@ -234,13 +234,13 @@ class Colour(Enum):
 
 @pytest.mark.parametrize("type_", list(TYPES))
 def test_an_empty_text_means_none_where_the_default_is_empty(type_: str, world: World) -> None:
-    said = {"type": type_, "default": ""}
+    option = {"type": type_, "default": ""}
     none = {"string": "", "list": [], "array": []}.get(type_)
     for text in (None, ""):
-        assert value(said, text) == none
+        assert value(option, text) == none
     if type_ == "string":
         return
-    conf = app_of(said, "").conf
+    conf = app_of(option, "").conf
     assert conf.getlist("a", "b") == []
     assert conf.getenumlist("a", "b", Colour) == []
     for none in (conf.getint("a", "b"), conf.getfloat("a", "b"), conf.getboolean("a", "b"), conf.getjson("a", "b")):
@@ -256,10 +256,10 @@ def test_an_empty_text_means_none_where_the_default_is_empty(type_: str, world: 
 
 
 def test_an_empty_text_is_wrong_where_the_default_is_not_empty() -> None:
-    for said in ({"type": "integer"}, {"type": "integer", "default": "5"}):
-        assert refused(said, "") == f"a whole number is expected, such as 8080{EMPTY}"
+    for option in ({"type": "integer"}, {"type": "integer", "default": "5"}):
+        assert refused(option, "") == f"a whole number is expected, such as 8080{EMPTY}"
         with pytest.raises(InvalidValue):
-            app_of(said, "").conf.getint("a", "b")
+            app_of(option, "").conf.getint("a", "b")
 
 
 SCHEMA = """\

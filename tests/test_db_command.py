@@ -91,13 +91,13 @@ def test_reset(world: World, at: Place) -> None:
     assert check(world)[1]["tables"] == "ours, migrated"
 
 
-@pytest.mark.parametrize(("said", "rows"), [("yes\n", []), ("Y\n", []), ("no\n", ["k"]), ("\n", ["k"]), ("", ["k"])])
+@pytest.mark.parametrize(("typed", "rows"), [("yes\n", []), ("Y\n", []), ("no\n", ["k"]), ("\n", ["k"]), ("", ["k"])])
 def test_reset_asks_at_a_terminal(
-    world: World, at: Place, monkeypatch: pytest.MonkeyPatch, said: str, rows: list[str]
+    world: World, at: Place, monkeypatch: pytest.MonkeyPatch, typed: str, rows: list[str]
 ) -> None:
     world.run("db", "migrate")
     at.store(NEW).set_variable("k", "v")
-    terminal = io.StringIO(said)
+    terminal = io.StringIO(typed)
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", terminal)
     status, out, err = world.run("db", "reset")

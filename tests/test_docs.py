@@ -123,13 +123,15 @@ class Session:
         if path.name == "pyproject.toml":
             self._install(path, tomllib.loads(block.text))
 
-    def _install(self, path: Path, said: dict[str, Any]) -> None:
+    def _install(self, path: Path, pyproject: dict[str, Any]) -> None:
         """Make a distribution's entry points known, as `pip install -e` does."""
-        groups = said.get("project", {}).get("entry-points", {})
+        groups = pyproject.get("project", {}).get("entry-points", {})
         if groups:
-            about = Path("installed", f"{said['project']['name']}-1.0.dist-info")
+            about = Path("installed", f"{pyproject['project']['name']}-1.0.dist-info")
             about.mkdir(parents=True, exist_ok=True)
-            (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {said['project']['name']}\nVersion: 1.0\n")
+            (about / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: {pyproject['project']['name']}\nVersion: 1.0\n"
+            )
             text = "".join(
                 f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items())
                 for group, points in groups.items()
@@ -146,13 +148,13 @@ class Session:
 
     def _pycon(self, block: Block) -> None:
         test = doctest.DocTestParser().get_doctest(block.text, self.names, name_of(self.page), None, block.line - 1)
-        said = io.StringIO()
+        output = io.StringIO()
         with contextlib.redirect_stderr(sys.stdout):
             runner = doctest.DocTestRunner(optionflags=SHOWN, verbose=False)
-            failures = runner.run(test, out=said.write, clear_globs=False).failed
+            failures = runner.run(test, out=output.write, clear_globs=False).failed
         self.names.update(test.globs)
         if failures:
-            self._fault(block, said.getvalue())
+            self._fault(block, output.getvalue())
 
     def _console(self, block: Block) -> None:
         commands: list[tuple[str, list[str]]] = []
@@ -243,8 +245,8 @@ def option_rows() -> list[str]:
     """The table of docs/reference/options.md, made from the options."""
     rows = []
     named = {"secrets.NAME": NAMED_BACKEND}
-    for section, said in (*OPTIONS.items(), *named.items()):
-        for key, option in said["options"].items():
+    for section, described in (*OPTIONS.items(), *named.items()):
+        for key, option in described["options"].items():
             default = f"`{option['default']}`" if option["default"] else "empty"
             notes = [f"`{option['example']}`"] if "example" in option else []
             choices = ", ".join(f"`{choice}`" for choice in option.get("choices", ()))
@@ -364,8 +366,8 @@ def test_every_spelling_is_in_the_docs() -> None:
 
 def test_every_difference_to_airflow_is_in_the_docs() -> None:
     rules = tomllib.loads(text_of("tests/conformance/differences.toml"))["rule"]
-    said = words_of(text_of("docs/reference/airflow-differences.md"))
-    missing = [rule["name"] for rule in rules if words_of(rule["name"]) not in said]
+    documented = words_of(text_of("docs/reference/airflow-differences.md"))
+    missing = [rule["name"] for rule in rules if words_of(rule["name"]) not in documented]
     assert not missing, "docs/reference/airflow-differences.md says nothing of:\n" + "\n".join(missing)
 
 

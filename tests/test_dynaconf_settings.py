@@ -179,7 +179,7 @@ def test_it_is_not_guessed_where_it_is_said(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said", "hint"),
+    ("text", "settings", "hint"),
     [
         ("[default.s]\na = 1\n[production.s]\na = 2\n", {}, "Did you mean production?"),
         ("[development.s]\na = 1\n[production.s]\na = 2\n", {}, "write settings_environments = true, or else false."),
@@ -187,8 +187,10 @@ def test_it_is_not_guessed_where_it_is_said(world: World) -> None:
         ("[eu.s]\na = 1\n", {"settings_environments": True}, "list it in environments"),
     ],
 )
-def test_an_environment_that_no_file_has_is_reported(world: World, text: str, said: dict[str, Any], hint: str) -> None:
-    world.project(settings_files=["settings.toml"], **said)
+def test_an_environment_that_no_file_has_is_reported(
+    world: World, text: str, settings: dict[str, Any], hint: str
+) -> None:
+    world.project(settings_files=["settings.toml"], **settings)
     world.write("settings.toml", text)
     world.set(BILLING_ENV="prodution")
     with pytest.warns(UserWarning, match="no settings file has a table for the environment 'prodution', only for"):
@@ -198,14 +200,14 @@ def test_an_environment_that_no_file_has_is_reported(world: World, text: str, sa
     assert out.startswith("error: BILLING_ENV: no settings file has a table for the environment 'prodution', only for ")
     assert out.endswith(f"{hint}\n") or hint in out
     world.project(
-        settings_files=["settings.toml"], environments=["prodution", "production", "development", "eu"], **said
+        settings_files=["settings.toml"], environments=["prodution", "production", "development", "eu"], **settings
     )
     assert world.run("check")[0] == 0
 
 
 def test_what_no_environment_can_have_is_reported(world: World) -> None:
-    said = {"settings_files": ["settings.toml"], "settings_environments": True}
-    world.project(**said, root_section="app", environments=["development", "production"])
+    settings = {"settings_files": ["settings.toml"], "settings_environments": True}
+    world.project(**settings, root_section="app", environments=["development", "production"])
     world.write("settings.toml", "debug = true\n[default]\nport = 1\n[production.s]\na = 1\n[prodution.s]\na = 2\n")
     assert world.run("check") == (
         1,

@@ -81,8 +81,10 @@ def test_a_required_option_goes_by_the_same_name(world: World) -> None:
 def test_a_schema_that_speaks_of_no_environment_is_reported(world: World) -> None:
     world.write("schema.yaml", "a:\n  options:\n    b: {required: [prodution, production]}\n")
     world.project(schema="schema.yaml", environments=["development", "production"])
-    told = "[a] b is required in 'prodution', which is not an environment: the environments are development, production"
-    assert world.run("check") == (1, f"error: schema.yaml:3: {told}\n", "1 error, 0 warnings\n")
+    message = (
+        "[a] b is required in 'prodution', which is not an environment: the environments are development, production"
+    )
+    assert world.run("check") == (1, f"error: schema.yaml:3: {message}\n", "1 error, 0 warnings\n")
 
 
 def test_a_file_of_one_environment_cannot_choose_another(world: World) -> None:
@@ -120,17 +122,17 @@ def test_a_name_that_is_not_in_the_list_is_an_error_before_a_file_is_read(world:
     world.project(environments=["staging", "production"], config_files=["broken.toml"], dotenv=["broken.env"])
     world.write("broken.toml", "[")
     world.write("broken.env", "= =")
-    told = "there is no environment {!r}; the environments are staging, production (pyproject.toml:4). {}\n"
+    message = "there is no environment {!r}; the environments are staging, production (pyproject.toml:4). {}\n"
     hint = "Did you mean production?"
     assert world.run("--env", "prodution", "dump") == (
         1,
         "",
-        f"error: --env, or App(env=): {told.format('prodution', hint)}",
+        f"error: --env, or App(env=): {message.format('prodution', hint)}",
     )
     for name in ("Production", "PROD", "prod", "x"):
         world.set(BILLING_ENV=name)
-        said = told.format(name, hint if name != "x" else "Use one of them.")
-        assert world.run("dump") == (1, "", f"error: BILLING_ENV: {said}")
+        expected = message.format(name, hint if name != "x" else "Use one of them.")
+        assert world.run("dump") == (1, "", f"error: BILLING_ENV: {expected}")
 
 
 def test_a_name_that_an_env_file_has_wrong(world: World) -> None:
@@ -163,12 +165,12 @@ def test_a_name_without_files_is_doubtful_if_others_have_some(world: World) -> N
     world.project(config_files=LAYERS)
     toml(world, base="b", production="p", staging="s")
     world.set(BILLING_ENV="prodution")
-    told = (
+    message = (
         "BILLING_ENV: no file {env}.toml? exists for the environment 'prodution', only for production, staging. "
         "Did you mean production? If 'prodution' is right, list it in environments = […]."
     )
-    assert world.run("check") == (1, f"error: {told}\n", "1 error, 0 warnings\n")
-    assert world.run("config", "get-value", "server", "port") == (0, "b\n", f"warning: {told}\n")
+    assert world.run("check") == (1, f"error: {message}\n", "1 error, 0 warnings\n")
+    assert world.run("config", "get-value", "server", "port") == (0, "b\n", f"warning: {message}\n")
     with pytest.warns(UserWarning, match="Did you mean production"):
         assert world.app().conf.get("server", "port") == "b"
     world.project(config_files=LAYERS, environments=["prodution"])
@@ -354,7 +356,7 @@ def _said(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         ("*/a.toml", "*/a.toml: a * may stand in the last part of a path only. For example conf.d/*.toml."),
         ("?", "'?': an entry names no file. Remove it, or write a path."),
@@ -363,11 +365,11 @@ def _said(world: World) -> dict[str, Any]:
         ("{ENV}.toml?", "{ENV}.toml?: there is no placeholder {ENV}. Write {env}."),
     ],
 )
-def test_an_entry_that_makes_no_sense(world: World, entry: str, told: str) -> None:
+def test_an_entry_that_makes_no_sense(world: World, entry: str, message: str) -> None:
     world.project(config_files=[entry])
     status, out, err = world.run("dump")
     assert (status, out) == (1, "")
-    assert err.startswith(f"error: {told}")
+    assert err.startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize("key", ["schema", "home", "config"])

@@ -81,7 +81,7 @@ class Case:
 
     def __init__(
         self,
-        told: str,
+        message: str,
         cfg: str | bytes = "",
         *,
         files: dict[str, str] | None = None,
@@ -92,7 +92,7 @@ class Case:
         kind: str = "",
         status: int = 1,
     ) -> None:
-        self.told, self.cfg, self.files, self.env = " ".join(told.split()), cfg, files or {}, env or {}
+        self.message, self.cfg, self.files, self.env = " ".join(message.split()), cfg, files or {}, env or {}
         self.project, self.ask, self.mode, self.kind, self.status = project or {}, ask, mode, kind, status
 
     def write(self, world: World) -> None:
@@ -902,14 +902,14 @@ def test_error(name: str, world: World) -> None:
     case.write(world)
     with pytest.raises(errors.FrameworkError) as caught:
         world.app().use().conf.get(*case.ask)
-    assert world.shown(caught.value) == case.told
+    assert world.shown(caught.value) == case.message
     assert type(caught.value).__name__ == case.kind
     trace = "".join(traceback.format_exception(caught.value))
     assert "hunter2" not in trace.replace("tests/test_errors.py", "")
 
     status, out, err = world.run("--project", str(world.home), "config", "get-value", *case.ask)
     assert (status, out) == (case.status, "")
-    assert err == "error: " + case.told.replace("HOME/", "") + "\n"
+    assert err == "error: " + case.message.replace("HOME/", "") + "\n"
 
 
 def test_file_that_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -922,39 +922,39 @@ def test_file_that_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch
         return real(file, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "open", refuse)
-    told = "billing.cfg: this process may not read the file. Give its user the permission to read it."
+    message = "billing.cfg: this process may not read the file. Give its user the permission to read it."
     with pytest.raises(errors.ConfigFileError) as caught:
         world.app()
-    assert world.shown(caught.value) == f"HOME/{told}"
-    assert world.run("dump") == (1, "", f"error: {told}\n")
+    assert world.shown(caught.value) == f"HOME/{message}"
+    assert world.run("dump") == (1, "", f"error: {message}\n")
 
 
 def test_project_that_others_can_write(world: World) -> None:
     world.write("schema.toml", SCHEMA, 0o666)
     world.project(schema="schema.toml")
-    told = (
+    message = (
         "error: schema.toml: a file that was not named explicitly is not used when others can write it (mode 666, "
         "owner root, uid 0). Correct that, or, if you trust it, pass --project DIR, or set FRAMEWORK_PROJECT=DIR in "
         "the environment of the process.\n"
     )
-    assert world.run("config", "get-value", "core", "port") == (1, "", told)
+    assert world.run("config", "get-value", "core", "port") == (1, "", message)
     with pytest.raises(errors.ConfigFileError, match="is not used when others can write it"):
         current.app()
     assert world.run("--project", ".", "config", "get-value", "core", "port") == (0, "8080\n", "")
 
 
 def test_project_that_is_not_there(world: World) -> None:
-    told = "error: nowhere/pyproject.toml: there is no project file. Write one with [tool.framework].\n"
-    assert world.run("--project", "nowhere", "dump") == (1, "", told)
+    message = "error: nowhere/pyproject.toml: there is no project file. Write one with [tool.framework].\n"
+    assert world.run("--project", "nowhere", "dump") == (1, "", message)
     world.write("empty/pyproject.toml", "[tool.other]\n")
-    told = 'error: empty/pyproject.toml: there is no [tool.framework]. Write it, with name = "…".\n'
-    assert world.run("--project", "empty", "dump") == (1, "", told)
+    message = 'error: empty/pyproject.toml: there is no [tool.framework]. Write it, with name = "…".\n'
+    assert world.run("--project", "empty", "dump") == (1, "", message)
     world.write("odd/pyproject.toml", "tool = 5\n")
-    assert world.run("--project", "odd", "dump") == (1, "", told.replace("empty", "odd"))
+    assert world.run("--project", "odd", "dump") == (1, "", message.replace("empty", "odd"))
 
 
 @pytest.mark.parametrize(
-    ("option", "text", "told"),
+    ("option", "text", "message"),
     [
         ("port", "http", "[core] port: a whole number is expected, such as 8080, not 'http'"),
         ("pool", "hunter2", "[core] pool: a whole number is expected, such as 8080. For example: 5"),
@@ -962,14 +962,14 @@ def test_project_that_is_not_there(world: World) -> None:
     ],
     ids=["shown", "sensitive", "choices"],
 )
-def test_conversion(option: str, text: str, told: str, world: World) -> None:
+def test_conversion(option: str, text: str, message: str, world: World) -> None:
     Case("", f"[core]\n{option} = {text}\n", project={"schema": "schema.toml"}).write(world)
     with pytest.raises(errors.InvalidValue) as caught:
         world.app().conf.value("core", option)
-    assert world.shown(caught.value) == f"HOME/billing.cfg:2: {told}"
+    assert world.shown(caught.value) == f"HOME/billing.cfg:2: {message}"
     status, out, err = world.run("check", "--offline")
     assert (status, err) == (1, "1 error, 0 warnings\n")
-    assert out == f"error: billing.cfg:2: {told}.\n"
+    assert out == f"error: billing.cfg:2: {message}.\n"
 
 
 def test_conversion_without_a_schema_hides_what_sounds_secret(world: World) -> None:
@@ -982,8 +982,8 @@ def test_conversion_without_a_schema_hides_what_sounds_secret(world: World) -> N
 
 def test_pointer_beside_an_option_that_is_not_sensitive(world: World) -> None:
     Case("", "[core]\nport_cmd = echo 1\n").write(world)
-    told = "the pointer [core] port_cmd is ignored, because [core] port is not declared sensitive"
-    shown = f"warning: billing.cfg:2: {told}\n"
+    message = "the pointer [core] port_cmd is ignored, because [core] port is not declared sensitive"
+    shown = f"warning: billing.cfg:2: {message}\n"
     assert world.run("config", "get-value", "core", "port") == (0, "8080\n", shown)
 
 
@@ -997,15 +997,15 @@ def stored(world: World) -> None:
     world.app().store.set_config("db/password", "hunter2")
 
 
-def fails(world: World, variable: str, kind: type[errors.FrameworkError], told: str, said: str) -> None:
+def fails(world: World, variable: str, kind: type[errors.FrameworkError], expected: str, kind_of_failure: str) -> None:
     """A variable's error, by Python, `explain` and `dump`."""
     with pytest.raises(kind) as caught:
         world.app().get_variable(variable)
-    assert world.shown(caught.value) == told
+    assert world.shown(caught.value) == expected
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
     status, out, err = world.run("explain", "--variable", variable)
     assert (status, err) == (3, "")
-    assert f"{said}: {told.replace('HOME/', '')}" in out
+    assert f"{kind_of_failure}: {expected.replace('HOME/', '')}" in out
     status, out, err = world.run("dump", "--variables", "--section", "core")
     assert status == 3
     assert "[core]" in out
@@ -1018,25 +1018,25 @@ def test_metastore_locked(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(database.open, "__defaults__", (0.05,))
     with sqlite3.connect(world.home / "billing.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        told = (
+        message = (
             "metastore: variable 'rate' at HOME/billing.db: another process kept it locked for too long. "
             "Try again when that process has finished."
         )
-        fails(world, "rate", errors.BackendUnavailable, told, "unavailable")
+        fails(world, "rate", errors.BackendUnavailable, message, "unavailable")
         with pytest.raises(errors.MetastoreError) as caught:
             Variable.set("rate", "hunter2")
-    assert world.shown(caught.value) == told.partition(" at ")[2]
+    assert world.shown(caught.value) == message.partition(" at ")[2]
     other.close()
 
 
 def test_metastore_of_another_key(world: World) -> None:
     stored(world)
     world.set(BILLING__CORE__FERNET_KEY=OTHER_KEY)
-    told = (
+    message = (
         "metastore: variable 'rate' in HOME/billing.db: the only key in [core] fernet_key does not "
         "open it. Add the key that it was written with, after a comma."
     )
-    fails(world, "rate", errors.InvalidSecret, told, "invalid")
+    fails(world, "rate", errors.InvalidSecret, message, "invalid")
     world.set(BILLING__CORE__FERNET_KEY=f"{OTHER_KEY},{KEY}")
     assert world.app().get_variable("rate") == "hunter2"
 
@@ -1044,11 +1044,11 @@ def test_metastore_of_another_key(world: World) -> None:
 def test_metastore_without_a_key(world: World) -> None:
     stored(world)
     world.set(BILLING__CORE__FERNET_KEY="")
-    told = (
+    message = (
         "metastore: variable 'rate' in HOME/billing.db: no key in [core] fernet_key opens it. "
         "Add the key that it was written with, after a comma."
     )
-    fails(world, "rate", errors.InvalidSecret, told, "invalid")
+    fails(world, "rate", errors.InvalidSecret, message, "invalid")
     with pytest.raises(errors.NoFernetKey) as caught:
         world.app().use()
         Variable.set("rate", "hunter2")
@@ -1061,28 +1061,28 @@ def test_metastore_without_a_key(world: World) -> None:
 def test_metastore_with_a_malformed_key(world: World) -> None:
     stored(world)
     world.set(BILLING__CORE__FERNET_KEY=f"{KEY},hunter2")
-    told = (
+    message = (
         "[core] fernet_key: key 2 of 2 is not 32 bytes as URL-safe base64. "
         "Make one with: python -m framework fernet generate"
     )
-    fails(world, "rate", errors.BackendError, told, "invalid")
+    fails(world, "rate", errors.BackendError, message, "invalid")
 
 
 def test_metastore_no_database(world: World) -> None:
     world.write("billing.db", NO_DATABASE)
-    told = (
+    message = (
         "metastore: variable 'rate' at HOME/billing.db: it is not a SQLite database. "
         "Name another file in [database] sql_alchemy_conn."
     )
-    fails(world, "rate", errors.InvalidSecret, told, "invalid")
+    fails(world, "rate", errors.InvalidSecret, message, "invalid")
 
 
 def test_metastore_missing_is_empty(world: World) -> None:
     with pytest.raises(errors.VariableNotFound) as caught:
         world.app().get_variable("rate")
     asked = "environment (BILLING_VAR_RATE), metastore"
-    told = f"variable 'rate' not found (asked: {asked}). Check its name, or create it."
-    assert str(caught.value) == told
+    message = f"variable 'rate' not found (asked: {asked}). Check its name, or create it."
+    assert str(caught.value) == message
     status, out, _ = world.run("explain", "--variable", "rate")
     assert (status, out.split()) == (1, ["link", "says", "environment", "absent", "metastore", "absent"])
     assert world.run("dump", "--variables", "--connections")[0] == 0
@@ -1101,26 +1101,26 @@ def test_metastore_of_no_known_kind(url: str, world: World) -> None:
 
 def test_denied_variable(world: World) -> None:
     Case("", backend("stores.Denied", "on_failure = next\n")).write(world)
-    told = "Denied: variable 'rate': permission denied. "
-    told += 'To stop asking it, set "variables_prefix": null in its backend_kwargs.'
+    message = "Denied: variable 'rate': permission denied. "
+    message += 'To stop asking it, set "variables_prefix": null in its backend_kwargs.'
     with pytest.raises(errors.AccessDenied) as caught:
         world.app().get_variable("rate")
-    assert str(caught.value) == told
+    assert str(caught.value) == message
     status, out, _ = world.run("explain", "--variable", "rate")
-    assert (status, f"denied: {told}" in out) == (3, True)
+    assert (status, f"denied: {message}" in out) == (3, True)
 
 
 def test_store_that_is_down(world: World) -> None:
     Case("", backend("stores.Down")).write(world)
-    told = (
+    message = (
         "Down: variable 'rate': the backend raised ConnectionError at HOME/stores.py:18. "
         "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
     )
-    fails(world, "rate", errors.BackendUnavailable, told, "unavailable")
+    fails(world, "rate", errors.BackendUnavailable, message, "unavailable")
     world.set(BILLING__SECRETS__ON_FAILURE="next", BILLING_VAR_RATE="19")
     with pytest.warns(errors.FrameworkWarning) as warned:
         assert world.app().get_variable("rate") == "19"
-    assert world.shown(warned[0].message) == f"{told} The next link is asked, as [secrets] on_failure = next says."
+    assert world.shown(warned[0].message) == f"{message} The next link is asked, as [secrets] on_failure = next says."
 
 
 def test_short_name_claimed_twice(world: World) -> None:

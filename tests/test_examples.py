@@ -56,8 +56,8 @@ def shows_a_secret(text: str) -> bool:
 def dumped() -> dict[str, Any]:
     """What `dump` says with one option in the environment."""
     words = ("dump", "--format", "json", "--sources", "--connections", "--variables")
-    said: dict[str, Any] = json.loads(billing(*words, BILLING__LOGGING__LEVEL="ERROR").stdout)
-    return said
+    shown: dict[str, Any] = json.loads(billing(*words, BILLING__LOGGING__LEVEL="ERROR").stdout)
+    return shown
 
 
 HIDDEN = "< hidden >"
@@ -97,10 +97,10 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
 def test_billing_values_and_origins(
     dumped: dict[str, Any], section: str, key: str, value: Any, source: str, file: str, link: str
 ) -> None:
-    said = dumped[section][key]
-    assert (said["value"], said["source"]) == (value, source)
-    assert said.get("redacted", False) == (value == HIDDEN)
-    place, _, answered = said["origin"].partition(" -> ")
+    row = dumped[section][key]
+    assert (row["value"], row["source"]) == (value, source)
+    assert row.get("redacted", False) == (value == HIDDEN)
+    place, _, answered = row["origin"].partition(" -> ")
     assert answered == link
     if (BILLING / file).exists():
         path, _, line = place.rpartition(":")
@@ -112,9 +112,9 @@ def test_billing_values_and_origins(
 
 @needs_dynaconf
 def test_billing_old_name_is_told(dumped: dict[str, Any]) -> None:
-    said = dumped["server"]["url_prefix"]
-    assert (said["value"], said["source"]) == ("/billing", "main cfg")
-    assert said["origin"].endswith(" as [web] base_path")
+    row = dumped["server"]["url_prefix"]
+    assert (row["value"], row["source"]) == ("/billing", "main cfg")
+    assert row["origin"].endswith(" as [web] base_path")
 
 
 @needs_dynaconf
@@ -129,14 +129,14 @@ def test_billing_has_no_section_that_nobody_declared(dumped: dict[str, Any]) -> 
 
 @needs_dynaconf
 def test_billing_connections_and_variables_name_their_link(dumped: dict[str, Any]) -> None:
-    assert {name: said["link"] for name, said in dumped["connections"].items()} == {
+    assert {name: row["link"] for name, row in dumped["connections"].items()} == {
         "archive": "metastore",
         "cache": "environment",
         "payments_api": "local_filesystem",
         "statements": "local_filesystem",
         "warehouse": "metastore",
     }
-    assert {name: said["link"] for name, said in dumped["variables"].items()} == {
+    assert {name: row["link"] for name, row in dumped["variables"].items()} == {
         "batch_size": "local_filesystem",
         "maintenance": "environment",
         "newsletter": "metastore",
@@ -208,8 +208,8 @@ def test_billing_dump_is_a_cfg_file_that_reads_back(tmp_path: Path) -> None:
 
 @needs_dynaconf
 def test_billing_collision_is_told() -> None:
-    said = billing("explain", "--variable", "batch_size", "--output", "json")
-    assert {row["link"]: row["says"] for row in json.loads(said.stdout)} == {
+    done = billing("explain", "--variable", "batch_size", "--output", "json")
+    assert {row["link"]: row["says"] for row in json.loads(done.stdout)} == {
         "local_filesystem": "found",
         "environment": "absent",
         "metastore": "shadowed",
@@ -218,16 +218,16 @@ def test_billing_collision_is_told() -> None:
 
 @needs_dynaconf
 def test_billing_shadowed_pointer_is_listed() -> None:
-    said = billing("explain", "payments", "api_key").stdout
-    assert said.index("production.toml") < said.index("billing.cfg")
+    out = billing("explain", "payments", "api_key").stdout
+    assert out.index("production.toml") < out.index("billing.cfg")
 
 
 @needs_dynaconf
 def test_billing_check_finds_no_error_and_what_is_old() -> None:
-    said = billing("check").stdout
-    assert "error" not in said
+    out = billing("check").stdout
+    assert "error" not in out
     for warned in ("[web] base_path", "legacy_layout", "webhook_key_secret", "smtp_password_secret"):
-        assert said.count(warned) == 1
+        assert out.count(warned) == 1
 
 
 @needs_dynaconf
@@ -278,20 +278,20 @@ def test_quickstart_is_about_ten_lines() -> None:
 
 
 def test_quickstart_runs() -> None:
-    said = run("examples/quickstart/main.py")
-    assert said.stdout.split("\n")[:3] == ["serving on localhost:8080", "the mail password has 21 letters", "hello"]
-    assert not shows_a_secret(said.stdout + said.stderr)
+    done = run("examples/quickstart/main.py")
+    assert done.stdout.split("\n")[:3] == ["serving on localhost:8080", "the mail password has 21 letters", "hello"]
+    assert not shows_a_secret(done.stdout + done.stderr)
 
 
 def test_quickstart_obeys_the_environment() -> None:
-    said = run("examples/quickstart/main.py", QUICKSTART__SERVER__PORT="1", QUICKSTART_VAR_GREETING="hi")
-    assert said.stdout.split("\n")[:3] == ["serving on localhost:1", "the mail password has 21 letters", "hi"]
+    done = run("examples/quickstart/main.py", QUICKSTART__SERVER__PORT="1", QUICKSTART_VAR_GREETING="hi")
+    assert done.stdout.split("\n")[:3] == ["serving on localhost:1", "the mail password has 21 letters", "hi"]
 
 
 def test_quickstart_dump() -> None:
     words = ("-m", "framework", "--name", "quickstart", "--config", "examples/quickstart/quickstart.cfg", "dump")
-    said = run(*words, "--format", "json", "--sources").stdout
-    options = json.loads(said)
+    out = run(*words, "--format", "json", "--sources").stdout
+    options = json.loads(out)
     assert options["server"]["port"]["value"] == "8080"
     assert options["mail"]["password"]["source"] == "main cfg (cmd)"
-    assert not shows_a_secret(said)
+    assert not shows_a_secret(out)

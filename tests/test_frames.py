@@ -39,8 +39,8 @@ SCHEMA = {
 }
 
 
-def app_of(world: World, **said: Any) -> App:
-    return App("billing", home=str(world.home), **said)
+def app_of(world: World, **options: Any) -> App:
+    return App("billing", home=str(world.home), **options)
 
 
 # Files
@@ -71,10 +71,10 @@ FILES: dict[str, tuple[str, str | bytes]] = {
 def test_a_file_that_cannot_be_read(world: World, what: str) -> None:
     name, content = FILES[what]
     path = str(world.write(name, content))
-    said: dict[str, Any] = {"config_files": [path]}
+    options: dict[str, Any] = {"config_files": [path]}
     if name in ("billing.cfg", ".env", "schema.toml"):
-        said = {"billing.cfg": {}, ".env": {"dotenv": path}, "schema.toml": {"schema": path}}[name]
-    error = error_of(app_of, world, **said)
+        options = {"billing.cfg": {}, ".env": {"dotenv": path}, "schema.toml": {"schema": path}}[name]
+    error = error_of(app_of, world, **options)
     assert isinstance(error, errors.ConfigFileError)
     assert_carries_none(error, CANARY)
 

@@ -93,10 +93,10 @@ VALUES = st.recursive(
 )
 
 
-def told(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """All that a traceback shows of an exception: its text and those of what it was raised from."""
     return "".join(traceback.format_exception_only(error)) + (
-        told(error.__cause__) if error.__cause__ is not None else ""
+        text_of(error.__cause__) if error.__cause__ is not None else ""
     )
 
 
@@ -105,7 +105,7 @@ def tried(call: Callable[[], Any], *allowed: type[BaseException], secret: bool =
     try:
         call()
     except (errors.FrameworkError, *allowed) as error:
-        text = told(error)
+        text = text_of(error)
         assert not secret or CANARY not in text, text
         assert len(text) < 50_000
 
@@ -217,12 +217,13 @@ def test_project_files(folder: Path, text: str) -> None:
 
 
 @examples(300)
-@given(said=VALUES)
-def test_schemas(said: Any) -> None:
+@given(written=VALUES)
+def test_schemas(written: Any) -> None:
     tried(
-        lambda: App("billing", home="/nonexistent", environ={}, schema={"core": {"options": {"k": said}}}), secret=False
+        lambda: App("billing", home="/nonexistent", environ={}, schema={"core": {"options": {"k": written}}}),
+        secret=False,
     )
-    tried(lambda: App("billing", home="/nonexistent", environ={}, schema={"core": said}), secret=False)
+    tried(lambda: App("billing", home="/nonexistent", environ={}, schema={"core": written}), secret=False)
 
 
 @examples(400)

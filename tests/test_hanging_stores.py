@@ -191,8 +191,8 @@ def test_what_is_asked_inside_a_link_is_named(app: Callable[..., App], monkeypat
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     status = main(["--name", "billing", *words])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (("check",), 3),
         (("backend-test",), 3),
     ],
-    ids=lambda said: " ".join(said) if isinstance(said, tuple) else str(said),
+    ids=lambda err: " ".join(err) if isinstance(err, tuple) else str(err),
 )
 @pytest.mark.parametrize("backends", [("Asleep",), ("NeverMade",), ("Asleep", "NeverMade", "AsleepInBatches")], ids=str)
 def test_every_command_is_bounded_and_names_the_link(
@@ -230,11 +230,11 @@ def test_every_command_is_bounded_and_names_the_link(
     backends: tuple[str, ...],
 ) -> None:
     app(*backends, cfg="[db]\npassword_secret = x\n")
-    found, out, said = run(capsys, *words)
-    assert found == status, (out, said)
-    assert "store0" in out + said
-    assert "no answer within 0.05 s" in out + said
-    assert "Traceback" not in said
+    found, out, err = run(capsys, *words)
+    assert found == status, (out, err)
+    assert "store0" in out + err
+    assert "no answer within 0.05 s" in out + err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("kind", ["variable", "connection"])
@@ -242,15 +242,15 @@ def test_a_link_that_hangs_costs_the_others_nothing(
     app: Callable[..., App], capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     app("Asleep", "Awake", "NeverMade")
-    status, out, said = run(capsys, f"{kind}s", "list", "--show-values", "-o", "plain")
+    status, out, err = run(capsys, f"{kind}s", "list", "--show-values", "-o", "plain")
     assert status == 3
     assert [line.split("\t")[0] for line in out.splitlines()] == ["awake", "b"]
-    assert said.count("no answer within") == 2
-    status, out, said = run(capsys, "dump", f"--{kind}s")
+    assert err.count("no answer within") == 2
+    status, out, err = run(capsys, "dump", f"--{kind}s")
     assert status == 3
     assert "#   awake" in out
     assert "#   b" in out
-    status, out, said = run(capsys, "explain", f"--{kind}", "awake", "-o", "plain")
+    status, out, err = run(capsys, "explain", f"--{kind}", "awake", "-o", "plain")
     assert [line.split("\t")[0] for line in out.splitlines()] == [
         "store0",
         "store1",
@@ -269,7 +269,7 @@ def test_links_are_asked_side_by_side(tmp_path: Path, app: Callable[..., App]) -
     for link in made.chain.custom:
         link.backend.get_variable = lambda key, team_name=None: (both.wait(30), None)[1]
     with copy_context_timeout(made, "30"):
-        assert [said for _, said in made.chain.explain("variable", "x")][:2] == ["absent", "absent"]
+        assert [answer for _, answer in made.chain.explain("variable", "x")][:2] == ["absent", "absent"]
         assert made.chain.shadowing("variable", "x") == (None, [])
 
 
@@ -281,20 +281,20 @@ def test_a_command_asks_a_link_that_does_not_answer_once(
     app: Callable[..., App], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app("Listing")
-    status, out, said = run(capsys, "variables", "list", "--show-values", "-o", "plain")
+    status, out, err = run(capsys, "variables", "list", "--show-values", "-o", "plain")
     assert status == 3
     assert [line.split("\t")[0] for line in out.splitlines()] == ["b", *(f"listed{number}" for number in range(5))]
     assert Asleep.asked == ["listed0"]
-    assert said.count("no answer within") == 5
-    assert said.count("it was not asked again") == 4
+    assert err.count("no answer within") == 5
+    assert err.count("it was not asked again") == 4
 
 
 def test_a_write_is_made_although_a_link_hangs(app: Callable[..., App], capsys: pytest.CaptureFixture[str]) -> None:
     made = app("Asleep", "Awake")
-    status, _, said = run(capsys, "variables", "set", "a", "1")
+    status, _, err = run(capsys, "variables", "set", "a", "1")
     assert status == 0
-    assert "it is not known whether an earlier link has the variable 'a', too: store0: " in said
-    assert "the link store1 has it too" in said
+    assert "it is not known whether an earlier link has the variable 'a', too: store0: " in err
+    assert "the link store1 has it too" in err
     assert made.store.get_variable("a") == "1"
 
 
@@ -462,9 +462,9 @@ def test_an_outage_is_told_once_for_all_options(
 
     monkeypatch.setattr("framework.cli.main.set", Forgetful, raising=False)
     app("Asleep", cfg="".join(f"[s{number}]\npassword_secret = name{number}\n" for number in range(5)))
-    _, out, said = run(capsys, *words)
-    lines = [line for line in (out + said).splitlines() if line.startswith("error: store0: there was no answer within")]
-    assert len(lines) == 1 and (out + said).count("error: ") == 1
+    _, out, err = run(capsys, *words)
+    lines = [line for line in (out + err).splitlines() if line.startswith("error: store0: there was no answer within")]
+    assert len(lines) == 1 and (out + err).count("error: ") == 1
     assert lines[0].endswith(
         "Not resolved because of it: " + ", ".join(f"[s{number}] password" for number in range(5)) + "."
     )

@@ -83,7 +83,7 @@ def test_a_project_file_gets_one_more_table(empty: World, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('[tool.framework]\nname = "x"\n', "pyproject.toml:1: there is a [tool.framework] already"),
         ("[tool]\nframework = 1\n", "there is a [tool.framework] already"),
@@ -92,11 +92,11 @@ def test_a_project_file_gets_one_more_table(empty: World, text: str) -> None:
         ("[project\n", "this is not valid TOML"),
     ],
 )
-def test_a_project_file_that_cannot_take_it_is_left_alone(empty: World, text: str, said: str) -> None:
+def test_a_project_file_that_cannot_take_it_is_left_alone(empty: World, text: str, expected: str) -> None:
     path = empty.write("pyproject.toml", text)
     status, out, err = empty.run("init", "--name", "shop")
     assert (status, out) == (1, "")
-    assert said in err
+    assert expected in err
     assert path.read_text() == text
     assert os.listdir(empty.home) == ["pyproject.toml"]
 

@@ -47,8 +47,8 @@ def everything(store: Store) -> dict[str, dict[str, Any]]:
 
 
 def check(world: Any) -> tuple[int, dict[str, list[int]], str]:
-    status, out, said = world.run("fernet", "check", "-o", "json")
-    return status, {row.pop("opened by"): list(row.values()) for row in json.loads(out)}, said
+    status, out, err = world.run("fernet", "check", "-o", "json")
+    return status, {row.pop("opened by"): list(row.values()) for row in json.loads(out)}, err
 
 
 # --- as an operator rotates
@@ -102,10 +102,10 @@ def test_what_no_key_opens_is_named_and_blocks_nothing(stocked: Any) -> None:
     stocked.set(BILLING__CORE__FERNET_KEY=f"{NEW},{OLD}")
     names = {"connection 'lost-c0'", "variable 'lost-v0'", "config secret 'lost-s0'"}
     for words in (["fernet", "check"], ["fernet", "rotate"], ["rotate-fernet-key"]):
-        status, _, said = stocked.run(*words)
+        status, _, err = stocked.run(*words)
         assert status == 1
-        assert {line.partition("opens the ")[2] for line in said.splitlines() if "opens the" in line} == names
-        assert "variables delete" in said
+        assert {line.partition("opens the ")[2] for line in err.splitlines() if "opens the" in line} == names
+        assert "variables delete" in err
     stocked.set(BILLING__CORE__FERNET_KEY=NEW)
     values = everything(stocked.app().store)
     assert {name for kind in values.values() for name, value in kind.items() if value is None} == {
@@ -123,9 +123,9 @@ def test_a_connection_whose_two_tokens_have_two_keys(stocked: Any) -> None:
     path = stocked.home / "billing.db"
     execute(path, f"UPDATE connection SET extra = '{Keys(LOST).encrypt('{}')}'")
     stocked.set(BILLING__CORE__FERNET_KEY=f"{NEW},{OLD}")
-    status, _, said = stocked.run("fernet", "rotate")
-    assert (status, "connection 'c'" in said) == (1, True)
-    assert said.startswith("1 row rotated, 0 had")
+    status, _, err = stocked.run("fernet", "rotate")
+    assert (status, "connection 'c'" in err) == (1, True)
+    assert err.startswith("1 row rotated, 0 had")
     stocked.set(BILLING__CORE__FERNET_KEY=f"{NEW},{LOST}")
     assert check(stocked)[1]["key 2 of 2"] == [1, 0, 0]
     assert stocked.run("fernet", "rotate")[0] == 0
@@ -144,8 +144,8 @@ def test_a_malformed_key_is_told_and_not_shown(stocked: Any, key: str) -> None:
     before = (stocked.home / "billing.db").read_bytes()
     stocked.set(BILLING__CORE__FERNET_KEY=key)
     for words in (["fernet", "check"], ["fernet", "rotate"]):
-        status, _, said = stocked.run(*words)
-        assert (status, "URL-safe base64" in said, "canary" in said) == (3, True, False)
+        status, _, err = stocked.run(*words)
+        assert (status, "URL-safe base64" in err, "canary" in err) == (3, True, False)
     assert (stocked.home / "billing.db").read_bytes() == before
 
 
@@ -158,16 +158,16 @@ def test_without_a_key_or_rows(world: Any) -> None:
     assert not (world.home / "billing.db").exists()
     world.write("billing.db", "no database " * 100)
     for action in ("check", "rotate"):
-        status, _, said = world.run("fernet", action)
-        assert (status, "not a SQLite database" in said) == (3, True)
+        status, _, err = world.run("fernet", action)
+        assert (status, "not a SQLite database" in err) == (3, True)
 
 
 def test_rows_without_a_key(stocked: Any) -> None:
     fill(stocked.app().store)
     stocked.set(BILLING__CORE__FERNET_KEY="")
-    status, counts, said = check(stocked)
+    status, counts, err = check(stocked)
     assert (status, counts) == (1, {"nothing: in clear": [0, 0, 0], "no key": [3, 3, 3]})
-    assert "variable 'v0'" in said
+    assert "variable 'v0'" in err
 
 
 def test_a_key_is_made_where_no_application_can_be(world: Any) -> None:

@@ -228,12 +228,12 @@ def test_the_canaries_are_where_they_are_planted(planted: Planted) -> None:
 def test_show_secrets_shows_them(planted: Planted) -> None:
     words = ("dump", "--show-secrets", "--format", "json", "--connections", "--variables")
     _, out, _ = planted.world.run(*words)
-    said = json.loads(out)
+    shown = json.loads(out)
     for key, secret in {**planted.options, **planted.pointers}.items():
-        assert said["vault"][key] == secret
-    assert "Canary7" in said["connections"]["warehouse"]
-    assert said["variables"]["db_odd_secret"] in NEEDLES
-    assert "Canary7" in said["open"]["link"]
+        assert shown["vault"][key] == secret
+    assert "Canary7" in shown["connections"]["warehouse"]
+    assert shown["variables"]["db_odd_secret"] in NEEDLES
+    assert "Canary7" in shown["open"]["link"]
 
 
 @pytest.mark.parametrize("more", [(), ("--sources", "--connections", "--variables"), ("--offline", "--changed")])

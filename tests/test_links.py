@@ -39,8 +39,8 @@ def app_with(tmp_path: Path, cfg: str) -> App:
 @pytest.mark.parametrize("name", ["environment", "metastore", "Metastore", "ENVIRONMENT"])
 def test_no_backend_is_called_as_one_of_the_links_that_are_always_there(tmp_path: Path, name: str) -> None:
     app = app_with(tmp_path, f"[secrets]\nbackends = {name}\n[secrets.{name}]\nbackend = {__name__}.Held\n")
-    told = f"billing.cfg:2: .secrets. backends: no backend can be called '{name.lower()}'"
-    with pytest.raises(errors.BackendError, match=told):
+    message = f"billing.cfg:2: .secrets. backends: no backend can be called '{name.lower()}'"
+    with pytest.raises(errors.BackendError, match=message):
         app.chain  # noqa: B018
 
 
@@ -234,8 +234,8 @@ def test_when_the_database_is_down_the_status_is_three(
     (tmp_path / "billing.cfg").write_text("[db]\npassword_secret = x\n")
     pytest.importorskip("psycopg")
     status = main(["--name", "billing", *words])
-    said = capsys.readouterr()
-    assert status == 3, (said.out, said.err)
+    captured = capsys.readouterr()
+    assert status == 3, (captured.out, captured.err)
 
 
 def test_a_class_that_is_a_link_of_its_own_may_be_used_twice(tmp_path: Path) -> None:

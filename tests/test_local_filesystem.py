@@ -57,7 +57,7 @@ def age(path: str, seconds: float = 60) -> None:
     os.utime(path, ns=(then, then))
 
 
-def told(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """Everything that a log could show of an error."""
     shown = "".join(traceback.format_exception(error))
     while error:
@@ -236,7 +236,7 @@ def test_a_bad_connection_is_named_and_not_shown(write: Any, entry: Any, message
         with pytest.raises(errors.InvalidConnection) as caught:
             ask()
         assert str(caught.value).startswith(f"{path}:3: connection 'bad': {message}")
-        assert CANARY not in told(caught.value)
+        assert CANARY not in text_of(caught.value)
 
 
 def test_what_json_cannot_hold_in_extra(write: Any) -> None:
@@ -278,8 +278,8 @@ def test_the_class_of_airflows_workers_takes_an_extra_of_text_alone(write: Any) 
         def __init__(self, *, conn_id: str, **fields: Any) -> None:
             self.conn_id, self.fields = conn_id, fields
 
-    said = {"conn_type": "http", "port": 80, "extra": {"deep": [1]}}
-    backend = LocalFilesystemBackend(connections_file_path=write("c.json", json.dumps({"t": said})))
+    connection = {"conn_type": "http", "port": 80, "extra": {"deep": [1]}}
+    backend = LocalFilesystemBackend(connections_file_path=write("c.json", json.dumps({"t": connection})))
     backend._set_connection_class(Worker)
     made: Any = backend.get_connection("t")
     assert (made.conn_id, made.fields["port"], json.loads(made.fields["extra"])) == ("t", 80, {"deep": [1]})
@@ -315,7 +315,7 @@ def test_every_fault_of_an_env_file(write: Any) -> None:
             f"{path}: line 3: there is no '='; line 4: there is no name before the '='; "
             "line 6: there is no value after the '='"
         )
-        assert CANARY not in told(caught.value)
+        assert CANARY not in text_of(caught.value)
 
 
 def test_a_line_ends_with_a_newline_and_nothing_else(write: Any) -> None:
@@ -347,7 +347,7 @@ def test_a_name_that_is_written_twice(write: Any, name: str, text: str, k: str, 
     for key, message in lines.items():
         with pytest.raises(errors.VariableNotUnique, match=message) as caught:
             backend.get_variable(key)
-        assert CANARY not in told(caught.value)
+        assert CANARY not in text_of(caught.value)
         with pytest.raises(errors.VariableNotUnique):
             backend.get_config(key)
         with pytest.raises(errors.ConnectionNotUnique):
@@ -404,7 +404,7 @@ def test_bad_json(write: Any, text: str, message: str) -> None:
     with pytest.raises(errors.FileParseError) as caught:
         load_variables(path)
     assert str(caught.value) == f"{path}: {message}"
-    assert CANARY not in told(caught.value)
+    assert CANARY not in text_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_bad_yaml(write: Any, text: str, message: str) -> None:
     with pytest.raises(errors.FileParseError) as caught:
         load_variables(path)
     assert str(caught.value).startswith(f"{path}: {message}")
-    assert CANARY not in told(caught.value)
+    assert CANARY not in text_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_a_bad_yaml_value_is_one_entry_only(write: Any, value: str, message: str
         with pytest.raises(errors.FileParseError) as caught:
             ask()
         assert str(caught.value).startswith(f"{path}: line 3: {message}")
-        assert CANARY not in told(caught.value)
+        assert CANARY not in text_of(caught.value)
 
 
 def test_without_libyaml(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,7 +466,7 @@ def test_without_libyaml(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(errors.FileParseError) as caught:
             load_variables(write("s.yaml", text))
         assert [number for number, _ in caught.value.faults] == [line]
-        assert CANARY not in told(caught.value)
+        assert CANARY not in text_of(caught.value)
 
 
 def test_faults_of_several_kinds_come_together(write: Any) -> None:
@@ -492,7 +492,7 @@ def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
         load_variables(str(path))
     fault = "byte 3 is not UTF-8; save the file as UTF-8"
     assert str(caught.value) == f"{path}: line 2: {fault}; line 4: {fault}"
-    assert CANARY not in told(caught.value)
+    assert CANARY not in text_of(caught.value)
     path.write_bytes("k=v\n".encode("utf-16"))
     with pytest.raises(errors.FileParseError, match="line 1: the text is UTF-16; save the file as UTF-8"):
         load_variables(str(path))

@@ -558,7 +558,7 @@ def test_log_never_restores_what_it_hid(logger: logging.Logger, message: str, ar
 
 
 def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
-    said = {
+    settings = {
         "endpoint": {"address": "hunter2-address", "password": "hunter2-nested"},
         "context": {"token": "hunter2-token"},
         "webhook_endpoint": "https://hooks.example/hunter2-hook",
@@ -566,7 +566,7 @@ def test_of_json_only_texts_that_say_where_to_look_are_not_secret() -> None:
         "variables_file_path": "secrets/variables.json",
         "namespace": ["hunter2-list"],
     }
-    masking.add_mask(json.dumps(said))
+    masking.add_mask(json.dumps(settings))
     for secret in ("hunter2-address", "hunter2-nested", "hunter2-token", "https://hooks.example/hunter2-hook"):
         assert masking.redact_text(f"here: {secret}") == "here: ***"
     assert masking.redact_text("hunter2-list") == "***"
@@ -625,10 +625,10 @@ def test_names_of_links_options_and_schemes_stay_whatever_is_secret(secret: str,
 
     masking.add_mask(secret)
     for place in ("postgresql://db.example/airflow", "mysql+pymysql://db.example/airflow"):
-        said = f"metastore: connection 'x' at {place}: the database does not answer"
-        assert str(BackendUnavailable("the database does not answer", where=said.rpartition(": ")[0])) == said
-    told = str(App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)}).conf.explain("celery", "broker_url"))
-    assert told.startswith("[celery] broker_url\n")
+        message = f"metastore: connection 'x' at {place}: the database does not answer"
+        assert str(BackendUnavailable("the database does not answer", where=message.rpartition(": ")[0])) == message
+    explained = str(App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)}).conf.explain("celery", "broker_url"))
+    assert explained.startswith("[celery] broker_url\n")
 
 
 def test_a_scheme_is_a_word_before_a_url_and_nothing_else() -> None:

@@ -195,5 +195,5 @@ def test_the_nearest_option(world: World, written: str, meant: str) -> None:
     world.write("schema.toml", SCHEMA)
     world.write("more.toml", f"[{section}]\n{key} = '1'\n")
     world.project(schema="schema.toml", config_files=["more.toml"])
-    said = f"error: more.toml:2: [{section}] {key}: no such option is declared; did you mean [{right}] {name}?"
-    assert said in world.run("check")[1].splitlines()
+    expected = f"error: more.toml:2: [{section}] {key}: no such option is declared; did you mean [{right}] {name}?"
+    assert expected in world.run("check")[1].splitlines()

@@ -72,8 +72,8 @@ def test_a_name_that_stands_twice_is_an_error_with_both_rows(place: Place, store
     found = store.get_many("connection", ["a", "b"])
     assert isinstance(found["a"], errors.InvalidSecret) and isinstance(found["b"], Connection)
     assert store.list_names("connection") == ["a", "b"]
-    told = [(name, isinstance(value, errors.InvalidSecret)) for name, value, _ in bulk.stored(store, "connection")]
-    assert told == [("a", True), ("b", False)]
+    failed = [(name, isinstance(value, errors.InvalidSecret)) for name, value, _ in bulk.stored(store, "connection")]
+    assert failed == [("a", True), ("b", False)]
 
 
 def test_rows_that_stand_twice_are_not_lost_between_two_pages(place: Place, store: Store) -> None:
@@ -87,8 +87,10 @@ def test_a_row_without_a_name_is_named_and_left_out(place: Place, store: Store) 
     place.execute(row(5, None), row(6, "b"))
     with pytest.warns(errors.FrameworkWarning, match="column conn_id of row 5 of table connection is NULL"):
         assert store.list_names("connection") == ["b"]
-    told = [str(value) for _, value, _ in bulk.stored(store, "connection") if isinstance(value, errors.SecretsError)]
-    assert len(told) == 1 and "row 5" in told[0]
+    messages = [
+        str(value) for _, value, _ in bulk.stored(store, "connection") if isinstance(value, errors.SecretsError)
+    ]
+    assert len(messages) == 1 and "row 5" in messages[0]
 
 
 def test_an_id_that_is_no_name(place: Place, store: Store) -> None:

@@ -45,15 +45,15 @@ def recording(world: World) -> list[str]:
     return Recording.asked
 
 
-def write(world: World, layer: str, **said: Any) -> None:
+def write(world: World, layer: str, **settings: Any) -> None:
     """The options in one layer."""
     rows = [(*name.split("."), value) for name, value in OPTIONS.items()]
     if layer == "environment":
         world.set(**{f"BILLING__{s.upper()}__{k.upper()}": value for s, k, value in rows})
-        world.project(**said)
+        world.project(**settings)
     elif layer == ".env":
         world.write(".env", "".join(f"BILLING__{s.upper()}__{k.upper()}='{value}'\n" for s, k, value in rows))
-        world.project(dotenv=[".env"], **said)
+        world.project(dotenv=[".env"], **settings)
     else:
         tables: dict[str, dict[str, str]] = {}
         for s, k, value in rows:
@@ -69,7 +69,7 @@ def write(world: World, layer: str, **said: Any) -> None:
         }[layer]
         world.write(name, text)
         files = {"main cfg": {}, "settings": {"settings_files": [name]}}.get(layer, {"config_files": [name]})
-        world.project(**files, **said)
+        world.project(**files, **settings)
 
 
 LAYERS = ("environment", ".env", "main cfg", "TOML", "YAML", "JSON", "settings")

@@ -332,9 +332,9 @@ def test_stats_name_what_is_missed_most(tmp_path: Path) -> None:
     app = app_over(tmp_path, store, negative_cache_ttl_seconds="0")
     for key in ("x", "x", "gone", "gone"):
         app.get_variable(key, default=None)
-    [said] = app.stats()
-    assert (said["calls"], said["hits"], said["absent"]) == (3, 1, 2)
-    assert said["most missed"] == "gone (2)"
+    [row] = app.stats()
+    assert (row["calls"], row["hits"], row["absent"]) == (3, 1, 2)
+    assert row["most missed"] == "gone (2)"
 
 
 def test_a_company_format_by_configuration_alone(tmp_path: Path) -> None:
@@ -704,15 +704,15 @@ def test_each_who_waited_gets_an_error_of_its_own(joined: list[int]) -> None:
     def ask() -> None:
         try:
             cache.get(("config", "x", None), fail)
-        except errors.BackendUnavailable as said:
-            faults.append(said)
+        except errors.BackendUnavailable as error:
+            faults.append(error)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({id(said) for said in faults}) == 4
+    assert len({id(error) for error in faults}) == 4
 
 
 def test_a_backend_that_raises_what_ends_a_process_ends_nothing(tmp_path: Path) -> None:

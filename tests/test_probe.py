@@ -44,7 +44,7 @@ class Tried:
         assert "Traceback" not in self.text
         assert ("works" in self.err) == (self.status == 0) or "does not work" in self.err
 
-    def said(self, step: str) -> str:
+    def result(self, step: str) -> str:
         return str(self.steps[step]["said"])
 
 
@@ -81,11 +81,11 @@ def closed_port() -> int:
 
 def test_sqlite(stocked: Any) -> None:
     tried = Tried(stocked, conn_type="sqlite", host=str(stocked.home / "billing.db"))
-    assert (tried.status, "it has" in tried.said("sqlite")) == (0, True)
+    assert (tried.status, "it has" in tried.result("sqlite")) == (0, True)
     stocked.write("text.db", "no database at all, but long enough to be looked at " * 30)
-    for path, said in {"text.db": "not a SQLite database", "no.db": "no such file", "": "no host"}.items():
+    for path, expected in {"text.db": "not a SQLite database", "no.db": "no such file", "": "no host"}.items():
         tried = Tried(stocked, conn_type="sqlite", host=path)
-        assert (tried.status, said in tried.said("sqlite")) == (1, True)
+        assert (tried.status, expected in tried.result("sqlite")) == (1, True)
     assert not (stocked.home / "no.db").exists()
 
 
@@ -96,13 +96,13 @@ def test_a_database_server(stocked: Any, kind: str) -> None:
     schema = {"postgresql": "postgres", "mysql": "mysql"}[kind]
     place = {"conn_type": step, "host": "127.0.0.1", "port": server.port, "login": ADMIN}
     tried = Tried(stocked, **place, password=PASSWORD, schema=schema)
-    assert (tried.status, "SELECT 1 answered" in tried.said(step)) == (0, True), tried.text
+    assert (tried.status, "SELECT 1 answered" in tried.result(step)) == (0, True), tried.text
     tried = Tried(stocked, **place, password="canary-wrong", schema=schema)
-    assert (tried.status, tried.said(step)) == (1, "login and password are refused")
+    assert (tried.status, tried.result(step)) == (1, "login and password are refused")
     tried = Tried(stocked, **place, password=PASSWORD, schema="no_such_database")
-    assert (tried.status, tried.said(step)) == (1, "there is no such database")
+    assert (tried.status, tried.result(step)) == (1, "there is no such database")
     tried = Tried(stocked, **{**place, "port": closed_port()}, password=PASSWORD)
-    assert (tried.status, "Connection refused" in tried.said("tcp")) == (1, True)
+    assert (tried.status, "Connection refused" in tried.result("tcp")) == (1, True)
 
 
 def test_what_is_no_database_server(stocked: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_missing_driver_is_named(
     with serving(lambda caller: None) as port:
         tried = Tried(stocked, conn_type=kind, host="127.0.0.1", port=port)
     assert tried.status == 1
-    assert f"pip install 'framework[{extra}]'" in tried.said(kind)
+    assert f"pip install 'framework[{extra}]'" in tried.result(kind)
 
 
 def answers(port: int) -> bool:
@@ -154,18 +154,18 @@ def valkey(folder: Path, *flags: str) -> Iterator[int]:
 def test_redis(stocked: Any) -> None:
     with valkey(stocked.home) as port:
         place = {"conn_type": "redis", "host": "127.0.0.1", "port": port}
-        assert Tried(stocked, **place).said("redis") == "PING answered"
-        assert Tried(stocked, **place, extra='{"db": 3}').said("redis") == "SELECT 3, PING answered"
+        assert Tried(stocked, **place).result("redis") == "PING answered"
+        assert Tried(stocked, **place, extra='{"db": 3}').result("redis") == "SELECT 3, PING answered"
         tried = Tried(stocked, **place, extra='{"db": 300}')
-        assert (tried.status, "no database '300'" in tried.said("redis")) == (1, True)
+        assert (tried.status, "no database '300'" in tried.result("redis")) == (1, True)
     with valkey(stocked.home, "--requirepass", "canary-right") as port:
         place["port"] = port
         tried = Tried(stocked, **place, password="canary-right", login="default")
-        assert (tried.status, tried.said("redis")) == (0, "AUTH, PING answered")
-        assert Tried(stocked, **place, password="canary-wrong").said("redis") == "login and password are refused"
-        assert "a password is wanted" in Tried(stocked, **place).said("redis")
+        assert (tried.status, tried.result("redis")) == (0, "AUTH, PING answered")
+        assert Tried(stocked, **place, password="canary-wrong").result("redis") == "login and password are refused"
+        assert "a password is wanted" in Tried(stocked, **place).result("redis")
     with serving(lambda caller: caller.sendall(b"canary\r\n")) as port:
-        assert "does not speak Redis" in Tried(stocked, conn_type="redis", host="127.0.0.1", port=port).said("redis")
+        assert "does not speak Redis" in Tried(stocked, conn_type="redis", host="127.0.0.1", port=port).result("redis")
 
 
 # --- the web
@@ -182,7 +182,7 @@ def answering(response: str, asked: list[str] | None = None) -> Callable[[socket
 
 
 @pytest.mark.parametrize(
-    ("response", "status", "said"),
+    ("response", "status", "expected"),
     [
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, "answered 200"),
         ("HTTP/1.1 404 canary\r\nContent-Length: 0\r\n\r\n", 0, "answered 404"),
@@ -193,11 +193,11 @@ def answering(response: str, asked: list[str] | None = None) -> Callable[[socket
         ("", 1, ""),
     ],
 )
-def test_http(stocked: Any, response: str, status: int, said: str) -> None:
+def test_http(stocked: Any, response: str, status: int, expected: str) -> None:
     asked: list[str] = []
     with serving(answering(response, asked)) as port:
         tried = Tried(stocked, conn_type="http", host="127.0.0.1", port=port, login="ada", password="canary-pass")
-        assert (tried.status, said in tried.said("http")) == (status, True), tried.text
+        assert (tried.status, expected in tried.result("http")) == (status, True), tried.text
         assert "Authorization: Basic YWRhOmNhbmFyeS1wYXNz" in asked[0]
         Tried(stocked, conn_type="http", host=f"http://127.0.0.1:{port}/api/v1", login="ada", password="canary-pass")
         assert asked[-1].startswith("GET /api/v1 HTTP/1.1\r\n")
@@ -236,16 +236,16 @@ def test_tls(stocked: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch) -
     context.load_cert_chain(certificate)
     with serving(answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), context) as port:
         tried = Tried(stocked, conn_type="http", schema="https", host="127.0.0.1", port=port, password="canary")
-        assert (tried.status, "certificate is not trusted" in tried.said("http")) == (1, True)
+        assert (tried.status, "certificate is not trusted" in tried.result("http")) == (1, True)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         tried = Tried(stocked, conn_type="http", host="https://127.0.0.1", port=port)
-        assert (tried.status, f"https://127.0.0.1:{port}/ answered 200" in tried.said("http")) == (0, True)
+        assert (tried.status, f"https://127.0.0.1:{port}/ answered 200" in tried.result("http")) == (0, True)
         monkeypatch.setattr("framework.probing.probe._TLS_PORTS", {port})
         tried = Tried(stocked, conn_type="kafka", host="127.0.0.1", port=port)
-        assert (tried.status, "the certificate is trusted" in tried.said("tls")) == (0, True)
+        assert (tried.status, "the certificate is trusted" in tried.result("tls")) == (0, True)
     with serving(answering("plain")) as port:
         tried = Tried(stocked, conn_type="http", host="https://127.0.0.1", port=port)
-        assert (tried.status, "TLS could not be agreed on" in tried.said("http")) == (1, True)
+        assert (tried.status, "TLS could not be agreed on" in tried.result("http")) == (1, True)
 
 
 # --- the others
@@ -266,7 +266,7 @@ def mail(login_answer: bytes) -> Callable[[socket.socket], None]:
 
 
 def test_smtp(stocked: Any) -> None:
-    for answer, login, status, said in (
+    for answer, login, status, expected in (
         (b"", None, 0, "EHLO answered"),
         (b"235 canary\r\n", "ada", 0, "EHLO, login answered"),
         (b"535 canary\r\n", "ada", 1, "login and password are refused"),
@@ -274,7 +274,7 @@ def test_smtp(stocked: Any) -> None:
     ):
         with serving(mail(answer)) as port:
             tried = Tried(stocked, conn_type="smtp", host="127.0.0.1", port=port, login=login, password="canary-pass")
-            assert (tried.status, tried.said("smtp")) == (status, said)
+            assert (tried.status, tried.result("smtp")) == (status, expected)
 
 
 def test_ssh(stocked: Any) -> None:
@@ -287,8 +287,8 @@ def test_anything_else_is_knocked_at(stocked: Any) -> None:
     with serving(lambda caller: None) as port:
         tried = Tried(stocked, conn_type="anything", host="localhost", port=port, password="canary-1")
         assert (tried.status, list(tried.steps)) == (0, ["tcp"])
-        assert tried.said("tcp").startswith(f"connected to localhost:{port}")
-    for fields, said in (
+        assert tried.result("tcp").startswith(f"connected to localhost:{port}")
+    for fields, expected in (
         ({"conn_type": "anything", "host": "h"}, "no port"),
         ({"conn_type": "anything"}, "no host"),
         ({"conn_type": "kafka", "host": "no-such-host.invalid"}, "cannot be resolved"),
@@ -298,7 +298,7 @@ def test_anything_else_is_knocked_at(stocked: Any) -> None:
         ({"conn_type": "", "host": "ž 🐎", "port": 5}, ""),
     ):
         tried = Tried(stocked, "--timeout", "2", **fields)  # type: ignore[arg-type]
-        assert (tried.status, said in tried.said("tcp")) == (1, True), tried.text
+        assert (tried.status, expected in tried.result("tcp")) == (1, True), tried.text
 
 
 @pytest.mark.parametrize("kind", ["redis", "http", "smtp", "ssh", "postgres", "mysql"])
@@ -314,7 +314,7 @@ def test_a_server_that_falls_silent(stocked: Any, kind: str) -> None:
 def test_connections_that_cannot_be_had(stocked: Any) -> None:
     assert stocked.run("connections", "test", "nobody")[0] == 1
     stocked.set(BILLING_CONN_BAD="canary no uri")
-    status, out, said = stocked.run("connections", "test", "bad")
-    assert (status, "canary" in out + said) == (3, False)
+    status, out, err = stocked.run("connections", "test", "bad")
+    assert (status, "canary" in out + err) == (3, False)
     for timeout in ("soon", "0", "-1", "nan", "inf"):
         assert stocked.run("connections", "test", "bad", "--timeout", timeout)[0] == 2

@@ -38,8 +38,8 @@ def test_the_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize(("name", "parser"), COMMANDS, ids=[name for name, _ in COMMANDS])
 def test_the_help_has_an_example(name: str, parser: ArgumentParser) -> None:
-    told, _, examples = (parser.description or "").partition("for example:\n")
-    assert told.strip(), f"{name} does not say what it does"
+    summary, _, examples = (parser.description or "").partition("for example:\n")
+    assert summary.strip(), f"{name} does not say what it does"
     assert name in examples, f"{name} has no example of itself"
 
 

@@ -73,13 +73,13 @@ class Report:
     hides: str = ""
 
     def lay_out(self, world: World) -> None:
-        said: dict[str, Any] = {"schema": "schema.toml"}
+        settings: dict[str, Any] = {"schema": "schema.toml"}
         for name, text in {"schema.toml": SCHEMA, **self.files}.items():
             world.write(name, text)
             setting = {".env": "dotenv", "settings": "settings_files", "config": "config_files"}
             if listed := setting.get(name if name == ".env" else name.partition(".")[0]):
-                said.setdefault(listed, []).append(name)
-        world.project(**said | self.project)
+                settings.setdefault(listed, []).append(name)
+        world.project(**settings | self.project)
         world.set(**self.environ)
 
 
@@ -1086,7 +1086,7 @@ def test_report(world: World, report: Report) -> None:
     else:
         answer, shown = read(world, report.get) if report.get else (None, run(world, report.run))
     missing = [text for text in report.says if text not in shown]
-    assert not missing, f"not said: {missing} in:\n{shown}"
+    assert not missing, f"missing: {missing} in:\n{shown}"
     assert answer == report.answer, shown
     assert not report.hides or report.hides not in shown
 

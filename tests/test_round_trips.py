@@ -71,8 +71,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 def app_over(store: Store, home: Path, options: int, **environ: str) -> App:
     """An application whose option `k7` points at the config secret `s7`."""
     pointers = "".join(f"k{number}_secret = s{number}\n" for number in range(options))
-    said = f"[secrets]\nbackend = {store.short}\nbackend_kwargs = {json.dumps(store.kwargs)}\n"
-    (home / "billing.cfg").write_text(f"{said}[s]\n{pointers}")
+    secrets = f"[secrets]\nbackend = {store.short}\nbackend_kwargs = {json.dumps(store.kwargs)}\n"
+    (home / "billing.cfg").write_text(f"{secrets}[s]\n{pointers}")
     empty = {"PATH": os.environ["PATH"], "BILLING__DATABASE__SQL_ALCHEMY_CONN": ""}
     return App("billing", home=str(home), environ={**empty, **environ}, sensitive=["s.*"])
 
@@ -139,9 +139,9 @@ def test_a_thousand_reads_of_fifty_secrets_by_32_threads_cold(store: Store, tmp_
         try:
             for number in range(first, first + 32):
                 number %= 50
-                said = app.get_variable(f"v{number - 25}") if number >= 25 else app.conf.get("s", f"k{number}")
-                if said != (f"variable {number - 25}" if number >= 25 else f"value {number}"):
-                    wrong.append(said)
+                value = app.get_variable(f"v{number - 25}") if number >= 25 else app.conf.get("s", f"k{number}")
+                if value != (f"variable {number - 25}" if number >= 25 else f"value {number}"):
+                    wrong.append(value)
                 read.append(number)
         except Exception as fault:
             wrong.append(fault)
@@ -180,8 +180,8 @@ def test_a_process_has_one_client_and_one_login(store: Store, tmp_path: Path) ->
     assert app.prefetch() == {}
     assert app.get_variable("x") == "1"
     before, logins = store.proxy.requests, store.logins
-    said = in_a_child(lambda: [app.conf.get("s", "k7"), app.get_variable("x"), app.get_variable("y")])
-    assert said == ["value 7", "1", "2"]
+    found = in_a_child(lambda: [app.conf.get("s", "k7"), app.get_variable("x"), app.get_variable("y")])
+    assert found == ["value 7", "1", "2"]
     assert store.logins == 2 * logins, "the child logs in once, for itself"
     assert store.proxy.requests == before + logins + 1, "and asks only for what was not known before the fork"
     assert app.get_variable("y") == "2"

@@ -18,7 +18,7 @@ from framework.options.schema import Schema, load
 from framework.options.shape import OPTION, SECTION
 
 
-def told(text: str, tmp_path: Path, name: str = "s.yaml") -> str:
+def message_of(text: str, tmp_path: Path, name: str = "s.yaml") -> str:
     """What is said about a schema file."""
     path = tmp_path / name
     path.write_text(text)
@@ -27,8 +27,8 @@ def told(text: str, tmp_path: Path, name: str = "s.yaml") -> str:
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
-def of_option(said: str) -> str:
-    return f"server:\n  options:\n    port: {said}\n"
+def of_option(text: str) -> str:
+    return f"server:\n  options:\n    port: {text}\n"
 
 
 #: What is said of an option on line 3, and what is said about it.
@@ -118,12 +118,12 @@ OF_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(("said", "expected"), OF_OPTIONS.items(), ids=list(OF_OPTIONS))
-def test_what_is_said_of_an_option(said: str, expected: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fields", "expected"), OF_OPTIONS.items(), ids=list(OF_OPTIONS))
+def test_what_is_said_of_an_option(fields: str, expected: str | None, tmp_path: Path) -> None:
     if expected is None:
-        assert list(Schema(yaml.safe_load(of_option(said))))
+        assert list(Schema(yaml.safe_load(of_option(fields))))
         return
-    message = told(of_option(said), tmp_path)
+    message = message_of(of_option(fields), tmp_path)
     assert message.startswith(f"s.yaml:3: [server] port: {expected}"), message
 
 
@@ -168,17 +168,17 @@ OF_SCHEMAS = {
 
 @pytest.mark.parametrize(("text", "expected"), OF_SCHEMAS.items())
 def test_what_a_schema_says(text: str, expected: str, tmp_path: Path) -> None:
-    assert told(text, tmp_path).startswith(expected)
+    assert message_of(text, tmp_path).startswith(expected)
 
 
 def test_toml_and_json_name_the_place_as_well(tmp_path: Path) -> None:
     toml = '[server]\ndescription = "x"\n\n[server.options.port]\ntype = "integer"\nsensitve = true\n'
-    assert told(toml, tmp_path, "s.toml").startswith("s.toml:6: [server] port: unknown field 'sensitve'.")
-    assert told('[db.pool]\ntype = "integer"\n', tmp_path, "s.toml").startswith(
+    assert message_of(toml, tmp_path, "s.toml").startswith("s.toml:6: [server] port: unknown field 'sensitve'.")
+    assert message_of('[db.pool]\ntype = "integer"\n', tmp_path, "s.toml").startswith(
         "s.toml:1: [db]: unknown field 'pool'. Options stand under options: [db.options.pool]."
     )
-    said = {"server": {"options": {"port": {"defalt": 5}}}}
-    assert told(json.dumps(said), tmp_path, "s.json").startswith(
+    schema = {"server": {"options": {"port": {"defalt": 5}}}}
+    assert message_of(json.dumps(schema), tmp_path, "s.json").startswith(
         "s.json#/server/options/port/defalt: [server] port: unknown field 'defalt'."
     )
 
@@ -197,7 +197,7 @@ def test_a_mapping_is_held_against_the_same() -> None:
 
 def test_every_other_mistake_is_counted_with_its_place(tmp_path: Path) -> None:
     text = "a:\n  options:\n    b: {typ: x}\n    c: {descripton: x}\n    d: 5\n"
-    assert told(text, tmp_path).endswith("2 more: s.yaml:4, s.yaml:5.")
+    assert message_of(text, tmp_path).endswith("2 more: s.yaml:4, s.yaml:5.")
 
 
 def test_what_is_empty_or_left_to_others_is_fine(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_what_is_empty_or_left_to_others_is_fine(tmp_path: Path) -> None:
 
 
 def test_airflow_says_nothing_that_is_unknown(airflow_schemas: list[Any]) -> None:
-    for said in airflow_schemas:
-        assert set(said) <= set(SECTION), said
-        for option in (said.get("options") or {}).values():
+    for section in airflow_schemas:
+        assert set(section) <= set(SECTION), section
+        for option in (section.get("options") or {}).values():
             assert set(option) <= set(OPTION), option
 
 
@@ -264,12 +264,12 @@ NEARLY = st.dictionaries(
 
 
 @settings(max_examples=300, deadline=None)
-@given(said=ANYTHING | NEARLY | st.dictionaries(FEW, ANYTHING))
-def test_whatever_a_schema_says_it_is_read_or_refused(said: Any) -> None:
-    if said is None:
+@given(written=ANYTHING | NEARLY | st.dictionaries(FEW, ANYTHING))
+def test_whatever_a_schema_says_it_is_read_or_refused(written: Any) -> None:
+    if written is None:
         return
     try:
-        schema = Schema(said)
+        schema = Schema(written)
     except SchemaError:
         return
     for option in schema:

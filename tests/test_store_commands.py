@@ -18,14 +18,15 @@ CANARY = "cAnArY-value"
 
 
 def written(world: Any, backend: str, kwargs: dict[str, Any], options: str = "", **more: str) -> None:
-    said = "".join(f"{name} = {text}\n" for name, text in more.items())
+    kwargs_text = "".join(f"{name} = {text}\n" for name, text in more.items())
     world.project(sensitive=["s.*"])
     world.write(
-        "billing.cfg", f"[secrets]\nbackend = {backend}\nbackend_kwargs = {json.dumps(kwargs)}\n{said}[s]\n{options}"
+        "billing.cfg",
+        f"[secrets]\nbackend = {backend}\nbackend_kwargs = {json.dumps(kwargs)}\n{kwargs_text}[s]\n{options}",
     )
 
 
-def told(world: Any, *words: str) -> tuple[int, dict[str, str]]:
+def checked(world: Any, *words: str) -> tuple[int, dict[str, str]]:
     """The exit status of backend-test, and what it says."""
     status, out, err = world.run("backend-test", *words, "-o", "json")
     assert "Traceback" not in out + err
@@ -40,14 +41,14 @@ def test_backend_test_of_a_vault(world: Any, bao: Bao) -> None:
     mount = bao.mount()
     bao.put(mount, "variables/vat", {"value": CANARY})
     login = {"url": bao.url, "mount_point": mount, **bao.approle(bao.reading(mount))}
-    status, said = told(world, "vault", "--kwargs", json.dumps(login))
+    status, rows = checked(world, "vault", "--kwargs", json.dumps(login))
     assert status == 0
-    assert said["list of variables"] == "1 name"
-    assert said["an absent config"] == "holds: it is absent"
-    assert {said[f"contract: {name}"] for name in ("absent is none", "reads what it lists")} == {"holds"}
-    assert said["a name elsewhere"] == "absent: it may be asked for as well"
-    assert (said["batch"], said["versions"]) == ("one by one, several at once", "yes")
-    assert "ms (median of 5, of names that it has)" in said["a read takes"]
+    assert rows["list of variables"] == "1 name"
+    assert rows["an absent config"] == "holds: it is absent"
+    assert {rows[f"contract: {name}"] for name in ("absent is none", "reads what it lists")} == {"holds"}
+    assert rows["a name elsewhere"] == "absent: it may be asked for as well"
+    assert (rows["batch"], rows["versions"]) == ("one by one, several at once", "yes")
+    assert "ms (median of 5, of names that it has)" in rows["a read takes"]
 
 
 def test_backend_test_under_the_policy_that_policy_prints(
@@ -65,22 +66,22 @@ def test_backend_test_under_the_policy_that_policy_prints(
     app = world.app()
     assert app.conf.get("s", "password") == app.get_variable("vat") == CANARY
     assert app.get_variable("gone", default=None) is None
-    status, said = told(world)
+    status, rows = checked(world)
     assert status == 0
-    assert said["an absent variable"] == "holds: it is absent"
-    assert said["an absent config"].startswith("denied: vault: config")
-    assert said["list of variables"].startswith("denied: vault: names of every variable")
-    assert "null" not in said["list of variables"], "who may not list may still read"
-    assert said["a name elsewhere"].startswith("denied: ")
+    assert rows["an absent variable"] == "holds: it is absent"
+    assert rows["an absent config"].startswith("denied: vault: config")
+    assert rows["list of variables"].startswith("denied: vault: names of every variable")
+    assert "null" not in rows["list of variables"], "who may not list may still read"
+    assert rows["a name elsewhere"].startswith("denied: ")
 
 
 def test_backend_test_with_a_wrong_login_or_nobody_there(world: Any, bao: Bao) -> None:
-    status, said = told(world, "vault", "--kwargs", json.dumps({"url": bao.url, "token": "wrong"}))
+    status, rows = checked(world, "vault", "--kwargs", json.dumps({"url": bao.url, "token": "wrong"}))
     assert status == 3
-    assert said["an absent variable"].startswith("denied: ")
-    status, said = told(world, "vault", "--kwargs", json.dumps({"url": "http://127.0.0.1:9", "token": CANARY}))
+    assert rows["an absent variable"].startswith("denied: ")
+    status, rows = checked(world, "vault", "--kwargs", json.dumps({"url": "http://127.0.0.1:9", "token": CANARY}))
     assert status == 3
-    assert said["an absent variable"].startswith("fails: vault: variable")
+    assert rows["an absent variable"].startswith("fails: vault: variable")
 
 
 def test_backend_test_reads_kwargs_from_stdin_and_names_mistakes(
@@ -89,8 +90,8 @@ def test_backend_test_reads_kwargs_from_stdin_and_names_mistakes(
     import io
 
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({**aws.kwargs(), "connections_prefix": None})))
-    status, said = told(world, "aws_ssm", "--kwargs", "-")
-    assert (status, said["connections"], said["batch"]) == (0, "never asked for", "10 names in a call")
+    status, rows = checked(world, "aws_ssm", "--kwargs", "-")
+    assert (status, rows["connections"], rows["batch"]) == (0, "never asked for", "10 names in a call")
     status, _, err = world.run("backend-test", "valt")
     assert (status, err.startswith("error: backend-test: [secrets] backend: there is no backend called 'valt'")) == (
         3,
@@ -108,8 +109,8 @@ def test_stats_count_failures_of_batches_and_logins(world: Any, guarded: Guarded
     user = guarded.user()
     written(world, "aws_ssm", user, "a_secret = s1\nb_secret = s2\n")
     status, out, err = world.run("stats", "-o", "json")
-    [said] = json.loads(out)
-    assert (status, said["failures"], said["logins"]) == (3, 2, 1)
+    [row] = json.loads(out)
+    assert (status, row["failures"], row["logins"]) == (3, 2, 1)
     assert err.count("[s] a_secret") == 1
 
 
@@ -117,8 +118,8 @@ def test_stats_of_a_store_that_is_never_asked(world: Any, aws: Aws) -> None:
     world.set(BILLING_SECRET_S1="x-x-x-x", BILLING_SECRET_S2="y-y-y-y")
     written(world, "aws_ssm", {**aws.kwargs(), "config_prefix": None}, "a_secret = s1\nb_secret = s2\n")
     status, out, _ = world.run("stats", "-o", "json")
-    [said] = json.loads(out)
-    assert (status, said["calls"], said["absent"]) == (0, 0, 0)
+    [row] = json.loads(out)
+    assert (status, row["calls"], row["absent"]) == (0, 0, 0)
     assert aws.proxy.requests == 0
 
 
@@ -250,12 +251,12 @@ def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: An
     ]
     for key in ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds", "resolve_timeout_seconds"):
         written(world, "vault", {"url": "http://127.0.0.1:9"}, **{key: "-1"})
-        told = f"error: billing.cfg:4: [secrets] {key}: at least 0 is expected, not '-1'.\n"
-        assert world.run("check", "--offline")[:2] == (1, told)
+        message = f"error: billing.cfg:4: [secrets] {key}: at least 0 is expected, not '-1'.\n"
+        assert world.run("check", "--offline")[:2] == (1, message)
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("mapping", "message"),
     [
         ({"logn": "x"}, "a connection has no field 'logn'"),
         ({"conn_type": {"cnst": "x"}}, "the source of 'conn_type' is neither a path nor"),
@@ -263,9 +264,9 @@ def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: An
         (["login"], "it is not a JSON object"),
     ],
 )
-def test_a_connection_map_that_cannot_be_is_told_once_with_its_place(world: Any, said: Any, told: str) -> None:
+def test_a_connection_map_that_cannot_be_is_told_once_with_its_place(world: Any, mapping: Any, message: str) -> None:
     login = {"url": "http://127.0.0.1:9", "token": "x"}
-    written(world, "vault", login, connection_map=json.dumps(said))
+    written(world, "vault", login, connection_map=json.dumps(mapping))
     status, out, _ = world.run("check", "--offline")
-    assert (status, out.count(told)) == (1, 1)
+    assert (status, out.count(message)) == (1, 1)
     assert out.startswith("error: billing.cfg:4: [secrets] connection_map: ")

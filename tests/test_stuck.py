@@ -263,7 +263,7 @@ def test_a_reference_that_is_not_shown_is_not_shown_in_the_spelling_of_a_store(
 
 
 @pytest.mark.parametrize(
-    "option, value, said",
+    "option, value, expected",
     [
         ("DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:canary@w@db/x", "holds a '@' that is not encoded. Write %40"),
         (
@@ -280,13 +280,13 @@ def test_a_reference_that_is_not_shown_is_not_shown_in_the_spelling_of_a_store(
         ("CORE__FERNET_KEY", "", ""),
     ],
 )
-def test_check_reads_the_url_of_the_database_and_the_keys(world: World, option: str, value: str, said: str) -> None:
+def test_check_reads_the_url_of_the_database_and_the_keys(world: World, option: str, value: str, expected: str) -> None:
     world.project(sensitive=["mail.password"])
     world.set(**{f"BILLING__{option}": value})
     status, out, err = world.run("check")
     assert "canary" not in out + err
-    if not said:
+    if not expected:
         assert (status, out) == (0, "")
         return
     assert (status, len(out.splitlines())) == (1, 1)
-    assert out.startswith(f"error: BILLING__{option}: ") and said in out
+    assert out.startswith(f"error: BILLING__{option}: ") and expected in out

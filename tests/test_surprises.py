@@ -83,9 +83,9 @@ IN_CFG = [
 ]
 
 
-@pytest.mark.parametrize(("section", "line", "told"), IN_CFG, ids=[line for _, line, _ in IN_CFG])
-def test_in_a_cfg_file(world: World, section: str, line: str, told: str) -> None:
-    assert of_cfg(world, section, line) == (1, [f"warning: {CFG_PLACE}: {told}"])
+@pytest.mark.parametrize(("section", "line", "message"), IN_CFG, ids=[line for _, line, _ in IN_CFG])
+def test_in_a_cfg_file(world: World, section: str, line: str, message: str) -> None:
+    assert of_cfg(world, section, line) == (1, [f"warning: {CFG_PLACE}: {message}"])
 
 
 BASE = "because it is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes."
@@ -119,12 +119,12 @@ IN_YAML = [
 ]
 
 
-@pytest.mark.parametrize(("section", "line", "told"), IN_YAML, ids=[line for _, line, _ in IN_YAML])
+@pytest.mark.parametrize(("section", "line", "message"), IN_YAML, ids=[line for _, line, _ in IN_YAML])
 @pytest.mark.parametrize("ending", ["yaml", "yml"])
-def test_in_yaml(world: World, section: str, line: str, told: str, ending: str) -> None:
+def test_in_yaml(world: World, section: str, line: str, message: str, ending: str) -> None:
     key = line.partition(":")[0]
     status, out = of_file(world, f"more.{ending}", f"{section}:\n  {line}\n")
-    assert (status, out) == (1, [f"warning: more.{ending}:2: [{section}] {key}: {told}"])
+    assert (status, out) == (1, [f"warning: more.{ending}:2: [{section}] {key}: {message}"])
     assert "0123456" not in "".join(out) or key != "password"
 
 
@@ -163,9 +163,9 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text", "place", "told"), OTHERS, ids=[text for _, text, _, _ in OTHERS])
-def test_in_toml_and_json(world: World, name: str, text: str, place: str, told: str) -> None:
-    assert of_file(world, name, text) == (1, [f"warning: {place}: [release] ver: {told}"])
+@pytest.mark.parametrize(("name", "text", "place", "message"), OTHERS, ids=[text for _, text, _, _ in OTHERS])
+def test_in_toml_and_json(world: World, name: str, text: str, place: str, message: str) -> None:
+    assert of_file(world, name, text) == (1, [f"warning: {place}: [release] ver: {message}"])
 
 
 @pytest.mark.parametrize("value", ["pa$WORD-x", "~root", "a${BRACES}b$WORD", "$WORD$WORD"])
@@ -188,7 +188,7 @@ def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("MAIL__HOST", '"h"', 'the quotes (") are part of the value: write it without them.'),
         (
@@ -210,10 +210,10 @@ def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
         ("MAIL__PASSWORD", "\ufeffx", "the value holds an invisible character (U+FEFF): remove it."),
     ],
 )
-def test_in_a_variable(world: World, name: str, value: str, told: str) -> None:
+def test_in_a_variable(world: World, name: str, value: str, message: str) -> None:
     status, out = of_variable(world, **{f"BILLING__{name}": value})
     section, key = name.lower().split("__")
-    assert (status, out) == (1, [f"warning: BILLING__{name}: [{section}] {key}: {told}"])
+    assert (status, out) == (1, [f"warning: BILLING__{name}: [{section}] {key}: {message}"])
 
 
 def test_a_secret_of_a_dotenv_file_that_is_cut(world: World) -> None:
@@ -233,8 +233,8 @@ def test_a_secret_of_a_dotenv_file_that_is_cut(world: World) -> None:
 def test_a_required_option_that_is_empty(world: World) -> None:
     world.write("billing.cfg", "[mail]\nhost =\n")
     schema = "[mail.options.host]\nrequired = true\n"
-    told = "warning: billing.cfg:2: [mail] host: it is required, and set to an empty text."
-    assert checked(world, schema=schema) == (1, [told])
+    message = "warning: billing.cfg:2: [mail] host: it is required, and set to an empty text."
+    assert checked(world, schema=schema) == (1, [message])
 
 
 PLAIN = {
@@ -325,8 +325,8 @@ def test_a_mark_of_a_shell_in_a_command(world: World, command: str, mark: str | 
     world.write("billing.cfg", f"[mail]\npassword_cmd = {command}\n")
     _, out, err = world.run("check", "--offline")
     what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell."
-    told = [line for line in (out + err).splitlines() if line.startswith("warning: ")]
-    assert told == ([f"warning: {CFG_PLACE}: [mail] password_cmd: {what}"] if mark else [])
+    warned = [line for line in (out + err).splitlines() if line.startswith("warning: ")]
+    assert warned == ([f"warning: {CFG_PLACE}: [mail] password_cmd: {what}"] if mark else [])
 
 
 def test_a_boolean_for_a_number(world: World) -> None:

@@ -90,9 +90,9 @@ def test_commands_run_under_gevent(tmp_path: Path, when: str) -> None:
     pytest.importorskip("gevent")
     command = [sys.executable, "-c", _GEVENT, when, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    said = done.stdout.splitlines()
+    lines = done.stdout.splitlines()
     values = [f"value {number}" for number in range(4)]
-    assert said == [str(values), "[('bad', 'password')]", "True", "value 1"], done.stdout + done.stderr
+    assert lines == [str(values), "[('bad', 'password')]", "True", "value 1"], done.stdout + done.stderr
 
 
 _SUBINTERPRETER = """
@@ -127,8 +127,8 @@ def test_toml_is_read_in_a_subinterpreter(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[server]\nport = 80 80\n")
     command = [sys.executable, "-c", _SUBINTERPRETER, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    said = done.stdout.splitlines()
-    assert len(said) == 3 and all(line.startswith(f"8080 {tmp_path}/bad.toml:2: ") for line in said), done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and all(line.startswith(f"8080 {tmp_path}/bad.toml:2: ") for line in lines), done.stderr
 
 
 def test_toml_without_tomli_has_the_same_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

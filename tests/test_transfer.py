@@ -98,7 +98,7 @@ def test_every_text_comes_back(stocked: Any, ending: str) -> None:
         f"variables imported from one.{ending}: {len(VARIABLES)} added\n",
     )
     assert variables(stocked) == VARIABLES
-    descriptions = {name: said for name, _, said in bulk.stored(store, "variable")}
+    descriptions = {name: description for name, _, description in bulk.stored(store, "variable")}
     assert descriptions == {key: "described" if "2" in key else None for key in VARIABLES}
     assert stocked.run("variables", "export", f"two.{ending}")[0] == 0
     assert Path(f"one.{ending}").read_bytes() == Path(f"two.{ending}").read_bytes()
@@ -106,11 +106,11 @@ def test_every_text_comes_back(stocked: Any, ending: str) -> None:
 
 def test_a_dotenv_file_holds_what_it_can(stocked: Any) -> None:
     stocked.app().store.write_many([("variable", key, text, None) for key, text in VARIABLES.items()])
-    status, _, said = stocked.run("variables", "export", "v.env")
+    status, _, err = stocked.run("variables", "export", "v.env")
     held = {key: text for key, text in VARIABLES.items() if text.splitlines() == [text]}
     assert status == 1
-    assert said.count("error: not exported: 'key ") == len(VARIABLES) - len(held)
-    assert "Export json or yaml" in said
+    assert err.count("error: not exported: 'key ") == len(VARIABLES) - len(held)
+    assert "Export json or yaml" in err
     stocked.app().store.database.close()
     (stocked.home / "billing.db").unlink()
     assert stocked.run("variables", "import", "v.env")[0] == 0
@@ -162,11 +162,11 @@ def test_nothing_to_export(stocked: Any) -> None:
 
 def test_an_export_that_cannot_be_written(stocked: Any) -> None:
     stocked.run("variables", "set", "a", "1")
-    status, _, said = stocked.run("variables", "export", "no/such/folder.json")
-    assert (status, "cannot be written" in said) == (1, True)
+    status, _, err = stocked.run("variables", "export", "no/such/folder.json")
+    assert (status, "cannot be written" in err) == (1, True)
     (stocked.home / "folder.json").mkdir()
-    status, _, said = stocked.run("variables", "export", "folder.json")
-    assert (status, "cannot be written" in said) == (1, True)
+    status, _, err = stocked.run("variables", "export", "folder.json")
+    assert (status, "cannot be written" in err) == (1, True)
     assert stocked.run("variables", "export", "/dev/full")[0] == 1
     assert stocked.run("variables", "export", "/dev/null")[0] == 0
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -176,14 +176,14 @@ def test_a_row_that_no_key_opens_blocks_no_export(stocked: Any) -> None:
     stocked.run("variables", "set", "lost", "canary-lost")
     stocked.set(BILLING__CORE__FERNET_KEY=generate())
     stocked.write("v.json", "a good backup")
-    status, _, said = stocked.run("variables", "export", "v.json")
-    assert (status, "nothing was written" in said) == (1, True)
+    status, _, err = stocked.run("variables", "export", "v.json")
+    assert (status, "nothing was written" in err) == (1, True)
     assert Path("v.json").read_text() == "a good backup"
     stocked.run("variables", "set", "fine", "1")
-    status, out, said = stocked.run("variables", "export", "-")
+    status, out, err = stocked.run("variables", "export", "-")
     assert (status, json.loads(out)) == (1, {"fine": 1})
-    assert "not exported: variable 'lost'" in said
-    assert "1 variable exported, 1 left out" in said
+    assert "not exported: variable 'lost'" in err
+    assert "1 variable exported, 1 left out" in err
 
 
 def test_an_export_into_a_pipe(stocked: Any) -> None:
@@ -234,14 +234,14 @@ def test_every_fault_of_a_json_file_is_told_at_once(stocked: Any) -> None:
 }""",
     )
     for flags in ([], ["--dry-run"]):
-        status, out, said = stocked.run("variables", "import", "bad.json", *flags)
+        status, out, err = stocked.run("variables", "import", "bad.json", *flags)
         assert (status, out) == (1, "")
-        assert [line.split(": ")[1] for line in said.splitlines()] == [
+        assert [line.split(": ")[1] for line in err.splitlines()] == [
             *(f"bad.json:{line}" for line in (3, 4, 5, 6, 7, 9)),
             "nothing was imported, because of 6 faults",
         ]
-        assert "bad.json:5: this name is written twice, first on line 2" in said
-        assert "canary" not in said
+        assert "bad.json:5: this name is written twice, first on line 2" in err
+        assert "canary" not in err
     assert not (stocked.home / "billing.db").exists()
 
 
@@ -263,19 +263,19 @@ port: {conn_type: x, port: 99999999999}
 tag: !!int canary-4
 """,
     )
-    status, _, said = stocked.run("connections", "import", "bad.yaml")
+    status, _, err = stocked.run("connections", "import", "bad.yaml")
     assert status == 1
-    assert [line.split(": ")[1] for line in said.splitlines()[:-1]] == [
+    assert [line.split(": ")[1] for line in err.splitlines()[:-1]] == [
         f"bad.yaml:{line}" for line in (2, 3, 4, 5, 7, 8, 9, 10, 11, 12)
     ]
-    assert "canary" not in said
+    assert "canary" not in err
     assert stocked.run("connections", "list", "-o", "plain") == (0, "", "")
 
 
 def test_every_fault_of_a_dotenv_file(stocked: Any) -> None:
     stocked.write("bad.env", b"A=1\n=2\nB\nC=\n# x\n\nD=x=y\n\xff=1\nA=2\n")
-    status, _, said = stocked.run("variables", "import", "bad.env")
-    assert (status, [line.split(": ")[1] for line in said.splitlines()[:-1]]) == (
+    status, _, err = stocked.run("variables", "import", "bad.env")
+    assert (status, [line.split(": ")[1] for line in err.splitlines()[:-1]]) == (
         1,
         [f"bad.env:{line}" for line in (2, 3, 4, 8, 9)],
     )
@@ -314,32 +314,32 @@ def test_every_fault_of_a_dotenv_file(stocked: Any) -> None:
 def test_files_that_are_none(stocked: Any, name: str, data: bytes, where: str) -> None:
     stocked.run("variables", "set", "a", "old")
     stocked.write(name, data)
-    status, out, said = stocked.run("variables", "import", name)
+    status, out, err = stocked.run("variables", "import", name)
     assert (status, out) == (1, "")
-    assert said.startswith(f"error: {where}: "), said
+    assert err.startswith(f"error: {where}: "), err
     assert variables(stocked) == {"a": "old"}
 
 
 def test_files_that_are_not_there(stocked: Any) -> None:
     for name in ("no.json", "no\0.json", "."):
-        status, _, said = stocked.run("connections", "import", name, "--file-format", "json")
+        status, _, err = stocked.run("connections", "import", name, "--file-format", "json")
         assert status == 1
-        assert said.startswith("error: ")
+        assert err.startswith("error: ")
 
 
 def test_a_fault_after_thousands_of_rows_undoes_them(stocked: Any) -> None:
     stocked.run("variables", "set", "k00001", "old")
     stocked.write("big.env", "".join(f"k{n:05}=new\n" for n in range(3000)) + "broken\n")
-    status, _, said = stocked.run("variables", "import", "big.env")
-    assert (status, "big.env:3001" in said) == (1, True)
+    status, _, err = stocked.run("variables", "import", "big.env")
+    assert (status, "big.env:3001" in err) == (1, True)
     assert variables(stocked) == {"k00001": "old"}
 
 
 def test_without_a_key_nothing_is_imported(world: Any) -> None:
     world.write("v.json", '{"a": "1"}')
     for flags in ([], ["--dry-run"]):
-        status, _, said = world.run("variables", "import", "v.json", *flags)
-        assert (status, "fernet_key" in said) == (1, True)
+        status, _, err = world.run("variables", "import", "v.json", *flags)
+        assert (status, "fernet_key" in err) == (1, True)
     assert not (world.home / "billing.db").exists()
 
 
@@ -349,11 +349,11 @@ def test_without_a_key_nothing_is_imported(world: Any) -> None:
 def test_what_becomes_of_keys_that_exist(stocked: Any) -> None:
     stocked.run("variables", "set", "a", "old", "--description", "kept")
     stocked.write("v.json", '{"a": "new", "b": "new"}')
-    status, _, said = stocked.run("variables", "import", "v.json", "-a", "fail")
-    assert (status, "'a'" in said, variables(stocked)) == (1, True, {"a": "old"})
-    status, _, said = stocked.run("variables", "import", "v.json", "--action-on-existing-key", "skip")
+    status, _, err = stocked.run("variables", "import", "v.json", "-a", "fail")
+    assert (status, "'a'" in err, variables(stocked)) == (1, True, {"a": "old"})
+    status, _, err = stocked.run("variables", "import", "v.json", "--action-on-existing-key", "skip")
     assert (status, variables(stocked)) == (0, {"a": "old", "b": "new"})
-    assert said == "skipped, because they exist: 'a'\nvariables imported from v.json: 1 added, 1 skipped\n"
+    assert err == "skipped, because they exist: 'a'\nvariables imported from v.json: 1 added, 1 skipped\n"
     assert stocked.run("variables", "import", "v.json")[2] == "variables imported from v.json: 1 changed, 1 unchanged\n"
     assert next(bulk.stored(stocked.app().store, "variable")) == ("a", "new", "kept")
 
@@ -361,8 +361,8 @@ def test_what_becomes_of_keys_that_exist(stocked: Any) -> None:
 def test_connections_that_exist_are_skipped_unless_overwritten(stocked: Any) -> None:
     stocked.run("connections", "add", "a", "--conn-type", "old")
     stocked.write("c.env", "a=new://h\nb=new://h\n")
-    status, _, said = stocked.run("connections", "import", "c.env")
-    assert (status, said) == (
+    status, _, err = stocked.run("connections", "import", "c.env")
+    assert (status, err) == (
         0,
         "skipped, because they exist: 'a'\nconnections imported from c.env: 1 added, 1 skipped\n",
     )
@@ -374,13 +374,13 @@ def test_a_dry_run_tells_and_does_nothing(stocked: Any) -> None:
     stocked.run("connections", "add", "a", "--conn-uri", "x://u:canary-old@h/s")
     stocked.write("c.json", json.dumps({"a": "x://u:canary-new@other/s", "b": "y://h"}))
     before = (stocked.home / "billing.db").read_bytes()
-    status, out, said = stocked.run("connections", "import", "c.json", "--overwrite", "--dry-run", "-o", "json")
-    assert (status, said) == (0, "connections would be imported from c.json: 1 added, 1 changed\n")
+    status, out, err = stocked.run("connections", "import", "c.json", "--overwrite", "--dry-run", "-o", "json")
+    assert (status, err) == (0, "connections would be imported from c.json: 1 added, 1 changed\n")
     assert json.loads(out) == [
         {"connection": "a", "change": "changed", "fields": "host, password"},
         {"connection": "b", "change": "added", "fields": ""},
     ]
-    assert "canary" not in out + said
+    assert "canary" not in out + err
     assert (stocked.home / "billing.db").read_bytes() == before
 
 
@@ -399,19 +399,19 @@ def test_what_cannot_be_opened_can_be_overwritten(stocked: Any) -> None:
 def test_shadowed_names_are_warned_about_once(stocked: Any) -> None:
     stocked.set(BILLING_VAR_A="1", BILLING_VAR_B="2")
     stocked.write("v.json", '{"a": "new", "B": "new", "c": "new"}')
-    status, _, said = stocked.run("variables", "import", "v.json")
+    status, _, err = stocked.run("variables", "import", "v.json")
     assert status == 0
-    assert "has 2 of the imported variables too" in said
-    assert "'a', 'B'" in said
+    assert "has 2 of the imported variables too" in err
+    assert "'a', 'B'" in err
 
 
 def test_a_link_that_cannot_list_is_told(stocked: Any) -> None:
     stocked.write("unlisted.py", "class Backend:\n    def get_variable(self, key): return None\n")
     stocked.write("billing.cfg", "[secrets]\nbackend = unlisted.Backend\n")
     stocked.write("v.json", '{"a": "new"}')
-    status, _, said = stocked.run("variables", "import", "v.json")
+    status, _, err = stocked.run("variables", "import", "v.json")
     assert status == 0
-    assert "Backend cannot list its variables" in said
+    assert "Backend cannot list its variables" in err
 
 
 # --- values
@@ -529,9 +529,9 @@ def test_a_progress_bar_is_for_a_terminal_alone(stocked: Any, monkeypatch: pytes
     stocked.write("v.json", json.dumps({f"k{n}": "canary-value" for n in range(2000)}))
     assert stocked.run("variables", "import", "v.json")[2] == "variables imported from v.json: 2,000 added\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    said = stocked.run("variables", "import", "v.json")[2]
-    assert "importing variables" in said
-    assert "canary" not in said
+    err = stocked.run("variables", "import", "v.json")[2]
+    assert "importing variables" in err
+    assert "canary" not in err
     assert "exporting variables" in stocked.run("variables", "export", "out.json")[2]
 
 

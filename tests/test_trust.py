@@ -741,9 +741,9 @@ def test_a_user_trusts_himself_and_root_and_nobody_else() -> None:
         path = Path(folder, "billing.cfg")
         path.write_text("mine")
         path.chmod(0o644)
-        for owner, told in ((0, "mine"), (HIS, "mine"), (HIS + 1, "refused")):
+        for owner, answer in ((0, "mine"), (HIS, "mine"), (HIS + 1, "refused")):
             os.chown(path, owner, owner)
-            assert _as_him(path) == told
+            assert _as_him(path) == answer
 
 
 def _as_him(path: Path) -> str:
@@ -796,19 +796,19 @@ def test_only_regular_files_of_a_stated_size_are_read(shared: Shared, name: str,
         **({"schema": name} if name.startswith("schema") else {}),
     )
     shared.write("settings.toml", "")
-    told = _replace(shared.home / name, kind)
+    reason = _replace(shared.home / name, kind)
     status, out, err = shared.run(*(["--project", "."] if named else []), "dump")
     assert (status, out) == (1, "")
-    assert f"{name}: the file cannot be read ({told})" in err
+    assert f"{name}: the file cannot be read ({reason})" in err
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "endless"])
 def test_only_regular_secrets_files_are_read(shared: Shared, kind: str) -> None:
     secrets_file(shared)
-    told = _replace(shared.home / "secrets.json", kind)
+    reason = _replace(shared.home / "secrets.json", kind)
     status, out, err = shared.run("config", "get-value", "db", "password")
     assert (status, out) == (3, "") or (status, out) == (1, "")
-    assert f"the secrets file cannot be read ({told})" in err
+    assert f"the secrets file cannot be read ({reason})" in err
 
 
 def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,9 +49,9 @@ def test_set_get_delete(stocked: Any, command: str, value: str) -> None:
     assert stocked.run(command, "set", "the key", value)[:2] == (0, "")
     assert stocked.run(command, "get", "the key") == (0, f"{value}\n", "")
     assert stocked.run(command, "delete", "the key")[:2] == (0, "")
-    status, out, said = stocked.run(command, "get", "the key")
+    status, out, err = stocked.run(command, "get", "the key")
     assert (status, out) == (1, "")
-    assert "not found" in said
+    assert "not found" in err
 
 
 @pytest.mark.parametrize("command", ["variables", "secrets"])
@@ -60,30 +60,30 @@ def test_a_value_on_stdin_stays_out_of_the_shells_history(
 ) -> None:
     for text, value in {"canary\n": "canary", "a\nb\n\n": "a\nb\n", "ž": "ž", "x\r\n": "x"}.items():
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline=""))
-        status, out, said = stocked.run(command, "set", "k", "-")
-        assert (status, out, "canary" in said) == (0, "", False)
+        status, out, err = stocked.run(command, "set", "k", "-")
+        assert (status, out, "canary" in err) == (0, "", False)
         assert stocked.run(command, "get", "k")[1] == f"{value}\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))  # what came before the pipe has failed
-    status, _, said = stocked.run(command, "set", "k", "-")
-    assert (status, "nothing came on standard input" in said) == (1, True)
+    status, _, err = stocked.run(command, "set", "k", "-")
+    assert (status, "nothing came on standard input" in err) == (1, True)
     assert stocked.run(command, "get", "k")[1] == "x\n"
 
 
 @pytest.mark.parametrize("command", ["variables", "secrets"])
 @pytest.mark.parametrize("key", ["", "\ud800", "a\0b"])
 def test_keys_that_no_database_takes(stocked: Any, command: str, key: str) -> None:
-    status, out, said = stocked.run(command, "set", key, "canary")
+    status, out, err = stocked.run(command, "set", key, "canary")
     assert (status, out) == (1, "")
-    assert said.startswith("error: ")
-    assert "canary" not in said
+    assert err.startswith("error: ")
+    assert "canary" not in err
     assert stocked.run(command, "get", key)[0] in (1, 3)
     assert stocked.run(command, "delete", key)[0] == (0 if command == "variables" else 1)
 
 
 def test_without_a_key_nothing_is_written(world: Any) -> None:
     for command in ("variables", "secrets"):
-        status, _, said = world.run(command, "set", "a", "canary")
-        assert (status, "fernet_key" in said, "canary" in said) == (1, True, False)
+        status, _, err = world.run(command, "set", "a", "canary")
+        assert (status, "fernet_key" in err, "canary" in err) == (1, True, False)
     assert not (world.home / "billing.db").exists()
 
 
@@ -101,8 +101,8 @@ def test_airflows_words(stocked: Any) -> None:
     assert stocked.run("variables", "get", "-j", "k")[1] == '{"a": 1}\n'
     assert stocked.run("variables", "get", "no", "-d", "default")[:2] == (0, "default\n")
     assert stocked.run("variables", "get", "no", "--default", "")[:2] == (0, "\n")
-    status, _, said = stocked.run("variables", "delete", "no")
-    assert (status, "had no such key" in said) == (0, True)  # as in Airflow
+    status, _, err = stocked.run("variables", "delete", "no")
+    assert (status, "had no such key" in err) == (0, True)  # as in Airflow
     assert stocked.run("secrets", "delete", "no")[0] == 1
 
 
@@ -110,9 +110,9 @@ def test_get_as_json(stocked: Any) -> None:
     stocked.run("variables", "set", "t", '{"a": [1, "ž", null]}')
     assert json.loads(stocked.run("variables", "get", "t", "--json")[1]) == {"a": [1, "ž", None]}
     stocked.run("variables", "set", "bad", "{canary")
-    status, out, said = stocked.run("variables", "get", "bad", "--json")
-    assert (status, out, "canary" in said) == (1, "", False)
-    assert "not JSON" in said
+    status, out, err = stocked.run("variables", "get", "bad", "--json")
+    assert (status, out, "canary" in err) == (1, "", False)
+    assert "not JSON" in err
 
 
 @pytest.mark.parametrize("command", ["variables", "secrets"])
@@ -120,8 +120,8 @@ def test_a_failing_link_is_no_absence(stocked: Any, command: str) -> None:
     with_backend(stocked)
     for key in ("denied", "down"):
         default = ["-d", "x"] if command == "variables" else []
-        status, out, said = stocked.run(command, "get", key, *default)
-        assert (status, out, "canary" in said) == (3, "", False)
+        status, out, err = stocked.run(command, "get", key, *default)
+        assert (status, out, "canary" in err) == (3, "", False)
     assert stocked.run(command, "get", "shared")[:2] == (0, "theirs\n")
 
 
@@ -144,8 +144,8 @@ def test_a_row_that_no_key_opens(stocked: Any) -> None:
 @pytest.mark.parametrize("command", ["variables", "secrets"])
 def test_a_shadowed_write_is_warned_about(stocked: Any, command: str) -> None:
     with_backend(stocked)
-    status, _, said = stocked.run(command, "set", "shared", "ours")
-    assert (status, "the link Backend has it too" in said) == (0, True)
+    status, _, err = stocked.run(command, "set", "shared", "ours")
+    assert (status, "the link Backend has it too" in err) == (0, True)
     assert stocked.run(command, "get", "shared")[1] == "theirs\n"
 
 
@@ -176,13 +176,13 @@ def test_a_list_names_links_and_shadows(stocked: Any) -> None:
 def test_links_that_cannot_be_listed_are_told(stocked: Any) -> None:
     stocked.run("variables", "set", "a", "1")
     with_backend(stocked, None)
-    status, out, said = stocked.run("variables", "list", "-o", "plain")
+    status, out, err = stocked.run("variables", "list", "-o", "plain")
     assert (status, out) == (0, "a\tmetastore\t\n")
-    assert said == "note: the link Backend cannot list its variables; what it has is not shown here\n"
+    assert err == "note: the link Backend cannot list its variables; what it has is not shown here\n"
     with_backend(stocked, "fails")
-    status, out, said = stocked.run("variables", "list", "-o", "plain")
+    status, out, err = stocked.run("variables", "list", "-o", "plain")
     assert (status, out) == (3, "a\tmetastore\t\n")
-    assert said.startswith("error: Backend: names of every variable: no listing")
+    assert err.startswith("error: Backend: names of every variable: no listing")
 
 
 def test_values_in_lists_are_masked(stocked: Any) -> None:
@@ -207,9 +207,9 @@ def test_a_value_that_fails_does_not_stop_a_list(stocked: Any) -> None:
     stocked.run("variables", "set", "lost", "1")
     stocked.set(BILLING__CORE__FERNET_KEY=generate())
     stocked.run("variables", "set", "fine", "2")
-    status, out, said = stocked.run("variables", "list", "--show-values", "-o", "plain")
+    status, out, err = stocked.run("variables", "list", "--show-values", "-o", "plain")
     assert (status, out) == (3, "fine\t2\tmetastore\t\nlost\t\tmetastore\t\n")
-    assert "variable 'lost'" in said
+    assert "variable 'lost'" in err
 
 
 # --- wrong usage
@@ -232,9 +232,9 @@ def test_a_value_that_fails_does_not_stop_a_list(stocked: Any) -> None:
     ],
 )
 def test_wrong_usage(stocked: Any, words: list[str]) -> None:
-    status, out, said = stocked.run(*words)
+    status, out, err = stocked.run(*words)
     assert (status, out) == (2, "")
-    assert "usage:" in said
+    assert "usage:" in err
 
 
 def test_a_value_that_begins_with_a_dash(stocked: Any) -> None:

@@ -73,8 +73,8 @@ def test_backend_test_tries_the_backend_that_is_named(home: Any) -> None:
     kwargs = '{"variables_file_path": "worker.json"}'
     for words in ((), ("--worker",)):
         named = ("backend-test", "local_filesystem", "--kwargs", kwargs)
-        status, out, said = home.run("--name", "airflow", *words, *named)
-        assert (status, "LocalFilesystemBackend" in out or "local_filesystem" in out) == (0, True), said
+        status, out, err = home.run("--name", "airflow", *words, *named)
+        assert (status, "LocalFilesystemBackend" in out or "local_filesystem" in out) == (0, True), err
         assert home.run("--name", "airflow", *words, "backend-test")[0] == 0
 
 
@@ -161,12 +161,12 @@ def test_workers_may_name_a_link_that_every_chain_has(home: Any, name: str) -> N
 def test_the_command_line_can_be_a_worker(home: Any) -> None:
     assert home.run("--name", "airflow", "variables", "get", "who")[1] == "scheduler\n"
     assert home.run("--name", "airflow", "--worker", "variables", "get", "who")[1] == "worker\n"
-    status, _, said = home.run("--name", "airflow", "--worker", "variables", "set", "a", "b")
-    assert status == 1 and "a worker has no metastore" in said
+    status, _, err = home.run("--name", "airflow", "--worker", "variables", "set", "a", "b")
+    assert status == 1 and "a worker has no metastore" in err
     _, out, _ = home.run("--name", "airflow", "--worker", "explain", "--variable", "who")
     assert "metastore" not in out and "found" in out
-    status, _, said = home.run("--app", "x:y", "--worker", "dump")
-    assert status == 1 and "--worker goes with --project or --name only" in said
+    status, _, err = home.run("--app", "x:y", "--worker", "dump")
+    assert status == 1 and "--worker goes with --project or --name only" in err
     for word in ("dump", "check"):
         shown = home.run("--name", "airflow", "--worker", word)
         assert CANARY not in shown[1] + shown[2] and "Traceback" not in shown[2]

@@ -27,10 +27,10 @@ def rows_of(case: Case) -> Iterator[Row]:
 @functools.cache
 def schema_of_airflow(oracle: Path) -> dict[str, Any]:
     """The schema of Airflow and its providers, in the shape of a `config.yml`."""
-    said = json.loads((oracle / "airflow_schema.json").read_text(encoding="utf-8"))
+    raw = json.loads((oracle / "airflow_schema.json").read_text(encoding="utf-8"))
     schema: dict[str, Any] = {}
     for part in ("sections", "provider_sections"):
-        for section, content in said[part].items():
+        for section, content in raw[part].items():
             options = schema.setdefault(section, {"options": {}})["options"]
             for key, option in content["options"].items():
                 reason = "see the release notes" if option.get("has_deprecation_reason") else None

@@ -37,8 +37,8 @@ def shaped(get: dict[str, Any]) -> dict[str, Any]:
     """What is known of one option, part by part."""
     answer = {name: get[name] for name in ("value", "error") if name in get}
     known: dict[str, Any] = {name: get[name] for name in ("has_option", "is_sensitive") if name in get}
-    told = [warning for i, warning in enumerate(get.get("warnings", [])) if warning not in get["warnings"][:i]]
-    return {"get": answer, **known, "warnings": told, "log": get.get("log", [])}
+    warned = [warning for i, warning in enumerate(get.get("warnings", [])) if warning not in get["warnings"][:i]]
+    return {"get": answer, **known, "warnings": warned, "log": get.get("log", [])}
 
 
 def schema_of(case: Case) -> dict[str, Any]:
@@ -73,15 +73,15 @@ def test_precedence(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def secrets_of(case: Case) -> list[str]:
     """What no error may repeat: the secrets, the arguments of commands, references that look like a value."""
-    said = [text for text in (configs_of(case) or {}).values() if isinstance(text, str)]
-    said += [pointer.text for pointer in pointers(case, "_cmd") if " " in pointer.text]
-    return said + [pointer.text for pointer in pointers(case, "_secret") if "://" in pointer.text]
+    texts = [text for text in (configs_of(case) or {}).values() if isinstance(text, str)]
+    texts += [pointer.text for pointer in pointers(case, "_cmd") if " " in pointer.text]
+    return texts + [pointer.text for pointer in pointers(case, "_secret") if "://" in pointer.text]
 
 
 def asking(case: Case, row: Row, app: Callable[[], App], tmp: Path) -> Callable[[], Any]:
     asks = {
         "gets": lambda: asked(row, app),
-        "as_dict_log": lambda: told_by(lambda: app().conf.as_dict(display_source=True), row.expected)[1],
+        "as_dict_log": lambda: with_warnings(lambda: app().conf.as_dict(display_source=True), row.expected)[1],
         "getsection": lambda: section_of(app(), row),
         "sections": lambda: sections_of(app()),
         "options": lambda: options_of(app()),
@@ -93,24 +93,26 @@ def asking(case: Case, row: Row, app: Callable[[], App], tmp: Path) -> Callable[
 def asked(row: Row, app: Callable[[], App]) -> dict[str, Any]:
     section, key = row.data["section"], row.data["key"]
     kwargs = decode(row.data.get("kwargs") or {})
-    answer, told = told_by(lambda: attempt(lambda: app().conf.get(section, key, **kwargs)), row.expected["warnings"])
+    answer, warned = with_warnings(
+        lambda: attempt(lambda: app().conf.get(section, key, **kwargs)), row.expected["warnings"]
+    )
     old_names = {name: value for name, value in kwargs.items() if name == "lookup_from_deprecated"}
     return {
         "get": answer if isinstance(answer, Refusal) else {"value": answer},
         "has_option": app().conf.has_option(section, key, **old_names),
         "is_sensitive": app().conf.is_sensitive(section, key),
-        "warnings": told,
+        "warnings": warned,
         "log": [],
     }
 
 
-def told_by(ask: Callable[[], Any], expected: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+def with_warnings(ask: Callable[[], Any], expected: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
     """What is answered, and every warning once: Airflow's of that kind if it mentions the same names, or its text."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answer = ask()
-    told = [as_expected(warning, expected) for warning in caught]
-    return answer, [entry for i, entry in enumerate(told) if entry not in told[:i]]
+    warned = [as_expected(warning, expected) for warning in caught]
+    return answer, [entry for i, entry in enumerate(warned) if entry not in warned[:i]]
 
 
 def as_expected(warning: warnings.WarningMessage, expected: list[dict[str, Any]]) -> dict[str, Any]:

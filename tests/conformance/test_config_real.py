@@ -13,7 +13,7 @@ from framework.app import App
 
 from .harness import Case, Refusal, Row, attempt, decode, encode, environment, hide_tmp, of_file, write_files
 from .test_airflow_defaults import schema_of_airflow
-from .test_config_precedence import listed, told_by
+from .test_config_precedence import listed, with_warnings
 
 #: What Airflow reads when it is imported, and replaces there if it is outdated.
 UPGRADED = (("database", "sql_alchemy_conn"), ("core", "executor"))
@@ -71,16 +71,16 @@ class Start:
 
 def ask(case: Case, row: Row, start: Start) -> Any:
     if row.key == "gets":
-        app, _ = told_by(start.started, [])
+        app, _ = with_warnings(start.started, [])
         name = row.data["section"], row.data["key"]
         getter = getattr(app.conf, getter_of(case, row))
-        answer, told = told_by(lambda: attempt(lambda: getter(*name)), row.expected["warnings"])
-        return {"get": answer if isinstance(answer, Refusal) else {"value": answer}, "warnings": told}
+        answer, warned = with_warnings(lambda: attempt(lambda: getter(*name)), row.expected["warnings"])
+        return {"get": answer if isinstance(answer, Refusal) else {"value": answer}, "warnings": warned}
     return {
         "import": lambda: imported(start),
         "airflow_home": lambda: start.app().home,
         "airflow_config": lambda: start.app().main_file()[0],
-        "import_warnings": lambda: told_by(start.started, row.expected)[1],
+        "import_warnings": lambda: with_warnings(start.started, row.expected)[1],
         "upgraded": lambda: [] if start.started() else None,
         "env_now": lambda: changed(start),
         "env_gone": lambda: [name for name in start.before if name not in start.after] if start.started() else None,

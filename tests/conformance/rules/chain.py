@@ -55,9 +55,9 @@ def unreadable_variable_in_the_chain(case: Case, row: Row) -> bool:
 @check
 def failure_stops(case: Case, row: Row, got: Any) -> bool:
     """A read fails; a write is done, and warns of the links that can be asked."""
-    told = [entry for entry in row.expected["log"] if entry["level"] == "warning"]
+    warnings = [entry for entry in row.expected["log"] if entry["level"] == "warning"]
     if row.data["op"] in ("Variable.set", "Variable.update", "Variable.delete"):
-        return same({**row.expected, "log": told}, got)
+        return same({**row.expected, "log": warnings}, got)
     answer = got["get"]
     return isinstance(answer, Refusal) and isinstance(answer.error, errors.InvalidSecret) and not got["log"]
 

@@ -44,7 +44,7 @@ def asks_or_writes_an_old_name(case: Case, row: Row) -> bool:
 
 
 @check
-def told_of_both_names(case: Case, row: Row, got: Any) -> bool:
+def warns_of_both_names(case: Case, row: Row, got: Any) -> bool:
     """Whatever Airflow tells, and that an old name is asked for or written, with the new one."""
     extra = [warning for warning in got["warnings"] if warning not in row.expected["warnings"]]
     asked = (row.data["section"], row.data["key"])

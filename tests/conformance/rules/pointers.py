@@ -183,9 +183,9 @@ def pointer_beside_a_plain_option(case: Case, row: Row) -> bool:
 
 
 @check
-def told_that_it_is_ignored(case: Case, row: Row, got: Any) -> bool:
+def warns_that_it_is_ignored(case: Case, row: Row, got: Any) -> bool:
     """One warning for each pointer that is written, with its place."""
-    told = [warning.get("message", "") for warning in got["warnings"]]
+    messages = [warning.get("message", "") for warning in got["warnings"]]
     asked = (row.data["section"], row.data["key"])
     written = [pointer for pointer in pointers(case) if pointer.option == asked]
-    return len(told) == len(written) and all("is ignored" in text for text in told) and not got["is_sensitive"]
+    return len(messages) == len(written) and all("is ignored" in text for text in messages) and not got["is_sensitive"]
