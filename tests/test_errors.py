@@ -534,7 +534,7 @@ CASES = {
     "secret_down": Case(
         """
         HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from Down:
-        config 'db/password': the backend raised ConnectionError at HOME/stores.py:18. A backend says
+        config 'db/password': the backend raised ConnectionError at HOME/stores.py:18. A backend raises
         AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable.
         """,
         backend("stores.Down"),
@@ -1114,7 +1114,7 @@ def test_store_that_is_down(world: World) -> None:
     Case("", backend("stores.Down")).write(world)
     message = (
         "Down: variable 'rate': the backend raised ConnectionError at HOME/stores.py:18. "
-        "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
+        "A backend raises AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
     )
     fails(world, "rate", errors.BackendUnavailable, message, "unavailable")
     world.set(BILLING__SECRETS__ON_FAILURE="next", BILLING_VAR_RATE="19")

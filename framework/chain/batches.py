@@ -12,15 +12,15 @@ from framework.errors import SecretsError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from framework.chain.link import Link
     from framework.chain.runner import Runner
 
     VersionedName = tuple[str, str | None]  # a config secret's name and version
+    Outcomes = dict[VersionedName, object]  # values, None for absence, exceptions
 
 
-def ask_many(link: Link, wanted: list[VersionedName], runner: Runner) -> list[Any]:
+def ask_many(link: Link, wanted: list[VersionedName], runner: Runner) -> list[object]:
     """For each config secret what `link.ask` returns, or the error that it raises.
 
     Args:
@@ -32,7 +32,7 @@ def ask_many(link: Link, wanted: list[VersionedName], runner: Runner) -> list[An
         return [outcome_of(_question(link, secret)) for secret in wanted]
     outage = Outage(runner.workers)
     batches = _batches(link, wanted)
-    outcomes: dict[VersionedName, Any] = {}
+    outcomes: Outcomes = {}
     answers = runner.run([_batch_question(link, batch, outage) for batch in batches])
     for batch, answer in zip(batches, answers, strict=True):
         outcomes.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
@@ -65,14 +65,16 @@ def _batches(link: Link, wanted: list[VersionedName]) -> list[list[VersionedName
     return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
 
 
-def _question(link: Link, secret: VersionedName, outage: Outage | None = None) -> Callable[[], Any]:
+def _question(link: Link, secret: VersionedName, outage: Outage | None = None) -> Callable[[], object]:
     return lambda: link.ask("config", *secret, outage)
 
 
-def _batch_question(link: Link, batch: list[VersionedName], outage: Outage) -> Callable[[], dict[VersionedName, Any]]:
+def _batch_question(
+    link: Link, batch: list[VersionedName], outage: Outage
+) -> Callable[[], dict[VersionedName, object]]:
     """One call of the store's batch; secrets that it cannot answer for are left out."""
 
-    def fetch(keys: list[tuple[str, str, str | None]]) -> list[Any] | None:
+    def fetch(keys: list[tuple[str, str, str | None]]) -> list[object] | None:
         names = [name for _, name, _ in keys]
         refusal = outage.over()
         answer = _call(link, names) if refusal is None else refusal
@@ -84,23 +86,23 @@ def _batch_question(link: Link, batch: list[VersionedName], outage: Outage) -> C
             outage.note(outcomes)
         return outcomes
 
-    def ask() -> dict[VersionedName, Any]:
+    def ask() -> Outcomes:
         outcomes = link.cache.get_many([("config", *secret) for secret in batch], fetch)
         return {(name, version): outcome for (_, name, version), outcome in outcomes.items()}
 
     return ask
 
 
-def _call(link: Link, names: list[str]) -> dict[str, Any] | BaseException | None:
+def _call(link: Link, names: list[str]) -> dict[str, object] | BaseException | None:
     """What the backend's batch call returns or raises; None if it has no such call."""
 
-    def keep(answer: dict[str, Any]) -> None:
+    def keep(answer: dict[str, object]) -> None:
         """Keep the values of an answer that came too late, but not its failures."""
         for name, value in answer.items():
             if isinstance(value, str):
                 link.cache.add(("config", name, None), value)
 
-    def get_many() -> dict[str, Any]:
+    def get_many() -> dict[str, object]:
         return dict(link.backend.get_many("config", names))
 
     try:
@@ -114,12 +116,12 @@ def _call(link: Link, names: list[str]) -> dict[str, Any] | BaseException | None
         return fault
 
 
-def _as_if_asked_alone(link: Link, name: str, outcome: Any) -> Any:
+def _as_if_asked_alone(link: Link, name: str, outcome: object) -> object:
     """A batch's outcome for one name; a failure reads as if that name had been asked for alone."""
     if outcome is None or isinstance(outcome, str):
         return outcome
 
-    def answer() -> Any:
+    def answer() -> object:
         if isinstance(outcome, SecretsError):
             raise outcome.again()
         if isinstance(outcome, BaseException):

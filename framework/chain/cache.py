@@ -1,4 +1,4 @@
-"""What a remote link said, kept for a while: one for each link, never for the chain."""
+"""Answers of a remote link, kept for a while. Each link has a cache of its own; the chain has none."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from framework.masking.wording import safe_repr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     Key = tuple[str, str, str | None]  # kind, name, version
 
-#: For so many seconds a store that is down is not asked again for what an old answer can stand in for.
+#: For how many seconds after an outage an old answer is used without asking the store.
 _DOWN_FOR = 5.0
 #: More answers than this are not kept at once; the oldest goes first.
 _MAX_KEPT = 10_000
@@ -30,9 +29,9 @@ class Cache:
     """Answers and absences of one link, with one question at a time for each name.
 
     Args:
-        ttl_seconds: how long a value is good; 0 keeps nothing.
-        negative_ttl_seconds: how long an absence is. A failure is never kept.
-        stale_if_error_seconds: how much longer a value may stand in for a store that is down.
+        ttl_seconds: how long a value is kept; 0: nothing is kept.
+        negative_ttl_seconds: how long an absence is kept. A failure never is.
+        stale_if_error_seconds: how much longer a value may be used while the store is unavailable.
 
     Attributes:
         counts: `calls` to the store, `hits` here, `absent` answers, `failures`, `stale` answers.
@@ -45,7 +44,7 @@ class Cache:
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
     ) -> None:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
-        self._kept: dict[Key, tuple[Any, float]] = {}  # value and when it was fetched, the oldest first
+        self._kept: dict[Key, tuple[object, float]] = {}  # value and when it was fetched, the oldest first
         self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
         self.misses: dict[str, int] = {}
@@ -53,25 +52,26 @@ class Cache:
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
 
-    def get(self, key: Key, fetch: Callable[[], Any]) -> Any:
-        """The kept value, or what `fetch` says; of threads that ask together one fetches.
+    def get(self, key: Key, fetch: Callable[[], object]) -> object:
+        """The kept value, or what `fetch` returns; if threads ask at once, one of them fetches for all.
 
         Raises:
             SecretsError: what `fetch` raised, in every thread that waited for it.
         """
-        said: dict[Key, Any] = {}
-        while key not in said:  # another thread's question may come to nothing, then this one asks
-            said = self.get_many([key], lambda keys: [outcome_of(fetch)])
-        if isinstance(said[key], FrameworkError):
-            raise said[key].again()
-        if isinstance(said[key], Exception):
-            raise said[key]
-        return said[key]
+        outcomes: dict[Key, object] = {}
+        while key not in outcomes:  # another thread's question may come to nothing, then this one asks
+            outcomes = self.get_many([key], lambda keys: [outcome_of(fetch)])
+        outcome = outcomes[key]
+        if isinstance(outcome, FrameworkError):
+            raise outcome.again()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def kept(self, key: Key) -> tuple[Any, float] | None:
-        """An answer that is still good, with the time when it was fetched; None: `get` has to be asked.
+    def kept(self, key: Key) -> tuple[object, float] | None:
+        """An answer that has not expired, with the time when it was fetched; None: call `get`.
 
-        No lock is taken, which would cost more than the look-up: threads may lose a count.
+        No lock is taken, because it would cost more than the look-up: threads may lose a count.
         """
         entry, now = self._kept.get(key), monotonic()
         if entry is None or now >= self._sweep or now - entry[1] >= (self._negative if entry[0] is None else self._ttl):
@@ -79,10 +79,10 @@ class Cache:
         self.counts["hits"] += 1
         return entry
 
-    def count(self, key: Key, fetch: Callable[[], Any]) -> Any:
-        """What `fetch` says, counted and not kept: for a store that is at hand.
+    def count(self, key: Key, fetch: Callable[[], object]) -> object:
+        """What `fetch` returns, counted but not kept: for a store on this machine.
 
-        Counted without a lock, which would cost as much as the look-up: threads may lose a count.
+        No lock is taken here either.
         """
         self.counts["calls"] += 1
         try:
@@ -94,101 +94,101 @@ class Cache:
             self._miss(key)
         return value
 
-    def get_many(self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[Any] | None]) -> dict[Key, Any]:
-        """What is kept, and what `fetch` says of the others in one call: values, None for absence, exceptions.
+    def get_many(self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[object] | None]) -> dict[Key, object]:
+        """What is kept, and what `fetch` finds for the others in one call: values, None for absence, exceptions.
 
         Args:
             keys: each once.
-            fetch: asks for those that are neither kept nor being asked for; None: it cannot say. Then they, and those
-                of other threads' questions that came to nothing, are left out.
+            fetch: asks for those that are neither kept nor being asked for. If it returns None they are left out, and
+                so are those of other threads' questions that came to nothing.
         """
-        said: dict[Key, Any] = {}
+        outcomes: dict[Key, object] = {}
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
-        told: list[str] = []
+        warnings: list[str] = []
         with self._lock:
             self._drop_expired()
             for key in keys:
                 is_kept, value = self.peek(key)
                 if not is_kept and self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR:
-                    value = self._stand_in(key, self._fault[1], told)
+                    value = self._stale_value(key, self._fault[1], warnings)
                     is_kept = value is not None
                 if is_kept:
-                    said[key] = value
+                    outcomes[key] = value
                 elif key in self._flights and self._flights[key].pid == os.getpid():
                     others[key] = self._flights[key]
                 else:
                     mine[key] = self._flights[key] = _Flight()
-            self.counts["hits"] += len(said)
+            self.counts["hits"] += len(outcomes)
         if mine:
-            said.update(self._fetched(mine, fetch, told))
+            outcomes.update(self._fetched(mine, fetch, warnings))
         for key, flight in others.items():
-            said.update((key, outcome) for outcome in flight.outcome())
-        for text in told:  # now that nobody waits for it: a warning may be an error, and run other people's code
+            outcomes.update((key, outcome) for outcome in flight.outcome())
+        for text in warnings:  # outside of the lock: a warning may be an error, and run other people's code
             log(WARNING, "%s", text)
             warn(text)
-        return said
+        return outcomes
 
     def _fetched(
-        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[Any] | None], told: list[str]
-    ) -> dict[Key, Any]:
-        """Ask, keep what is said, and let every waiting thread know, whatever happens."""
-        said: dict[Key, Any] = {}
+        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[object] | None], warnings: list[str]
+    ) -> dict[Key, object]:
+        """Ask, keep the answers, and let the waiting threads go on, whatever happens."""
+        found: dict[Key, object] = {}
         try:
             outcomes = fetch(list(flights))
             with self._lock:
                 self.counts["calls"] += 1
                 for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
-                    said[key] = self._settled(key, outcome, told)
+                    found[key] = self._settled(key, outcome, warnings)
         finally:
             with self._lock:
                 for key in flights:
                     self._flights.pop(key, None)
             for key, flight in flights.items():
-                flight.land([said[key]] if key in said else [])
-        return said
+                flight.land([found[key]] if key in found else [])
+        return found
 
-    def _settled(self, key: Key, outcome: Any, told: list[str]) -> Any:
-        """What an outcome is for those who asked: an old answer may stand in for a store that is down."""
+    def _settled(self, key: Key, outcome: object, warnings: list[str]) -> object:
+        """The outcome for the callers, once it is kept; an old value may replace that of an unavailable store."""
         if isinstance(outcome, BackendUnavailable):
             self.counts["failures"] += 1
-            self._fault = (monotonic(), outcome.again())  # without the frames that it came through
-            value = self._stand_in(key, outcome, told)
+            self._fault = (monotonic(), outcome.again())  # without its frames
+            value = self._stale_value(key, outcome, warnings)
             return outcome if value is None else value
         self._fault = None
         self._kept.pop(key, None)
-        if isinstance(outcome, Exception):  # the store answers, and what it said before counts no more
+        if isinstance(outcome, Exception):  # the store answers, so its older answer does not count any more
             self.counts["failures"] += 1
         else:
             self._keep(key, outcome)
         return outcome
 
-    def _stand_in(self, key: Key, fault: BackendUnavailable, told: list[str]) -> Any:
-        """The last answer, if it may be used while the store is down; with a warning."""
+    def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str]) -> object:
+        """The last value, if it may be used while the store is unavailable; with a warning."""
         value, fetched = self._kept.get(key, (None, 0.0))
         age = monotonic() - fetched
         if value is None or age >= self._ttl + self._stale:
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name
-        told.append(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
+        warnings.append(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
         return value
 
-    def peek(self, key: Key) -> tuple[bool, Any]:
-        """Whether there is an answer that is still good, and which."""
+    def peek(self, key: Key) -> tuple[bool, object]:
+        """Whether an answer is kept that has not expired, and which."""
         value, fetched = self._kept.get(key, (None, None))
         if fetched is None or monotonic() - fetched >= (self._negative if value is None else self._ttl):
             return False, None
         return True, value
 
-    def add(self, key: Key, value: Any) -> None:
-        """Keep an answer for which nobody waited any more, unless there is a newer one."""
+    def add(self, key: Key, value: object) -> None:
+        """Keep an answer that came after its deadline, unless there is a newer one."""
         with self._lock:
             if not self.peek(key)[0]:
                 self._kept.pop(key, None)  # the oldest come first
                 self._keep(key, value)
 
-    def _keep(self, key: Key, value: Any) -> None:
+    def _keep(self, key: Key, value: object) -> None:
         """Keep an answer, None for absence."""
         if value is None:
             self._miss(key)
@@ -202,12 +202,12 @@ class Cache:
             self.misses[key[1]] = self.misses.get(key[1], 0) + 1
 
     def age(self, key: Key) -> float | None:
-        """How many seconds ago the answer that is kept was fetched, or None."""
+        """How many seconds ago the kept answer was fetched; None if none is kept."""
         fetched = self._kept.get(key, (None, None))[1]
         return None if fetched is None else monotonic() - fetched
 
     def _drop_expired(self) -> None:
-        """Secrets leave the memory when they expire, at the latest when the link is next asked for anything."""
+        """Drop expired answers. It is called whenever the link is asked, so secrets do not stay in memory."""
         lifetime, now = max(self._ttl + self._stale, self._negative), monotonic()
         self._sweep = inf
         while self._kept:
@@ -229,7 +229,7 @@ class Cache:
 
 
 class _Flight:
-    """A question under way, and those who wait for its answer; after a fork nobody is there to land it."""
+    """A question under way, and the threads that wait for its answer. After a fork it is never answered."""
 
     __slots__ = ("pid", "_landed", "_outcome")
 
@@ -237,14 +237,14 @@ class _Flight:
         self.pid = os.getpid()
         self._landed = allocate_lock()
         self._landed.acquire()
-        self._outcome: list[Any] = []
+        self._outcome: list[object] = []
 
-    def land(self, outcome: list[Any]) -> None:
-        """Say what came of it: a value or an exception, or nothing."""
+    def land(self, outcome: list[object]) -> None:
+        """Set the outcome: a value or an exception, or nothing."""
         self._outcome = outcome
         self._landed.release()
 
-    def outcome(self) -> list[Any]:
-        """What came of it, once it is known."""
-        with self._landed:  # released by whom it landed, passed on by each who waited
+    def outcome(self) -> list[object]:
+        """Wait for the outcome."""
+        with self._landed:  # released by `land`, then by each waiting thread
             return self._outcome

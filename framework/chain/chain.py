@@ -1,16 +1,16 @@
 """The search: custom backends, then the environment, then the metastore; the first match wins.
 
-Two orders. The *search* goes custom -> environment -> metastore. The *levels* say who leans on whom: the environment
-(0) leans on nothing, the custom backends (1, 2, …) may lean on it and on those before them, the metastore on all. What
-runs while link i is built or asked sees the levels below i alone, so a circle cannot be written.
+There are two orders. The *search* goes custom -> environment -> metastore. The *levels* give the build order: the
+environment (0) uses no other link, a custom backend (1, 2, …) may use the environment and the custom backends before
+it, the metastore may use all. While a link is built or asked, only links with a lower level are visible, so no lookup
+waits for itself.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
-from framework.chain.asked import asked as asked_of
-from framework.chain.asked import mistake
+from framework.chain.asked import mistake, shown_with_places
 from framework.chain.batches import ask_many
 from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 from framework.chain.link import Link
@@ -33,33 +33,34 @@ from framework.masking import REPLACEMENT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, TypeVar
 
     from framework.chain.batches import VersionedName
     from framework.chain.runner import Runner
     from framework.connection import Connection
 
-#: What a chain was asked for together, for the context that asked.
-_collected: ContextVar[tuple[Chain | None, dict[VersionedName, Any]]] = ContextVar(
-    "framework_collected", default=(None, {})
-)
+    Result = TypeVar("Result")
+    #: Config secrets -> the value and the link that has it, or the error.
+    Collection = dict[VersionedName, tuple[Any, str] | Exception]
+
+#: The answers that a chain has collected for this context.
+_collected: ContextVar[tuple[Chain | None, Collection]] = ContextVar("framework_collected", default=(None, {}))
 
 _NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
 
 
 class Chain:
-    """The links in search order and the one rule of search and failure.
-
-    Attributes:
-        links: all of them, in the order of the search.
+    """The links, and the one rule of search and failure.
 
     Args:
         links: in the order of the search.
         on_failure: `stop` or `next`: what an unavailable or invalid link means for connections and variables.
         config_links: the only links that may answer for config secrets, or empty for all.
-        note: what is added where nothing is found.
+        note: a sentence for the error when nothing is found.
 
     Attributes:
+        links: all of them, in the order of the search.
+        custom: the application's own backends, which are asked first.
         unshown: names of config secrets that `stats` must not show.
     """
 
@@ -84,14 +85,16 @@ class Chain:
 
     @property
     def environment(self) -> Link:
+        """The link to the environment variables."""
         return next(link for link in self.links if link.role == ENVIRONMENT)
 
     @property
     def metastore(self) -> Link:
+        """The link to the database; raises StopIteration for a worker, which has none."""
         return next(link for link in self.links if link.role == METASTORE)
 
     def before_the_metastore(self) -> list[Link]:
-        """The links that are asked first, so that what they have hides what the metastore has."""
+        """The links that are asked before the metastore, so that their values shadow its values."""
         return [link for link in self.links if link.role != METASTORE]
 
     def connection(self, conn_id: str) -> tuple[Connection, str]:
@@ -101,8 +104,7 @@ class Chain:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        found: tuple[Connection, str] = self._search("connection", conn_id)
-        return found
+        return self._search("connection", conn_id)
 
     def variable(self, key: str) -> tuple[Any, str]:
         """The variable's value and the link that has it.
@@ -126,41 +128,41 @@ class Chain:
             SecretsError: a link failed.
         """
         mine, collected = _collected.get()
-        held = collected.get((name, version)) if mine is self and max_level is None and not is_restricted() else None
-        if isinstance(held, Exception):
-            raise held
-        value, link = self._search("config", name, version, max_level) if held is None else held
+        known = collected.get((name, version)) if mine is self and max_level is None and not is_restricted() else None
+        if isinstance(known, Exception):
+            raise known
+        value, link = self._search("config", name, version, max_level) if known is None else known
         if not isinstance(value, str):
             raise InvalidSecret("the value is not text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def collect(self, wanted: list[VersionedName], runner: Runner, said: dict[VersionedName, Any]) -> None:
+    def collect(self, wanted: list[VersionedName], runner: Runner, collected: Collection) -> None:
         """Ask for many config secrets at once, link by link.
 
         Args:
             wanted: names and versions, each once.
-            said: is filled with what comes: (value, link), or the error of this name.
             runner: makes the calls side by side.
+            collected: is filled with the answers.
         """
         links = self.visible("config")
         for link in links:
-            left = [wish for wish in wanted if wish not in said]
-            if not left:
+            missing = [secret for secret in wanted if secret not in collected]
+            if not missing:
                 return
             try:
-                able = [wish for wish in left if wish[1] is None or link.keeps_versions]
-                outcomes = ask_many(link, able, runner)
-            except FrameworkError as fault:  # it cannot be built, so nobody after it may answer either
-                able, outcomes = left, [fault.again() for _ in left]
-            for wish, outcome in zip(able, outcomes, strict=True):
+                askable = [secret for secret in missing if secret[1] is None or link.keeps_versions]
+                outcomes = ask_many(link, askable, runner)
+            except FrameworkError as fault:  # it cannot be built, so the links after it must not answer either
+                askable, outcomes = missing, [fault.again() for _ in missing]
+            for secret, outcome in zip(askable, outcomes, strict=True):
                 if isinstance(outcome, Exception):
-                    said[wish] = outcome
+                    collected[secret] = outcome
                 elif outcome is not None:
-                    self._log_look_up("config", wish[0], link)
-                    said[wish] = (outcome, link.name)
-        for name, version in (wish for wish in wanted if wish not in said):
+                    self._log_look_up("config", secret[0], link)
+                    collected[secret] = (outcome, link.name)
+        for name, version in (secret for secret in wanted if secret not in collected):
             asked = [link for link in links if version is None or link.keeps_versions]
-            said[name, version] = self._not_found("config", name, version, asked, None)
+            collected[name, version] = self._not_found("config", name, version, asked, None)
 
     def visible(self, kind: str, max_level: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
@@ -212,7 +214,7 @@ class Chain:
         what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
         serving = [link for link in links if link.serves(kind)]
         asked = [link for link in serving if link.asks_for(kind, key)]
-        names = ", ".join(asked_of(link, kind, key) for link in asked) or "no link"
+        names = ", ".join(shown_with_places(link, kind, key) for link in asked) or "no link"
         plain = ", ".join(link.name for link in asked) or "no link"
         reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
         reasons += self._reasons(kind, version, links, self._ceiling(max_level))
@@ -251,17 +253,17 @@ class Chain:
                 )
 
     def explain(self, kind: str, key: str) -> list[tuple[str, str]]:
-        """Every link and what it says, `found` once and `shadowed` after it; nothing is raised and no value shown."""
+        """Every link with its state: `found`, `shadowed`, why it has no value, or its failure. Shows no value."""
         rows, found = [], False
         links = self.visible(kind)
         for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key)), strict=True):
             if isinstance(outcome, FrameworkError):
-                said = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
+                state = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
             elif outcome:
-                said = outcome
+                state = outcome
             else:
-                said, found = ("shadowed" if found else "found") + _kept(link, kind, key), True
-            rows.append((link.name, said))
+                state, found = ("shadowed" if found else "found") + _age(link, kind, key), True
+            rows.append((link.name, state))
         return rows
 
     def list_names(self, kind: str) -> list[str]:
@@ -271,30 +273,32 @@ class Chain:
             SecretsError: a link failed.
         """
         outcomes = each(self.links, lambda link: link.list_names(kind))
+        found: set[str] = set()
         for outcome in outcomes:
             if isinstance(outcome, FrameworkError):
                 raise outcome
-        return sorted({name for names in outcomes for name in names})
+            found.update(outcome)
+        return sorted(found)
 
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
         return [link.stats(self.unshown) for link in self.custom]
 
     def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
-        """The name of a link before the metastore that has the key, or None; and why others could not say."""
+        """The name of a link before the metastore that has the key, or None; and the failures of the others."""
         links = self.before_the_metastore()
-        outcomes = each(links, lambda link: link.ask(kind, key))
-        has = (link.name for link, value in zip(links, outcomes, strict=True) if _is_value(value))
-        return next(has, None), [fault for fault in outcomes if isinstance(fault, FrameworkError)]
+        outcomes = each(links, lambda link: link.ask(kind, key) is not None)
+        shadows = (link.name for link, outcome in zip(links, outcomes, strict=True) if outcome is True)
+        return next(shadows, None), [fault for fault in outcomes if isinstance(fault, FrameworkError)]
 
 
 class Collected:
-    """`with Collected(chain, said):` the chain answers from what `collect` was told, in this context."""
+    """`with Collected(chain, collected):` in this context the chain answers from what `collect` has filled."""
 
     __slots__ = ("_pair", "_token")
 
-    def __init__(self, chain: Chain, said: dict[VersionedName, Any]) -> None:
-        self._pair = (chain, said)
+    def __init__(self, chain: Chain, collected: Collection) -> None:
+        self._pair = (chain, collected)
 
     def __enter__(self) -> None:
         self._token = _collected.set(self._pair)
@@ -303,15 +307,18 @@ class Collected:
         _collected.reset(self._token)
 
 
-def each(links: list[Link], question: Callable[[Link], Any]) -> list[Any]:
-    """What a question comes to for each link: an answer, or the FrameworkError that it raises.
+def each(links: list[Link], question: Callable[[Link], Result]) -> list[Result | FrameworkError]:
+    """For each link the answer to a question, or the FrameworkError that it raises.
 
-    Links that may hang are asked side by side, so that one which does costs the others nothing.
+    Links that may hang are asked side by side, so that one that hangs does not delay the others.
     """
-    outcomes = beside([lambda link=link: question(link) for link in links], [link.may_hang for link in links])  # type: ignore[misc]
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException) and not isinstance(outcome, FrameworkError):
+    from functools import partial
+
+    outcomes: list[Result | FrameworkError] = []
+    for outcome in beside([partial(question, link) for link in links], [link.may_hang for link in links]):
+        if isinstance(outcome, Exception) and not isinstance(outcome, FrameworkError):
             raise outcome
+        outcomes.append(outcome)
     return outcomes
 
 
@@ -320,20 +327,16 @@ def _state(link: Link, kind: str, key: str) -> str:
     if not link.serves(kind):
         return "does not serve this kind"
     value = link.ask(kind, key)
-    if not link.serves(kind):  # it said so when it was asked
+    if not link.serves(kind):  # it raised NotImplementedError
         return "does not serve this kind"
     if not link.asks_for(kind, key):
         return "is never asked for it"
     return "absent" if value is None else ""
 
 
-def _is_value(outcome: Any) -> bool:
-    return outcome is not None and not isinstance(outcome, FrameworkError)
-
-
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
 
 
-def _kept(link: Link, kind: str, key: str) -> str:
+def _age(link: Link, kind: str, key: str) -> str:
     age = link.cache.age((kind, key, None))
     return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"

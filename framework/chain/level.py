@@ -1,10 +1,10 @@
-"""Who leans on whom: what runs while a link is built or asked sees the levels below that link alone."""
+"""The build order: while a link is built or asked, only links with a lower level are visible."""
 
 from __future__ import annotations
 
 from _contextvars import ContextVar  # its module loads more than we need
 
-#: What a link is. Two of them are in every chain; the application's own ones are asked before those.
+#: The roles of a link: an application's own backends, the environment variables, the database.
 CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"
 
 #: The levels of the environment and of the metastore; the custom backends are between them.
@@ -15,7 +15,7 @@ at_work: ContextVar[dict[object, int]] = ContextVar("framework_links_at_work")
 
 
 class AtWork:
-    """Sets the ceiling of one chain for this context."""
+    """`with AtWork(chain, level):` in this context only links below the level are visible in the chain."""
 
     __slots__ = ("_chain", "_level", "_token")
 

@@ -1,4 +1,4 @@
-"""One backend at its place in the chain: how it is built and asked, and its failures told apart."""
+"""One backend at its place in the chain: how it is built and asked, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Link:
         self.chain: object = None
         self.cache = Cache() if cache is None else cache
         self.unserved: set[str] = set()
-        self._make: Callable[[], Any] = make
+        self._make = make
         self._find, self._class = find, None
         self._backend: Any = None
         self._filters_names = False  # whether the backend has an `asks_for` of its own
@@ -182,10 +182,10 @@ class Link:
             raise NotAtHand
         return for_caller(kind, key, self._answer(kind, key, version, outage))
 
-    def _answer(self, kind: str, key: str, version: str | None, outage: Outage | None) -> Any:
-        """What the backend answers, from the cache or anew."""
+    def _answer(self, kind: str, key: str, version: str | None, outage: Outage | None) -> object:
+        """The backend's answer, kept if it is remote."""
 
-        def look_up() -> Any:
+        def look_up() -> object:
             method = getattr(self.backend, _METHODS[kind], None)
             if method is None and kind == "connection":  # a class that is not ours may have the text alone
                 method = getattr(self.backend, "get_conn_value", None)
@@ -196,14 +196,15 @@ class Link:
         if self.role == ENVIRONMENT:
             return self.guard(kind, key, look_up)
 
-        def guarded() -> Any:
+        def guarded() -> object:
             late = (lambda value: self.cache.add((kind, key, version), value)) if self.custom else None
             return self.guard(kind, key, lambda: self.in_time(look_up, late))
 
-        def fetch() -> Any:
+        def fetch() -> object:
             if outage is None:
                 return guarded()
-            outcome = outage.over() or outcome_of(guarded)
+            refusal = outage.over()
+            outcome = outcome_of(guarded) if refusal is None else refusal
             outage.note([outcome])
             if isinstance(outcome, Exception):
                 raise outcome
@@ -215,14 +216,14 @@ class Link:
             return self.cache.count((kind, key, version), guarded)
         return self.cache.get((kind, key, version), fetch)
 
-    def _version(self, key: str, version: str) -> Any:
+    def _version(self, key: str, version: str) -> object:
         """One version of a config secret; None from a backend without versions, which may still have the name."""
         try:
             return self.backend.get_config_version(key, version)
         except NotImplementedError:
             return None
 
-    def stats(self, unshown: Container[str] = ()) -> dict[str, Any]:
+    def stats(self, unshown: Container[str] = ()) -> dict[str, object]:
         """How often this link was asked so far, and how that ended.
 
         Args:
@@ -285,9 +286,9 @@ class Link:
             raise
         except (*OF_THE_PROCESS, NotAtHand):
             raise
-        except BaseException as fault:  # a backend must not end the process, nor have its words printed
+        except BaseException as fault:  # a backend must not end the process, and its text may hold secrets
             failure = translated(fault, f"{self.name}: {_question(kind, key)}")
-        raise failure  # behind the blocks, so without what was handled there
+        raise failure  # outside of the blocks, so without the context of what was handled there
 
     def _located(self, kind: str, key: str | None, fault: SecretsError | NotFound | OptionNotFound) -> SecretsError:
         """A failure with the link's name and the key."""

@@ -1,7 +1,7 @@
-"""Runs small tasks beside each other: many under one deadline, or one for an event loop.
+"""Runs tasks side by side: many under one deadline, or one beside an event loop.
 
-Threads are daemons: a store that never answers does not hold up the end of the process. Each task sees the context of
-its caller (overrides, links at work).
+Threads are daemons: a store that never answers does not delay the end of the process. Each task has the context of its
+caller (overrides, links at work).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from queue import SimpleQueue
     from threading import Thread
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     Result = TypeVar("Result")
 
 
 #: How many seconds of failures make an outage.
 _A_WHILE = 1.0
-#: For at most so many seconds after the deadline those are waited for who watch it themselves: they know more.
+#: For how many seconds after the deadline tasks may report their own timeout, which says more.
 _GRACE = 10.0
 
 
@@ -35,7 +35,7 @@ class Runner:
         workers: how many at once.
         seconds: how long all the lists together may take.
         late: makes the error of a task that was not done in time.
-        done: told of each task that is done.
+        done: called with 1 for each task that is done.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Runner:
         self._seconds, self._ends = seconds, monotonic() + seconds
         self._late, self._done = late, done
 
-    def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-        """What each task returned, or the exception that it raised, in order."""
+    def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
+        """What each task returned or raised, in order."""
         from queue import Empty, SimpleQueue
 
         each = [Deadline(self._ends, self._seconds) for _ in tasks]
@@ -58,7 +58,7 @@ class Runner:
         if outer is not None:
             outer.under += each
         todo: SimpleQueue[int] = SimpleQueue()
-        done: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        done: SimpleQueue[tuple[int, Result | Exception]] = SimpleQueue()
         for number in range(len(tasks)):
             todo.put(number)
 
@@ -76,7 +76,7 @@ class Runner:
 
         for _ in range(min(self.workers, len(tasks))):
             start_thread(work)
-        outcomes: dict[int, Any] = {}
+        outcomes: dict[int, Result | Exception] = {}
         while len(outcomes) < len(tasks):
             report = self._report(done, lambda: (until for number, until in enumerate(each) if number not in outcomes))
             if report is None:
@@ -86,8 +86,8 @@ class Runner:
         return [outcomes[number] if number in outcomes else self._late_of(each[number]) for number in range(len(tasks))]
 
     def _report(
-        self, done: SimpleQueue[tuple[int, Any]], left: Callable[[], Iterable[Deadline]]
-    ) -> tuple[int, Any] | None:
+        self, done: SimpleQueue[tuple[int, Result | Exception]], left: Callable[[], Iterable[Deadline]]
+    ) -> tuple[int, Result | Exception] | None:
         """The next task that is done and its outcome; None: the time is over. `left`: the deadlines of the others."""
         from queue import Empty
 
@@ -101,24 +101,24 @@ class Runner:
         return None
 
     def _late_of(self, until: Deadline) -> Exception:
-        """The error of a task that was not done in time, with the name of the link that it was waiting for."""
+        """The error of a task that was not done in time, with the name of the link that did not answer."""
         late = self._late()
         return until.named(late) if isinstance(late, BackendUnavailable) else late
 
 
-def beside(tasks: Sequence[Callable[[], Any]], apart: Sequence[bool]) -> list[Any]:
-    """What each task returned, or the exception that it raised, in order.
+def beside(tasks: Sequence[Callable[[], Result]], apart: Sequence[bool]) -> list[Result | Exception]:
+    """What each task returned or raised, in order.
 
     Args:
         tasks: each ends by itself.
-        apart: for each, whether it may take long: then it runs beside the others, if there are others.
+        apart: for each, whether it may take long. Then it gets a thread of its own, unless it is the only task.
     """
-    outcomes: dict[int, Any] = {}
+    outcomes: dict[int, Result | Exception] = {}
     threads = []
     for number, task in enumerate(tasks):
         if apart[number] and len(tasks) > 1:
 
-            def work(number: int = number, task: Callable[[], Any] = task) -> None:
+            def work(number: int = number, task: Callable[[], Result] = task) -> None:
                 outcomes[number] = _outcome_in_a_thread(task)
 
             threads.append(start_thread(work))
@@ -131,14 +131,13 @@ def beside(tasks: Sequence[Callable[[], Any]], apart: Sequence[bool]) -> list[An
 
 
 class Outage:
-    """Notes how questions to a store end: once it is certain that it answers nobody, the others are not put to it, and
-    an outage costs the time of one call.
+    """Notices that a store answers no question, so that the rest are not asked and an outage costs one timeout.
 
-    It is certain when as many as are asked at once ended in vain, none was answered, and that took a while: what fails
-    at once may be the fault of those names.
+    It is certain when as many questions as are asked at once have failed, none was answered, and that took a while:
+    questions that fail at once may fail because of their names.
 
     Args:
-        enough: of how many questions in vain it is certain.
+        enough: after how many failed questions it is certain.
     """
 
     __slots__ = ("_enough", "_down", "_up", "_began")
@@ -147,14 +146,14 @@ class Outage:
         self._enough, self._down, self._up, self._began = enough, 0, 0, monotonic()
 
     def over(self) -> BackendUnavailable | None:
-        """The error of a question that is not put to the store any more."""
+        """The error of a question that is not asked any more; None: ask it."""
         if self._down < self._enough or self._up or monotonic() - self._began < _A_WHILE:
             return None
         hint = "See the errors of other names."
         return BackendUnavailable("it was not asked for, because the store does not answer", hint=hint)
 
-    def note(self, outcomes: Iterable[Any]) -> None:
-        """How one call to the store ended, for each of its names."""
+    def note(self, outcomes: Iterable[object]) -> None:
+        """Take note of one call's outcomes, one for each of its names."""
         if all(isinstance(outcome, BackendUnavailable) for outcome in outcomes):
             self._down += 1
         else:
@@ -162,12 +161,12 @@ class Outage:
 
 
 async def awaited(call: Callable[[], Result], start: Callable[[Callable[[], None]], object] | None = None) -> Result:
-    """What a call returns or raises, made beside the event loop.
+    """What a call returns or raises, made in a daemon thread beside the event loop.
 
-    A daemon thread, for a store that hangs must hold up neither the loop's other threads nor its end.
+    So a store that hangs delays neither other tasks of the loop nor its end.
 
     Args:
-        start: starts what it is given in a thread; by default in a new one, at once.
+        start: runs the call in a thread; by default in a new one, at once.
     """
     from asyncio import get_running_loop
 
@@ -175,7 +174,7 @@ async def awaited(call: Callable[[], Result], start: Callable[[Callable[[], None
     answer: Future[Result] = loop.create_future()
 
     def settle(outcome: list[Result], fault: Exception | None) -> None:
-        if answer.done():  # whoever waited for it has gone away
+        if answer.done():  # it was cancelled
             return
         if fault is None:
             answer.set_result(outcome[0])
@@ -196,7 +195,7 @@ async def awaited(call: Callable[[], Result], start: Callable[[Callable[[], None
         try:
             loop.call_soon_threadsafe(settle, outcome, fault)
         except RuntimeError:
-            pass  # the loop has ended, and nobody waits any more
+            pass  # the loop has ended
 
     (start or start_thread)(work)
     return await answer
@@ -217,8 +216,8 @@ def start_thread(work: Callable[[], None]) -> Thread:
     return thread
 
 
-def _outcome_in_a_thread(task: Callable[[], Any]) -> Any:
-    """What a task comes to, whatever it raises: a thread has nobody who would be told otherwise."""
+def _outcome_in_a_thread(task: Callable[[], Result]) -> Result | Exception:
+    """What a task returned or raised. It may raise anything: nothing else in the thread would report it."""
     try:
         return outcome_of(task)
     except BaseException as fault:
@@ -226,10 +225,10 @@ def _outcome_in_a_thread(task: Callable[[], Any]) -> Any:
 
 
 def _ended_by(fault: BaseException) -> BackendUnavailable:
-    return BackendUnavailable(f"the call was ended by {type(fault).__name__}", hint="See the code of the backend.")
+    return BackendUnavailable(f"the call was ended by {type(fault).__name__}", hint="Check the code of the backend.")
 
 
-def outcome_of(task: Callable[[], Any]) -> Any:
+def outcome_of(task: Callable[[], Result]) -> Result | Exception:
     """What a task returned, or the exception that it raised."""
     try:
         return task()

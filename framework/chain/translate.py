@@ -1,4 +1,4 @@
-"""What a backend answers and raises, as ours: it may be a class that was written for Airflow, or by anybody."""
+"""Turns what a backend returns and raises into ours: it may be a class written for Airflow, or any other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from framework.connection import Connection
 
-def checked(kind: str, key: str, value: Any) -> Any:
-    """A backend's value as what its kind wants: our Connection, or something that text or JSON can be made of."""
+
+def checked(kind: str, key: str, value: object) -> object:
+    """A backend's value as its kind needs it: our Connection, or what can be written as text or JSON.
+
+    Raises:
+        InvalidSecret: it is of another type, or no valid connection.
+    """
     if value is None:
         return None
     if kind == "connection":
@@ -21,8 +27,8 @@ def checked(kind: str, key: str, value: Any) -> Any:
     raise InvalidSecret(f"the backend answered with {type(value).__name__}", hint="It must be text, or None.")
 
 
-def _connection(value: Any, conn_id: str) -> Any:
-    """The value as our own Connection: a backend written for Airflow may answer with Airflow's."""
+def _connection(value: object, conn_id: str) -> Connection | None:
+    """The value as our own Connection: a backend written for Airflow may return Airflow's."""
     from framework.connection import FIELDS, Connection
 
     if isinstance(value, Connection):
@@ -54,12 +60,12 @@ def for_caller(kind: str, key: str, value: Any) -> Any:
 
 
 def translated(fault: BaseException, where: str) -> SecretsError:
-    """What can be said of an exception whose text is not ours to show: its type, and where it was raised."""
+    """The error for somebody else's exception. Its text may hold secrets, so only its type and place are shown."""
     if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):
         return AccessDenied("the backend refuses (AirflowSecretsBackendAccessDenied)", where=where)
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    hint = "A backend says AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
+    hint = "A backend raises AccessDenied, BackendUnavailable or InvalidSecret; anything else counts as unavailable."
     return BackendUnavailable(f"the backend raised {type(fault).__name__}{place}", where=where, hint=hint)
