@@ -36,7 +36,7 @@ WINGS = """
 limits parsing current locks copies
 masking errors logs convert
 files
-given names project mistakes extra uri connection
+given names project mistakes extra uri dialects connection
 metastore probing
 layers
 backends
@@ -46,6 +46,8 @@ options
 binding
 config assembly variable app discovery __init__ testing pytest_plugin
 delivery
+inspection
+integrations
 cli frozen __main__
 """.split()
 
