@@ -47,8 +47,7 @@ binding
 config assembly variable app discovery __init__ testing pytest_plugin
 delivery
 inspection
-integrations
-cli frozen __main__
+integrations cli frozen __main__
 """.split()
 
 HEAVY = (

@@ -1,1 +1,15 @@
-"""At home elsewhere: one file for each library, imported by who uses it."""
+"""At home elsewhere: one file or folder for each library, imported by who uses it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework.app import App
+
+
+def application() -> App:
+    """The current application."""
+    from framework import current
+
+    app: App = current.app()  # type: ignore[assignment]
+    return app

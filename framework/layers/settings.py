@@ -162,7 +162,7 @@ def read_object(given: Any, root_section: str | None, hides: Callable[[str, str]
     module, _, attribute = path.partition(":")
     try:
         said = (getattr(modules.import_module(module), attribute) if given is path else given).as_dict()
-    except modules.UntrustedModule:
+    except FrameworkError:  # it says itself what is wrong, as an untrusted module does
         raise
     except Exception as fault:
         what, failed = type(fault).__name__, _failed(fault, root_section, hides)

@@ -1,0 +1,45 @@
+"""Django's part: an application without models that adds a system check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+
+from framework.cli.commands.check import problems_of
+from framework.integrations import application
+from framework.masking.wording import redact_message
+
+_LEVELS = {"error": checks.ERROR, "warning": checks.WARNING, "note": checks.INFO}
+
+
+class FrameworkConfig(AppConfig):
+    """Registers the system check `framework`. `manage.py check --deploy` follows pointers, too."""
+
+    name = "framework.integrations.django"
+    label = "framework_integration"
+    verbose_name = "framework"
+
+    def ready(self) -> None:
+        checks.register(configuration, "framework")
+        checks.register(resolved, "framework", deploy=True)
+
+
+def configuration(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
+    """What `python -m framework check --offline` tells: no command is run and no link is asked."""
+    return _messages(offline=True)
+
+
+def resolved(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
+    """What following every pointer tells besides."""
+    known = _messages(offline=True)
+    return [message for message in _messages(offline=False) if message not in known]
+
+
+def _messages(*, offline: bool) -> list[checks.CheckMessage]:
+    found = dict.fromkeys(problems_of(application(), offline=offline))
+    return [
+        checks.CheckMessage(_LEVELS[level], f"{redact_message(where)}: {redact_message(what)}", id=f"framework.{level}")
+        for level, where, what in found
+    ]
