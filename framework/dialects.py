@@ -10,11 +10,24 @@ from framework.errors import InvalidConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from sqlalchemy import URL
 
-    from framework.connection import Connection
+    class Connection(Protocol):
+        """The fields of a `framework.Connection`."""
+
+        conn_id: str | None
+        conn_type: str | None
+        host: str | None
+        login: str | None
+        password: str | None
+        schema: str | None
+        port: int | None
+
+        @property
+        def extra_dejson(self) -> dict[str, Any]: ...
+
 
 #: `conn_type` -> SQLAlchemy's dialect and driver. Any other type is taken for the name of a dialect.
 DIALECTS = {

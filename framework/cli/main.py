@@ -103,13 +103,19 @@ def _run(arguments: list[str], command: list[str]) -> int:
         raise UsageError(f"there is no such command; use one of {', '.join(COMMANDS)}")
     for option in APP_OPTIONS:
         value = getattr(given, option)
-        if value == "" or (isinstance(value, list) and "" in value):
+        is_empty = value == "" and option != "env"  # an empty environment counts as not given, like BILLING_ENV
+        if is_empty or (isinstance(value, list) and "" in value):
             raise UsageError(f"--{option} is empty: give it a value, or leave it out")
     _show_warnings()
     args = command_parser(given.command).parse_args(given.rest, Namespace(given=given, program=program))
     if args.lists_warnings:
         errors.listener = lambda message: None
-    app = _app(given) if args.needs_app else None
+    try:
+        app = _app(given) if args.needs_app else None
+    except FrameworkError as refusal:
+        if args.refused is None:
+            raise
+        return int(args.refused(refusal, args))
     fault = nothing_found(app, given) if app is not None and args.unknown_app else None
     if fault is not None and args.unknown_app == "refused":
         raise fault

@@ -7,7 +7,7 @@ import os
 from framework.cli.output import short
 from framework.cli.progress import Progress
 from framework.convert import to_text
-from framework.errors import BackendUnavailable, FrameworkError
+from framework.errors import FrameworkError
 from framework.layers.writers import plain_list
 from framework.masking.search import counted
 from framework.options.engine import text_of
@@ -154,27 +154,6 @@ def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, s
         return {}
     with Progress(f"resolving {counted(len(names), 'pointer')}", unit="calls") as progress:
         return app.prefetch(names, progress.advance)
-
-
-def outages(failures: dict[tuple[str, str], FrameworkError]) -> dict[str, list[tuple[str, str]]]:
-    """What is told of links that do not answer, once for all the options (two and more) that failed because of it."""
-    from framework.chain.deadline import NOT_ASKED_AGAIN
-
-    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-    for name, failure in failures.items():
-        fault = failure.__cause__
-        if isinstance(fault, BackendUnavailable) and fault.where:
-            what = fault.what.removesuffix(NOT_ASKED_AGAIN)  # it is one outage
-            found.setdefault((fault.where.partition(":")[0], what, fault.hint), []).append(name)
-    return {
-        f"{link}: {what}. {hint} Not resolved because of it: {_listed(names)}.": names
-        for (link, what, hint), names in found.items()
-        if len(names) > 1
-    }
-
-
-def _listed(names: list[tuple[str, str]]) -> str:
-    return ", ".join(f"[{section}] {key}" for section, key in names)
 
 
 def files_of(app: App) -> Iterator[tuple[str, str, str]]:

@@ -315,7 +315,7 @@ def test_a_model_that_holds_itself_ends_with_what_is_written(base: Any) -> None:
 
 class Node(BaseModel):
     name: str
-    child: Optional["Node"] = None
+    child: Node | None = None
 
 
 def test_one_field_can_be_asked_for(base: Any) -> None:

@@ -127,7 +127,7 @@ def test_a_secret_in_extra_goes_to_the_driver_and_is_never_shown() -> None:
     text = {"conn_type": "postgres", "host": "h", "extra": {"sslpassword": CANARY, "sslcert": "c.pem"}}
     engine = create.create_engine(app_with(x=text), "x", connect_args={"sslcert": "mine.pem", "connect_timeout": 3})
     assert CANARY not in repr(engine)
-    url, arguments = engine.dialect.create_connect_args(engine.url)
+    _url, arguments = engine.dialect.create_connect_args(engine.url)
     assert "sslpassword" not in arguments
     given: dict[str, Any] = {}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, print_error, short, show
-from framework.cli.rows import Row, files_of, outages, rows
+from framework.cli.rows import Row, files_of, rows
 from framework.convert import to_text
 from framework.errors import FrameworkError
+from framework.inspection.problems import outages
 from framework.layers.writers import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.options.explanation import HIDDEN, shown

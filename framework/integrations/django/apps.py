@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core import checks
 
-from framework.cli.commands.check import problems_of
+from framework.inspection.problems import problems_of
 from framework.integrations import application
 from framework.masking.wording import redact_message
 
@@ -40,6 +40,8 @@ def resolved(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
 def _messages(*, offline: bool) -> list[checks.CheckMessage]:
     found = dict.fromkeys(problems_of(application(), offline=offline))
     return [
-        checks.CheckMessage(_LEVELS[level], f"{redact_message(where)}: {redact_message(what)}", id=f"framework.{level}")
-        for level, where, what in found
+        checks.CheckMessage(
+            _LEVELS[one.level], f"{redact_message(one.where)}: {redact_message(one.what)}", id=f"framework.{one.code}"
+        )
+        for one in found
     ]

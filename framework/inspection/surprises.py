@@ -9,6 +9,7 @@ from __future__ import annotations
 from framework.convert import expand, json_list, to_text
 from framework.errors import FrameworkError
 from framework.files.scalars import Written, scalars
+from framework.inspection.problem import Problem
 from framework.layers.base import EnvironmentLayer
 from framework.layers.cfg import CfgLayer
 from framework.options.types import TYPES
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from framework.options.engine import Engine
     from framework.options.values import Mention
 
-    Surprise = tuple[str, str, str]  # level, where, what
-
 #: Types whose value may hold any mark, or is checked by its own reader.
 _STRUCTURES = ("json", "object")
 #: Words of a shell, and what it finds inside of words.
@@ -35,20 +34,23 @@ _BESIDE = ("", *"/:@=,?&; ")
 _UNSEEN = "\u00a0\u00ad\u200b\u200c\u200d\u2007\u202f\u2060\ufeff"
 
 
-def surprises(engine: Engine) -> Iterator[Surprise]:
-    """Every such value as (level, where, what)."""
+def surprises(engine: Engine) -> Iterator[Problem]:
+    """A problem for every such value."""
     files = _Files(engine)
     for section, key in engine.entries():
         mention = next(engine.mentions(section, key), None)
         if mention is not None and mention.form == "plain" and mention.layer not in ("default", "override"):
             about = _About(engine, mention)
-            found = _of_text(about) if isinstance(mention.raw, str) else None
-            found = found or files.read_otherwise(about)
+            code, found = _of_text(about) if isinstance(mention.raw, str) else ("", None)
+            if found is None:
+                code, found = "read-otherwise", files.read_otherwise(about)
             if found is not None:
-                yield "warning", mention.origin, f"[{section}] {key}: {found}."
+                yield Problem("warning", code, mention.origin, f"[{section}] {key}: {found}.", (section, key))
         if mention is not None and mention.form == "cmd" and (mark := _shell_mark(str(mention.raw))):
             what = f"no shell runs the command, so {mark} is one of its words: write sh -c '…' if you need a shell"
-            yield "warning", mention.origin, f"[{section}] {key}_cmd: {what}."
+            yield Problem(
+                "warning", "shell-in-command", mention.origin, f"[{section}] {key}_cmd: {what}.", (section, key)
+            )
     yield from files.not_set()
     yield from _cut_in_dotenv(engine)
 
@@ -78,12 +80,13 @@ class _About:
 # Texts
 
 
-def _of_text(about: _About) -> str | None:
-    for kind in (_line_end, _unseen, _comment, _quotes, _broken_list, _empty_item, _blank, _expanded, _empty):
+def _of_text(about: _About) -> tuple[str, str | None]:
+    """The code and the message of the first kind that is found."""
+    for code, kind in _KINDS.items():
         found = kind(about, about.mention.raw)
         if found is not None:
-            return found
-    return None
+            return code, found
+    return "", None
 
 
 def _line_end(about: _About, text: str) -> str | None:
@@ -194,6 +197,19 @@ def _empty(about: _About, text: str) -> str | None:
     return "it is required, and set to an empty text"
 
 
+_KINDS: dict[str, Callable[[_About, str], str | None]] = {
+    "carriage-return": _line_end,
+    "invisible-character": _unseen,
+    "comment-in-value": _comment,
+    "quotes-in-value": _quotes,
+    "list-not-json": _broken_list,
+    "comma-too-many": _empty_item,
+    "blank-at-end": _blank,
+    "expanded-by-chance": _expanded,
+    "required-empty": _empty,
+}
+
+
 def _shell_mark(command: str) -> str | None:
     """A mark that only a shell understands, outside of quotes."""
     import shlex
@@ -253,14 +269,14 @@ class _Files:
             )
         return None
 
-    def not_set(self) -> Iterator[Surprise]:
+    def not_set(self) -> Iterator[Problem]:
         """A declared text that a file sets to `null`, which is not text: the option is not set there."""
         for layer in self._engine.layers:
             for name, written in self._scalars(layer).items() if layer.path else ():
                 option = self._engine.schema.option(*name)
                 if written.is_null and option is not None and TYPES[option.type].family == "text":
                     what = f"{written.text} means that it is not set here: put it in quotes if the text is meant."
-                    yield "note", written.place, f"[{name[0]}] {name[1]}: {what}"
+                    yield Problem("note", "null", written.place, f"[{name[0]}] {name[1]}: {what}", name)
 
 
 def _is_another_number(written: Written) -> bool:
@@ -272,7 +288,7 @@ def _is_another_number(written: Written) -> bool:
 # .env files
 
 
-def _cut_in_dotenv(engine: Engine) -> Iterator[Surprise]:
+def _cut_in_dotenv(engine: Engine) -> Iterator[Problem]:
     """A secret of a `.env` file that ends where a ` #` begins a comment."""
     from framework.files.text import read_text
 
@@ -287,7 +303,7 @@ def _cut_in_dotenv(engine: Engine) -> Iterator[Surprise]:
             is_cut = " #" in written and written[:1] not in "\"'" and " #" not in value
             if is_cut and _is_secret(engine, name):
                 what = "what follows ' #' is a comment and not part of the value: put the value in quotes if it is."
-                yield "warning", f"{file.path}:{number}", f"{name}: {what}"
+                yield Problem("warning", "cut-by-comment", f"{file.path}:{number}", f"{name}: {what}")
 
 
 def _is_secret(engine: Engine, name: str) -> bool:
