@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and "_ARGCOMPLETE" in os.environ:
         from framework.cli.completion import complete
 
-        return complete(_app)
+        return complete(chosen_app)
     arguments = list(sys.argv[1:] if argv is None else argv)
     streams = sys.stdout, sys.stderr
     _prepare_streams()
@@ -111,7 +111,7 @@ def _run(arguments: list[str], command: list[str]) -> int:
     if args.lists_warnings:
         errors.listener = lambda message: None
     try:
-        app = _app(given) if args.needs_app else None
+        app = chosen_app(given) if args.needs_app else None
     except FrameworkError as refusal:
         if args.refused is None:
             raise
@@ -154,7 +154,7 @@ def _silence_stdout() -> None:
         pass
 
 
-def _app(args: Namespace) -> App:
+def chosen_app(args: Namespace) -> App:
     import os
 
     from framework import project

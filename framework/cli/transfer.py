@@ -92,7 +92,7 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
     file_format = format_of(args, default="json" if args.file == "-" or kind == "variable" else None)
     store, left_out, count = app.store, 0, 0
     before, between, after, nothing = _FRAMES[file_format]
-    with Progress(f"exporting {kind}s", unit="rows") as progress, _replaced(args.file) as file:
+    with Progress(f"exporting {kind}s", unit="rows") as progress, replaced(args.file) as file:
         progress.total(lambda: bulk.count(store.database, kind))
         for name, value, description in bulk.stored(store, kind):
             try:
@@ -331,7 +331,7 @@ _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 @contextmanager
-def _replaced(path: str) -> Iterator[IO[str]]:
+def replaced(path: str) -> Iterator[IO[str]]:
     """A file that replaces another once it is whole; `-` and devices are written directly.
 
     Raises:

@@ -20,6 +20,8 @@ COMMANDS = {
     "dump": ("dump", "the effective configuration, with the origin of every value"),
     "explain": ("explain", "where an option, connection or variable is set, and which place wins"),
     "check": ("check", "unknown names, wrong types, pointers that lead nowhere"),
+    "diff": ("diff", "compare environments, folders, revisions and snapshots"),
+    "snapshot": ("snapshot", "write down what is configured, without the values"),
     "config": ("config", "get-value, list, lint, update, set, unset"),
     "init": ("init", "write a project file, a schema and a cfg file to start from"),
     "completion": ("completion", "completion of commands and names in bash, zsh or fish"),
