@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from sqlalchemy import URL
+
 #: The fields, in the order in which JSON lists them; `conn_id` is the name, not a field of JSON.
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 
@@ -180,6 +182,19 @@ class Connection:
         return write_uri(
             self.conn_type, self.host, self.login, self.password, self.schema, self.port, self.extra, self.extra_dejson
         )
+
+    def sqlalchemy_url(self, driver: str | None = None) -> URL:
+        """The connection as the URL that `sqlalchemy.create_engine` takes; shown, it hides the password.
+
+        Args:
+            driver: such as `asyncpg`, instead of psycopg for PostgreSQL and PyMySQL for MySQL and MariaDB.
+
+        Raises:
+            InvalidConnection: it has no type, or `extra` holds a secret or a table, which such a URL cannot hold.
+        """
+        from framework.dialects import url_alone
+
+        return url_alone(self, driver)
 
     def as_json(self) -> str:
         """The fields that are set as a JSON object, without the name; `from_json` reads it."""

@@ -156,6 +156,7 @@ def test_hostile_text_stays_in_its_place(wrong: World, format: str) -> None:
         ElementTree.fromstring(out)
 
 
+@pytest.mark.external
 def test_the_status_is_3_only_if_every_error_is_a_link_that_does_not_answer(wrong: World) -> None:
     wrong.set(
         BILLING__SECRETS__BACKEND="vault",

@@ -4,8 +4,9 @@ once."""
 from __future__ import annotations
 
 from framework.cli.output import print_error, status_of
-from framework.cli.rows import outages, resolve_at_once
+from framework.cli.rows import resolve_at_once
 from framework.delivery.selection import Chosen, select
+from framework.inspection.problems import outages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
