@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,6 +18,7 @@ from conftest import World
 
 from framework.inspection.problem import CODES, Problem
 
+ROOT = Path(__file__).parents[1]
 FORMATS = ("table", "json", "yaml", "plain", "github", "gitlab", "junit", "sarif")
 SCHEMA = """
 [server.options.port]
@@ -175,8 +182,6 @@ def test_the_status_is_3_only_if_every_error_is_a_link_that_does_not_answer(wron
 
 def test_every_code_in_use_is_described() -> None:
     """The codes are told apart by text: a typing mistake in one would be a new kind."""
-    from pathlib import Path
-
     import framework.inspection
 
     used: set[str] = set()
@@ -185,3 +190,51 @@ def test_every_code_in_use_is_described() -> None:
     assert used and used <= set(CODES)
     assert Problem("error", "required", "a.toml:3", "x").file == ("a.toml", 3)
     assert Problem("error", "required", "BILLING__A__B", "x").file is None
+
+
+def test_every_code_is_in_the_docs() -> None:
+    page = (ROOT / "docs/reference/checks.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \| ", page.partition("| code |")[2], re.MULTILINE) == list(CODES)
+
+
+def test_the_action_runs_check_and_quotes_what_it_is_given(wrong: World) -> None:
+    """The step of the action, run by the shell that GitHub runs it with."""
+    yaml = pytest.importorskip("yaml")
+    action = yaml.safe_load((ROOT / ".github/actions/framework-check/action.yml").read_text())
+    step = action["runs"]["steps"][0]
+    given = {"project": str(wrong.home), "environment": "", "arguments": "--offline --strict", "python": sys.executable}
+    names = {name: text.removeprefix("${{ inputs.").removesuffix(" }}") for name, text in step["env"].items()}
+    assert set(names.values()) == set(given) == set(action["inputs"])
+    env = {**os.environ, **{name: given[which] for name, which in names.items()}, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env=env,
+        cwd=wrong.home,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert len(annotations(done.stdout)) == 4
+
+
+def test_the_hook_runs_once_for_the_project(wrong: World) -> None:
+    if find_spec("pre_commit") is None or shutil.which("git") is None:
+        pytest.skip("pre-commit or git is not installed")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    hooks = wrong.home / "hooks"
+    hooks.mkdir()
+    shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    for folder in (hooks, wrong.home):
+        subprocess.run([*git, "init", "-q"], cwd=folder, check=True)
+        subprocess.run([*git, "add", "-A", "--", ":!hooks"], cwd=folder, check=True)
+        subprocess.run([*git, "commit", "-qm", "first"], cwd=folder, check=True)
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "try-repo", "./hooks", "framework-check", "--all-files", "--color=never"],
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PRE_COMMIT_HOME": str(wrong.home / ".cache")},
+        cwd=wrong.home,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout.count("[server] prot: no such option is declared") == 1, done.stdout + done.stderr
