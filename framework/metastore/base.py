@@ -1,6 +1,7 @@
-"""What the store asks of a database, in one SQL: parameters as `:name`, names in double quotes (`"key"` is reserved).
+"""The interface of a database. Its SQL has parameters as `:name` and names in double quotes (`"key"` is reserved).
 
-What a driver says is never printed or chained, for it can hold values: errors are made anew, outside the `except`.
+The text of a driver's error can hold values, so it is never shown or chained: our errors are raised outside the
+`except`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ MIGRATE = "Run: python -m framework db migrate"
 
 
 class Database:
-    """A database that is opened by its first use.
+    """A database that is opened when it is first used.
 
     Attributes:
         where: the path, or the URL without user, password and options, for messages.
-        create: `db migrate` may make our tables where there are none at all.
+        create: `db migrate` may create our tables in an empty database.
         makes_tables: the first write may do so as well.
-        bounded: texts have lengths, as Airflow's tables say; SQLite takes any.
-        exact: names that differ are different for it. MariaDB may take `A` or `a ` for `a`.
+        bounded: texts have a maximum length, as in Airflow's tables; not in SQLite.
+        exact: comparison of names is byte-exact. MariaDB may treat `A` or `a ` as `a`.
         timeout: seconds to wait for a lock or a server.
     """
 
@@ -48,13 +49,13 @@ class Database:
         return True
 
     def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
-        """The rows of one SELECT, each as column -> value. What does not exist (file, table) has no rows.
+        """The rows of one SELECT, each as column -> value. A missing file or table has no rows.
 
         Raises:
             BackendUnavailable: the database does not answer.
             AccessDenied: it refuses the user.
-            InvalidSecret: it is no database, or holds what is not text.
-            BackendError: the driver is not installed, or the URL makes no sense to it.
+            InvalidSecret: it is not a database, or a value is not text.
+            BackendError: the driver is not installed, or does not accept the URL.
         """
         raise NotImplementedError
 
@@ -67,7 +68,7 @@ class Database:
         raise NotImplementedError
 
     def product(self) -> str:
-        """What answers, and its version: `SQLite 3.40.1`. Raises as `read` does."""
+        """The product and its version: `SQLite 3.40.1`. Raises as `read` does."""
         raise NotImplementedError
 
     def url(self) -> str:
@@ -90,7 +91,7 @@ class Database:
         return f'{self.insert(table, columns)} ON CONFLICT ("{key}") DO UPDATE SET {changes}'
 
     def close(self) -> None:
-        """Give up what is held; the next use opens it again."""
+        """Close the connections; the next use opens them again."""
 
 
 class Transaction:
@@ -111,9 +112,9 @@ class Transaction:
         raise NotImplementedError
 
     def execute(self, sql: str, rows: list[dict[str, object]] | None = None) -> int:
-        """Run one statement, once or once for each of `rows`, and say how many rows it touched.
+        """Run one statement, once or once for each of `rows`. Returns the number of affected rows.
 
-        MariaDB counts a row twice that an upsert changed.
+        MariaDB counts a row twice if an upsert changed it.
         """
         raise NotImplementedError
 
@@ -122,16 +123,16 @@ class Transaction:
         raise NotImplementedError
 
     def through_sqlalchemy(self, act: Callable[[sqlalchemy.Connection], None]) -> None:
-        """Do something in this transaction that needs SQLAlchemy: a migration."""
+        """Run a migration in this transaction, which needs SQLAlchemy."""
         raise NotImplementedError
 
 
 class Overtaken(errors.MetastoreError):
-    """Another transaction was in the way (a deadlock): nothing was written, and trying again is right."""
+    """A deadlock with another transaction: nothing was written, and the write can be repeated."""
 
 
 def persistently(database: Database, act: Callable[[], T]) -> T:
-    """Do what is one transaction, and do it again while others are in the way, for as long as one waits for a lock."""
+    """Run one transaction, and repeat it after a deadlock, for as long as the timeout of a lock."""
     from os import urandom
     from time import monotonic, sleep
 
@@ -142,17 +143,17 @@ def persistently(database: Database, act: Callable[[], T]) -> T:
         except Overtaken:
             if monotonic() > end:
                 raise
-        sleep(pause * urandom(1)[0] / 256)  # so that two do not meet again
+        sleep(pause * urandom(1)[0] / 256)  # a random pause, so that two writers do not collide again
         pause = min(pause * 2, 0.5)
 
 
 def quoted(name: str) -> str:
-    """A column or table as SQL wants it."""
+    """A column or table, quoted for SQL."""
     return f'"{name}"'
 
 
 def has_utf8(text: str) -> bool:
-    """Whether a text has a UTF-8 form; bytes that Python could not decode have none."""
+    """Whether a text can be encoded as UTF-8; one with bytes that Python could not decode cannot."""
     if text.isascii():
         return True
     try:
@@ -163,5 +164,5 @@ def has_utf8(text: str) -> bool:
 
 
 def is_storable(name: str) -> bool:
-    """Whether a name can be in a database at all."""
+    """Whether a database can hold this name."""
     return "\0" not in name and has_utf8(name)

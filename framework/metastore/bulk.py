@@ -1,4 +1,4 @@
-"""Many rows in a memory that does not grow with them: all rows of a kind, and an import as one transaction."""
+"""Many rows in constant memory: all rows of a kind, and an import as one transaction."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ BATCH = 500
 def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | errors.SecretsError, str | None]]:
     """Every row of one kind in the database's order of names: name, value, and a variable's description.
 
-    It is read page by page, so a row that is written meanwhile is seen as it was or as it is, and nobody waits.
-    A row that makes no sense is its error.
+    They are read page by page without a lock, so a row that is written meanwhile has its old or its new value. An
+    invalid row yields its error as the value.
 
     Raises:
         BackendUnavailable: the database does not answer.
@@ -48,7 +48,7 @@ def stored(store: Store, kind: str) -> Iterator[tuple[str, str | Connection | er
 
 
 def _of_one_name(database: Database, kind: str) -> Iterator[list[dict[str, Any]]]:
-    """The rows of one kind that belong to no team, those of one name together: old tables hold a name twice."""
+    """The rows of one kind that belong to no team, grouped by name: old tables may have a name twice."""
     table, column = TABLES[kind]
     same: list[dict[str, Any]] = []
     for row in pages(database, table, column):
@@ -56,14 +56,14 @@ def _of_one_name(database: Database, kind: str) -> Iterator[list[dict[str, Any]]
             if same and (row[column] is None or row[column] != same[0][column]):
                 yield same
                 same = []
-            if len(same) < 2:  # no more are named, and there may be many
+            if len(same) < 2:  # messages name no more, and there may be many
                 same.append(row)
     if same:
         yield same
 
 
 def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[str, Any]]:
-    """Every row of a table, in the order of a column and, where old tables hold one name twice, of `id`."""
+    """Every row of a table, ordered by a column and then by `id`: old tables may have a name twice."""
     by, tie = quoted(column), "" if column == "id" else ', "id"'
     order = f"ORDER BY {by}{tie} LIMIT {BATCH}"
     after = f'{by} >= :after AND ({by} > :after OR "id" > :id)'
@@ -77,7 +77,7 @@ def pages(database: Database, table: str, column: str = "id") -> Iterator[dict[s
 
 
 def count(database: Database, kind: str) -> int:
-    """How many rows of one kind there are, roughly: for a progress bar."""
+    """The approximate number of rows of one kind, for a progress bar."""
     found = database.read(f"SELECT COUNT(*) AS n FROM {quoted(TABLES[kind][0])}", {})
     return int(found[0]["n"]) if found else 0
 
@@ -94,8 +94,8 @@ class Report:
 
     Attributes:
         counts: `added`, `changed`, `unchanged`, `skipped` -> how many rows.
-        rows: name, which of the four, and the names of the fields that differ; collected in a dry run only.
-        skipped: the names that exist and were left as they are.
+        rows: name, which of the four, and the names of the fields that differ; only in a dry run.
+        skipped: the names that exist and were not changed.
     """
 
     __slots__ = ("counts", "rows", "skipped")
@@ -114,19 +114,19 @@ def put(
     Args:
         store: the metastore.
         kind: the kind of every item.
-        items: read as they are written. What it raises undoes everything.
-        existing: `overwrite`, `skip` or `fail`: what becomes of rows whose name exists.
-        dry_run: compare only; nothing is written, locked or made.
+        items: read as they are written. Its exceptions undo everything.
+        existing: `overwrite`, `skip` or `fail`: what happens to rows whose name exists.
+        dry_run: compare only; nothing is written, locked or created.
 
     Raises:
         NoFernetKey: there is no key.
         MetastoreError: rows exist and may not be replaced (all of them are named), or the database refuses.
         BackendError: a key is malformed.
     """
-    store.keys.encrypt("")  # before a file is made or a lock is taken: is there a key, and is it one?
+    store.keys.encrypt("")  # before a file is created or a lock is taken: check the key
     report, taken = Report(), list[str]()
     batches = _batches(items)
-    first = next(batches, None)  # what is wrong at once is told before the database is touched
+    first = next(batches, None)  # an early error is raised before the database is touched
     if dry_run or first is None:
         for batch in _chained(first, batches):
             taken += _compare(store, store.database, kind, batch, existing, report, details=True)[1]

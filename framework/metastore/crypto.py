@@ -1,4 +1,4 @@
-"""Fernet keys, from `[core] fernet_key`. `cryptography` costs 28 ms and is imported by the first token, not by us."""
+"""Fernet keys, from `[core] fernet_key`. `cryptography` takes 28 ms to import, so the first token imports it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def generate() -> str:
 class Keys:
     """The configured keys: the first one encrypts, each one decrypts.
 
-    Nothing is checked before the first token, so a bad key hurts nobody who reads plain rows.
+    Nothing is checked before the first token, so rows that are not encrypted can be read with a malformed key.
 
     Args:
         text: one key, or several separated by commas, the newest first (as in Airflow); empty for none. Or a function
-            that returns it, called when the first token is met: the key may be a pointer that costs a command.
+            that returns it, called for the first token: the key may be a pointer that runs a command.
     """
 
     __slots__ = ("_text", "_kept", "_fernets")
@@ -81,11 +81,11 @@ class Keys:
         """The text of `token`.
 
         Args:
-            token: what the database holds.
+            token: the stored text.
             where: the row, for the message.
 
         Raises:
-            InvalidSecret: none of the keys opens it.
+            InvalidSecret: no key decrypts it.
             BackendError: a key is malformed.
         """
         found = self.find(token)
@@ -96,7 +96,7 @@ class Keys:
         return found[1]
 
     def find(self, token: str) -> tuple[int, str] | None:
-        """Which key opens `token`, counted from 0, and its text; None if no key does.
+        """The number of the key that decrypts `token`, from 0, and its text; None if no key does.
 
         Raises:
             BackendError: a key is malformed.

@@ -1,4 +1,4 @@
-"""The door to the databases: SQLite through Python's own driver, every other one through SQLAlchemy."""
+"""Opens databases: SQLite through Python's own driver, all others through SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from framework.metastore.sqlite import SQLite
 
 __all__ = ["OPTION", "Database", "SQLite", "Transaction", "open", "quoted"]
 
-#: What the servers are called at the start of a URL. `postgres` is what many providers write.
+#: The schemes of the servers in a URL. Many providers write `postgres`.
 SERVERS = ("postgresql", "postgres", "cockroachdb", "mysql", "mariadb")
 _WRITE = "Write sqlite:////absolute/path.db: three slashes, then the path."
 
@@ -22,11 +22,11 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
     Args:
         url: `sqlite:///relative`, `sqlite:////absolute`, or SQLAlchemy's URL of a PostgreSQL, MySQL or MariaDB.
         timeout: seconds to wait for a lock or a server.
-        create: our tables may be made where there are none (not under Airflow's schema).
+        create: our tables may be created in an empty database (not with Airflow's schema).
         like: the home; a SQLite file inside it is trusted as it is.
 
     Raises:
-        BackendError: the URL names no file, or a kind of database that is not served.
+        BackendError: the URL names no file, or a database that is not supported.
     """
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] in SERVERS:
@@ -40,19 +40,19 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
             where=OPTION,
             hint="Write sqlite:////absolute/path.db, postgresql://user@host/name or mysql://user@host/name.",
         )
-    # What follows "?" tells SQLAlchemy's driver how to behave, and it is not used here.
+    # The options after "?" are for SQLAlchemy's driver, which is not used here.
     path = rest.partition("?")[0][1:] if rest.startswith("/") else ""
     if not path or "\0" in path or path.startswith((":memory:", "file:")):
         raise errors.BackendError("the URL names no file", where=OPTION, hint=_WRITE)
     if like and path.startswith(f"{like}/"):
         path = trust.like(like, path)
-    elif like and not os.path.isabs(path):  # it starts where we stand
+    elif like and not os.path.isabs(path):  # it starts at the working directory
         path = trust.found(path)
     return SQLite(path, timeout, create=create)
 
 
 def _refuse_unencoded(rest: str) -> None:
-    """A login or password in which a character stands that ends it in a URL: the rest would be taken for the host."""
+    """Refuse a login or password with a character that ends it in a URL: the rest would become the host."""
     place, _, after = rest.partition("/")
     mark, code = "", ""
     if place.count("@") > 1:

@@ -1,6 +1,6 @@
-"""What went wrong on a server, told by its SQLSTATE or number.
+"""What went wrong on a server, by its SQLSTATE or number.
 
-A driver's words are looked at in one case and never shown: libpq gives no SQLSTATE where it could not log in.
+A driver's text is never shown, and read in only one case: libpq gives no SQLSTATE for a failed login.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 _LOOK = "Check that the server runs, and the host, port, user, password and name in the URL."
 
 #: kind -> what happened, what to do.
-_SAID = {
+_MEANINGS = {
     "no answer": ("the database does not answer", _LOOK),
     "no room": ("the server takes no more connections", "Close some, or raise its limit."),
     "busy": ("all connections of the pool are in use", "Use fewer threads, or try again."),
@@ -23,7 +23,7 @@ _SAID = {
     "no schema": ("no schema is chosen in the database", "Make one, or set the user's search_path."),
     "read only": ("the database is read-only", "Name the primary server in the URL."),
     "no table": ("the table does not exist", MIGRATE),
-    "strange": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "strange": ("the shape of its tables is not known", "Run: python -m framework db check"),
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
     "overtaken": ("another writer was in the way, and nothing was written", "Try again."),
     "too long": ("a text or a number is too long for its column", "Shorten it."),
@@ -39,10 +39,10 @@ _SAID = {
     "failed": ("the database failed", "Look into the server's log."),
 }
 
-#: What says that nobody could get as far as to write.
+#: The kinds that mean that no write could start.
 _DOWN = ("no answer", "no room", "busy", "no login", "no database")
 
-#: PostgreSQL's SQLSTATE, or how it begins; the longest that fits counts.
+#: PostgreSQL's SQLSTATE, or its start; the longest match counts.
 _STATES = {
     "08": "no answer", "57P": "no answer", "53": "limit", "53100": "full", "53200": "memory", "53300": "no room",
     "28": "no login", "42501": "no right", "3D000": "no database", "3F000": "no schema", "25006": "read only",
@@ -63,13 +63,13 @@ _NUMBERS = {
     1038: "memory", 1041: "memory",
 }  # fmt: skip
 
-#: SQLAlchemy's classes, for what has neither; and Python's own.
+#: SQLAlchemy's and Python's classes, for errors that have neither.
 _CLASSES = {
     "TimeoutError": "busy", "UnicodeEncodeError": "surrogate", "IntegrityError": "rule", "DataError": "unfit",
     "ProgrammingError": "strange", "OperationalError": "no answer", "InterfaceError": "no answer",
 }  # fmt: skip
 
-#: How PostgreSQL and its poolers refuse a log-in, in English; of other languages we only know that it failed.
+#: How PostgreSQL and its poolers refuse a login, in English; in other languages the reason is not known.
 _REFUSALS = {
     "too many c": "no room",  # clients, connections
     "authentication failed": "no login",
@@ -82,10 +82,10 @@ _REFUSALS = {
 
 
 class Failure:
-    """What went wrong, without a word of the driver.
+    """What went wrong, without the driver's text.
 
     Attributes:
-        kind: a word of this module's table.
+        kind: a key of `_MEANINGS`.
     """
 
     __slots__ = ("kind",)
@@ -101,12 +101,12 @@ class Failure:
             "strange": errors.InvalidSecret,
             "unfit": errors.InvalidSecret,
         }
-        what, hint = _SAID[self.kind]
+        what, hint = _MEANINGS[self.kind]
         return classes.get(self.kind, errors.BackendUnavailable)(what, where=where, hint=hint)
 
     def for_writing(self, where: str, *, ending: bool = False) -> errors.MetastoreError:
-        """The error that a write raises; `ending` if it was at its very end, where a broken line tells nothing."""
-        what, hint = _SAID[self.kind]
+        """The error that a write raises; `ending`: it broke at the commit, so its outcome is not known."""
+        what, hint = _MEANINGS[self.kind]
         if ending and self.kind == "no answer":
             what, hint = "the connection broke as the write was ending", "Check whether it was written."
         down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
@@ -114,10 +114,10 @@ class Failure:
 
 
 def explain(error: BaseException) -> Failure:
-    """What an error of SQLAlchemy or of a driver means."""
-    said = getattr(error, "orig", None) or error
-    state = getattr(said, "sqlstate", None) or getattr(said, "pgcode", None)
-    number = said.args[0] if said.args else None
+    """The meaning of an error of SQLAlchemy or of a driver."""
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    number = cause.args[0] if cause.args else None
     if isinstance(number, int):
         return Failure(_NUMBERS.get(number, _CLASSES.get(type(error).__name__, "failed")))
     if isinstance(state, str):
@@ -125,7 +125,7 @@ def explain(error: BaseException) -> Failure:
             if state[:length] in _STATES:
                 return Failure(_STATES[state[:length]])
     elif type(error).__name__ == "OperationalError":
-        words = str(said)
+        words = str(cause)
         for refusal, kind in _REFUSALS.items():
             if refusal in words:
                 return Failure(kind)
@@ -133,7 +133,7 @@ def explain(error: BaseException) -> Failure:
 
 
 def is_about_arguments(error: BaseException) -> bool:
-    """Whether a driver did not know what to do with the URL's options: PyMySQL and psycopg, each in its way."""
-    said = getattr(error, "orig", None)
-    asked = said is not None and (getattr(said, "sqlstate", None) or any(isinstance(arg, int) for arg in said.args))
+    """Whether a driver did not accept the URL's options; PyMySQL and psycopg report it differently."""
+    cause = getattr(error, "orig", None)
+    asked = cause is not None and (getattr(cause, "sqlstate", None) or any(isinstance(arg, int) for arg in cause.args))
     return isinstance(error, TypeError) or (type(error).__name__ == "ProgrammingError" and not asked)

@@ -1,4 +1,4 @@
-"""What a database can hold: a server has its lengths, SQLite none, and nobody takes a NUL or a lone surrogate."""
+"""What a database can hold: servers limit lengths, SQLite does not, and none accepts a NUL or a lone surrogate."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def fault_of(
     """Why a database could not hold this row, or None.
 
     Args:
-        bounded: whether it has lengths, see `Database.bounded`.
-        nameless: an empty name will do, as it does in Airflow's `Variable.set`.
+        bounded: whether it limits lengths, see `Database.bounded`.
+        nameless: an empty name is allowed, as in Airflow's `Variable.set`.
     """
     if not name and not nameless:
         return "the name is empty"
@@ -51,7 +51,7 @@ def fault_of(
 def checked(
     kind: str, name: str, value: object, description: str | None = None, *, bounded: bool, nameless: bool = False
 ) -> None:
-    """Refuse what `fault_of` finds.
+    """Raise the fault of `fault_of` as an error.
 
     Raises:
         MetastoreError: the database could not hold this row.

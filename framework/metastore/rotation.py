@@ -1,7 +1,7 @@
-"""Which key opens which row, and new tokens under the first key for all of them.
+"""Which key decrypts which row, and new tokens under the first key for all of them.
 
-Every token that Airflow may have put into the database counts: also rows of its teams, and the tables that only Airflow
-reads. Else whoever drops the old key afterwards would lose them.
+Every token that Airflow may have written counts: also rows of its teams, and tables that only Airflow reads. Else they
+would be lost when the old key is removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-#: How often the whole is gone through again because rows were changed meanwhile.
+#: How often the tables are read again because rows were changed meanwhile.
 _PASSES = 10
 
 
@@ -29,8 +29,8 @@ class _Table:
 
     Attributes:
         name: the table.
-        kind: what messages call a row.
-        named_by: the column that names it.
+        kind: the name of a row in messages.
+        named_by: the column of its name.
         tokens: column -> the column that says whether it is encrypted; None if it always is.
     """
 
@@ -43,7 +43,7 @@ class _Table:
         return f"{self.kind} {row[self.named_by]!r}"
 
     def fields(self, row: Row) -> Iterator[tuple[str, str | None, str, bool]]:
-        """Every text of a row that is a token or ought to be one: column, flag's column, text, whether it is one."""
+        """Every text of a row that is or should be a token: column, flag's column, text, whether it is a token."""
         for column, flag in self.tokens.items():
             text = row.get(column)
             # An empty password or extra is never encrypted, whatever the flag says: as in Airflow.
@@ -66,13 +66,13 @@ _TABLES = (
 
 
 class Census:
-    """Who opens what.
+    """Which keys the rows need.
 
     Attributes:
-        keys: how many keys are configured.
-        counts: kind -> for each key how many rows need it, then how many are in clear, then how many nobody opens.
-            A row with two tokens counts with the key that comes last.
-        unopened: the rows that no key opens.
+        keys: the number of configured keys.
+        counts: kind -> how many rows need each key, how many are not encrypted, and how many no key decrypts. A row
+            with two tokens counts for the key that comes last.
+        unopened: the rows that no key decrypts.
     """
 
     __slots__ = ("keys", "counts", "unopened")
@@ -114,9 +114,9 @@ class Rotation:
     """What a rotation did.
 
     Attributes:
-        rotated: rows that got new tokens from this run.
-        current: rows that the first key opened already, also those that another run rotated meanwhile.
-        unopened: the rows that no key opens; they were left as they are.
+        rotated: how many rows got new tokens from this run.
+        current: how many rows had a token of the first key already, also from another run meanwhile.
+        unopened: the rows that no key decrypts; they were not changed.
     """
 
     __slots__ = ("rotated", "current", "unopened")
@@ -126,11 +126,11 @@ class Rotation:
 
 
 def rotate(store: Store, advance: Callable[[int], None] = lambda rows: None) -> Rotation:
-    """Encrypt every row with the first key: those under older keys, and those in clear.
+    """Encrypt every row with the first key: those under older keys, and those that are not encrypted.
 
-    Each batch is one transaction, and is opened once more with the first key before it is committed. What is under the
-    first key already is passed over, so a rotation that was stopped goes on where it was by being started again. A row
-    that somebody changes meanwhile keeps their value.
+    Each batch is one transaction, and is decrypted again before it is committed. Rows under the first key are skipped,
+    so a rotation that was stopped continues when it is started again. A row that is changed meanwhile keeps its new
+    value.
 
     Raises:
         NoFernetKey: there is no key.
@@ -170,7 +170,7 @@ def rotate(store: Store, advance: Callable[[int], None] = lambda rows: None) -> 
 
 
 class _Change:
-    """One column of one row: what it holds, what it says, and its new token."""
+    """One column of one row: its content, its text, and its new token."""
 
     __slots__ = ("id", "column", "flag", "was", "text", "token")
 
@@ -179,7 +179,7 @@ class _Change:
 
 
 def _changes(store: Store, table: _Table, row: Row) -> tuple[list[_Change], bool]:
-    """What has to be written, and whether a token of the row is opened by no key."""
+    """The changes of a row, and whether no key decrypts one of its tokens."""
     changes, lost = list[_Change](), False
     for column, flag, was, is_token in table.fields(row):
         opened = store.keys.find(was) if is_token else (-1, was)
@@ -191,7 +191,7 @@ def _changes(store: Store, table: _Table, row: Row) -> tuple[list[_Change], bool
 
 
 def _write(store: Store, table: _Table, batch: list[list[_Change]], ours: set[object]) -> bool:
-    """Write and verify one batch in one transaction; True if somebody changed one of its rows meanwhile."""
+    """Write and verify one batch in one transaction; True if one of its rows was changed meanwhile."""
     changes = [change for of_row in batch for change in of_row]
     written = persistently(store.database, lambda: _try_to_write(store, table, changes))
     ours.update(id for id, _ in written)
@@ -199,7 +199,7 @@ def _write(store: Store, table: _Table, batch: list[list[_Change]], ours: set[ob
 
 
 def _try_to_write(store: Store, table: _Table, changes: list[_Change]) -> set[tuple[object, str]]:
-    """Which columns of which rows hold the new tokens; the others were changed by somebody else, or are gone."""
+    """The rows and columns that have their new tokens; the others were changed by another process, or deleted."""
     written: set[tuple[object, str]] = set()
     with store.database.write() as transaction:
         for column, flag in table.tokens.items():
@@ -207,7 +207,7 @@ def _try_to_write(store: Store, table: _Table, changes: list[_Change]) -> set[tu
             if not due:
                 continue
             flagged = f", {quoted(flag)} = :flag" if flag else ""
-            # Only where the old token still stands: what was written meanwhile is newer, and under the first key.
+            # Only if the old token is unchanged: a value that was written meanwhile is newer, and under the first key.
             sql = (
                 f"UPDATE {quoted(table.name)} SET {quoted(column)} = :token{flagged} "
                 f'WHERE "id" = :id AND {quoted(column)} = :was'

@@ -69,7 +69,7 @@ def column_of(kind: str, row: dict[str, Any], column: str) -> str:
 
 
 def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidSecret | None:
-    """Why the column that names a row does not, or None."""
+    """Why the name of a row is not valid, or None."""
     column = TABLES[kind][1]
     if isinstance(row[column], str):
         return None
@@ -82,7 +82,7 @@ def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidS
 
 
 def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.InvalidSecret:
-    """The error about rows of one name, of which nobody can say which counts."""
+    """The error for several rows of one name: it is not known which one counts."""
     table, column = TABLES[kind]
     ids = " and ".join(str(row.get("id")) for row in rows[:2])
     return errors.InvalidSecret(
@@ -96,7 +96,7 @@ def stored_text(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
     """The value of a variable or a config secret.
 
     Raises:
-        InvalidSecret: no key opens it, or the row holds no text.
+        InvalidSecret: no key decrypts it, or the value is not text.
         BackendError: a key is malformed.
     """
     column, place = "val" if kind == "variable" else "value", place_of(kind, row, where)
@@ -108,10 +108,10 @@ def stored_text(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
 
 
 def connection_of(row: dict[str, Any], where: str, keys: Keys) -> Connection:
-    """The connection that a row says.
+    """The connection of a row.
 
     Raises:
-        InvalidSecret: no key opens it, or a column makes no sense.
+        InvalidSecret: no key decrypts it, or a column is not valid.
         BackendError: a key is malformed.
     """
     from framework.connection import Connection
@@ -163,7 +163,7 @@ def row_of(name: str, value: str | Connection, description: str | None, kind: st
 
 
 def _column(kind: str, row: dict[str, Any], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
-    """What a column says, decrypted if it has to be."""
+    """The text of a column, decrypted if it is encrypted."""
     stored = row.get(column)
     if stored is None:
         return None

@@ -1,4 +1,4 @@
-"""PostgreSQL, MySQL, MariaDB and what speaks as they do, through SQLAlchemy, which the first use imports."""
+"""PostgreSQL, MySQL, MariaDB and compatible servers, through SQLAlchemy, which the first use imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from framework.metastore.base import Row, T
 
-#: What a URL begins with -> SQLAlchemy's name for it and the driver, where the URL names none.
+#: Scheme of a URL -> SQLAlchemy's name for it, and the driver if the URL names none.
 _SCHEMES = {
     "postgres": ("postgresql", "psycopg"),
     "postgresql": ("postgresql", "psycopg"),
@@ -26,19 +26,19 @@ _SCHEMES = {
     "mysql": ("mysql", "pymysql"),
     "mariadb": ("mariadb", "pymysql"),
 }
-#: Airflow's usual drivers; where they are not installed, ours connect in their place.
+#: Airflow's usual drivers -> ours, which connect if those are not installed.
 _STAND_INS = {"psycopg2": "psycopg", "mysqldb": "pymysql"}
 
 _TABLES = {
     "postgresql": "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
     "mysql": "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
 }
-#: MySQL: strict, so that a text that is too long is refused rather than cut; double quotes for names, as in our SQL.
+#: MySQL: strict, so that a text that is too long is refused and not cut; double quotes for names, as in our SQL.
 _MYSQL_SESSION = (
     "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'ANSI_QUOTES', 'STRICT_ALL_TABLES'), "
     "innodb_lock_wait_timeout = {seconds}"
 )
-#: What each connection is told first.
+#: The first statement of each connection.
 _SESSIONS = {
     "postgresql": "SET statement_timeout = '{seconds}s'",
     "mysql": _MYSQL_SESSION,
@@ -46,7 +46,7 @@ _SESSIONS = {
 }
 
 
-#: What may be shown of what follows the `?` of a URL; everything else may be a password, also a misspelt one.
+#: The options of a URL that may be shown; all others may hold a password, as may a misspelt name.
 _HARMLESS = frozenset(
     (
         *("application_name", "charset", "connect_timeout", "keepalives", "keepalives_idle", "read_timeout", "ssl"),
@@ -61,7 +61,7 @@ class Server(Database):
     Args:
         url: SQLAlchemy's URL; without a driver it means psycopg or PyMySQL.
         timeout: seconds to wait for the server, a lock, or a connection of the pool.
-        create: `db migrate` may make our tables.
+        create: `db migrate` may create our tables.
     """
 
     __slots__ = ("_url", "_engines")
@@ -77,7 +77,7 @@ class Server(Database):
 
     def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
         if not all(is_storable(value) for value in params.values() if isinstance(value, str)):
-            return []  # such a name is in no database
+            return []  # no database can hold such a name
         return self._ask(lambda connection: _fetch(connection, sql, params)) or []
 
     def columns(self, table: str) -> tuple[str, ...]:
@@ -88,10 +88,10 @@ class Server(Database):
         return {row["name"] for row in rows}
 
     def product(self) -> str:
-        said = str(self.read("SELECT version() AS version", {})[0]["version"])
+        version = str(self.read("SELECT version() AS version", {})[0]["version"])
         if not self._is_mysql():
-            return " ".join(said.split()[:2])  # PostgreSQL 18.6 on x86_64…
-        return f"MariaDB {said.partition('-')[0]}" if "mariadb" in said.lower() else f"MySQL {said.partition('-')[0]}"
+            return " ".join(version.split()[:2])  # PostgreSQL 18.6 on x86_64…
+        return f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version.partition('-')[0]}"
 
     def url(self) -> str:
         from framework.masking import REPLACEMENT
@@ -116,13 +116,13 @@ class Server(Database):
                 engine.dispose()
 
     def connect(self, *, reading: bool) -> sqlalchemy.Connection:
-        """A connection of a pool; one that broke while nobody used it was replaced.
+        """A connection of a pool; one that broke while it was idle is replaced.
 
         Args:
-            reading: each statement stands alone, which saves two of four messages to the server.
+            reading: each statement is its own transaction, which saves two of four messages to the server.
 
         Raises:
-            BackendError: SQLAlchemy or the driver is not installed, or the URL makes no sense.
+            BackendError: SQLAlchemy or the driver is not installed, or the URL is not valid.
         """
         engine = self._engine(reading)
         try:
@@ -130,15 +130,14 @@ class Server(Database):
         except Exception as error:
             if not is_about_arguments(error):
                 raise
-        raise errors.BackendError(
-            "the driver does not know an option of the URL", where=self.where, hint="See what stands after the ?."
-        )
+        hint = "Correct the options after the ?."
+        raise errors.BackendError("the driver does not know an option of the URL", where=self.where, hint=hint)
 
     def _is_mysql(self) -> bool:
         return self._url.startswith(("mysql", "mariadb"))
 
     def _ask(self, question: Callable[[sqlalchemy.Connection], T]) -> T | None:
-        """Ask, and once more if the connection broke meanwhile: a read may be repeated. None: no such table."""
+        """The answer, after a second try if the connection broke: a read may be repeated. None: no such table."""
         for last in (False, True):
             asked = False
             try:
@@ -156,7 +155,7 @@ class Server(Database):
         raise failure.for_reading(self.where)
 
     def _engine(self, reading: bool) -> sqlalchemy.Engine:
-        """A pool of this process. A parent's stays the parent's: it is neither used nor closed."""
+        """A pool of this process. The pool of a parent process is neither used nor closed."""
         mine = os.getpid(), reading
         engine = self._engines.get(mine)
         if engine is None:
@@ -183,7 +182,7 @@ class Server(Database):
                     engine = self._pool(url.set(drivername=f"{backend}+{name}"), reading)
                 except ImportError:
                     continue
-                except Exception:  # of a driver that nobody knows, or a port that is no number
+                except Exception:  # of an unknown driver, or a port that is not a number
                     break
                 if not engine.dialect.is_async:
                     return engine
@@ -193,11 +192,11 @@ class Server(Database):
     def _pool(self, url: sqlalchemy.URL, reading: bool) -> sqlalchemy.Engine:
         import sqlalchemy
 
-        wait = max(2, int(self.timeout))  # psycopg waits for at least two
+        wait = max(2, int(self.timeout))  # psycopg's minimum is two
         if url.get_backend_name() == "postgresql":
             usual: dict[str, object] = {
                 "connect_timeout": wait,
-                "keepalives_idle": wait,  # a server that fell silent is noticed, whatever stands between
+                "keepalives_idle": wait,  # a silent server is noticed, whatever is in between
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
                 "tcp_user_timeout": wait * 1000,
@@ -208,7 +207,7 @@ class Server(Database):
         arguments = {name: value for name, value in usual.items() if name not in url.query}
         options: dict[str, Any] = {}
         if url.get_driver_name() == "psycopg":
-            # A statement that the server keeps breaks when another application alters the table, and behind pgbouncer.
+            # Prepared statements break when another application alters the table, and behind pgbouncer.
             arguments["prepare_threshold"] = None
             options["use_native_hstore"] = False
         engine = sqlalchemy.create_engine(
@@ -231,7 +230,7 @@ class Server(Database):
                 cursor.execute(setting)
             connection.commit()  # PostgreSQL would undo the setting together with the first transaction
 
-        sqlalchemy.event.listen(engine, "connect", prepare, insert=True)  # before SQLAlchemy looks at the sql_mode
+        sqlalchemy.event.listen(engine, "connect", prepare, insert=True)  # before SQLAlchemy reads the sql_mode
         return engine
 
 
@@ -264,7 +263,7 @@ class _ServerTransaction(Transaction):
 
     def columns(self, table: str) -> tuple[str, ...]:
         try:
-            with self._connection.begin_nested():  # PostgreSQL ends a transaction by an error, but not beyond this
+            with self._connection.begin_nested():  # in PostgreSQL an error ends a transaction, but only up to here
                 return _columns(self._connection, table)
         except Exception as error:
             failure = explain(error)
@@ -292,7 +291,7 @@ class _ServerTransaction(Transaction):
 
 
 def _without_secrets(url: str) -> str:
-    """Scheme, host, port and name of the database; the scheme alone where a password cannot be told from them."""
+    """Scheme, host, port and name of the database; only the scheme if a password could be among them."""
     import re
 
     scheme, _, rest = url.partition("://")
@@ -316,13 +315,12 @@ def _columns(connection: sqlalchemy.Connection, table: str) -> tuple[str, ...]:
 
 
 def _tolerate_other_names(dialect: Any) -> None:
-    """CockroachDB does not call itself PostgreSQL, and SQLAlchemy would stop there: take it for an old one."""
+    """Treat CockroachDB as an old PostgreSQL: it has another name, which SQLAlchemy does not accept."""
     ask = dialect._get_server_version_info
 
     def version(connection: sqlalchemy.Connection) -> tuple[int, ...]:
         try:
-            found: tuple[int, ...] = ask(connection)
-            return found
+            return tuple(ask(connection))
         except AssertionError:
             return (13, 0)
 

@@ -20,24 +20,23 @@ if TYPE_CHECKING:
 
     from framework.metastore.base import Row
 
-#: A thread's connection that belonged to a parent process: kept for good, because SQLite forbids a child to close it.
+#: Connections of threads of a parent process. They are never closed, because SQLite forbids that in a child.
 _left_by_fork: list[object] = []
 
-#: SQLite's own locks are held for moments only, but by whatever thread. Every call of it goes through here.
+#: Guards every call of SQLite, so that no fork happens while another thread holds one of its locks.
 _calls = ForkGate()
 
 
 class SQLite(Database):
     """A SQLite file through Python's own driver.
 
-    Reads go through a connection that each thread keeps, opened read-only; it is left alone after a
-    fork and opened again when the file was replaced. A write opens a connection of its own. The
-    journal mode is never changed: WAL would make reads write files.
+    Each thread keeps a read-only connection. It is not used after a fork, and replaced if the file was replaced. A
+    write opens a connection of its own. The journal mode is never changed: with WAL, reads would write files.
 
     Args:
         path: the file; need not exist.
         timeout: seconds to wait for a lock.
-        create: the first write may make the file and our tables.
+        create: the first write may create the file and our tables.
     """
 
     __slots__ = ("path", "_held")
@@ -76,7 +75,7 @@ class SQLite(Database):
     def close(self) -> None:
         from threading import local
 
-        self._held = local()  # each thread's connection is closed as the last one to hold it lets go
+        self._held = local()  # a connection is closed when nothing refers to it any more
 
     def _read(self, sql: str, params: Mapping[str, object]) -> tuple[tuple[str, ...], list[Row]]:
         held = self._open_for_reading()
@@ -87,34 +86,36 @@ class SQLite(Database):
         try:
             return _fetch(held.connection, sql, params)
         except UnicodeEncodeError:
-            return (), []  # a name with no UTF-8 form is in no database
+            return (), []  # no database can hold a name that is not valid UTF-8
         except sqlite3.Error as error:
-            said = str(error)
-        if said.startswith("no such table"):
+            problem = str(error)
+        if problem.startswith("no such table"):
             return (), []
-        if "readonly" not in said:
-            raise _read_error(said, self.path)
-        # A writer was killed: its journal must be rolled back before anyone can read, and only a writer may do that.
+        if "readonly" not in problem:
+            raise _read_error(problem, self.path)
+        # A writer was killed: its journal must be rolled back before a read, and only a writer can do that.
         try:
             recovering = _Held(self._connect("rw"))
             return _fetch(recovering.connection, sql, params)
         except sqlite3.Error as error:
-            said = str(error)
-        raise _read_error(said, self.path)
+            problem = str(error)
+        raise _read_error(problem, self.path)
 
     def _open_for_reading(self) -> _Held | None:
         held: _Held | None = getattr(self._held, "reader", None)
-        said = ""
+        problem = ""
         try:
             now = os.stat(self.path)
         except FileNotFoundError:
             self._held.reader = None
             return None
         except OSError as error:
-            said = error.strerror or "it cannot be read"
-        if said:
+            problem = error.strerror or "it cannot be read"
+        if problem:
             raise errors.BackendUnavailable(
-                f"the database cannot be opened ({said})", where=self.path, hint="Check the path and its permissions."
+                f"the database cannot be opened ({problem})",
+                where=self.path,
+                hint="Check the path and its permissions.",
             )
         file = now.st_dev, now.st_ino
         if held is not None and held.pid != os.getpid():
@@ -126,17 +127,17 @@ class SQLite(Database):
             try:
                 held = _Held(self._connect("ro"), file)
             except sqlite3.Error as error:
-                said = str(error)
-            if said:
-                raise _read_error(said, self.path)
+                problem = str(error)
+            if problem:
+                raise _read_error(problem, self.path)
             self._held.reader = held
         return held
 
     def check(self, kind: type[errors.FrameworkError]) -> None:
-        """Refuse a file that was only found and is not to be trusted, and what is no regular file.
+        """Refuse a file that was only found and is not to be trusted, and one that is not a regular file.
 
         Raises:
-            kind: so it is.
+            kind: the file is refused.
         """
         try:
             return trust.check_database(self.path)
@@ -165,7 +166,7 @@ class SQLite(Database):
 
 
 class _Held:
-    """A connection, closed with its last owner unless another process opened it."""
+    """A connection that is closed with its last owner, unless another process opened it."""
 
     __slots__ = ("connection", "file", "pid")
 
@@ -190,15 +191,12 @@ class _SQLiteTransaction(Transaction):
         import sqlite3
 
         path = self._database.path
-        self._database.check(errors.MetastoreError)  # before anything is made there
+        self._database.check(errors.MetastoreError)  # before anything is created there
         if self._database.makes_tables:
             _make_file(path)
         elif not os.path.exists(path):
-            raise errors.MetastoreError(
-                "there is no database",
-                where=path,
-                hint="It is made by the application that owns it: airflow db migrate",
-            )
+            hint = "It is made by the application that owns it: airflow db migrate"
+            raise errors.MetastoreError("there is no database", where=path, hint=hint)
         try:
             self._held = _Held(self._database._connect("rw"))
             self._connection = self._held.connection
@@ -206,21 +204,21 @@ class _SQLiteTransaction(Transaction):
                 self._connection.execute("BEGIN IMMEDIATE")
             return self
         except sqlite3.Error as error:
-            said = str(error)
-        raise _write_error(said, path)
+            problem = str(error)
+        raise _write_error(problem, path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         import sqlite3
 
-        said = ""
+        problem = ""
         try:
             if kind is None:
                 with _calls:
                     self._connection.execute("COMMIT")
         except sqlite3.Error as failure:
-            said = str(failure)
+            problem = str(failure)
         finally:
             with _calls:
                 try:
@@ -229,8 +227,8 @@ class _SQLiteTransaction(Transaction):
                 except sqlite3.Error:  # closing rolls back as well
                     pass
                 self._connection.close()
-        if said:
-            raise _write_error(said, self._database.path)
+        if problem:
+            raise _write_error(problem, self._database.path)
 
     def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
         import sqlite3
@@ -238,10 +236,10 @@ class _SQLiteTransaction(Transaction):
         try:
             return _fetch(self._connection, sql, params)[1]
         except UnicodeEncodeError:
-            said = "surrogate"
+            problem = "surrogate"
         except sqlite3.Error as error:
-            said = str(error)
-        raise _write_error(said, self._database.path)
+            problem = str(error)
+        raise _write_error(problem, self._database.path)
 
     def execute(self, sql: str, rows: list[dict[str, object]] | None = None) -> int:
         import sqlite3
@@ -252,12 +250,12 @@ class _SQLiteTransaction(Transaction):
                     return self._connection.execute(sql).rowcount
                 return self._connection.executemany(sql, rows).rowcount
         except UnicodeEncodeError:
-            said = "surrogate"
+            problem = "surrogate"
         except OverflowError:
-            said = "overflow"
+            problem = "overflow"
         except sqlite3.Error as error:
-            said = str(error)
-        raise _write_error(said, self._database.path)
+            problem = str(error)
+        raise _write_error(problem, self._database.path)
 
     def columns(self, table: str) -> tuple[str, ...]:
         import sqlite3
@@ -265,10 +263,10 @@ class _SQLiteTransaction(Transaction):
         try:
             return _fetch(self._connection, f'SELECT * FROM "{table}" WHERE 1 = 0', {})[0]
         except sqlite3.Error as error:
-            said = str(error)
-        if said.startswith("no such table"):
+            problem = str(error)
+        if problem.startswith("no such table"):
             return ()
-        raise _write_error(said, self._database.path)
+        raise _write_error(problem, self._database.path)
 
     def through_sqlalchemy(self, act: Callable[[sqlalchemy.Connection], None]) -> None:
         import sqlalchemy
@@ -281,8 +279,8 @@ class _SQLiteTransaction(Transaction):
             with _calls, engine.connect() as connection, connection.begin():
                 return act(connection)
         except sqlalchemy.exc.SQLAlchemyError as error:
-            said = str(getattr(error, "orig", ""))
-        raise _write_error(said, self._database.path)
+            problem = str(getattr(error, "orig", ""))
+        raise _write_error(problem, self._database.path)
 
 
 class _Lent:
@@ -317,7 +315,7 @@ def _make_directory(path: str) -> None:
 
 
 def _make_file(path: str) -> None:
-    """Make the file, readable by its owner alone, before SQLite would make it with the usual rights."""
+    """Create the file, readable only by its owner, because SQLite would create it with the usual permissions."""
     failed = ""
     try:
         if not os.path.isdir(os.path.dirname(path)):
@@ -335,8 +333,8 @@ def _make_file(path: str) -> None:
         )
 
 
-#: What SQLite says (these words are the same in all its versions) -> what happened, what to do.
-_SAID = {
+#: Words of SQLite's error (the same in all versions) -> what happened, what to do.
+_MEANINGS = {
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
     "not a database": ("it is not a SQLite database", f"Name another file in {OPTION}."),
     "malformed": ("it is damaged", "Restore it from a backup."),
@@ -344,36 +342,36 @@ _SAID = {
     "disk I/O": ("it cannot be read or written", "Check that it is a file, and the disk."),
     "readonly": ("it cannot be written", "Check its permissions and its directory's."),
     "is full": ("the disk is full", "Make room and try again."),
-    "UTF-8": ("it holds a text that is not UTF-8", "Find and correct the row; nothing else is hurt."),
+    "UTF-8": ("it holds a text that is not UTF-8", "Find and correct the row; nothing else is affected."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
     "overflow": ("a number is too large for the database", "Correct the value."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
     "no such table": ("the table does not exist", MIGRATE),
-    "no such column": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
-    "has no column": ("its tables are of a shape that is not known", "Run: python -m framework db check"),
+    "no such column": ("the shape of its tables is not known", "Run: python -m framework db check"),
+    "has no column": ("the shape of its tables is not known", "Run: python -m framework db check"),
     "ON CONFLICT clause": ("its names need not be unique, as in old tables", "Let the table's owner migrate it."),
     "constraint failed": ("a row breaks a rule of the table", "Look for a row of that name."),
     "binding": ("a value is of a type that the database cannot store", "Write text or a number."),
     "out of memory": ("the memory is full", "Make room and try again."),
     "interrupted": ("the statement was interrupted", "Try again."),
 }
-_SENSELESS = ("not a database", "malformed", "UTF-8", "no such column")
+_INVALID = ("not a database", "malformed", "UTF-8", "no such column")
 
 
-def _explain(said: str) -> tuple[str, str]:
-    for words, answer in _SAID.items():
-        if words in said:
+def _explain(problem: str) -> tuple[str, str]:
+    for words, answer in _MEANINGS.items():
+        if words in problem:
             return answer
     return "SQLite refused the statement", "Look into the database with SQLite's own tools, or run db check."
 
 
-def _read_error(said: str, path: str) -> errors.SecretsError:
-    what, hint = _explain(said)
-    senseless = any(words in said for words in _SENSELESS)
-    return (errors.InvalidSecret if senseless else errors.BackendUnavailable)(what, where=path, hint=hint)
+def _read_error(problem: str, path: str) -> errors.SecretsError:
+    what, hint = _explain(problem)
+    is_invalid = any(words in problem for words in _INVALID)
+    return (errors.InvalidSecret if is_invalid else errors.BackendUnavailable)(what, where=path, hint=hint)
 
 
-def _write_error(said: str, path: str) -> errors.MetastoreError:
-    what, hint = _explain(said)
-    down = "unable to open" in said or "disk I/O" in said
+def _write_error(problem: str, path: str) -> errors.MetastoreError:
+    what, hint = _explain(problem)
+    down = "unable to open" in problem or "disk I/O" in problem
     return (errors.MetastoreUnavailable if down else errors.MetastoreError)(what, where=path, hint=hint)

@@ -1,7 +1,7 @@
 """Connections, variables and config secrets as rows: encrypted on the way in, decrypted on the way out.
 
-Reads never write. Every write is one transaction. Rows that belong to one of Airflow's teams are
-nobody's here: never returned, never changed.
+Reads never write. Every write is one transaction. Rows that belong to a team of Airflow's are never returned and never
+changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #: kind, name, value, and a variable's description (None leaves the stored one).
     Item = tuple[str, str, str | Connection, str | None]
 
-#: Names asked for in one statement, and rows written by one: SQLite took 999 parameters in older days.
+#: Names in one query, and rows in one write: old versions of SQLite allow 999 parameters.
 _CHUNK = 500
 
 
@@ -36,14 +36,14 @@ class Store:
 
     Args:
         database: where they are.
-        keys: what opens and closes them.
+        keys: encrypt and decrypt them.
     """
 
     __slots__ = ("database", "keys", "_sound")
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self.database, self.keys = database, keys
-        self._sound: set[str] = set()  # the kinds whose table was looked at
+        self._sound: set[str] = set()  # the kinds whose table was checked
 
     def get_connection(self, conn_id: str, team: str | None = None) -> Connection | None:
         """The connection of that id, or None. With a team, also a row of that team of Airflow's.
@@ -67,7 +67,7 @@ class Store:
         return None if row is None else rows.stored_text(row, self.database.where, self.keys, "config")
 
     def get_many(self, kind: str, names: Iterable[str]) -> dict[str, str | Connection | errors.SecretsError]:
-        """Many values at once, 500 in one statement. Absent names are left out, a row that makes no sense is its error.
+        """Many values at once, 500 in one statement. Absent names are left out; an invalid row maps to its error.
 
         Raises:
             BackendUnavailable: the database does not answer.
@@ -94,9 +94,9 @@ class Store:
         if not columns:
             return []
         rows.check_columns(kind, columns, self.database.where)
-        nobodys = " WHERE team_name IS NULL" if "team_name" in columns else ""
+        filters = " WHERE team_name IS NULL" if "team_name" in columns else ""
         names = set()
-        for row in self.database.read(f'SELECT "id", "{column}" FROM "{table}"{nobodys}', {}):
+        for row in self.database.read(f'SELECT "id", "{column}" FROM "{table}"{filters}', {}):
             if (fault := rows.fault_of_name(kind, row, self.database.where)) is not None:
                 errors.warn(f"{fault.where}: {fault.what}; it is left out")
             else:
@@ -104,7 +104,7 @@ class Store:
         return sorted(names)
 
     def set_variable(self, key: str, text: str, description: str | None = None) -> None:
-        """Make or change a variable. Its description stays unless one is given (Airflow removes it).
+        """Create or change a variable. Its description stays unless one is given (Airflow removes it).
 
         Raises:
             NoFernetKey: there is no key, so nothing is written.
@@ -114,9 +114,9 @@ class Store:
         self.write_many([("variable", key, text, description)])
 
     def update_variable(self, key: str, text: str) -> int:
-        """Change a variable that exists, and say how many that were (0 or 1); raises as `set_variable` does."""
+        """Change a variable that exists. Returns how many were changed (0 or 1); raises as `set_variable` does."""
         token = self.keys.encrypt(text)
-        if not self.database.columns("variable"):  # nothing to change is no reason to make a file
+        if not self.database.columns("variable"):  # without a row to change, no file is created
             return 0
 
         def update() -> int:
@@ -131,11 +131,11 @@ class Store:
         return persistently(self.database, update)
 
     def delete_variable(self, key: str) -> int:
-        """Delete a variable, and say how many that were (0 or 1)."""
+        """Delete a variable. Returns how many were deleted (0 or 1)."""
         return self._delete("variable", key)
 
     def set_connection(self, connection: Connection, *, overwrite: bool = True) -> None:
-        """Make or replace a connection, all fields of it.
+        """Create or replace a connection, with all fields.
 
         Raises:
             MetastoreError: it exists and `overwrite` is false, or the database refuses.
@@ -147,15 +147,15 @@ class Store:
         self.write_many([("connection", connection.conn_id, connection, None)], overwrite=overwrite)
 
     def delete_connection(self, conn_id: str) -> int:
-        """Delete a connection, and say how many that were (0 or 1)."""
+        """Delete a connection. Returns how many were deleted (0 or 1)."""
         return self._delete("connection", conn_id)
 
     def set_config(self, name: str, text: str) -> None:
-        """Make or change a config secret; raises as `set_variable` does."""
+        """Create or change a config secret; raises as `set_variable` does."""
         self.write_many([("config", name, text, None)])
 
     def delete_config(self, name: str) -> int:
-        """Delete a config secret, and say how many that were (0 or 1)."""
+        """Delete a config secret. Returns how many were deleted (0 or 1)."""
         return self._delete("config", name)
 
     def write_many(self, items: Iterable[Item], *, overwrite: bool = True) -> int:
@@ -173,16 +173,16 @@ class Store:
             MetastoreError: the database refuses, or a row of that name exists and may not be replaced.
             BackendError: a key is malformed.
         """
-        self.keys.encrypt("")  # before a file is made or a lock is taken: is there a key, and is it one?
+        self.keys.encrypt("")  # before a file is created or a lock is taken: check the key
         if not isinstance(items, list):
             return self._write(items, overwrite)
-        # In one order, so that writers of the same rows wait for each other; and again where one gave way all the same.
+        # In one order, so that writers of the same rows wait for each other; repeated after a deadlock all the same.
         ordered = sorted(items, key=_kind_and_name)
         return persistently(self.database, lambda: self._write(ordered, overwrite))
 
     def _write(self, items: Iterable[Item], overwrite: bool) -> int:
         batches = _batches(items, self.database.bounded)
-        first = next(batches, None)  # what is wrong at once is told before a file is made
+        first = next(batches, None)  # an early error is raised before a file is created
         if first is None:
             return 0
         written = 0
@@ -203,9 +203,9 @@ class Store:
         return f"<Store in {self.database.where}>"
 
     def upsert(self, transaction: Transaction, kind: str, batch: list[Item], *, overwrite: bool = True) -> None:
-        """Write rows of one kind, all with a description or all without; whether they may be is for the caller.
+        """Write rows of one kind, all with a description or all without. The caller has checked that it is allowed.
 
-        Without `overwrite`, a row that another process made since the caller looked is an error.
+        Without `overwrite`, a row that another process has created since that check is an error.
         """
         if not batch:
             return
@@ -225,7 +225,7 @@ class Store:
             self._refuse_confusion(transaction, kind, {item[1] for item in batch})
 
     def _refuse_confusion(self, transaction: Transaction, kind: str, names: set[str]) -> None:
-        """Undo a write that changed a row of another name: in Airflow's MySQL, `a ` is `a`."""
+        """Undo a write that changed a row with another name: in Airflow's MySQL, `a ` is `a`."""
         table, column = TABLES[kind]
         for part in _chunks(sorted(names)):
             sql, params = chosen_by_name(table, column, part, f'"{column}"')
@@ -238,7 +238,7 @@ class Store:
                 )
 
     def _check(self, transaction: Transaction, kind: str, teams: bool, batch: list[Item], overwrite: bool) -> None:
-        """Refuse what may not be replaced: a team's row, and with `overwrite` false any row."""
+        """Refuse rows that may not be replaced: a team's row, and with `overwrite` false any row."""
         if not teams and overwrite:
             return
         table, column = TABLES[kind]
@@ -263,7 +263,7 @@ class Store:
             )
 
     def belongs_to_a_team(self, kind: str, name: str) -> errors.MetastoreError:
-        """The error that says why a row is not changed."""
+        """The error for a row of a team."""
         return errors.MetastoreError(
             "the name belongs to a team, and teams are not served",
             where=f"{kind} {name!r} in {self.database.where}",
@@ -292,7 +292,7 @@ class Store:
         self, reader: Database | Transaction, kind: str, name: str, team: str | None = None
     ) -> dict[str, Any] | None:
         table, column = TABLES[kind]
-        # All columns, for older shapes lack some: Airflow 3.0 has no team_name.
+        # All columns, because older shapes lack some: Airflow 3.0 has no team_name.
         sql = f'SELECT * FROM "{table}" WHERE "{column}" = :name'
         found = self._select(reader, kind, sql, {"name": name})
         # MariaDB finds "A" and "a " for "a"
@@ -304,18 +304,18 @@ class Store:
     def _select(
         self, reader: Database | Transaction, kind: str, sql: str, params: dict[str, object]
     ) -> list[dict[str, Any]]:
-        """The rows of one kind. Where there are none, or an error, the table may lack columns: that is said instead."""
+        """The rows of one kind. If there are none, or an error, the columns of the table are checked first."""
         try:
             found = reader.read(sql, params)
         except (errors.InvalidSecret, errors.MetastoreError):
             self.check_columns(kind)
             raise
-        if not found:  # SQLite takes a column that is not there for a text
+        if not found:  # SQLite reads the name of a missing column as a text
             self.check_columns(kind)
         return found
 
     def check_columns(self, kind: str) -> None:
-        """Refuse a table that lacks columns without which nothing is found; looked at once.
+        """Refuse a table without the columns that a lookup needs; checked once.
 
         Raises:
             InvalidSecret: names the table and the columns.

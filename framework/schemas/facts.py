@@ -1,8 +1,8 @@
-"""What is known of an application beforehand: its packaged options, and those of packages installed beside us.
+"""The known options of an application: the packaged ones, and those of installed packages.
 
-The packaged ones are a module of texts, one a section: a section is split when it is first asked for. What is installed
-wins: the packaged facts of a distribution hold if that very release is installed, or if the application is not
-installed at all.
+The packaged options are a module of texts, one for each section; a section is split when it is first needed. Installed
+packages win: the packaged facts of a distribution count if exactly that release is installed, or if the application is
+not installed at all.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Facts:
     Args:
         data: its packaged module, see docs/decisions/0016-packaged-facts.md.
         folder: the folder of the installed package of its name, or None.
-        is_given: whether a schema was given to the application: then nothing else is declared, and what is known
-            from here is still known, but has no default and no place in a listing.
+        is_given: whether a schema was given to the application. Then nothing else is declared: the facts are still
+            known, but have no defaults and are not listed.
     """
 
     def __init__(self, data: Any, folder: str | None, *, is_given: bool = False) -> None:
@@ -37,13 +37,13 @@ class Facts:
         self.origin: str = getattr(data, "__file__", None) or data.__name__  # there may be no file
         self._split: dict[str, dict[str, dict[str, Any]]] = {}
         self._others: dict[str, dict[str, Any]] | None = None
-        #: Whether a schema says what the application itself declares: one given, or that of another release.
+        #: Whether a schema declares the application's own options: a given one, or that of another release.
         self.is_described = is_given or not self._holds(data.CORE)
-        #: Whether the installed release is older than the facts, so that today's names are not yet its own.
+        #: Whether the installed release is older than the facts, so that it does not know the newest names.
         self.is_older = self.is_described and folder is not None and self._is_older(folder)
 
     def section(self, section: str) -> Options:
-        """The declared options of a section; empty if nobody declares it."""
+        """The declared options of a section; empty if it is not declared."""
         owner, text = self.data.SECTIONS.get(section, ("", ""))
         if self._is_given or (owner == self.data.CORE and self.is_described):
             return {}
@@ -57,7 +57,7 @@ class Facts:
         return () if self._is_given else dict.fromkeys([*self.data.SECTIONS, *self._installed()])
 
     def known(self, section: str, key: str) -> Mapping[str, Any] | None:
-        """What is known of an option that is not declared here and now, without a default; or None."""
+        """The facts about an option that is not declared now, without a default; or None."""
         more = None if self.is_older else self.supplement(section).get(key)
         packaged = self._packaged(section).get(key)
         if packaged is not None:
@@ -69,14 +69,14 @@ class Facts:
         return {"sensitive": flags == "s", "deprecation_reason": reason, **(more or {})}
 
     def was_sensitive(self, section: str, key: str) -> bool:
-        """Whether any release calls an option sensitive: then it stays hidden, whatever an installed one says."""
+        """Whether the option is sensitive in any release: then it stays hidden, whatever the installed one declares."""
         if self._is_given:
             return False
         packaged = self._packaged(section).get(key)
         return (packaged is not None and bool(packaged["sensitive"])) or self._older(section, key)[0] == "s"
 
     def _older(self, section: str, key: str) -> tuple[str, str]:
-        """The flags of an option of older releases, and the last release that had it; both empty if none did."""
+        """The flags of an option of older releases, and the last release that had it; both empty if none had."""
         text = self.data.OLDER.get(section, "")
         at = f";{text}".find(f";{key}|")
         if at < 0:
@@ -88,12 +88,12 @@ class Facts:
         """Older names, choices and outdated values, which no schema file states."""
         options: Options = self.data.SUPPLEMENT.get(section, {}).get("options", {})
         if self.is_older:
-            names = {key: said["renamed_from"] for key, said in options.items() if "renamed_from" in said}
-            return {key: {"renamed_from": renamed} for key, renamed in names.items()}
+            names = {key: fields.get("renamed_from") for key, fields in options.items()}
+            return {key: {"renamed_from": renamed} for key, renamed in names.items() if renamed is not None}
         return options
 
     def described(self) -> Mapping[str, Mapping[str, Any]]:
-        """The sections of what is installed with the texts that are not packaged: descriptions and examples."""
+        """The installed sections with the texts that are not packaged: descriptions and examples."""
         if self._folder is None:
             return {}
         from framework.files.tables import read_table
@@ -109,7 +109,7 @@ class Facts:
         return options
 
     def _holds(self, owner: str) -> bool:
-        """Whether the packaged options of a distribution are those that count here."""
+        """Whether the packaged options of a distribution count here."""
         if self._folder is None:
             return True
         site = os.path.dirname(self._folder)
@@ -120,7 +120,7 @@ class Facts:
         return any(os.path.basename(info).startswith(self.data.OLDER_CORES) for info in infos)
 
     def _installed(self) -> dict[str, dict[str, Any]]:
-        """The options of other packages that are installed beside the application, and the defaults it has for them."""
+        """The options of other packages that are installed with the application, and its defaults for them."""
         if self._others is None:
             self._others = {} if self._folder is None else self._read(self._folder)
         return self._others
@@ -128,7 +128,7 @@ class Facts:
     def _read(self, folder: str) -> dict[str, dict[str, Any]]:
         sections, unread = provider_sections(distributions([os.path.dirname(folder)]), self.data.ENTRY_POINTS)
         for info in unread:
-            _debug(f"the options that {info} declares are computed, and cannot be read without importing it")
+            _debug(f"the options of {info} are computed, and cannot be read without importing it")
             name = os.path.basename(info).removesuffix(".dist-info").rpartition("-")[0]
             for section, (owner, _) in self.data.SECTIONS.items():
                 if name and owner.rpartition("-")[0] == name:
@@ -141,25 +141,25 @@ class Facts:
 
 
 def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
-    """Options with the defaults that are kept apart for them: those only fill what is missing."""
-    result = {key: dict(said) for key, said in options.items()}
-    for key, said in defaults.items():
+    """Options with defaults from elsewhere, which only fill what is missing."""
+    result = {key: dict(fields) for key, fields in options.items()}
+    for key, fields in defaults.items():
         option = result.setdefault(key, {})
         if option.get("default") is None:
-            option["default"] = said["default"]
-        option.setdefault("sensitive", said["sensitive"])
+            option["default"] = fields["default"]
+        option.setdefault("sensitive", fields["sensitive"])
     return result
 
 
 def of(name: str, *, is_given: bool) -> Facts:
-    """What is packaged for an application.
+    """The packaged facts of an application.
 
     Args:
         name: the application's name, one of `PACKAGED`.
         is_given: whether a schema was given to it.
 
     Raises:
-        ConfigError: it is not there although it is packaged.
+        ConfigError: the packaged file is missing.
     """
     from importlib import import_module
 
@@ -170,16 +170,16 @@ def of(name: str, *, is_given: bool) -> Facts:
     if data is None:
         raise _incomplete(f"framework.schemas.{name}")
     folder = None if is_given else folder_of(name)
-    if isinstance(folder, Found):  # what packages are beside it, anybody may have said
+    if isinstance(folder, Found):  # any user may have installed the packages beside it
         folder = None
     return Facts(data, folder, is_given=is_given)
 
 
 def table(name: str, what: str) -> tuple[dict[str, Any], str]:
-    """A table that is packaged for an application of this name, and its file; both empty if there is none.
+    """A packaged table of an application, and its file; both empty if there is none.
 
     Raises:
-        ConfigError: it is not there although it is packaged.
+        ConfigError: the packaged file is missing.
     """
     if what not in PACKAGED.get(name, ()):
         return {}, ""
@@ -203,7 +203,7 @@ def _incomplete(part: str) -> ConfigError:
 
 
 def _option(line: str) -> tuple[str, dict[str, Any]]:
-    """A line of the packaged table, as a schema would say it."""
+    """A line of the packaged table, as an option of a schema."""
     key, type_, flags, added, deprecated, *default = line.split("|", 5)
     return key, {
         "type": type_,

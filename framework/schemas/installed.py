@@ -1,4 +1,4 @@
-"""The options that packages installed beside us declare, read from their files: nothing of theirs is imported."""
+"""The options that installed packages declare, read from their files without importing them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    #: Section -> its description and options, as a schema says them.
+    #: Section -> its description and options, as in a schema.
     Sections = dict[str, dict[str, Any]]
 
 
 def folder_of(name: str) -> str | None:
-    """The folder of an installed package that holds a schema, found without importing it.
+    """The folder of an installed package that has a schema, found without importing it.
 
-    It may also be beside the project; if that was only found, so is the folder.
+    It may also be in the project; if the project was only found, the folder is `Found` as well.
     """
     from importlib.machinery import PathFinder
 
@@ -31,7 +31,7 @@ def folder_of(name: str) -> str | None:
 
 
 def schema_in(folder: str) -> str:
-    """Where a package keeps its schema."""
+    """The path of a package's schema."""
     return like(folder, os.path.join(folder, "config_templates", "config.yml"))
 
 
@@ -50,11 +50,11 @@ def provider_sections(infos: Iterable[str], group: str) -> tuple[Sections, list[
     """The sections that distributions declare through an entry point whose function returns one literal.
 
     Args:
-        infos: their `.dist-info` folders; of two that declare one section the later one has it.
+        infos: their `.dist-info` folders; if two declare the same section, the later one counts.
         group: the entry point group.
 
     Returns:
-        What is declared; and the distributions that cannot be read this way.
+        The sections, and the distributions that cannot be read this way.
     """
     sections: Sections = {}
     unread: list[str] = []
@@ -85,7 +85,7 @@ def _entry_points(path: str, group: str) -> list[str]:
 
 
 def _config(site: str, target: str) -> dict[str, Any]:
-    """The literal under "config" in what the function returns; empty without one."""
+    """The literal under "config" in the value that the function returns; empty without one."""
     import ast
 
     module, _, function = target.partition(":")
@@ -106,12 +106,13 @@ def _config(site: str, target: str) -> dict[str, Any]:
 
 
 def _section(content: dict[str, Any]) -> dict[str, Any]:
-    options = {str(key).lower(): dict(said or {}) for key, said in (content.get("options") or {}).items()}
+    options = {str(key).lower(): dict(fields or {}) for key, fields in (content.get("options") or {}).items()}
     return {"description": content.get("description") or "", "options": options}
 
 
 def fallback_defaults(path: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """The options of a cfg file of defaults, section -> key -> its default; sensitive by name, as in Airflow."""
+    """The options of a cfg file of defaults: section -> key -> its default. The name decides whether it is sensitive,
+    as in Airflow."""
     from framework.files.text import read_text
     from framework.layers.cfg import parse
 

@@ -128,7 +128,7 @@ def _whose(database: Database, found: State) -> tuple[str, bool]:
     from framework.metastore.base import MIGRATE
     from framework.metastore.migrations import SECRETS_TABLE
 
-    if found.anothers:
+    if found.is_foreign:
         told = "another application's, used as they are"
         if not found.is_current:
             return f"{told}; {MIGRATE} --add-secrets-table", False

@@ -1,8 +1,8 @@
-"""Our tables: who may make them, and how they come to their newest shape.
+"""Our tables: who may create them, and how they are migrated to their newest shape.
 
-The steps are Alembic's, in `versions/`. A database that is ours has the table `framework_version`. Another's is used as
-it is: rows are written into the tables that it has. Only the table for config secrets can be added to it, which
-then has a version of its own beside it.
+The steps are Alembic's, in `versions/`. A database of ours has the table `framework_version`. A foreign database
+belongs to another application and is used as it is: rows are written into its tables. Only the table for config secrets
+can be added to it, with a version of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECRETS_TABLE = "config_secret"
 SECRETS_VERSION_TABLE = "framework_secrets_version"
 TABLES = ("connection", "variable", SECRETS_TABLE)
 
-_ANOTHERS = "the database belongs to another application"
+_FOREIGN = "the database belongs to another application"
 _ADD_SECRETS_TABLE = "Add it with: python -m framework db migrate --add-secrets-table"
 
 
@@ -36,7 +36,7 @@ class State:
 
     Attributes:
         tables: the names of all its tables.
-        version: of our tables (in another's database, of the one for config secrets); empty if there is none.
+        version: of our tables (in a foreign database, of the one for config secrets); empty if there is none.
     """
 
     __slots__ = ("tables", "version")
@@ -54,13 +54,13 @@ class State:
         return VERSION_TABLE in self.tables
 
     @property
-    def anothers(self) -> bool:
+    def is_foreign(self) -> bool:
         return bool(self.tables) and not self.ours
 
     @property
     def is_current(self) -> bool:
         """Whether nothing is left to be migrated."""
-        return (not self.version and self.anothers) or self.version == VERSION
+        return (not self.version and self.is_foreign) or self.version == VERSION
 
 
 def state(database: Database, reader: Transaction | None = None) -> State:
@@ -82,11 +82,11 @@ def columns_for_writing(database: Database, transaction: Transaction, table: str
     if not found.tables and database.makes_tables:
         _upgrade(transaction, VERSION_TABLE)
         return transaction.columns(table)
-    if table == SECRETS_TABLE and found.anothers:
+    if table == SECRETS_TABLE and found.is_foreign:
         raise errors.MetastoreError(
-            f"{_ANOTHERS} and has no table for config secrets", where=database.where, hint=_ADD_SECRETS_TABLE
+            f"{_FOREIGN} and has no table for config secrets", where=database.where, hint=_ADD_SECRETS_TABLE
         )
-    if database.create and not found.anothers:
+    if database.create and not found.is_foreign:
         raise errors.MetastoreError(f"the database has no table {table!r}", where=database.where, hint=MIGRATE + ".")
     raise errors.MetastoreError(
         f"the database has no table {table!r}",
@@ -96,19 +96,19 @@ def columns_for_writing(database: Database, transaction: Transaction, table: str
 
 
 def migrate(database: Database) -> str:
-    """Bring our tables to their newest shape, or make them in a database that is empty.
+    """Migrate our tables to their newest shape, or create them in an empty database.
 
     Returns:
-        The version that they had; empty if there were none.
+        Their version before; empty if there were none.
 
     Raises:
-        MetastoreError: the database is another's, or was migrated by a newer release, or refuses.
+        MetastoreError: the database belongs to another application, was migrated by a newer release, or refuses.
     """
 
     def step(transaction: Transaction, found: State) -> str:
-        if found.anothers:
+        if found.is_foreign:
             raise errors.MetastoreError(
-                f"{_ANOTHERS}, which alone migrates it",
+                f"{_FOREIGN}, which alone migrates it",
                 where=database.where,
                 hint="Name an empty database in [database] sql_alchemy_conn; or use this one as it is. A table for "
                 "config secrets can be added: python -m framework db migrate --add-secrets-table",
@@ -126,7 +126,7 @@ def migrate(database: Database) -> str:
 
 
 def add_secrets_table(database: Database) -> bool:
-    """Add our table for config secrets to another's database, or bring it to its newest shape there.
+    """Add our table for config secrets to a database of another application, or migrate it to its newest shape.
 
     Returns:
         Whether there was anything to do.
@@ -160,7 +160,7 @@ def reset(database: Database) -> None:
     with database.write() as transaction:
         found = state(database, transaction)
         if not found.ours:
-            what = _ANOTHERS if found.tables else "the database is empty"
+            what = _FOREIGN if found.tables else "the database is empty"
             raise errors.MetastoreError(f"{what}: there is nothing of ours to reset", where=database.where)
         _refuse_newer(database, found)
         # First of all, for MariaDB undoes none of this: `db migrate` then ends what was broken off.
