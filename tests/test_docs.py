@@ -28,6 +28,7 @@ import traceback
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -321,6 +322,23 @@ def test_every_wing_is_on_the_map() -> None:
         assert f"  {folder.name}/ " in text, folder.name
     for named in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
         assert "NAME" in named or any((root / named).exists() for root in (ROOT, ROOT / "framework")), named
+
+
+def test_the_drawing_of_the_map_is_true_and_goes_down() -> None:
+    """Each arrow is an import, and leads to a wing that stands before the other in `WINGS`."""
+    drawing = text_of("docs/architecture.md").split("```mermaid\nflowchart TD\n", 1)[1].split("```")[0]
+    wings = text_of("tests/test_house.py").split('WINGS = """')[1].split('"""')[0].splitlines()
+    place = {name: number for number, line in enumerate(wings) for name in line.split()}
+    named = {node: names.split(", ") for node, names in re.findall(r'(\w+)\["(.+?)"\]', drawing)}
+    arrows = [pair for line in drawing.splitlines() for pair in pairwise(re.sub(r"\[.*?\]", "", line).split("-->"))]
+    assert len(arrows) > 10
+    for above, below in ((start.strip(), end.strip()) for start, end in arrows):
+        tops, bottoms = named.get(above, [above]), named.get(below, [below])
+        files = [path for top in tops for path in (ROOT / "framework").glob(f"{top}*/**/*.py")]
+        files += [path for top in tops for path in (ROOT / "framework").glob(f"{top}.py")]
+        imports = re.compile(rf"framework(\.| import )({'|'.join(bottoms)})\b")
+        assert any(imports.search(path.read_text()) for path in files), f"nothing is imported: {above} --> {below}"
+        assert max(place[name] for name in bottoms) <= min(place[name] for name in tops), f"{above} --> {below}"
 
 
 def test_every_store_is_in_the_docs() -> None:
