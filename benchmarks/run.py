@@ -1,7 +1,7 @@
 """Measure everything, beside the peers, in one run.
 
     python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [readers] [masking] [warm]
-                             [metastore] [commands] [remote]
+                             [bind] [metastore] [commands] [remote]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
 that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/explanation/performance.md. `--quick` is for a
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "readers": "Readers, with once, ten and a hundred times as much",
     "masking": "Masking",
     "warm": "Connections and variables, read again",
+    "bind": "Settings as a class",
     "metastore": "Reading the metastore",
     "commands": "Commands on the metastore, as whole processes",
     "remote": "Options out of remote stores, cold",
