@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework import current, given
-from framework.binding.bound import Bound
+from framework.binding.bound import Bound, Settings
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
 from framework.layers.base import Layer
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @public
-class App(Bound):
+class App(Bound[Settings]):
     """One application.
 
         app = App("billing", schema="schema.toml", config_files=["production.toml"])
@@ -77,7 +77,7 @@ class App(Bound):
         self,
         name: str = "framework",
         *,
-        schema: Path | Mapping[str, Any] | type | None = None,
+        schema: Path | Mapping[str, Any] | type[Settings] | None = None,
         home: Path | None = None,
         config: Path | None = None,
         config_files: Path | Iterable[Path] | None = None,
@@ -367,7 +367,7 @@ class App(Bound):
         for place, what in self.environment.doubts:
             warn(f"{place}: {what}")
 
-    def use(self) -> App:
+    def use(self) -> App[Settings]:
         """Make this the application that `framework.conf`, `Connection.get` and `Variable` speak of."""
         current.use(self)
         self._configure_masking()

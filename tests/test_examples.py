@@ -27,7 +27,11 @@ needs_dynaconf = pytest.mark.skipif(find_spec("dynaconf") is None, reason="examp
 
 def run(*words: str, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run Python with these words, without the settings of whoever runs the tests."""
-    clean = {n: text for n, text in os.environ.items() if not n.startswith(("BILLING_", "QUICKSTART_", "FRAMEWORK_"))}
+    clean = {
+        n: text
+        for n, text in os.environ.items()
+        if not n.startswith(("BILLING_", "QUICKSTART_", "SHOP_", "FRAMEWORK_"))
+    }
     clean.pop("ARCHIVE_ROOT", None)
     clean |= {"PYTHONPATH": str(Path(framework.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1", **env}
     done = subprocess.run([sys.executable, *words], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60)
@@ -295,3 +299,42 @@ def test_quickstart_dump() -> None:
     assert options["server"]["port"]["value"] == "8080"
     assert options["mail"]["password"]["source"] == "main cfg (cmd)"
     assert not shows_a_secret(out)
+
+
+# shop: settings as a class
+
+
+def shop(*words: str, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("annotated_types")
+    return run(*words, status=status, **env)
+
+
+def test_shop_runs() -> None:
+    said = shop("examples/shop/main.py")
+    assert said.stdout.splitlines() == [
+        "the shop serves https://localhost:8443, 0:01:30 for a request",
+        "it sends from Graz, Basel, prices in EUR",
+        "payments with ***",
+    ]
+
+
+def test_shop_tells_everything_that_is_wrong() -> None:
+    said = shop("examples/shop/main.py", status=1, SHOP__SERVER__PORT="0", SHOP__ORDERS__CURRENCY="USD")
+    assert said.stderr.splitlines() == [
+        "Settings: 2 faults",
+        "  SHOP__SERVER__PORT: [server] port: at least 1 is expected, not '0'",
+        "  SHOP__ORDERS__CURRENCY: [orders] currency: one of 'EUR', 'CHF' is expected, not 'USD'",
+    ]
+
+
+def test_shop_is_checked_and_dumped_as_its_page_shows() -> None:
+    project = ("-m", "framework", "--project", "examples/shop")
+    assert shop(*project, "check").stderr == "0 errors, 0 warnings\n"
+    page = (ROOT / "examples" / "shop" / "README.md").read_text()
+    dumped = shop(*project, "dump").stdout
+    assert not shows_a_secret(dumped)
+    comments = ("# default", "# config file", "# the effective")
+    lines = [line for line in dumped.splitlines() if line and not line.startswith(comments)]
+    assert lines == [line[4:] for line in page.splitlines() if line.startswith("    ") and "python" not in line]
+    explained = shop(*project, "explain", "server", "port").stdout
+    assert "Below 1024 only for root." in explained

@@ -9,20 +9,33 @@ from framework.options.overrides import Override, held, overrides
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, TypeVar
+    from typing import Any, Generic
+
+    from typing_extensions import TypeVar
 
     from framework.binding.plan import Plan
     from framework.options.engine import Engine
     from framework.options.schema import Schema
 
+    #: The class of `settings`, which editors and type checkers know by it.
+    Settings = TypeVar("Settings", default=Any)
     Class = TypeVar("Class")
+else:
+
+    class Generic:
+        """Stands for `typing.Generic` where the program runs: importing that takes longer than the rest of a start."""
+
+        def __class_getitem__(cls, name: object) -> type:
+            return cls
+
+    Settings = None
 
 #: Stands for settings that were not asked for.
 UNASKED: Any = object()
 
 
 @public
-class Bound:
+class Bound(Generic[Settings]):
     """What an application knows of settings classes.
 
     Attributes:
@@ -79,7 +92,7 @@ class Bound:
         return made
 
     @property
-    def settings(self) -> Any:
+    def settings(self) -> Settings:
         """The current object of the class that is the schema: made when it is first asked for, and by `reload()`.
 
         Raises:
@@ -87,8 +100,8 @@ class Bound:
             SettingsError: what is set does not fit the class.
         """
         if self._settings is UNASKED or (held and self._overridden()):
-            return self._made_settings()
-        return self._settings
+            return self._made_settings()  # type: ignore[no-any-return]
+        return self._settings  # type: ignore[no-any-return]
 
     @public
     def _made_settings(self) -> Any:
