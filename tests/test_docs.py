@@ -59,7 +59,12 @@ MARKDOWN = [
     *ROOT.glob("examples/*/*.md"),
 ]
 #: What pages need beyond the package itself; a page is skipped without it.
-NEEDS = {"README.md": "dynaconf", "docs/guides/from-dynaconf.md": "dynaconf"}
+NEEDS = {
+    "README.md": "dynaconf",
+    "docs/guides/from-dynaconf.md": "dynaconf",
+    "docs/guides/from-pydantic-settings.md": "pydantic",
+    "docs/guides/typed-settings.md": "annotated_types",
+}
 SHOWN = doctest.ELLIPSIS
 MARK = "-- end of a command --"
 
