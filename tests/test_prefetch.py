@@ -743,13 +743,13 @@ def test_a_secret_that_was_resolved_while_the_application_reloads_is_not_kept(tm
     store = Store({"s0": "old"})
     app = app_over(tmp_path, store, count=1)
     assert app.conf.get("s", "k0") == "old"
-    load = app.engine.load
+    become = app.engine.become
 
-    def ask_and_load(layers: Any) -> None:
+    def ask_and_become(other: Any) -> None:
         app.conf.get("s", "k0")  # as another thread might
         store.values["s0"] = "new"
-        load(layers)
+        become(other)
 
-    app.engine.load = ask_and_load  # type: ignore[method-assign]
+    app.engine.become = ask_and_become  # type: ignore[method-assign]
     app.reload()
     assert app.conf.get("s", "k0") == "new"
