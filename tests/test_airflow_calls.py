@@ -212,7 +212,7 @@ def test_errors_leave_clean(tmp_path: Path, call: str) -> None:
         ("load_test_config", "framework.testing"),
     ],
 )
-def test_what_conf_cannot_do_says_what_to_use(app: App, name: str, words: str) -> None:
+def test_what_conf_does_not_support_names_the_alternative(app: App, name: str, words: str) -> None:
     for asked in (conf, app.conf):
         assert not hasattr(asked, name)
         with pytest.raises(AttributeError, match=words):
@@ -279,7 +279,7 @@ def test_a_connection_tests_itself(stocked: Any) -> None:
     assert Connection("a", "x").test_connection(timeout=1.0)[0] is False
 
 
-def test_what_a_connection_cannot_do_says_what_to_use() -> None:
+def test_what_a_connection_does_not_support_names_the_alternative() -> None:
     made = Connection("a", "x")
     assert not hasattr(made, "get_hook")
     with pytest.raises(AttributeError, match="get_uri"):
@@ -405,7 +405,7 @@ def test_a_port_of_a_table_may_be_a_text(stocked: Any, port: Any, ending: str) -
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "70000", "1.5", True, [1]])
-def test_what_is_no_port_is_refused_with_its_line(stocked: Any, port: Any) -> None:
+def test_an_invalid_port_is_refused_with_its_line(stocked: Any, port: Any) -> None:
     stocked.write("c.json", json.dumps({"a": {"conn_type": "x", "port": port}}))
     status, _, err = stocked.run("connections", "import", "c.json")
     assert status == 1 and "c.json:1: " in err and "port" in err

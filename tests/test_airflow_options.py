@@ -129,7 +129,7 @@ def test_every_sensitive_option_may_be_a_pointer(whole: Whole) -> None:
 
 
 @pytest.mark.parametrize("release", ["3.3.2", "2.11.0", "1.10.15"])
-def test_check_beside_airflow(airflow: Airflow, release: str) -> None:  # noqa: F811
+def test_check_with_airflow_installed(airflow: Airflow, release: str) -> None:  # noqa: F811
     home = airflow.home(f"stock_{release}")
     if release == "3.3.2":
         airflow.ask(home, ["airflow_commands", ["config", "list"]])
@@ -168,7 +168,7 @@ def stock(release: str, home: Home) -> None:
 
 
 @pytest.mark.parametrize("release", [None, "2.11.0", "1.10.15"])
-def test_check_of_a_home_that_nobody_touched(home: Home, release: str | None) -> None:
+def test_check_of_an_untouched_home(home: Home, release: str | None) -> None:
     if release is not None:
         stock(release, home)
     done = run(home, "check")
@@ -350,7 +350,7 @@ def test_another_release_says_what_it_declares(home: Home, site: Path) -> None:
     assert conf.is_sensitive("api_auth", "jwt_secret"), "what is known to be a secret stays one"
 
 
-def test_beside_an_older_release_its_own_names_and_values_hold(home: Home, site: Path) -> None:
+def test_with_an_older_airflow_its_own_names_and_values_apply(home: Home, site: Path) -> None:
     (site / f"{packaged.CORE}.dist-info").rename(site / "apache_airflow-2.11.0.dist-info")
     config = "{webserver: {options: {secret_key: {sensitive: true}}}, core: {options: {executor: {default: x}}}, "
     config += "database: {options: {sql_alchemy_conn: {sensitive: true}}}}"
@@ -429,7 +429,7 @@ def test_other_applications_have_nothing_of_it(tmp_path: Path) -> None:
     assert "framework.schemas.airflow" not in done.stdout.split()
 
 
-def test_a_start_splits_no_section_that_nobody_asks_for(home: Home) -> None:
+def test_start_up_splits_only_the_sections_that_are_read(home: Home) -> None:
     app = App("airflow", environ=home.env)
     app.conf.get("core", "executor")
     app.conf.get("celery", "worker_concurrency")

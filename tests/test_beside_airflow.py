@@ -403,7 +403,7 @@ def test_what_airflow_makes_up_has_no_value(asked: Asked) -> None:
         assert asked.ours["found"][name]["has_option"] is False
 
 
-def test_a_named_schema_and_an_own_environ_tell_the_same(asked: Asked) -> None:
+def test_a_named_schema_and_a_given_environ_answer_the_same(asked: Asked) -> None:
     assert asked.ours["named"] == asked.ours["found"]
 
 

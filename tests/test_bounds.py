@@ -535,7 +535,7 @@ def test_a_cfg_file_with_much_of_everything(write: Any) -> None:
     assert read(layer, "core", "blank").count("\n") == 50_000
 
 
-def test_a_cfg_file_with_nothing_but_faults_says_some(write: Any) -> None:
+def test_a_cfg_file_with_nothing_but_faults_names_some(write: Any) -> None:
     with pytest.raises(errors.ConfigFileError) as caught:
         cfg(write, "[core]\n" + "no option here\n" * 50_000)
     assert len(str(caught.value)) < 2_000

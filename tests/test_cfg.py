@@ -104,7 +104,7 @@ def test_a_duplicate_section_names_both_lines() -> None:
     assert fault("[s]\nk = 1\n[s]\nk = 2\n").startswith("a.cfg:3: section [s] is written twice, first on line 1.")
 
 
-def test_all_faults_are_told_at_once_and_none_shows_its_line() -> None:
+def test_all_faults_are_reported_at_once_and_none_shows_its_line() -> None:
     message = fault("[s]\nk = canary\n  canary\ncanary\n  canary\n= canary\nk = canary\n  more = canary\n[s]\n")
     assert message.startswith(
         "a.cfg:4: a line has no '=' or ':'; line 6: a line has no key; "
@@ -218,7 +218,7 @@ def test_reads_utf_8_and_every_kind_of_line_end(tmp_path: Path) -> None:
         ("[s]\n".encode("utf-16-be"), ":1: the text is UTF-16 or binary. "),
     ],
 )
-def test_refuses_what_is_no_utf_8(tmp_path: Path, content: bytes, message: str) -> None:
+def test_refuses_what_is_not_utf_8(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "a.cfg"
     file.write_bytes(content)
     with pytest.raises(ConfigFileError) as caught:
@@ -227,7 +227,7 @@ def test_refuses_what_is_no_utf_8(tmp_path: Path, content: bytes, message: str) 
     assert caught.value.__context__ is None, "the decoder's error holds the whole file"
 
 
-def test_says_why_a_file_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_why_a_file_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def message(path: Path | str) -> str:
         with pytest.raises(ConfigFileError) as caught:
             read_text(str(path))

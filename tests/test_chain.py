@@ -32,7 +32,7 @@ def test_first_match_wins_and_the_rest_is_not_asked() -> None:
     assert chain.variable("y") == ("3", "b")
 
 
-def test_nobody_has_it() -> None:
+def test_no_link_has_it() -> None:
     with pytest.raises(errors.VariableNotFound, match=r"variable 'x' not found \(asked: a, b\)") as caught:
         chain_of(MemoryBackend(), MemoryBackend()).variable("x")
     assert isinstance(caught.value, KeyError)
@@ -102,7 +102,7 @@ def test_kinds_that_a_backend_does_not_serve_are_skipped() -> None:
     ]
 
 
-def test_explain_says_who_is_shadowed_and_who_failed() -> None:
+def test_explain_names_the_shadowed_and_the_failed_links() -> None:
     down = MemoryBackend()
     down.failures["variable", "x"] = BackendUnavailable("down", hint="Wait.")
     one, two = MemoryBackend(variables={"x": "1"}), MemoryBackend(variables={"x": "2"})
@@ -532,7 +532,7 @@ def test_a_named_backend_may_be_declared_in_the_environment_alone(tmp_path: Path
     assert app.conf.as_dict()["secrets.corp"]["backend"] == "local_filesystem"
 
 
-def test_a_wrong_word_for_on_failure_is_told_before_it_is_needed(tmp_path: Path) -> None:
+def test_an_invalid_on_failure_is_reported_before_it_is_needed(tmp_path: Path) -> None:
     app = App("billing", home=str(tmp_path), environ={"BILLING__SECRETS__ON_FAILURE": "nxt"})
     with pytest.raises(errors.InvalidValue, match="one of 'stop', 'next' is expected"):
         app.get_variable("x")

@@ -520,7 +520,7 @@ def test_which_application(world: World) -> None:
     assert world.run(*get)[2].startswith("error: FRAMEWORK_APP: 'mine:nope' is not an application")
 
 
-def test_what_the_code_of_an_application_meets_is_told(world: World) -> None:
+def test_what_the_code_of_an_application_raises_is_reported(world: World) -> None:
     world.write("meets.py", "from framework import App\napp = App('billing', config_files=['nowhere.toml'])\n")
     status, out, err = world.run("--app", "meets:app", "dump")
     assert (status, out) == (1, "")

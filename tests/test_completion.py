@@ -135,7 +135,7 @@ def test_it_gives_up_in_time(billing: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["this is not TOML [", '[tool.framework]\nname = "!"\n', "[tool.framework]\nx = 1\n"])
-def test_a_broken_project_says_nothing(billing: World, text: str) -> None:
+def test_a_broken_project_completes_nothing(billing: World, text: str) -> None:
     billing.write("pyproject.toml", text)
     assert complete(billing, "framework config get-value ") == []
     assert complete(billing, "framework config get-v") == ["get-value"]

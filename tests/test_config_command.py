@@ -228,7 +228,7 @@ def test_set_sensitive_options_may_be_emptied_and_pointed(world: World, cfg: Pat
     assert "\tpassword_secret=smtp-2#/pw\n" in cfg.read_text()
 
 
-def test_set_says_who_wins_and_what_is_expanded(world: World, cfg: Path) -> None:
+def test_set_warns_of_what_wins_and_what_is_expanded(world: World, cfg: Path) -> None:
     world.set(BILLING__SERVER__PORT="1", SOMEWHERE="there")
     assert (
         "warning: BILLING__SERVER__PORT writes [server] port, too, and wins"

@@ -100,7 +100,7 @@ class TestRoundTrips:
         assert connection.extra_dejson == {"host": ["a", "b"]}
         assert Connection.from_uri(connection.get_uri()) == connection
 
-    def test_parameters_beside_the_whole_are_kept(self) -> None:
+    def test_parameters_next_to_the_whole_are_kept(self) -> None:
         assert Connection.from_uri("x://h?a=b&__extra__=%7B%22c%22%3A1%7D").extra_dejson == {"a": "b", "c": 1}
 
     def test_numbers_that_json_lacks_are_texts(self) -> None:
@@ -158,7 +158,7 @@ class TestRefusals:
             (f'{{"uri": "x://h", "password": "{PASSWORD}"}}', "fields beside it"),
         ],
     )
-    def test_what_is_no_connection_is_refused_and_not_repeated(self, value: str, says: str) -> None:
+    def test_an_invalid_connection_is_refused_and_not_repeated(self, value: str, says: str) -> None:
         with pytest.raises(InvalidConnection) as caught:
             Connection.from_text(value, conn_id="c")
         assert says in str(caught.value)

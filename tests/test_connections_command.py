@@ -70,7 +70,7 @@ def test_secrets_come_from_stdin(stocked: Any, field: str, monkeypatch: pytest.M
     assert "canary" in stocked.run("connections", "get", "a")[1]
 
 
-def test_add_replaces_only_when_told(stocked: Any) -> None:
+def test_add_replaces_only_with_overwrite(stocked: Any) -> None:
     assert stocked.run("connections", "add", "a", "--conn-type", "old", "--conn-login", "u")[0] == 0
     status, _, err = stocked.run("connections", "add", "a", "--conn-type", "new")
     assert (status, "exists already" in err, stored(stocked).conn_type) == (1, True, "old")
@@ -217,7 +217,7 @@ def test_a_list_needs_no_key(stocked: Any) -> None:
     assert stocked.run("connections", "list", "--prefix", "o", "-o", "plain") == (0, "own\tpostgres\tmetastore\t\n", "")
 
 
-def test_every_link_that_can_tell_a_type_does(stocked: Any) -> None:
+def test_every_link_that_knows_a_type_reports_it(stocked: Any) -> None:
     files = {"connections_file_path": str(stocked.write("c.json", '{"filed": "postgres://u:canary@h/d"}'))}
     stocked.set(BILLING__SECRETS__BACKEND="local_filesystem", BILLING__SECRETS__BACKEND_KWARGS=json.dumps(files))
     stocked.set(BILLING_CONN_ENV="http://u:canary@h", BILLING_CONN_BROKEN="canary")

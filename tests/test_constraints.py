@@ -276,7 +276,7 @@ server:
 """
 
 
-def test_check_tells_all_required_options_that_are_not_set(world: World) -> None:
+def test_check_reports_all_required_options_that_are_not_set(world: World) -> None:
     world.write("schema.yaml", SCHEMA)
     world.project(schema="schema.yaml")
     port = (
@@ -317,7 +317,7 @@ def test_an_empty_name_of_the_environment_is_the_default_one(world: World) -> No
     assert world.run("check")[:2] == (0, "")
 
 
-def test_check_tells_each_broken_constraint_and_no_secret(world: World) -> None:
+def test_check_reports_each_broken_constraint_and_shows_no_secret(world: World) -> None:
     world.write(
         "schema.yaml",
         "a:\n  options:\n    n: {type: integer, minimum: 1}\n    s: {sensitive: true, pattern: '^x'}\n"

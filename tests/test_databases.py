@@ -268,7 +268,7 @@ def test_reset_empties_ours(store: Store) -> None:
 # --- another's database
 
 
-def test_anothers_database_is_used_as_it_is(airflow: Store, place: Place) -> None:
+def test_a_database_of_another_application_is_used_as_it_is(airflow: Store, place: Place) -> None:
     before = airflow.database.tables()
     airflow.set_variable("k", "é", "d")
     airflow.set_connection(Connection(conn_id="c", conn_type="x", password="pass-word", port=1))
@@ -311,7 +311,7 @@ def test_an_empty_database_under_airflows_schema_is_its_owners_to_migrate(place:
     assert store.database.tables() == set()
 
 
-def test_a_teams_rows_are_nobodys(airflow: Store, place: Place) -> None:
+def test_rows_of_a_team_are_not_found_without_the_team(airflow: Store, place: Place) -> None:
     place.execute(
         'INSERT INTO "variable" ("id", "key", "val", "is_encrypted", "team_name")'
         f" VALUES (1, 'k', 'plain', {'false' if place.kind == 'postgresql' else 0}, 'team_a')"
@@ -558,7 +558,7 @@ def test_a_url_that_leads_nowhere(served: Place, what: str, kind: type[Exception
         assert CANARY not in shown(error)
 
 
-def test_a_server_that_accepts_and_says_nothing() -> None:
+def test_a_server_that_accepts_and_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         for scheme in ("postgresql", "mysql"):
             url = f"{scheme}://u:{CANARY}@127.0.0.1:{listening.getsockname()[1]}/d"

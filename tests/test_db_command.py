@@ -105,7 +105,7 @@ def test_reset_asks_at_a_terminal(
     assert "0 in connection, 1 in variable, 0 in config_secret" in err
 
 
-def test_reset_asks_nobody_elsewhere(world: World, at: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reset_does_not_ask_without_a_terminal(world: World, at: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run("db", "migrate")
     at.store(NEW).set_variable("k", "v")
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
@@ -114,7 +114,7 @@ def test_reset_asks_nobody_elsewhere(world: World, at: Place, monkeypatch: pytes
     assert "--yes" in err
 
 
-def test_anothers_database(world: World, at: Place) -> None:
+def test_a_database_of_another_application(world: World, at: Place) -> None:
     at.execute(*(statement.format(**PARTS[at.kind]) for statement in AIRFLOW_TABLES))
     at.store(NEW).set_variable("k", "v")
     status, answers, _ = check(world)

@@ -429,7 +429,7 @@ def test_lines_are_wrapped_at_120(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
-def test_nobody_is_told_to_install_another_projects_package(page: Path) -> None:
+def test_no_page_tells_to_install_the_package_of_another_project(page: Path) -> None:
     """The name `framework` on the public index is not ours: a wheel or a checkout is installed by its path."""
     found = re.findall(r"pip install [^\n&]*(?<![\w./-])framework(?![\w./-])[^\n&]*", page.read_text(encoding="utf-8"))
     assert not found, f"{name_of(page)}: {found}"

@@ -164,7 +164,7 @@ def test_a_root_section_that_is_a_table_is_joined_unless_both_say_the_same(world
         world.app()
 
 
-def test_it_is_not_guessed_where_it_is_said(world: World) -> None:
+def test_settings_environments_overrules_the_guess(world: World) -> None:
     world.write("settings.toml", "[default]\nx = 1\n[production]\nx = 2\n[production.server]\nport = 1\n")
     world.set(BILLING_ENV="production")
     world.project(settings_files=["settings.toml"], settings_environments=False)
@@ -254,7 +254,7 @@ settings = Dynaconf(settings_files=["settings.toml"], envvar_prefix="NOTHING", v
         ('Validator("MAIL.PASSWORD", eq="x", messages={"operations": "is {value}!"})', "that of MAIL.PASSWORD, whose"),
     ],
 )
-def test_a_failing_validator_is_told_in_its_own_words(world: World, validator: str, words: str) -> None:
+def test_a_failing_validator_is_reported_in_its_own_words(world: World, validator: str, words: str) -> None:
     secret = "hunter2-canary"
     world.write("settings.toml", f"port = 80\nlong = 'postgres://u:{secret}@h'\n[mail]\npassword = '{secret}'\n")
     world.write("our_settings.py", OBJECT.format(validator))

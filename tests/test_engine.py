@@ -131,7 +131,7 @@ def test_has_option_runs_nothing(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_a_bad_percent_in_a_shadowed_mention_hurts_nobody(tmp_path: Path) -> None:
+def test_a_bad_percent_in_a_shadowed_mention_does_no_harm(tmp_path: Path) -> None:
     app = app_with(tmp_path, {"billing.cfg": "[core]\nplain = 100%\n"}, {"BILLING__CORE__PLAIN": "fine"})
     assert app.conf.get("core", "plain") == "fine"
 
@@ -143,7 +143,7 @@ def test_a_declared_option_is_never_the_pointer_of_another(tmp_path: Path) -> No
         app.conf.get("core", "client")
 
 
-def test_a_pointer_beside_an_insensitive_option_is_ignored_with_one_warning(tmp_path: Path) -> None:
+def test_a_pointer_to_an_option_that_is_not_sensitive_is_ignored_with_one_warning(tmp_path: Path) -> None:
     app = app_with(tmp_path, {"billing.cfg": "[core]\nplain_cmd = printf x\n"})
     with pytest.warns(errors.FrameworkWarning, match=r"plain_cmd is ignored"):
         assert app.conf.get("core", "plain") == "schema"

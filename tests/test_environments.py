@@ -33,7 +33,7 @@ def port(world: World, *words: str) -> str:
 # Which environment
 
 
-def test_what_says_which_environment_in_order(world: World) -> None:
+def test_the_sources_of_the_environment_name_in_order(world: World) -> None:
     world.project(config_files=["{env}.toml"], dotenv=[".env?"])
     toml(world, development="d", staging="s", production="p", test="t")
     assert port(world) == "d"
@@ -51,7 +51,7 @@ def test_what_says_which_environment_in_order(world: World) -> None:
     assert app.conf.get("server", "port") == "p"
 
 
-def test_the_last_of_several_env_files_says_it(world: World) -> None:
+def test_the_last_of_several_env_files_wins(world: World) -> None:
     world.project(config_files=["{env}.toml"], dotenv=["a.env", "b.env", "c.env"])
     toml(world, staging="s", production="p")
     world.write("a.env", "BILLING_ENV=production\n")
@@ -78,7 +78,7 @@ def test_a_required_option_goes_by_the_same_name(world: World) -> None:
     assert "[a] b is required in production" in world.run("check")[1]
 
 
-def test_a_schema_that_speaks_of_no_environment_is_reported(world: World) -> None:
+def test_a_schema_that_names_an_unknown_environment_is_reported(world: World) -> None:
     world.write("schema.yaml", "a:\n  options:\n    b: {required: [prodution, production]}\n")
     world.project(schema="schema.yaml", environments=["development", "production"])
     message = (
@@ -154,7 +154,7 @@ def test_the_default_counts_only_if_it_is_in_the_list(world: World) -> None:
 
 
 @pytest.mark.parametrize("listed", [[], [""], ["a/b"], ["ok", ".."]])
-def test_a_list_that_cannot_be(world: World, listed: list[str]) -> None:
+def test_an_invalid_list(world: World, listed: list[str]) -> None:
     world.project(environments=listed)
     assert world.run("dump")[2].startswith("error: pyproject.toml:4: environments must be a list of names")
     with pytest.raises(ConfigError, match="App\\('billing', environments=…\\)"):
@@ -177,7 +177,7 @@ def test_a_name_without_files_is_doubtful_if_others_have_some(world: World) -> N
     assert world.run("check")[0] == 0
 
 
-def test_nobody_chose_an_environment_and_there_are_usual_ones(world: World) -> None:
+def test_an_unset_environment_is_reported_when_files_use_common_names(world: World) -> None:
     world.project(config_files=LAYERS)
     toml(world, base="b", ruff="r")
     assert world.run("check")[0] == 0
@@ -458,7 +458,7 @@ def test_an_env_file_may_be_a_pipe(world: World) -> None:
 
 
 @pytest.mark.parametrize("flag", ["env", "dotenv"])
-def test_an_application_of_ones_own_code_has_its_own(world: World, flag: str) -> None:
+def test_flags_of_an_application_are_refused_for_an_application_object(world: World, flag: str) -> None:
     world.write("boot.py", "from framework import App\napp = App('billing')\n")
     assert world.run("--app", "boot:app", f"--{flag}", "x", "dump") == (
         1,

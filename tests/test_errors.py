@@ -980,7 +980,7 @@ def test_conversion_without_a_schema_hides_what_sounds_secret(world: World) -> N
         assert "hunter2" not in str(caught.value)
 
 
-def test_pointer_beside_an_option_that_is_not_sensitive(world: World) -> None:
+def test_pointer_to_an_option_that_is_not_sensitive(world: World) -> None:
     Case("", "[core]\nport_cmd = echo 1\n").write(world)
     message = "the pointer [core] port_cmd is ignored, because [core] port is not declared sensitive"
     shown = f"warning: billing.cfg:2: {message}\n"
@@ -1159,7 +1159,7 @@ def test_has_option_and_a_fallback_never_hide_a_failure(world: World) -> None:
         conf.get("core", "password", fallback="x")
 
 
-def test_an_error_object_that_is_raised_twice_says_its_place_once() -> None:
+def test_an_error_object_that_is_raised_twice_names_its_place_once() -> None:
     from framework.testing import isolated
 
     with isolated() as app:

@@ -115,14 +115,14 @@ def test_billing_values_and_origins(
 
 
 @needs_dynaconf
-def test_billing_old_name_is_told(dumped: dict[str, Any]) -> None:
+def test_billing_old_name_is_reported(dumped: dict[str, Any]) -> None:
     row = dumped["server"]["url_prefix"]
     assert (row["value"], row["source"]) == ("/billing", "main cfg")
     assert row["origin"].endswith(" as [web] base_path")
 
 
 @needs_dynaconf
-def test_billing_has_no_section_that_nobody_declared(dumped: dict[str, Any]) -> None:
+def test_billing_has_no_undeclared_section(dumped: dict[str, Any]) -> None:
     schema = made_in_process().schema
     declared = {
         option.section for option in schema if not option.own
@@ -211,7 +211,7 @@ def test_billing_dump_is_a_cfg_file_that_reads_back(tmp_path: Path) -> None:
 
 
 @needs_dynaconf
-def test_billing_collision_is_told() -> None:
+def test_billing_collision_is_reported() -> None:
     done = billing("explain", "--variable", "batch_size", "--output", "json")
     assert {row["link"]: row["says"] for row in json.loads(done.stdout)} == {
         "local_filesystem": "found",
@@ -235,7 +235,7 @@ def test_billing_check_finds_no_error_and_what_is_old() -> None:
 
 
 @needs_dynaconf
-def test_billing_app_runs_and_tells_no_secret() -> None:
+def test_billing_app_runs_and_shows_no_secret() -> None:
     done = run("examples/billing/app.py")
     assert done.stdout.startswith("billing serves http://0.0.0.0:9443, 0:00:15 for a request\n")
     assert "invoice EX-00000042, 200 in one go, reported to postgres at warehouse.example" in done.stdout

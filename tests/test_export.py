@@ -250,7 +250,7 @@ def test_bytes_that_are_no_text_are_refused_by_the_name_of_the_option(format: st
         written(items([BAD_UTF8]), format)
 
 
-def test_every_quoting_says_nothing_of_the_value() -> None:
+def test_no_form_of_quoting_shows_the_value() -> None:
     for quote in (*quoting.FILTERS.values(), quoting.docker, quoting.dotenv_node, quoting.tfvars):
         for value in ("s3cr3t-\0", "s3cr3t '\"`\\${\n\r", f"s3cr3t{BAD_UTF8}", "s3cr3t$${"):
             try:
@@ -334,7 +334,7 @@ def test_what_opens_the_stores_is_passed_only_by_its_exact_name(billing: World) 
     assert (status, out) == (1, "") and "open the stores" in err and "--only core.fernet_key" in err
 
 
-def test_every_fault_is_told_and_nothing_printed(billing: World) -> None:
+def test_every_fault_is_reported_and_nothing_printed(billing: World) -> None:
     words = ("--only", "db.hsot", "--only", "nothing.*", "--map", "db.nope=A", "--map", "wrong", "--map", "conn:x=C")
     status, out, err = billing.run("export", *words)
     assert (status, out) == (1, "")
@@ -375,7 +375,7 @@ def test_a_file_is_for_its_owner_alone(billing: World) -> None:
     assert (billing.home / "app.env").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_link_that_failed_is_told_once(billing: World) -> None:
+def test_a_failed_link_is_reported_once(billing: World) -> None:
     billing.write(
         "corp.py",
         "from framework import BaseSecretsBackend, errors\n"

@@ -247,7 +247,7 @@ class Telling(MemoryBackend):
 
 
 @pytest.mark.parametrize("key", ["value", "key", "os", "none", "ours"])
-def test_a_backend_whose_errors_tell(key: str) -> None:
+def test_a_backend_whose_errors_hold_secrets(key: str) -> None:
     app = IsolatedApp("billing", Telling(), home="/nonexistent", environ={"BILLING__DATABASE__SQL_ALCHEMY_CONN": ""})
     for act in (app.get_variable, app.get_connection, app.chain.variable, app.chain.connection, app.chain.config):
         error = error_of(act, key)

@@ -32,7 +32,7 @@ def app(world: World) -> App:
 
 @pytest.mark.parametrize("argument", ["home", "config", "config_files", "settings_files", "dotenv", "schema"])
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)
-def test_what_is_no_path_is_refused_by_the_name_of_the_argument(world: World, argument: str, wrong: Any) -> None:
+def test_an_invalid_path_is_refused_with_the_name_of_the_argument(world: World, argument: str, wrong: Any) -> None:
     if argument == "schema" and isinstance(wrong, dict):
         return  # a schema may be a mapping
     with pytest.raises(errors.InvalidArgument) as caught:
@@ -156,7 +156,7 @@ def test_one_sensitive_name_is_no_list_of_letters() -> None:
     assert masking.redact({"my_pin": "12345", "m": "shown"}) == {"my_pin": "***", "m": "shown"}
 
 
-def test_how_an_option_is_read_is_said(app: App) -> None:
+def test_explain_shows_how_an_option_is_read(app: App) -> None:
     with pytest.raises(AttributeError, match=r'conf\.get\("server", "port"\)'):
         _ = conf.server.port
     for asked in (conf, app.conf):
@@ -167,7 +167,7 @@ def test_how_an_option_is_read_is_said(app: App) -> None:
                 getattr(asked, getter)("server.port")
 
 
-def test_python_code_without_a_project_is_told(tmp_path: Path) -> None:
+def test_python_code_without_a_project_gets_an_explanation(tmp_path: Path) -> None:
     code = """
 from framework import conf, Connection, Variable, errors
 for ask in (lambda: conf.get("a", "b"), lambda: Connection.get("a"), lambda: Variable.get("a")):
@@ -262,7 +262,9 @@ def test_binary_is_refused_with_its_line(world: World, value: str) -> None:
         ("a.json", "[1]", 'a list, .* Write {"server": {"port": 8080}}'),
     ],
 )
-def test_what_is_no_table_is_told_with_how_to_write_one(world: World, name: str, text: str, words: str) -> None:
+def test_a_value_that_is_not_a_table_is_answered_with_how_to_write_one(
+    world: World, name: str, text: str, words: str
+) -> None:
     with pytest.raises(errors.ConfigFileError, match=words):
         read_table(str(world.write(name, text)))
 
@@ -289,7 +291,7 @@ def test_a_part_with_a_blank_is_found(world: World) -> None:
         ("postgresql+psycopg://me:p/ss@host/db", "%2F"),
     ],
 )
-def test_a_character_that_ends_the_password_is_told(url: str, code: str) -> None:
+def test_a_character_that_ends_the_password_is_reported(url: str, code: str) -> None:
     with pytest.raises(errors.BackendError, match=f"Write {code}") as caught:
         database.open(url)
     assert "ss@" not in str(caught.value)
@@ -298,7 +300,7 @@ def test_a_character_that_ends_the_password_is_told(url: str, code: str) -> None
 
 @pytest.mark.parametrize("name", ["getenum", "getenumlist"])
 @pytest.mark.parametrize("enum_class", [5, int, "x", None])
-def test_an_enum_class_that_is_none(name: str, enum_class: object) -> None:
+def test_an_invalid_enum_class(name: str, enum_class: object) -> None:
     conf = App("billing", environ={"BILLING__S__K": "1"}).conf
     with pytest.raises(errors.InvalidArgument, match="enum_class: a subclass of enum.Enum is expected, not"):
         getattr(conf, name)("s", "k", enum_class)
@@ -307,7 +309,7 @@ def test_an_enum_class_that_is_none(name: str, enum_class: object) -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["", 5, None, b","])
-def test_a_delimiter_that_is_none(delimiter: object) -> None:
+def test_an_invalid_delimiter_is_refused(delimiter: object) -> None:
     conf = App("billing", environ={"BILLING__S__K": "1"}).conf
     with pytest.raises(errors.InvalidArgument, match="delimiter: "):
         conf.getlist("s", "k", delimiter)  # type: ignore[arg-type]

@@ -448,7 +448,7 @@ def test_a_list_of_types_waits_once_for_a_link_that_hangs(app: Callable[..., App
 
 
 @pytest.mark.parametrize("words", [("check",), ("dump",)], ids=str)
-def test_an_outage_is_told_once_for_all_options(
+def test_an_outage_is_reported_once_for_all_options(
     app: Callable[..., App],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

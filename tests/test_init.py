@@ -130,7 +130,7 @@ def test_files_that_do_not_fit_stop_it(empty: World, name: str, text: str) -> No
 
 
 @pytest.mark.parametrize("name", ["1shop", "a__b", "shop!", ""])
-def test_a_name_that_is_none(empty: World, name: str) -> None:
+def test_an_invalid_name(empty: World, name: str) -> None:
     status, _, err = empty.run("init", "--name", name)
     assert status == 1
     assert "Pass --name NAME" in err

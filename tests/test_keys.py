@@ -139,7 +139,7 @@ def test_a_connection_whose_two_tokens_have_two_keys(stocked: Any) -> None:
 @pytest.mark.parametrize(
     "key", ["canary", "canary,", f"{OLD},canary", f",{OLD}"], ids=["alone", "comma", "second", "empty first"]
 )
-def test_a_malformed_key_is_told_and_not_shown(stocked: Any, key: str) -> None:
+def test_a_malformed_key_is_reported_and_not_shown(stocked: Any, key: str) -> None:
     fill(stocked.app().store)
     before = (stocked.home / "billing.db").read_bytes()
     stocked.set(BILLING__CORE__FERNET_KEY=key)

@@ -101,7 +101,7 @@ def ignored_children() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", ["sh -c 'echo half; exit 1'", "echo whole", "sh -c 'echo half; kill -9 $$'"])
-def test_a_command_whose_status_is_lost_is_not_believed(tmp_path: Path, command: str) -> None:
+def test_output_is_refused_when_the_exit_status_is_unknown(tmp_path: Path, command: str) -> None:
     app = app_with(tmp_path, f"[db]\npassword_cmd = {command}\n")
     with ignored_children(), pytest.raises(errors.PointerError, match="the exit status of .* is not known") as caught:
         app.conf.get("db", "password")
@@ -109,7 +109,7 @@ def test_a_command_whose_status_is_lost_is_not_believed(tmp_path: Path, command:
     assert "half" not in str(caught.value).replace("half;", "")
 
 
-def test_a_command_that_another_thread_waits_for_is_not_believed(tmp_path: Path) -> None:
+def test_output_is_refused_when_another_thread_reaped_the_command(tmp_path: Path) -> None:
     app = app_with(tmp_path, "[db]\npassword_cmd = sh -c 'echo half; exit 1'\n")
     stop = threading.Event()
 
@@ -130,7 +130,7 @@ def test_a_command_that_another_thread_waits_for_is_not_believed(tmp_path: Path)
         reaper.join()
 
 
-def test_a_command_that_is_late_says_so_also_where_its_status_is_lost(tmp_path: Path) -> None:
+def test_a_timeout_is_reported_even_when_the_exit_status_is_unknown(tmp_path: Path) -> None:
     app = app_with(tmp_path, "[db]\npassword_cmd = sleep 600\n[core]\ncommand_timeout_seconds = 0.1\n")
     with ignored_children(), pytest.raises(errors.PointerError, match="did not end within 0.1 s"):
         app.conf.get("db", "password")
@@ -163,7 +163,7 @@ def test_what_is_no_null_is_a_part(text: str, pointer: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "pointer"), [("null", ""), ("[null]", "/0"), ('{"a": null}', "/a")])
-def test_null_is_none_anywhere(text: str, pointer: str) -> None:
+def test_null_is_none_everywhere(text: str, pointer: str) -> None:
     with pytest.raises(ValueError, match="has null there"):
         part_of(text, pointer)
 
@@ -238,7 +238,7 @@ def test_when_the_database_is_down_the_status_is_three(
     assert status == 3, (captured.out, captured.err)
 
 
-def test_a_class_that_is_a_link_of_its_own_may_be_used_twice(tmp_path: Path) -> None:
+def test_a_link_of_a_class_has_the_role_custom(tmp_path: Path) -> None:
     link = Link("anything", 1, BaseSecretsBackend)
     assert link.role == "custom"
     assert link.chain is None

@@ -112,7 +112,7 @@ def test_relative_paths_start_where_they_are_named(tmp_path: Path, monkeypatch: 
     assert load_variables("~/v.json") == {"k": "from home"}
 
 
-def test_a_path_that_is_none_is_refused_by_its_name() -> None:
+def test_an_invalid_path_is_refused_by_its_name() -> None:
     with pytest.raises(TypeError, match="variables_file_path: a path or null is expected, not int"):
         LocalFilesystemBackend(variables_file_path=5)  # type: ignore[arg-type]
     assert LocalFilesystemBackend(Path("v.json")).variables_file == "v.json"  # type: ignore[arg-type]
@@ -477,7 +477,7 @@ def test_faults_of_several_kinds_come_together(write: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["s.toml", "s", "env", "s.json ", "s.json.bak"])
-def test_an_ending_that_nobody_reads(write: Any, name: str) -> None:
+def test_an_unsupported_file_extension(write: Any, name: str) -> None:
     path = write(name, "k=v")
     for ask in (lambda: load_configs_dict(path), lambda: LocalFilesystemBackend(path).get_variable("k")):
         with pytest.raises(errors.UnsupportedFileType) as caught:

@@ -125,7 +125,7 @@ def test_nothing_is_imported_for_it(world: World) -> None:
     assert run(code, cwd=world.home).stdout == "False\n"
 
 
-def test_nothing_is_printed_where_nobody_has_asked(world: World) -> None:
+def test_nothing_is_printed_unless_asked_for(world: World) -> None:
     code = (
         "import logging, warnings; warnings.simplefilter('ignore'); from framework.logs import WARNING, log; "
         "log(WARNING, 'a fallback')"

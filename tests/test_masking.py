@@ -523,7 +523,7 @@ def test_more_passwords_in_urls(text: str) -> None:
         assert C not in masker.redact_text(f"it is {C}")
 
 
-def test_what_is_no_password_in_a_url() -> None:
+def test_parts_of_a_url_that_are_not_a_password() -> None:
     masker = masker_of("sqlite://")
     for text in (
         "sqlite:///a.db", "TYPE://LOGIN:PASSWORD@HOST:PORT", '{"a":"postgres://h:5432/db","mail":"a@b"}',

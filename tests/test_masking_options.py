@@ -75,7 +75,7 @@ def test_a_value_without_sense_is_the_default_and_check_names_it(world: Any) -> 
     assert status == 1 and "airflow.cfg:2" in out and "airflow.cfg:4" in out
 
 
-def test_another_application_says_nothing_of_masking(tmp_path: Path) -> None:
+def test_another_application_has_no_effect_on_masking(tmp_path: Path) -> None:
     home(tmp_path, AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES="cvv")
     App("billing", home=str(tmp_path), environ={"BILLING__CORE__SENSITIVE_VAR_CONN_NAMES": "iban"}).use()
     assert masking.should_hide_value_for_name("cvv") and not masking.should_hide_value_for_name("iban")

@@ -178,7 +178,7 @@ def test_get_many_is_one_statement_per_500_names(path: Path) -> None:
     assert len(spied.statements) == 3
 
 
-def test_get_many_gives_the_error_of_a_bad_row_beside_the_good_ones(store: Store, path: Path) -> None:
+def test_get_many_returns_the_error_of_a_bad_row_with_the_good_rows(store: Store, path: Path) -> None:
     store.set_connection(Connection(conn_id="good", conn_type="x"))
     open_store(path, OTHER_KEY).set_connection(Connection(conn_id="bad", conn_type="x", password=CANARY))
     found = store.get_many("connection", ["good", "bad", "absent"])
@@ -396,7 +396,7 @@ def test_airflows_rows_are_read_and_written_in_place(airflow_store: Store) -> No
     assert query(path, "SELECT name FROM sqlite_master") == before
 
 
-def test_config_secrets_in_anothers_database_need_the_extra_table(airflow_store: Store) -> None:
+def test_config_secrets_in_a_database_of_another_application_need_the_extra_table(airflow_store: Store) -> None:
     path = Path(airflow_store.database.where)
     assert (airflow_store.get_config("s"), airflow_store.list_names("config")) == (None, [])
     with pytest.raises(errors.MetastoreError, match="db migrate --add-secrets-table"):
@@ -429,7 +429,7 @@ def test_no_file_and_no_tables_are_made_under_airflows_schema(tmp_path: Path) ->
     assert (tmp_path / "airflow.db").stat().st_size == 0
 
 
-def test_anothers_journal_mode_stays(airflow_store: Store) -> None:
+def test_the_journal_mode_of_another_application_stays(airflow_store: Store) -> None:
     path = Path(airflow_store.database.where)
     assert query(path, "PRAGMA journal_mode = wal") == [("wal",)]
     airflow_store.set_variable("k", "v")
@@ -437,7 +437,7 @@ def test_anothers_journal_mode_stays(airflow_store: Store) -> None:
     assert query(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_a_teams_rows_are_nobodys(airflow_store: Store) -> None:
+def test_rows_of_a_team_are_not_found_without_the_team(airflow_store: Store) -> None:
     path = Path(airflow_store.database.where)
     execute(path, "INSERT INTO variable VALUES (1, 'k', 'plain', NULL, 0, 'team_a')")
     assert (airflow_store.get_variable("k"), airflow_store.list_names("variable")) == (None, [])

@@ -76,7 +76,7 @@ def test_other_commands_go_on(nothing: World) -> None:
     assert nothing.run("--name", "biling", "config", "get-value", "secrets", "use_cache")[:2] == (0, "True\n")
 
 
-def test_a_project_and_an_app_of_ones_own_are_something(world: World) -> None:
+def test_a_project_or_an_app_object_selects_an_application(world: World) -> None:
     assert world.run("check") == (0, "", "0 errors, 0 warnings\n")
     (world.home / "pyproject.toml").unlink()
     world.write("boot_of_shop.py", "from framework import App\napp = App('shop')\n")

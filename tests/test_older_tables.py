@@ -63,7 +63,7 @@ def test_rows_of_1_10_are_not_written(store: Store, kind: str) -> None:
     assert store.list_names(kind) == []
 
 
-def test_a_name_that_stands_twice_is_an_error_with_both_rows(place: Place, store: Store) -> None:
+def test_a_duplicate_name_is_an_error_with_both_rows(place: Place, store: Store) -> None:
     place.execute(row(3, "a"), row(7, "a"), row(8, "b"))
     twice = r"'a' in .*: table connection holds several rows with this conn_id, those with the ids 3 and 7.*id = 7"
     for ask in (lambda: store.get_connection("a"), lambda: store.delete_connection("a")):
@@ -76,7 +76,7 @@ def test_a_name_that_stands_twice_is_an_error_with_both_rows(place: Place, store
     assert failed == [("a", True), ("b", False)]
 
 
-def test_rows_that_stand_twice_are_not_lost_between_two_pages(place: Place, store: Store) -> None:
+def test_duplicate_rows_are_not_lost_between_two_pages(place: Place, store: Store) -> None:
     place.execute(*(row(number, "same") for number in range(1, bulk.BATCH + 3)))
     assert len(list(bulk.pages(store.database, "connection", "conn_id"))) == bulk.BATCH + 2
     ((name, value, _),) = bulk.stored(store, "connection")
@@ -109,7 +109,7 @@ def test_an_id_that_is_no_name(place: Place, store: Store) -> None:
         ("val = NULL", "variable", "column val of row 4 of table variable is NULL"),
     ],
 )
-def test_a_column_without_sense_is_told_with_its_row(
+def test_a_malformed_column_is_reported_with_its_row(
     place: Place, store: Store, assignment: str, kind: str, words: str
 ) -> None:
     place.execute(row(4, "a"), "INSERT INTO variable (id, \"key\", val) VALUES (4, 'a', 'text')")

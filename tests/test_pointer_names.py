@@ -103,7 +103,7 @@ def test_an_undeclared_name_is_an_option_whatever_its_ending(world: World, recor
     assert recording == []
 
 
-def test_check_says_once_how_to_make_a_pointer_of_it(world: World) -> None:
+def test_check_explains_once_how_to_make_it_a_pointer(world: World) -> None:
     world.write("billing.cfg", "[oauth]\nclient_secret = zz\n[log]\nlog_file = app.log\n")
     world.set(BILLING__OAUTH__CLIENT_SECRET="yy")
     world.project()
@@ -113,7 +113,7 @@ def test_check_says_once_how_to_make_a_pointer_of_it(world: World) -> None:
     assert out.count('write sensitive = ["log.log"] if this is meant as a pointer') == 1
 
 
-def test_asking_for_the_option_that_it_is_no_pointer_for_says_so(world: World) -> None:
+def test_reading_an_option_warns_of_a_pointer_that_is_ignored(world: World) -> None:
     world.write("billing.cfg", "[oauth]\nclient_secret = zz\n")
     world.project()
     with pytest.raises(
@@ -122,7 +122,7 @@ def test_asking_for_the_option_that_it_is_no_pointer_for_says_so(world: World) -
         world.app().conf.get("oauth", "client")
 
 
-def test_an_unknown_name_of_a_schema_is_told_how_to_be_a_pointer(world: World) -> None:
+def test_an_unknown_schema_name_is_answered_with_how_to_make_it_a_pointer(world: World) -> None:
     world.write("schema.toml", "[server.options.port]\ntype = 'integer'\ndefault = 1\n")
     world.write("billing.cfg", "[oauth]\nclient_secret = zz\n")
     world.project(schema="schema.toml")
@@ -256,7 +256,7 @@ def test_what_has_the_shape_of_a_token_is_refused_unasked_and_unprinted(
 
 
 @pytest.mark.parametrize("text", NAMES)
-def test_names_of_secrets_are_none_of_it(text: str) -> None:
+def test_names_of_secrets_are_read_as_names(text: str) -> None:
     assert parse_reference(text).name == text
 
 

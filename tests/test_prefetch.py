@@ -125,7 +125,7 @@ def test_the_next_link_is_asked_for_what_is_missing_alone(tmp_path: Path) -> Non
     assert app.answer("s", "k0").link == "store0"
 
 
-def test_each_failure_is_told_by_option_and_nobody_else_answers(tmp_path: Path) -> None:
+def test_each_failure_is_reported_by_option_and_no_other_link_answers(tmp_path: Path) -> None:
     first, second = BatchStore(values(3)), BatchStore(values(4))
     first.failing["s1"] = errors.AccessDenied("not for you")
     app = app_over(tmp_path, first, second, count=4, cfg="gone_secret = nobody\nbad_secret = a b\n")
@@ -370,7 +370,7 @@ def test_a_runner_keeps_the_order_and_the_errors() -> None:
     assert (one, three, type(fault)) == (1, 3, ValueError)
 
 
-def test_a_kept_connection_is_nobody_elses(tmp_path: Path) -> None:
+def test_a_cached_connection_is_copied_for_each_caller(tmp_path: Path) -> None:
     class Connections(Store):
         def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
             self.reads.append(conn_id)
@@ -396,7 +396,7 @@ def test_a_class_without_a_batch_call_is_asked_one_by_one(tmp_path: Path) -> Non
     assert app.conf.get("s", "k2") == "duck s2"
 
 
-def test_one_link_that_cannot_be_built_is_the_failure_of_what_it_would_be_asked(tmp_path: Path) -> None:
+def test_a_link_that_cannot_be_built_fails_only_the_lookups_that_reach_it(tmp_path: Path) -> None:
     store = BatchStore(values(2))
     app = app_over(tmp_path, store, count=2, cfg="other_secret = elsewhere\n")
     broken = Link("broken", 2, lambda: (_ for _ in ()).throw(errors.BackendError("no class")))
@@ -409,7 +409,7 @@ def test_one_link_that_cannot_be_built_is_the_failure_of_what_it_would_be_asked(
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("behind", [0.0, 0.5, -0.1], ids=["at once", "the link is late", "the link is early"])
-def test_an_answer_that_is_late_is_told_alike_whoever_notices_first(
+def test_a_late_answer_is_the_same_error_whichever_thread_notices_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, never: Callable[[], object], count: int, behind: float
 ) -> None:
     """The thread that asks the link, or the one that waits for all: a busy machine runs either first."""
@@ -421,7 +421,7 @@ def test_an_answer_that_is_late_is_told_alike_whoever_notices_first(
         assert f"from store0: config 's{i}': there was no answer within 0.2 s" in str(failures["s", f"k{i}"])
 
 
-def test_who_has_no_time_left_asks_nobody(tmp_path: Path) -> None:
+def test_no_link_is_asked_when_no_time_is_left(tmp_path: Path) -> None:
     store = Store({"v/x": "1"})
     app = app_over(tmp_path, store)
     over = bounded.Deadline(time.monotonic() - 1, 0.2)
@@ -466,7 +466,7 @@ def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path) -> None
     assert store.reads.count("s0") == 1
 
 
-def test_as_many_at_once_as_max_workers_says(tmp_path: Path) -> None:
+def test_no_more_calls_at_once_than_max_workers(tmp_path: Path) -> None:
     running, most, lock, three = [0], [0], threading.Lock(), threading.Barrier(3)
 
     class Counting(Store):
@@ -504,7 +504,7 @@ def test_the_plan_makes_no_link(tmp_path: Path) -> None:
     assert all(link._backend is None for link in app.chain.links)
 
 
-def test_kinds_that_are_never_asked_for_are_told_and_not_counted(tmp_path: Path) -> None:
+def test_kinds_that_are_never_asked_for_are_reported_and_not_counted(tmp_path: Path) -> None:
     app = app_over(tmp_path, Store({}))
     assert app.chain.explain("connection", "x")[0] == ("store0", "is never asked for it")
     with pytest.raises(
@@ -596,7 +596,7 @@ def test_a_hung_store_does_not_hold_up_the_end_of_a_loop(tmp_path: Path, never: 
     assert store.answers == [], "nobody waited for the store"
 
 
-def test_a_search_that_cannot_begin_is_the_failure_of_each_option(tmp_path: Path) -> None:
+def test_a_lookup_that_cannot_begin_fails_for_each_option(tmp_path: Path) -> None:
     app = app_over(tmp_path, Store(values(2)), count=2, config_links="nobody")
     failures = app.prefetch()
     assert set(failures) == {("s", "k0"), ("s", "k1")}
@@ -653,7 +653,7 @@ def test_what_is_followed_is_not_asked_for_again(tmp_path: Path) -> None:
     assert (len(store.batches), store.reads) == (1, [])
 
 
-def test_prefetches_beside_each_other_do_not_disturb_each_other(tmp_path: Path) -> None:
+def test_concurrent_prefetches_do_not_disturb_each_other(tmp_path: Path) -> None:
     store = Store(values(20), lambda: time.sleep(0.01))  # so that others come meanwhile
     app = app_over(tmp_path, store, count=20, use_cache="false")
     threads = [threading.Thread(target=app.prefetch) for _ in range(4)]
@@ -679,7 +679,7 @@ def test_a_refusal_ends_what_an_old_answer_could_do(
             app.get_variable("x")
 
 
-def test_a_warning_that_is_an_error_hangs_nobody(clock: Clock) -> None:
+def test_a_warning_raised_as_an_error_causes_no_hang(clock: Clock) -> None:
     import warnings
 
     cache = Cache(0.01, 0.01, 100)

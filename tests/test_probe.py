@@ -311,7 +311,7 @@ def test_a_server_that_falls_silent(stocked: Any, kind: str) -> None:
         silent.set()
 
 
-def test_connections_that_cannot_be_had(stocked: Any) -> None:
+def test_connections_that_cannot_be_read(stocked: Any) -> None:
     assert stocked.run("connections", "test", "nobody")[0] == 1
     stocked.set(BILLING_CONN_BAD="canary no uri")
     status, out, err = stocked.run("connections", "test", "bad")

@@ -87,7 +87,7 @@ def test_bytes_are_copied(billing: World) -> None:
     assert done.stdout == before.replace(b"@db.port@", b"5432") and done.returncode == 0
 
 
-def test_every_fault_is_told_with_its_place(billing: World) -> None:
+def test_every_fault_is_reported_with_its_place(billing: World) -> None:
     found = faults(
         billing, "x\nü @db.hsot@ @db.host|jsn@\n\n@conn:warehose.password@ @nothing.here@ @db.host|indent@\n"
     )

@@ -119,7 +119,7 @@ OF_OPTIONS = {
 
 
 @pytest.mark.parametrize(("fields", "expected"), OF_OPTIONS.items(), ids=list(OF_OPTIONS))
-def test_what_is_said_of_an_option(fields: str, expected: str | None, tmp_path: Path) -> None:
+def test_what_a_schema_may_declare_of_an_option(fields: str, expected: str | None, tmp_path: Path) -> None:
     if expected is None:
         assert list(Schema(yaml.safe_load(of_option(fields))))
         return
@@ -211,7 +211,7 @@ def test_what_is_empty_or_left_to_others_is_fine(tmp_path: Path) -> None:
     assert [(o.name, o.type) for o in schema if o.section == "web"] == [("port", "integer"), ("host", "string")]
 
 
-def test_airflow_says_nothing_that_is_unknown(airflow_schemas: list[Any]) -> None:
+def test_the_schema_of_airflow_has_no_unknown_field(airflow_schemas: list[Any]) -> None:
     for section in airflow_schemas:
         assert set(section) <= set(SECTION), section
         for option in (section.get("options") or {}).values():
@@ -265,7 +265,7 @@ NEARLY = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(written=ANYTHING | NEARLY | st.dictionaries(FEW, ANYTHING))
-def test_whatever_a_schema_says_it_is_read_or_refused(written: Any) -> None:
+def test_any_schema_is_read_or_refused(written: Any) -> None:
     if written is None:
         return
     try:

@@ -223,7 +223,7 @@ def seen_at_a_terminal(world: Any, seconds: float) -> str:
     return shown.decode()
 
 
-def test_who_waits_for_a_store_sees_that_it_goes_on(world: Any) -> None:
+def test_waiting_for_a_store_shows_progress(world: Any) -> None:
     """Also while a single call takes long, of which nothing is done yet; and nothing is left of it."""
     shown = seen_at_a_terminal(world, 3.0)
     lines = shown.split("\r\x1b[K")
@@ -264,7 +264,7 @@ def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: An
         (["login"], "it is not a JSON object"),
     ],
 )
-def test_a_connection_map_that_cannot_be_is_told_once_with_its_place(world: Any, mapping: Any, message: str) -> None:
+def test_an_invalid_connection_map_is_reported_once_with_its_place(world: Any, mapping: Any, message: str) -> None:
     login = {"url": "http://127.0.0.1:9", "token": "x"}
     written(world, "vault", login, connection_map=json.dumps(mapping))
     status, out, _ = world.run("check", "--offline")

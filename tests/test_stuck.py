@@ -53,7 +53,7 @@ P = "cAnArY-7"
         (f"db.example.org:{P}", "it does not begin with TYPE://", "Write TYPE://"),
     ],
 )
-def test_what_is_no_connection_is_told_by_its_mistake(text: str, what: str, hint: str) -> None:
+def test_an_invalid_connection_is_reported_by_its_mistake(text: str, what: str, hint: str) -> None:
     for read in (Connection.from_text, lambda text: Connection(conn_id="x", uri=text)):
         if read is not Connection.from_text and text.startswith("{"):
             continue
@@ -90,7 +90,7 @@ def test_several_hosts_are_written_as_json(uri: str, conn_type: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["aws_secrets_manager", "aws_ssm"])
-def test_json_without_a_known_field_is_told_by_the_names_that_it_has(backend: str, tmp_path: Path) -> None:
+def test_json_without_a_known_field_is_reported_with_its_names(backend: str, tmp_path: Path) -> None:
     made = build(app(tmp_path, backend, {"region_name": "r"}), "secrets")
     text = json.dumps({"endpoint": P, "credential": P, f"{P}/+": 1})
     with pytest.warns(errors.FrameworkWarning, match="connection 'db' is empty") as caught:
@@ -105,7 +105,7 @@ def test_json_without_a_known_field_is_told_by_the_names_that_it_has(backend: st
         assert made.deserialize_connection("db", json.dumps({"server": "h", "other": 1})).host == "h"
 
 
-def test_a_map_that_finds_nothing_is_told(tmp_path: Path) -> None:
+def test_a_map_that_finds_nothing_is_reported(tmp_path: Path) -> None:
     more = {"CONNECTION_MAP": json.dumps({"login": "user.name", "conn_type": {"const": "postgres"}})}
     made = build(app(tmp_path, "aws_ssm", {"region_name": "r"}, **more), "secrets")
     with pytest.warns(
@@ -156,7 +156,7 @@ def test_its_names_are_airflows(tmp_path: Path) -> None:
         ("airflow.providers.acme.secrets.acme.AcmeBackend", "Write import:airflow.providers.acme"),
     ],
 )
-def test_a_class_path_that_nobody_knows_is_told_what_it_may_be(path: str, hint: str) -> None:
+def test_an_unknown_class_path_is_answered_with_the_choices(path: str, hint: str) -> None:
     with pytest.raises(errors.BackendError, match="there is no backend of ours for") as caught:
         find_class(path, "airflow.cfg:3")
     assert hint in caught.value.hint
@@ -216,13 +216,13 @@ def link(backend: str, kwargs: dict[str, Any], folder: Path) -> Link:
         ("mounted_files", {"path": "/run/secrets"}, "/run/secrets/config/x"),
     ],
 )
-def test_a_name_that_holds_the_prefix_is_told_so(
+def test_a_name_that_holds_the_prefix_gets_a_hint(
     backend: str, kwargs: dict[str, Any], name: str, tmp_path: Path
 ) -> None:
     assert "write x" in mistake(link(backend, kwargs, tmp_path), "config", name)
 
 
-def test_the_error_of_a_pointer_says_it(tmp_path: Path) -> None:
+def test_the_error_of_a_pointer_names_it(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "schema.yml").write_text("mail: {options: {password: {type: string, sensitive: true, default: ''}}}")
     environ = {

@@ -133,7 +133,7 @@ def test_what_an_option_of_choices_is_read_as(world: World) -> None:
     assert 'more.yaml:2: [server] answer: on is read as true: put it in quotes, answer: "on".' in out[0]
 
 
-def test_null_in_yaml_is_told_as_a_note(world: World) -> None:
+def test_null_in_yaml_is_reported_as_a_note(world: World) -> None:
     status, out = of_file(world, "more.yaml", "mail:\n  sender: Null\n  host:\n")
     what = "Null means that it is not set here: put it in quotes if the text is meant."
     assert (status, out) == (0, [f"note: more.yaml:2: [mail] sender: {what}"])
@@ -268,7 +268,7 @@ release:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_what_surprises_nobody(world: World, name: str) -> None:
+def test_values_that_are_no_surprise(world: World, name: str) -> None:
     world.set(DATABASE_PASSWORD="zebracanary")
     world.write(name, PLAIN[name])
     assert checked(world, project={"config_files": [name]} if name != "billing.cfg" else {}) == (0, [])
@@ -280,7 +280,7 @@ def test_a_password_that_is_a_variable_or_holds_a_dollar(world: World) -> None:
         assert checked(world) == (0, []), value
 
 
-def test_what_is_shadowed_surprises_nobody(world: World) -> None:
+def test_shadowed_values_are_not_reported_as_surprises(world: World) -> None:
     world.set(BILLING__MAIL__HOST="h")
     assert of_cfg(world, "mail", "host = h # web") == (0, [])
 

@@ -162,6 +162,6 @@ def test_a_wait_is_shown_and_nothing_is_left_of_it(world: World, words: tuple[st
     assert not parts[0].strip() and not any(part.startswith("waiting") for part in parts[-1:])
 
 
-def test_no_wait_is_shown_where_nobody_looks(world: World) -> None:
+def test_no_wait_is_shown_without_a_terminal(world: World) -> None:
     world.write("billing.cfg", "[a]\npassword_cmd = sleep 2\n")
     assert "waiting" not in "".join(world.run("check")[1:])

@@ -217,7 +217,7 @@ def test_airflows_flags_of_export(stocked: Any) -> None:
 # --- all or nothing
 
 
-def test_every_fault_of_a_json_file_is_told_at_once(stocked: Any) -> None:
+def test_every_fault_of_a_json_file_is_reported_at_once(stocked: Any) -> None:
     stocked.write(
         "bad.json",
         """{
@@ -311,7 +311,7 @@ def test_every_fault_of_a_dotenv_file(stocked: Any) -> None:
         ("x.env", b"\xef\xbb\xbfA=1", "x.env:1"),
     ],
 )
-def test_files_that_are_none(stocked: Any, name: str, data: bytes, where: str) -> None:
+def test_invalid_files(stocked: Any, name: str, data: bytes, where: str) -> None:
     stocked.run("variables", "set", "a", "old")
     stocked.write(name, data)
     status, out, err = stocked.run("variables", "import", name)
@@ -370,7 +370,7 @@ def test_connections_that_exist_are_skipped_unless_overwritten(stocked: Any) -> 
     assert stocked.app().get_connection("a").conn_type == "new"
 
 
-def test_a_dry_run_tells_and_does_nothing(stocked: Any) -> None:
+def test_a_dry_run_reports_and_changes_nothing(stocked: Any) -> None:
     stocked.run("connections", "add", "a", "--conn-uri", "x://u:canary-old@h/s")
     stocked.write("c.json", json.dumps({"a": "x://u:canary-new@other/s", "b": "y://h"}))
     before = (stocked.home / "billing.db").read_bytes()
@@ -405,7 +405,7 @@ def test_shadowed_names_are_warned_about_once(stocked: Any) -> None:
     assert "'a', 'B'" in err
 
 
-def test_a_link_that_cannot_list_is_told(stocked: Any) -> None:
+def test_a_link_that_cannot_list_is_reported(stocked: Any) -> None:
     stocked.write("unlisted.py", "class Backend:\n    def get_variable(self, key): return None\n")
     stocked.write("billing.cfg", "[secrets]\nbackend = unlisted.Backend\n")
     stocked.write("v.json", '{"a": "new"}')

@@ -322,7 +322,7 @@ def test_a_planted_file_is_refused_by_its_name_and_owner(
     assert not shared.mark.exists()
 
 
-def test_a_hard_link_to_a_project_of_mine_is_refused(shared: Shared) -> None:
+def test_a_hard_link_to_a_project_of_the_user_is_refused(shared: Shared) -> None:
     hard_link_to_a_project_of_mine(shared)
     shared.refused(naming="is a hard link in a folder that everybody can write", owner="owner root")
 
@@ -341,7 +341,7 @@ def test_a_folder_that_others_can_write_is_refused(shared: Shared, mode: int) ->
     shared.refused(naming="others can write the folder HOME", owner="owner root")
 
 
-def test_what_is_mine_is_used_in_a_sticky_folder(shared: Shared) -> None:
+def test_files_of_the_user_are_used_in_a_sticky_folder(shared: Shared) -> None:
     secrets_companion(shared)
     (shared.home / ".secrets.toml").unlink()
     shared.write(".secrets.toml", '[db]\npassword_cmd = "echo mine"\n')
@@ -352,12 +352,12 @@ def test_what_is_mine_is_used_in_a_sticky_folder(shared: Shared) -> None:
     assert shared.run("config", "get-value", "db", "name")[:2] == (0, "inner\n")
 
 
-def test_a_group_of_ones_own_is_nobody_else(shared: Shared) -> None:
+def test_a_user_private_group_is_not_counted_as_others(shared: Shared) -> None:
     shared.write("billing.cfg", "[db]\npassword_cmd = echo mine\n", 0o664)
     assert shared.run("config", "get-value", "db", "password")[:2] == (0, "mine\n")
 
 
-def test_a_file_that_says_nothing_to_us_is_nobodys_business(shared: Shared) -> None:
+def test_a_file_without_our_table_is_ignored(shared: Shared) -> None:
     shared.his("pyproject.toml", "[tool.other]\n")
     assert project.here() is None
     shared.his("pyproject.toml", "[tool.framework\n")
@@ -400,7 +400,7 @@ def test_a_program_is_named_by_a_project_that_is_named_only_inside_of_it(shared:
         )
 
 
-def test_a_program_of_mine_is_run_where_we_stand(shared: Shared) -> None:
+def test_a_program_of_the_users_own_is_run_in_the_working_directory(shared: Shared) -> None:
     shared.write("billing.cfg", "[db]\npassword_cmd = ./get-password\n")
     shared.write("get-password", "#!/bin/sh\necho mine\n", 0o755)
     assert shared.run("config", "get-value", "db", "password")[:2] == (0, "mine\n")
@@ -456,7 +456,7 @@ def test_a_relative_path_in_the_environment_is_checked(
     assert shared.run("--name", "billing", "config", "get-value", "db", "host")[:2] == (0, "plain\n")
 
 
-def test_the_home_that_nobody_named_is_checked(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_found_by_default_is_checked(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(shared.home))
     shared.his_folder("billing")
     shared.his("billing/billing.cfg", CFG)
@@ -630,7 +630,9 @@ def test_a_database_that_starts_where_we_stand_is_checked(shared: Shared) -> Non
 # Modules
 
 
-def test_a_module_of_mine_is_imported_from_the_projects_folder(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_of_the_user_is_imported_from_the_projects_folder(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = "from framework import BaseSecretsBackend\nfrom mine_helper import value\n"
     store += "class Store(BaseSecretsBackend):\n    def get_config(self, key): return value\n"
     shared.write("mine_stores.py", store)
@@ -660,7 +662,7 @@ def test_a_planted_compiled_module_is_not_run(shared: Shared) -> None:
     assert not shared.mark.exists()
 
 
-def test_what_packages_beside_the_project_say_of_themselves_is_checked(shared: Shared) -> None:
+def test_metadata_of_packages_next_to_the_project_is_checked(shared: Shared) -> None:
     shared.write("mine_boot.py", "from framework import App\ndef made(): return App('planted_name')\n")
     shared.his_folder("planted-1.0.dist-info")
     shared.his("planted-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
@@ -721,7 +723,7 @@ def test_the_working_folder_is_not_on_the_path(shared: Shared, entry: str, path:
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_both_entries_find_an_application_beside_them(shared: Shared, entry: str) -> None:
+def test_both_entry_points_find_an_application_in_the_working_directory(shared: Shared, entry: str) -> None:
     shared.write(
         "boot.py",
         "from framework import App\napp = App('billing', schema={'a': {'options': {'b': {'default': 'c'}}}})\n",
@@ -735,7 +737,7 @@ def test_both_entries_find_an_application_beside_them(shared: Shared, entry: str
 # Another caller
 
 
-def test_a_user_trusts_himself_and_root_and_nobody_else() -> None:
+def test_a_user_trusts_only_their_own_files_and_those_of_root() -> None:
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o1777)
         path = Path(folder, "billing.cfg")
@@ -868,7 +870,7 @@ def test_a_file_on_the_command_line_may_be_a_pipe(shared: Shared) -> None:
     os.close(reader)
 
 
-def test_the_rule_says_who_is_who(shared: Shared) -> None:
+def test_the_rule_names_the_owner(shared: Shared) -> None:
     path = shared.his("a.json", json.dumps({}))
     with pytest.raises(trust.Untrusted) as caught:
         trust.opened(trust.found(str(path)))

@@ -173,7 +173,7 @@ def test_a_list_names_links_and_shadows(stocked: Any) -> None:
     assert "mine\tenvironment\t\n" in stocked.run("secrets", "list", "-o", "plain")[1]
 
 
-def test_links_that_cannot_be_listed_are_told(stocked: Any) -> None:
+def test_links_that_cannot_be_listed_are_reported(stocked: Any) -> None:
     stocked.run("variables", "set", "a", "1")
     with_backend(stocked, None)
     status, out, err = stocked.run("variables", "list", "-o", "plain")

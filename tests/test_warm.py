@@ -200,7 +200,9 @@ def test_the_same_secret_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("source", [Store, Local, None])
-def test_who_changes_what_was_read_changes_it_for_nobody_else(make: Callable[..., App], source: type | None) -> None:
+def test_changing_a_returned_value_changes_it_for_no_other_caller(
+    make: Callable[..., App], source: type | None
+) -> None:
     app = make(*filter(None, [source]), environ={"BILLING_CONN_NO1": URI.format(password="first-password")})
     conn_id = "no1" if source is None else "x"
     first = app.get_connection(conn_id)
@@ -281,7 +283,7 @@ def test_a_store_on_this_machine_is_read_beside_the_loop(make: Callable[..., App
     assert threads and threading.get_ident() not in threads
 
 
-def test_the_metastore_is_read_beside_the_loop(make: Callable[..., App]) -> None:
+def test_the_metastore_is_read_outside_the_event_loop(make: Callable[..., App]) -> None:
     app = make(database=True, environ={"BILLING__CORE__FERNET_KEY": generate()})
     app.store.set_variable("v", "stored", None)
     (link,) = [link for link in app.chain.links if link.role == "metastore"]
@@ -422,7 +424,7 @@ def test_an_override_is_seen_in_the_turn(make: Callable[..., App], monkeypatch: 
     assert sorted(seen) == sorted(map(str, range(50)))
 
 
-def test_a_question_that_nobody_waits_for_is_not_asked(
+def test_a_lookup_that_no_caller_waits_for_is_not_made(
     make: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make(Store, max_workers="2")
@@ -499,7 +501,7 @@ def test_a_child_has_threads_of_its_own(make: Callable[..., App], monkeypatch: p
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_when_the_system_gives_no_thread_the_caller_is_told(
+def test_when_the_system_gives_no_thread_the_caller_gets_an_error(
     make: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make(Store)

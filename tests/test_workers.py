@@ -78,7 +78,7 @@ def test_backend_test_tries_the_backend_that_is_named(home: Any) -> None:
         assert home.run("--name", "airflow", *words, "backend-test")[0] == 0
 
 
-def test_check_says_nothing_of_empty_options(home: Any) -> None:
+def test_check_does_not_report_empty_options(home: Any) -> None:
     """As they stand in the file that Airflow writes for itself."""
     home.write("airflow.cfg", "[workers]\nsecrets_backend =\nsecrets_backend_kwargs =\n")
     assert home.run("--name", "airflow", "check")[1] == ""
@@ -135,7 +135,9 @@ def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: A
         ("KWARGS_SECRET", "nowhere", "secret 'nowhere' not found"),
     ],
 )
-def test_check_tries_the_backend_of_workers_though_it_is_none(home: Any, option: str, value: str, words: str) -> None:
+def test_check_tries_the_backend_of_workers_though_this_is_no_worker(
+    home: Any, option: str, value: str, words: str
+) -> None:
     home.set(**{f"AIRFLOW__WORKERS__SECRETS_BACKEND_{option}": value})
     status, out, _ = home.run("--name", "airflow", "check")
     assert status == 1 and words in out
