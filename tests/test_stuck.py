@@ -13,7 +13,7 @@ from conftest import World
 
 from framework import App, Connection, errors
 from framework.backends import AIRFLOW_TWINS, RETIRED_PATHS, SHORT_NAMES, build, find_class
-from framework.chain.asked import asked, mistake
+from framework.chain.asked import mistake, shown_with_places
 from framework.chain.link import CUSTOM, Link
 
 P = "cAnArY-7"
@@ -188,7 +188,7 @@ ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/config/x-AbC
     ],
 )
 def test_what_a_store_was_asked_for(backend: str, kwargs: dict[str, Any], place: str, tmp_path: Path) -> None:
-    assert asked(link(backend, kwargs, tmp_path), "config", "x") == f"store ({place})"
+    assert shown_with_places(link(backend, kwargs, tmp_path), "config", "x") == f"store ({place})"
     assert mistake(link(backend, kwargs, tmp_path), "config", "x") == ""
 
 
