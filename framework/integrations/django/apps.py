@@ -14,7 +14,7 @@ from framework.masking.wording import redact_message
 _LEVELS = {"error": checks.ERROR, "warning": checks.WARNING, "note": checks.INFO}
 
 
-class FrameworkConfig(AppConfig):
+class FrameworkConfig(AppConfig):  # type: ignore[misc]
     """Registers the system check `framework`. `manage.py check --deploy` follows pointers, too."""
 
     name = "framework.integrations.django"
