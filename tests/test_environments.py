@@ -276,6 +276,7 @@ import os
 os.makedirs({str(tmp_path)!r} + "/no"); os.chmod({str(tmp_path)!r} + "/no", 0o000)
 from framework import App
 from framework.errors import ConfigFileError
+App("billing", home="/nonexistent")  # imports what it needs while this user may read it
 os.seteuid(65534)
 try:
     App("billing", home="/nonexistent", config_files=[{str(tmp_path)!r} + "/no/x.toml?"])
