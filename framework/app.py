@@ -153,7 +153,7 @@ class App(Bound[Settings]):
 
         named = None if directory is None else given.path(directory, "directory")
         found = project.here(must_exist=True) if named is None else project.find(named, named=True)
-        return cls(**({} if found is None else found.said))
+        return cls(**({} if found is None else found.settings))
 
     # Finding files
 
@@ -251,7 +251,7 @@ class App(Bound[Settings]):
         if not hasattr(connection, "conn_type"):
             raise given.wrong(connection, "connection", "a Connection", "Pass get_connection(conn_id).")
         steps = probe(connection, given.seconds(timeout, "timeout"))
-        return all(step.ok for step in steps), steps[-1].said
+        return all(step.ok for step in steps), steps[-1].result
 
     def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
         """The variable from the first link that has it; see `Variable.get`."""

@@ -1,4 +1,4 @@
-"""How the current application is found: by its name in the environment, or by the project where we stand."""
+"""How the current application is found: by its name in the environment, or by the project of the working directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def found() -> App:
         return named_by(named, "FRAMEWORK_APP")
     here = project.here()
     if here is not None:
-        return App(**here.said)
+        return App(**here.settings)
     made = App()
     made.engine.note = (
         "No project was found here, so this is about the application called framework: write [tool.framework] with "
@@ -34,7 +34,7 @@ def named_by(path: str, where: str) -> App:
 
     Raises:
         FrameworkError: what the module's own code met when it made the application, such as a file that is missing.
-        ConfigError: there is none.
+        ConfigError: there is no application.
     """
     module, _, attribute = path.partition(":")
     project.modules_here()

@@ -96,7 +96,7 @@ def is_object_path(given: Any) -> bool:
 
 
 def items(given: Any, argument: str, what: str = "text or a list of texts") -> list[Any]:
-    """One item or several as a list; None is none. Raises: as `text`."""
+    """One item or several as a list; None gives an empty list. Raises: as `text`."""
     if given is None:
         return []
     if isinstance(given, str) or hasattr(type(given), "__fspath__"):
@@ -121,7 +121,7 @@ def paths(given: Any, argument: str, getenv: Callable[[str], str | None] = os.en
 
 
 def _entry(given: Any, argument: str, getenv: Callable[[str], str | None]) -> str:
-    """A path in a list, which may be a pattern: what looks like one in the working directory's own path is none."""
+    """A path in a list, which may be a pattern; `*` in the path of the working directory does not count."""
     named = path(given, argument, getenv)
     written = os.fspath(given)
     if os.path.isabs(written) or written.startswith("~") or isinstance(given, Typed):
@@ -136,8 +136,8 @@ def path(given: Any, argument: str, getenv: Callable[[str], str | None] = os.env
         getenv: finds `HOME`.
 
     Raises:
-        InvalidArgument: it is no path or empty, or starts at a home that is not known, or in a working directory that
-            was removed.
+        InvalidArgument: it is not a path, is empty, or starts at an unknown home or in a working directory that was
+            removed.
     """
     named = expanded(given, argument, getenv)
     if os.path.isabs(named):
@@ -185,7 +185,7 @@ def options(given: Any, argument: str) -> dict[tuple[str, str], Any]:
     """Values by (section, key), in lower case.
 
     Raises:
-        InvalidArgument: it is no mapping, or another kind of key is in it.
+        InvalidArgument: it is not a mapping, or another kind of key is in it.
     """
     return {_pair(name, argument): value for name, value in dict(mapping(given, argument)).items()}
 

@@ -15,7 +15,7 @@ def is_in_quotes(text: str) -> bool:
 
 
 def mistake_in(text: str) -> tuple[str, str] | None:
-    """What is wrong with a text that is neither, and what to do; None: nobody knows. Neither repeats a secret."""
+    """What is wrong with a text that is neither, and what to do; None: unknown. Neither repeats a secret."""
     if text.startswith(("\ufeff", "ï»¿")):
         return "it begins with a byte order mark", "Save it as UTF-8 without a byte order mark (BOM)."
     text = text.strip()

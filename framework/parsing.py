@@ -51,7 +51,7 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
         hooks: as `json.loads` takes them. A hook may raise ValueError: the text is malformed then.
 
     Raises:
-        Malformed: no JSON, nested too deep, or a number with too many digits.
+        Malformed: not JSON, nested too deep, or a number with too many digits.
     """
     import json
 
@@ -150,7 +150,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text.
 
     Raises:
-        Malformed: no TOML, nested too deep (also by dots in a key), or a number with too many digits.
+        Malformed: not TOML, nested too deep (also by dots in a key), or a number with too many digits.
     """
     tomli: Any = _toml_parser()
     fault = _toml_too_deep(text)
@@ -202,8 +202,8 @@ def _malformed_toml(error: Any) -> Malformed:
     if hasattr(error, "lineno"):
         what, place = error.msg, (error.lineno, error.colno)
     elif what.endswith(")") and " (at line " in what:
-        what, _, said = what.rpartition(" (at line ")
-        line, _, column = said[:-1].partition(", column ")
+        what, _, written = what.rpartition(" (at line ")
+        line, _, column = written[:-1].partition(", column ")
         place = int(line), int(column)
     is_twice = what.startswith("Cannot declare ")  # and the table's name
     return Malformed(place[0], "a table is declared twice" if is_twice else without_values(what), place[1])

@@ -37,24 +37,24 @@ _PATTERNS = ("config_files", "settings_files", "dotenv")
 
 
 class Project:
-    """What a project file says, its paths made absolute.
+    """The settings of a project file, its paths made absolute.
 
     Attributes:
         path: the project file.
-        said: its settings by name, ready to be passed to `App`.
+        settings: by name, ready to be passed to `App`.
     """
 
-    __slots__ = ("path", "said")
+    __slots__ = ("path", "settings")
 
-    def __init__(self, path: str, said: dict[str, Any]) -> None:
-        self.path, self.said = path, said
+    def __init__(self, path: str, settings: dict[str, Any]) -> None:
+        self.path, self.settings = path, settings
 
 
 def here(*, must_exist: bool = False) -> Project | None:
     """The project of this process: of `FRAMEWORK_PROJECT`, or else of the working directory.
 
     Args:
-        must_exist: whether it is an error that there is none in the working directory.
+        must_exist: whether it is an error if the working directory has no project.
 
     Raises:
         ConfigFileError: see `find`.
@@ -72,7 +72,7 @@ def here(*, must_exist: bool = False) -> Project | None:
 
 
 def modules_here() -> None:
-    """Have modules be looked for in the folder that `here` speaks of, whatever project is in it."""
+    """Make modules importable from the folder of `here`, whether or not it has a project."""
     directory = os.environ.get("FRAMEWORK_PROJECT", "")
     if os.path.isabs(directory):
         return also_from(directory)
@@ -83,13 +83,13 @@ def modules_here() -> None:
 
 
 def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Project | None:
-    """The project of a directory, or None if its `pyproject.toml` says nothing to us.
+    """The project of a directory, or None if its `pyproject.toml` has no [tool.framework].
 
     Args:
         directory: where to look; parents are not searched.
         named: whether a person named the directory. One that was only found is used if it, and the files that it
             leads to, are to be trusted; see `files/trust.py`.
-        must_exist: whether it is an error that there is none; if not given, as `named`.
+        must_exist: whether it is an error if there is no project; default: `named`.
 
     Raises:
         ConfigFileError: malformed, not to be trusted, or not there although it must be.
@@ -104,31 +104,31 @@ def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Proj
         return None
     table, places, doubt = _read(path)
     tools = table.get("tool")
-    said = tools.get("framework") if isinstance(tools, dict) else None
-    if said is None:
+    settings = tools.get("framework") if isinstance(tools, dict) else None
+    if settings is None:
         if must_exist:
             raise ConfigFileError("there is no [tool.framework]", where=path, hint='Write it, with name = "…".')
         return None
     if doubt is not None:
         raise doubt
-    if not isinstance(said, dict):
+    if not isinstance(settings, dict):
         where = places.get(("tool", "framework"), path)
         raise ConfigFileError("[tool.framework] must be a table", where=where, hint='Write name = "…" under it.')
-    said = _checked(said, places, path)
+    settings = _checked(settings, places, path)
     # All that a project names is trusted as the project is.
     folder = folder_of(path if not named else Vouched(path))
     for key in _PATHS:
-        if key in said and not (key == "schema" and is_object_path(said[key])):
-            said[key] = like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(said[key]))))
+        if key in settings and not (key == "schema" and is_object_path(settings[key])):
+            settings[key] = like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(settings[key]))))
     for key in _PATTERNS:
-        if key in said:
-            said[key] = [Entry(folder, item) for item in said[key]]
+        if key in settings:
+            settings[key] = [Entry(folder, item) for item in settings[key]]
     also_from(folder)
-    return Project(path, said)
+    return Project(path, settings)
 
 
 def _read(path: str) -> tuple[dict[str, Any], dict[tuple[str, ...], str], ConfigFileError | None]:
-    """What the file says, where, and why it is not to be trusted if it is not."""
+    """The table of the file, the places of its keys, and the reason not to trust it, if there is one."""
     from framework.files.tables import read_table
 
     if not isinstance(path, Found):
@@ -142,13 +142,13 @@ def _read(path: str) -> tuple[dict[str, Any], dict[tuple[str, ...], str], Config
     raise doubt
 
 
-def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[str, Any]:
-    for key, value in said.items():
+def _checked(settings: Any, places: dict[tuple[str, ...], str], path: str) -> dict[str, Any]:
+    for key, value in settings.items():
         place = places.get(("tool", "framework", key), path)
         if key not in _KEYS:
             raise ConfigFileError(f"unknown setting {key!r}", where=place, hint=f"Use one of {', '.join(_KEYS)}.")
         if _KEYS[key] is list and isinstance(value, str):
-            said[key] = value = [value]
+            settings[key] = value = [value]
         fits = isinstance(value, _KEYS[key])
         if not fits or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
             wanted = {list: "a list of texts", bool: "true or false"}.get(_KEYS[key], "text")
@@ -157,6 +157,6 @@ def _checked(said: Any, places: dict[tuple[str, ...], str], path: str) -> dict[s
             hint = f"It is in {', '.join(_PATTERNS)}."
             raise ConfigFileError(f"{PLACEHOLDER} is not replaced in {key}", where=place, hint=hint)
         if key in ("environments", "sensitive"):
-            said[key] = listed = Placed(value)
+            settings[key] = listed = Placed(value)
             listed.place = place
-    return dict(said)
+    return dict(settings)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class MemoryBackend(BaseSecretsBackend):
-    """A backend that answers from dictionaries, and fails where it is told to.
+    """A backend that answers from dictionaries, and fails on request.
 
     Args:
         connections: id -> URI, JSON text or Connection.
@@ -231,7 +231,7 @@ class BackendContract(ReadingContract):
 
         `stored_name` is there in each kind. The troubles are `denied`, `wrong credential`, `expired token`,
         `throttled`, `throttled for long`, `slow`, `too slow`, `cut`, `cut for long`, `down`, `sealed` and `binary`:
-        then it is to store some bytes that are no text, or what is none, as the config secret `binary_name`.
+        then it is to store some bytes that are not text, or a value without a text, as the config secret `binary_name`.
         """
         return None
 
@@ -266,7 +266,7 @@ class BackendContract(ReadingContract):
             except InvalidSecret as fault:
                 require("hunter2-canary" not in str(fault), "the error shows the value")
             else:
-                raise AssertionError("a text that is no connection must raise InvalidSecret")
+                raise AssertionError("a text that is not a connection must raise InvalidSecret")
 
     def test_lists_what_is_stored(self) -> None:
         for kind in self.kinds:

@@ -60,7 +60,7 @@ class World:
         """The application as the command line makes it."""
         found = project.find(str(self.home), named=True)
         assert found is not None
-        return App(**found.said)
+        return App(**found.settings)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run a command: exit status, stdout, stderr, with the folder's path written as HOME."""

@@ -192,7 +192,7 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
         (("mail", "password", "hunter2hunter2"), "config set mail password_secret NAME, password_cmd COMMAND or"),
         (("smtp", "pass", "hunter2hunter2"), "set BILLING__MAIL__PASSWORD in the environment"),
         (("mail", "password_secret", "postgres://hunter2hunter2"), "this looks like a value"),
-        (("mail", "password_cmd", ""), "a pointer leads somewhere"),
+        (("mail", "password_cmd", ""), "a pointer cannot be empty"),
         (("mail", "password_cmd", "pass show smtp"), "config unset mail password_secret"),
         (("database", "sql_alchemy_conn", "sqlite:///hunter2hunter2"), "sensitive"),
     ],
@@ -216,7 +216,7 @@ def test_set_without_a_schema_refuses_what_looks_like_a_secret(world: World) -> 
     assert stat.S_IMODE(cfg.stat().st_mode) == 0o600
     status, _, err = world.run("config", "set", "mail", "password", "hunter2hunter2")
     assert status == 1
-    assert "If it is no secret, pass --force" in err
+    assert "If it is not a secret, pass --force" in err
     assert world.run("config", "set", "mail", "token_count", "5", "--force")[0] == 0
     assert cfg.read_text() == "[mail]\nhost = smtp.example\ntoken_count = 5\n"
 
@@ -231,7 +231,7 @@ def test_set_sensitive_options_may_be_emptied_and_pointed(world: World, cfg: Pat
 def test_set_warns_of_what_wins_and_what_is_expanded(world: World, cfg: Path) -> None:
     world.set(BILLING__SERVER__PORT="1", SOMEWHERE="there")
     assert (
-        "warning: BILLING__SERVER__PORT writes [server] port, too, and wins"
+        "warning: BILLING__SERVER__PORT sets [server] port too, and wins"
         in world.run("config", "set", "server", "port", "2")[2]
     )
     assert (
@@ -244,7 +244,7 @@ def test_set_warns_of_what_wins_and_what_is_expanded(world: World, cfg: Path) ->
 def test_set_by_an_older_name_writes_the_current_one(world: World, cfg: Path) -> None:
     status, _, err = world.run("config", "set", "web", "http_port", "1")
     assert status == 0
-    assert "note: [web] http_port is now called [server] port, so that is written" in err
+    assert "note: [web] http_port is now called [server] port, so it is written under that name" in err
     assert "Port: 1\n" in cfg.read_text()
 
 
@@ -264,7 +264,7 @@ def test_set_follows_a_link_and_makes_no_folder(world: World, cfg: Path) -> None
 
 
 def test_unset(world: World, cfg: Path) -> None:
-    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title is gone\n")
+    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title is removed\n")
     assert cfg.read_text() == CFG.replace("title = one\n", "").replace("    two\n", "")
     assert world.run("config", "unset", "server", "title")[0] == 1
     assert world.run("config", "unset", "mail", "password_secret")[0] == 0

@@ -230,7 +230,7 @@ def test_every_link_that_knows_a_type_reports_it(stocked: Any) -> None:
         "filed": ("local_filesystem", "postgres"),
         "own": ("metastore", "postgres"),
     }
-    assert "note: a type is not known: environment: connection 'broken'" in err and "canary" not in out + err
+    assert "note: a type is unknown: environment: connection 'broken'" in err and "canary" not in out + err
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])

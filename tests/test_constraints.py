@@ -345,8 +345,8 @@ def test_check_warns_of_a_name_that_looks_secret(world: World) -> None:
     world.project(schema="schema.yaml", sensitive=["mail.passwd"])
     status, out, _ = world.run("check")
     what = (
-        "looks like a secret and is not declared sensitive: declare sensitive = true, or sensitive = false if it is no "
-        "secret."
+        "looks like a secret and is not declared sensitive: declare sensitive = true, or sensitive = false if it is "
+        "not a secret."
     )
     assert out.splitlines() == [
         f"warning: schema.yaml:3: [mail] password {what}",

@@ -353,7 +353,7 @@ def _said(world: World) -> dict[str, Any]:
 
     found = project.find(str(world.home), named=True)
     assert found is not None
-    return {name: value for name, value in found.said.items() if name != "name"}
+    return {name: value for name, value in found.settings.items() if name != "name"}
 
 
 @pytest.mark.parametrize(
@@ -362,8 +362,8 @@ def _said(world: World) -> dict[str, Any]:
         ("*/a.toml", "*/a.toml: a * may stand in the last part of a path only. For example conf.d/*.toml."),
         ("?", "'?': an entry names no file. Remove it, or write a path."),
         ("", "'': an entry names no file."),
-        ("{environment}.toml?", "{environment}.toml?: there is no placeholder {environment}. Write {env}."),
-        ("{ENV}.toml?", "{ENV}.toml?: there is no placeholder {ENV}. Write {env}."),
+        ("{environment}.toml?", "{environment}.toml?: unknown placeholder {environment}. Write {env}."),
+        ("{ENV}.toml?", "{ENV}.toml?: unknown placeholder {ENV}. Write {env}."),
     ],
 )
 def test_an_entry_that_makes_no_sense(world: World, entry: str, message: str) -> None:

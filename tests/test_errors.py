@@ -1084,7 +1084,7 @@ def test_metastore_missing_is_empty(world: World) -> None:
     message = f"variable 'rate' not found (asked: {asked}). Check its name, or create it."
     assert str(caught.value) == message
     status, out, _ = world.run("explain", "--variable", "rate")
-    assert (status, out.split()) == (1, ["link", "says", "environment", "absent", "metastore", "absent"])
+    assert (status, out.split()) == (1, ["link", "answer", "environment", "absent", "metastore", "absent"])
     assert world.run("dump", "--variables", "--connections")[0] == 0
     assert not (world.home / "billing.db").exists()
 

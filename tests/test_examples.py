@@ -213,7 +213,7 @@ def test_billing_dump_is_a_cfg_file_that_reads_back(tmp_path: Path) -> None:
 @needs_dynaconf
 def test_billing_collision_is_reported() -> None:
     done = billing("explain", "--variable", "batch_size", "--output", "json")
-    assert {row["link"]: row["says"] for row in json.loads(done.stdout)} == {
+    assert {row["link"]: row["answer"] for row in json.loads(done.stdout)} == {
         "local_filesystem": "found",
         "environment": "absent",
         "metastore": "shadowed",

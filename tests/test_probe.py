@@ -45,7 +45,7 @@ class Tried:
         assert ("works" in self.err) == (self.status == 0) or "does not work" in self.err
 
     def result(self, step: str) -> str:
-        return str(self.steps[step]["said"])
+        return str(self.steps[step]["result"])
 
 
 def serving(talk: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Any:
@@ -83,7 +83,7 @@ def test_sqlite(stocked: Any) -> None:
     tried = Tried(stocked, conn_type="sqlite", host=str(stocked.home / "billing.db"))
     assert (tried.status, "it has" in tried.result("sqlite")) == (0, True)
     stocked.write("text.db", "no database at all, but long enough to be looked at " * 30)
-    for path, expected in {"text.db": "not a SQLite database", "no.db": "no such file", "": "no host"}.items():
+    for path, expected in {"text.db": "not a SQLite database", "no.db": "does not exist", "": "no host"}.items():
         tried = Tried(stocked, conn_type="sqlite", host=path)
         assert (tried.status, expected in tried.result("sqlite")) == (1, True)
     assert not (stocked.home / "no.db").exists()
@@ -100,7 +100,7 @@ def test_a_database_server(stocked: Any, kind: str) -> None:
     tried = Tried(stocked, **place, password="canary-wrong", schema=schema)
     assert (tried.status, tried.result(step)) == (1, "login and password are refused")
     tried = Tried(stocked, **place, password=PASSWORD, schema="no_such_database")
-    assert (tried.status, tried.result(step)) == (1, "there is no such database")
+    assert (tried.status, tried.result(step)) == (1, "the database does not exist")
     tried = Tried(stocked, **{**place, "port": closed_port()}, password=PASSWORD)
     assert (tried.status, "Connection refused" in tried.result("tcp")) == (1, True)
 
@@ -157,13 +157,13 @@ def test_redis(stocked: Any) -> None:
         assert Tried(stocked, **place).result("redis") == "PING answered"
         assert Tried(stocked, **place, extra='{"db": 3}').result("redis") == "SELECT 3, PING answered"
         tried = Tried(stocked, **place, extra='{"db": 300}')
-        assert (tried.status, "no database '300'" in tried.result("redis")) == (1, True)
+        assert (tried.status, "database '300' does not exist" in tried.result("redis")) == (1, True)
     with valkey(stocked.home, "--requirepass", "canary-right") as port:
         place["port"] = port
         tried = Tried(stocked, **place, password="canary-right", login="default")
         assert (tried.status, tried.result("redis")) == (0, "AUTH, PING answered")
         assert Tried(stocked, **place, password="canary-wrong").result("redis") == "login and password are refused"
-        assert "a password is wanted" in Tried(stocked, **place).result("redis")
+        assert "a password is required" in Tried(stocked, **place).result("redis")
     with serving(lambda caller: caller.sendall(b"canary\r\n")) as port:
         assert "does not speak Redis" in Tried(stocked, conn_type="redis", host="127.0.0.1", port=port).result("redis")
 

@@ -31,7 +31,7 @@ def checked(world: Any, *words: str) -> tuple[int, dict[str, str]]:
     status, out, err = world.run("backend-test", *words, "-o", "json")
     assert "Traceback" not in out + err
     assert "cAnArY" not in out + err
-    return status, {row["what"]: row["says"] for row in json.loads(out or "[]")}
+    return status, {row["what"]: row["answer"] for row in json.loads(out or "[]")}
 
 
 # backend-test

@@ -65,7 +65,7 @@ def test_a_value_on_stdin_stays_out_of_the_shells_history(
         assert stocked.run(command, "get", "k")[1] == f"{value}\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))  # what came before the pipe has failed
     status, _, err = stocked.run(command, "set", "k", "-")
-    assert (status, "nothing came on standard input" in err) == (1, True)
+    assert (status, "standard input is empty" in err) == (1, True)
     assert stocked.run(command, "get", "k")[1] == "x\n"
 
 

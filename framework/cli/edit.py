@@ -1,7 +1,7 @@
-"""Edits a cfg file as a person would: the lines that change, and every other one left letter by letter.
+"""Edits a cfg file as a person would: it changes the lines that must change, and leaves every other byte alone.
 
 Comments, order, spelling, indentation and line ends stay. Every change is read back by the parser that the application
-uses before it counts, and a file is replaced as a whole: whoever reads it meanwhile sees the old or the new one.
+uses before it counts, and a file is replaced as a whole: a reader sees the old file or the new one.
 Why no library does this: docs/decisions/0110-editing-cfg-files.md.
 """
 
@@ -30,7 +30,7 @@ class CfgText:
 
     Args:
         text: the file's text, with the line ends that it has.
-        path: what messages call the file.
+        path: the name of the file in messages.
 
     Raises:
         ConfigFileError: malformed.
@@ -82,7 +82,7 @@ class CfgText:
         return self._spans[name][0] + 1
 
     def set(self, section: str, key: str, text: str) -> tuple[str, str]:
-        """Write an option's text as a cfg file holds it, in its place or, if it is new, at a fitting one.
+        """Write an option's text as a cfg file holds it: in its place, or a new option at the end of its section.
 
         Returns:
             The option as it is spelled here.
@@ -126,7 +126,7 @@ class CfgText:
         """Give an option another key, or move it with the comments above it to another section.
 
         Raises:
-            ConfigFileError: it, or another option, would then mean something else: a `%(name)s` leads there.
+            ConfigFileError: it, or another option, would change its meaning: a `%(name)s` refers to it.
         """
         new = (self._spelled(section), key)
         check = self._same_but(name, new)
@@ -228,7 +228,7 @@ class CfgText:
 
 
 def edit(path: str, change: Callable[[CfgText], None]) -> None:
-    """Change a cfg file under a lock, replacing it as a whole; one that is not there is made, mode 0600.
+    """Change a cfg file under a lock, replacing it as a whole; a missing one is created, mode 0600.
 
     Raises:
         ConfigFileError: the file is malformed, cannot be written, or cannot hold the change.

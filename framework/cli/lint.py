@@ -1,4 +1,4 @@
-"""`config lint` and `config update`: what is written by an older name, in an older way, or for nothing."""
+"""`config lint` and `config update`: older names, older values, and options that have no effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Finding:
-    """One thing that is written and should not be, or not so.
+    """One setting that should be removed or written differently.
 
     Attributes:
         kind: `renamed`, `outdated` (its value), `deprecated`, `undeclared`, `old value` (best left out), `changed
@@ -68,8 +68,8 @@ class _Selection:
         )
 
 
-def _names(said: str | None) -> set[str]:
-    return {name.strip().lower() for name in (said or "").split(",") if name.strip()}
+def _names(text: str | None) -> set[str]:
+    return {name.strip().lower() for name in (text or "").split(",") if name.strip()}
 
 
 def lint(app: App, args: Namespace) -> int:
@@ -114,14 +114,14 @@ def _selected(app: App, args: Namespace) -> list[Finding]:
 
 
 def _learn(app: App) -> None:
-    """Know also what older versions of the application had, if a list of it is packaged; nothing else needs that."""
+    """Add the options of older versions of the application, if a list of them is packaged."""
     table, path = packaged(app.name, "older")
     if table:
         app.engine.supplement(table, path)
 
 
 def findings(app: App) -> Iterator[Finding]:
-    """Everything of the kind, in every layer that a person writes. No value of a secret is shown, nothing is run."""
+    """All findings, in every layer that a person writes. No secret is shown, nothing is run."""
     rules, _ = packaged(app.name, "values")
     for section, key in app.engine.entries():
         for mention in app.engine.mentions(section, key):
@@ -131,7 +131,7 @@ def findings(app: App) -> Iterator[Finding]:
 
 
 def _of_value(mention: Mention, rules: dict[str, Any]) -> Finding | None:
-    """What is to be said of the value itself, by the rules for its option."""
+    """The finding about the value itself, by the rules for its option."""
     if not rules or mention.form != "plain" or not isinstance(mention.raw, str):
         return None
     text, name = _unexpanded(mention).strip(), f"[{mention.section}] {mention.key}"
@@ -148,7 +148,7 @@ def _of_value(mention: Mention, rules: dict[str, Any]) -> Finding | None:
 
 
 def _means(text: str, default: str) -> bool:
-    """Whether a text says what a default says, in any of the ways to write a boolean."""
+    """Whether a text equals a default, in any of the ways to write a boolean."""
     from framework.convert import to_bool
 
     try:
@@ -163,7 +163,7 @@ def _of(app: App, mention: Mention, of_value: Finding | None) -> Iterator[Findin
     if of_value is not None:
         yield of_value
         if of_value.kind == "old value":
-            return  # it goes, whatever else is to be said of it
+            return  # it is removed, so other findings do not matter
     if mention.is_old_name:
         since = next((s for *name, s in app.schema.old_names(section, key) if tuple(name) == mention.name), "")
         old = f"[{mention.name[0]}] {mention.name[1]}"
@@ -204,7 +204,7 @@ def _unexpanded(mention: Mention) -> str:
 
 
 def update(app: App, args: Namespace) -> int:
-    """Bring the main cfg file up to date, or say what would be done. What is elsewhere is named."""
+    """Update the main cfg file, or show what would be changed. Findings in other files are listed."""
     found = _selected(app, args)
     mine = [finding for finding in found if finding.mention.layer == "main cfg"]
     changes: list[dict[str, object]] = []
@@ -256,23 +256,23 @@ def _apply(
         name = moved[mention] if mention in moved else text.find(*finding.written)
         if name is None and mention in moved:
             continue
-        said = None
+        change = None
         try:
             if name is not None:
-                said, moved[mention] = _change(app, text, finding, name, everything)
+                change, moved[mention] = _change(app, text, finding, name, everything)
         except ConfigFileError:  # a %(name)s that would lead elsewhere
             pass
-        if said is None:
+        if change is None:
             by_hand.append(finding)
         else:
             row = _row(finding)
-            changes.append({**{key: row[key] for key in ("origin", "section", "option")}, "change": said})
+            changes.append({**{key: row[key] for key in ("origin", "section", "option")}, "change": change})
 
 
 def _change(
     app: App, text: CfgText, finding: Finding, name: tuple[str, str], everything: bool
 ) -> tuple[str | None, tuple[str, str] | None]:
-    """Make one change, and say what it was (None if it is for a person to make) and what the option is called now."""
+    """Make one change; return what it was (None: a person must make it) and the name of the option afterwards."""
     section, key, form = finding.mention.section, finding.mention.key, finding.mention.form
     old = f"[{name[0]}] {name[1]}"
     if finding.kind == "renamed":

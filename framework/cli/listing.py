@@ -39,7 +39,7 @@ class Listed:
 def listing(app: App, kind: str, prefix: str = "") -> tuple[list[Listed], int]:
     """Every name of one kind in every link that can list, sorted, and the exit status.
 
-    What cannot be listed, and why, is told on stderr.
+    What cannot be listed, and why, is printed to stderr.
     """
     status, found = OK, list[Listed]()
     earlier: list[tuple[str, Callable[[str], bool]]] = []
@@ -79,8 +79,8 @@ def asked(app: App, kind: str, listed: list[Listed], seconds: float) -> list[Any
     if apart:
         with Progress(f"asking for {counted(len(apart), kind)}", len(apart), "questions") as progress:
             runner = Runner(app.conf.value("secrets", "max_workers"), seconds, late.again, progress.advance)
-            said = runner.run([question(listed[number]) for number in apart])
-        outcomes.update(zip(apart, said, strict=True))
+            answers = runner.run([question(listed[number]) for number in apart])
+        outcomes.update(zip(apart, answers, strict=True))
     for number, entry in enumerate(listed):
         if number not in outcomes:
             outcomes[number] = outcome_of(question(entry))
@@ -105,7 +105,7 @@ def cannot_list(link: Link, kind: str) -> str:
 
 
 def holder(names: list[str], link: Link) -> Callable[[str], bool]:
-    """Whether a link that lists these names has a name: the environment knows no small letters."""
+    """Whether a link that lists these names has a name: names of variables are upper case."""
     if link.role != ENVIRONMENT:
         return set(names).__contains__
     upper = {name.upper() for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 
 from framework import errors
 from framework.chain.deadline import given_up
@@ -14,7 +15,7 @@ from framework.errors import ConfigError, FrameworkError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from framework.app import App
@@ -106,32 +107,29 @@ def _run(arguments: list[str], command: list[str]) -> int:
         is_empty = value == "" and option != "env"  # an empty environment counts as not given, like BILLING_ENV
         if is_empty or (isinstance(value, list) and "" in value):
             raise UsageError(f"--{option} is empty: give it a value, or leave it out")
-    _show_warnings()
     args = command_parser(given.command).parse_args(given.rest, Namespace(given=given, program=program))
-    if args.lists_warnings:
-        errors.listener = lambda message: None
-    try:
-        app = chosen_app(given) if args.needs_app else None
-    except FrameworkError as refusal:
-        if args.refused is None:
-            raise
-        return int(args.refused(refusal, args))
-    fault = nothing_found(app, given) if app is not None and args.unknown_app else None
-    if fault is not None and args.unknown_app == "refused":
-        raise fault
-    if args.shows_progress:
-        with Progress(""):
-            status: int = args.run(app, args)
-    else:
-        status = args.run(app, args)
+    with _warnings(listed=args.lists_warnings):
+        try:
+            app = chosen_app(given) if args.needs_app else None
+        except FrameworkError as refusal:
+            if args.refused is None:
+                raise
+            return int(args.refused(refusal, args))
+        fault = nothing_found(app, given) if app is not None and args.unknown_app else None
+        if fault is not None and args.unknown_app == "refused":
+            raise fault
+        if args.shows_progress:
+            with Progress(""):
+                status: int = args.run(app, args)
+        else:
+            status = args.run(app, args)
     if fault is not None:
         raise fault
     return status
 
 
 def _prepare_streams() -> None:
-    """A stream that is closed swallows; a character that it cannot encode is no reason to fail; none acts on a
-    terminal."""
+    """A closed stream swallows text, an unencodable character is escaped, nothing acts on a terminal."""
     import os
 
     if sys.stdout is None:
@@ -139,13 +137,13 @@ def _prepare_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-    if hasattr(sys.stdout, "reconfigure"):  # bytes of a variable that are no UTF-8 come out as they were
+    if hasattr(sys.stdout, "reconfigure"):  # bytes of a variable that are not UTF-8 are printed unchanged
         sys.stdout.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")
     sys.stdout, sys.stderr = Visible(sys.stdout), Visible(sys.stderr, messages=True)
 
 
 def _silence_stdout() -> None:
-    """What is still in the buffer goes nowhere, instead of failing once more when Python ends."""
+    """Drop the rest of the buffer, so that it does not fail again when Python ends."""
     import os
 
     try:
@@ -171,11 +169,11 @@ def chosen_app(args: Namespace) -> App:
                 what = f"--{flag} goes with --project or --name only"
                 raise ConfigError(what, hint=f"An App has its own {flag}=.")
         return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     path = ""
     if args.project:
         found = project.find(args.project, named=True)
-        said, path = _of(found), found.path if found else ""
+        settings, path = _of(found), found.path if found else ""
     elif not args.name:
         found = project.here()
         if found is None:
@@ -183,38 +181,48 @@ def chosen_app(args: Namespace) -> App:
                 "no project was found here, so this is about the application called framework; write "
                 '[tool.framework] with name = "…" in pyproject.toml, or pass --project, --app or --name'
             )
-        said, path = (
+        settings, path = (
             _of(found),
             found.path if found else os.path.join(os.environ.get("FRAMEWORK_PROJECT") or "", "pyproject.toml"),
         )
     if args.name:
-        said["name"] = args.name
+        settings["name"] = args.name
         project.modules_here()
     if args.env:
-        said["env"] = args.env
+        settings["env"] = args.env
     if args.config:
-        said["config"] = Typed(args.config)
+        settings["config"] = Typed(args.config)
     if args.dotenv:
-        said["dotenv"] = [*said.get("dotenv", ()), *map(Typed, args.dotenv)]
+        settings["dotenv"] = [*settings.get("dotenv", ()), *map(Typed, args.dotenv)]
     if args.worker:
-        said["worker"] = True
-    made = App(**said)
+        settings["worker"] = True
+    made = App(**settings)
     made.sources.project = path
     return made.use()
 
 
 def _of(found: Any) -> dict[str, Any]:
-    return {} if found is None else dict(found.said)
+    return {} if found is None else dict(found.settings)
 
 
-def _show_warnings() -> None:
-    """Warnings go to stderr, each once, redacted, without the line of our own code that gives them."""
+@contextmanager
+def _warnings(*, listed: bool) -> Iterator[None]:
+    """Print warnings to stderr: each once, redacted, without the line of our code that raised it.
+
+    Args:
+        listed: whether the command lists our own warnings itself.
+    """
     import warnings
 
     def foreign(message: Any, category: Any, filename: str, lineno: int, *_: Any, **__: Any) -> None:
         print_warning(f"{category.__name__} at {filename}:{lineno}")  # its text may hold a secret
 
-    errors.listener = print_warning
-    warnings.showwarning = foreign
-    warnings.simplefilter("default")
-    warnings.simplefilter("ignore", ResourceWarning)
+    before, errors.listener = errors.listener, (lambda message: None) if listed else print_warning
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = foreign
+            warnings.simplefilter("default")
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield
+    finally:
+        errors.listener = before

@@ -1,4 +1,4 @@
-"""What is told where a command is about an application of which nothing was found."""
+"""The error of a command about an application of which nothing was found."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from framework.app import App
 
-#: What the names of an application's variables go on with.
+#: What follows the application's name in the names of its variables.
 _VARIABLES = ("__", "_CONN_", "_VAR_", "_SECRET_")
-#: How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.
+#: How similar two names must be, from 0 to 1, for one to be a probable misspelling of the other.
 _ALIKE = 0.75
 
 
 def nothing_found(app: App, args: Namespace) -> UsageError | None:
-    """Why there is nothing to tell about the application: no project, no home, no file and no variable; else None.
+    """The error if nothing of the application exists: no project, home, file or variable; else None.
 
     Args:
         app: the application that was found or named.
@@ -60,13 +60,13 @@ def _project() -> str | None:
 
     try:
         found = project.here()
-    except FrameworkError:  # it is malformed or not to be trusted, and was not asked for
+    except FrameworkError:  # it is malformed or not trusted, and was not selected
         return None
-    return None if found is None else str(found.said.get("name", "framework"))
+    return None if found is None else str(found.settings.get("name", "framework"))
 
 
 def _near(app: App) -> Iterator[str]:
-    """The most similar name of an application of which there is something: a project, a home, or variables."""
+    """The most similar name of an application that has a project, a home or variables."""
     from difflib import get_close_matches
 
     found = {name.partition(mark)[0].lower() for name in app.environment.names() for mark in _marks(name)}
@@ -74,11 +74,11 @@ def _near(app: App) -> Iterator[str]:
     try:
         with os.scandir(os.path.dirname(app.home)) as entries:
             found.update(entry.name for entry in entries if entry.is_dir())
-    except OSError:  # there is no such folder, or nobody may look
+    except OSError:  # the folder does not exist or may not be read
         pass
     yield from get_close_matches(app.name, sorted(found - {"", app.name}), 1, _ALIKE)
 
 
 def _marks(name: str) -> Iterator[str]:
-    """Where a variable named like that of an application divides."""
+    """The marks at which the name of an application's variable can be split."""
     return (mark for mark in (*_VARIABLES, "_HOME", "_CONFIG") if mark in name)

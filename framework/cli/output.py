@@ -1,4 +1,4 @@
-"""What every command says: exit statuses, and tables and trees for a person at a terminal or for a program."""
+"""The output of commands: exit statuses, messages, and tables for a person at a terminal or for a program."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def print_note(text: object) -> None:
 
 
 class Visible:
-    """A stream that shows what would act on a terminal, or would not be seen there, as escapes; line ends stay.
+    """A stream that escapes what would act on a terminal or be invisible there; line ends stay.
 
     Every command writes through it: to stderr always, to stdout all but what `machine` prints.
 
@@ -182,7 +182,7 @@ def as_json(value: Any) -> str:
 def _is_unicode(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # bytes of a variable that are no UTF-8
+    except UnicodeEncodeError:  # bytes of a variable that are not UTF-8
         return False
     return True
 

@@ -60,7 +60,7 @@ def selected(app: App, args: Namespace) -> list[Item]:
 def print_faults(faults: Faults) -> int:
     """Print every error, an outage once for all that it stopped, and return the exit status."""
     down = outages(dict(faults.faults))
-    told = {name for names in down.values() for name in names}
-    for text in (*down, *(fault for name, fault in faults.faults if name not in told)):
+    reported = {name for names in down.values() for name in names}
+    for text in (*down, *(fault for name, fault in faults.faults if name not in reported)):
         print_error(text)
     return max(status_of(fault) for _, fault in faults.faults)

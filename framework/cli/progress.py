@@ -41,7 +41,7 @@ class Progress:
         self._over: Any = None
 
     def total(self, ask: Callable[[], int]) -> None:
-        """Find out how much there is to do, if anybody sees it."""
+        """Find out how much there is to do, if a terminal shows it."""
         if self._over is not None:
             self._total = ask()
 

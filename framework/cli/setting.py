@@ -38,7 +38,7 @@ class _Alone(Layer):
 
 
 class _Target:
-    """What the words of a command mean: an option, the form in which it is written, and the file.
+    """The target of a command: an option, the form in which it is written, and the file.
 
     Raises:
         ConfigError: there is no main file.
@@ -54,7 +54,7 @@ class _Target:
             key, self.form = base, form
         self.section, self.key = app.engine.current_name(section, key)
         if (self.section, self.key) != (section, key):
-            print_note(f"[{section}] {key} is now called [{self.section}] {self.key}, so that is written")
+            print_note(f"[{section}] {key} is now called [{self.section}] {self.key}, so it is written under that name")
         self.written = self.key if self.form == "plain" else f"{self.key}_{self.form}"
         self.path = app.main_file()[0]
 
@@ -64,7 +64,7 @@ class _Target:
 
 
 def set_option(app: App, args: Namespace) -> int:
-    """Write an option, if it is one and the value is one of its values."""
+    """Write an option, if it is declared and the value is valid."""
     target = _Target(app, args.section, args.option)
     _refuse_unknown(target, force=args.force)
     _refuse_secret(target, args.value, force=args.force)
@@ -96,7 +96,7 @@ def set_option(app: App, args: Namespace) -> int:
 
 
 def unset_option(app: App, args: Namespace) -> int:
-    """Take an option out."""
+    """Remove an option."""
     target = _Target(app, args.section, args.option)
     gone = False
 
@@ -111,7 +111,7 @@ def unset_option(app: App, args: Namespace) -> int:
         edit(target.path, change)
     if not gone:
         raise ConfigError(f"{target.option} is not set there", where=target.path)
-    print_message(f"{target.path}: {target.option} is gone")
+    print_message(f"{target.path}: {target.option} is removed")
     _warn_if_shadowed(target)
     return OK
 
@@ -132,7 +132,7 @@ def _refuse_unknown(target: _Target, *, force: bool) -> None:
 
 
 def _refuse_secret(target: _Target, value: str, *, force: bool) -> None:
-    """A secret has no place in a file that is read, copied and backed up by everybody; nor in a shell's history."""
+    """Refuse to write a secret into a file, which is read, copied and backed up."""
     app, section, key = target.app, target.section, target.key
     declared = app.engine.is_sensitive(section, key)
     looks_so = app.schema.option(section, key) is None and should_hide_value_for_name(f"{section}.{key}")
@@ -145,7 +145,7 @@ def _refuse_secret(target: _Target, value: str, *, force: bool) -> None:
         where=target.option,
         hint=f"Write where the value is instead: config set {section} {key}_secret NAME, {key}_cmd COMMAND or "
         f"{key}_file PATH; or set {app.names.option(section, key)} in the environment."
-        + ("" if declared else " If it is no secret, pass --force."),
+        + ("" if declared else " If it is not a secret, pass --force."),
     )
 
 
@@ -153,7 +153,7 @@ def _checked(target: _Target, value: str) -> str:
     """The value as the application will read it.
 
     Raises:
-        InvalidValue: it does not convert, or is none of the choices.
+        InvalidValue: it does not convert, or is not one of the choices.
     """
     app, section, key = target.app, target.section, target.key
     if target.form == "secret":
@@ -162,7 +162,7 @@ def _checked(target: _Target, value: str) -> str:
         except ValueError as fault:
             raise InvalidValue(str(fault), where=target.option, hint="Write the name of a secret.") from None
     elif target.form != "plain" and not value.strip():
-        raise InvalidValue("a pointer leads somewhere; this is empty", where=target.option, hint="Say where.")
+        raise InvalidValue("a pointer cannot be empty", where=target.option, hint="Write what it points to.")
     if target.form != "plain":
         return value
     layer = _Alone()
@@ -173,7 +173,7 @@ def _checked(target: _Target, value: str) -> str:
 
 
 def _refuse_beaten(target: _Target, text: CfgText) -> None:
-    """What another form in the same file would beat, or beat itself, is no setting but a riddle."""
+    """Refuse if another form of the option is already in the file: one of the two would have no effect."""
     for form in ("plain", *POINTER_FORMS):
         written = target.key if form == "plain" else f"{target.key}_{form}"
         name = text.find(target.section, written)
@@ -181,9 +181,9 @@ def _refuse_beaten(target: _Target, text: CfgText) -> None:
             if form != "plain" and target.app.schema.option(target.section, written) is not None:
                 continue
             raise ConfigError(
-                f"[{target.section}] {written} is written there, too, and one of the two would count for nothing",
+                f"[{target.section}] {written} is already set there, and one of the two would have no effect",
                 where=f"{target.path}:{text.line(name)}",
-                hint=f"Take it out first: config unset {target.section} {written}",
+                hint=f"Remove it first: config unset {target.section} {written}",
             )
 
 
@@ -196,7 +196,7 @@ def _warn_if_shadowed(target: _Target) -> None:
     if mention is None:
         return
     if mention.layer not in ("main cfg", "default"):
-        print_warning(f"{mention.origin} writes [{target.section}] {target.key}, too, and wins")
+        print_warning(f"{mention.origin} sets [{target.section}] {target.key} too, and wins")
     elif mention.is_old_name:
         old = f"[{mention.name[0]}] {mention.name[1]}"
-        print_warning(f"{mention.origin} writes it by its older name {old}: see `config update`")
+        print_warning(f"{mention.origin} sets it by its older name {old}: see `config update`")

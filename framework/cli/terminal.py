@@ -1,4 +1,4 @@
-"""What messages look like at a terminal: lines that end between words, and the few words that stand out."""
+"""Messages at a terminal: wrapped between words, with the level in colour."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def wrapped(line: str, width: int, indent: int | None = None) -> str:
 
 def width_of(stream: Any) -> int:
     """How many characters a line of the terminal holds."""
-    said = os.environ.get("COLUMNS", "")
-    width = int(said) if said.isascii() and said.isdigit() else 0
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isascii() and columns.isdigit() else 0
     if not width:
         try:
             width = os.get_terminal_size(stream.fileno()).columns
-        except (OSError, ValueError, AttributeError):  # no terminal after all
+        except (OSError, ValueError, AttributeError):  # not a terminal
             width = 0
     return max(width or _USUAL, _NARROWEST)
 
@@ -80,7 +80,7 @@ def _has_colours(stream: Any) -> bool:
 
 
 class Status:
-    """The last line of a terminal while somebody waits: what is written next takes its place."""
+    """The last line of a terminal while a person waits: the next output replaces it."""
 
     __slots__ = ("_lock", "_shown", "_mid_line")
 

@@ -46,7 +46,7 @@ _LISTED = 20
 
 
 def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
-    """Read a file into the metastore, all of it or nothing, and tell what changed.
+    """Read a file into the metastore, all of it or nothing, and print what changed.
 
     Args:
         app: whose metastore.
@@ -87,7 +87,7 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
         app: whose metastore.
         kind: `connection` or `variable`.
         args: of `arguments.add_export`.
-        written: name, value and description as they stand in the file; a SecretsError says that they cannot.
+        written: formats name, value and description for the file; raises SecretsError if the format cannot hold them.
     """
     file_format = format_of(args, default="json" if args.file == "-" or kind == "variable" else None)
     store, left_out, count = app.store, 0, 0
@@ -121,7 +121,7 @@ def format_of(args: Namespace, default: str | None) -> str:
     """`json`, `yaml` or `env`, by the flag or the file's extension.
 
     Raises:
-        UsageError: neither tells, and there is no default.
+        UsageError: neither is known, and there is no default.
     """
     found: str | None = args.file_format or FORMATS.get(os.path.splitext(args.file)[1].lower()[1:], default)
     if found is None:
@@ -194,7 +194,7 @@ def _size(file: IO[bytes]) -> int:
 
 
 def _items(kind: str, entries: Iterator[Entry], path: str, shadows: _Shadows, bounded: bool) -> Iterator[Item]:
-    """What a file says, row by row. After the first fault nothing is handed on, and the rest is only looked through.
+    """The rows of a file. After the first fault no more rows are yielded, and the rest is only checked.
 
     Raises:
         FileParseError: every fault of the file, each with its line.
@@ -263,7 +263,7 @@ def _variable_in(entry: Entry) -> tuple[str, str | None]:
 
 
 class _Shadows:
-    """Tells which of the written names a link before the metastore has as well. Nobody's values are asked for."""
+    """Finds which of the written names an earlier link has too. Only names are asked for, never values."""
 
     __slots__ = ("_found", "_kind", "_links", "_notes")
 
@@ -326,7 +326,7 @@ def _some(names: list[str]) -> str:
 # Writing
 
 
-#: Where the system keeps its devices, and the streams of this process: nobody else can put anything there.
+#: The devices of the system and the streams of this process: no other user can put a file there.
 _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
@@ -335,13 +335,13 @@ def replaced(path: str) -> Iterator[IO[str]]:
     """A file that replaces another once it is whole; `-` and devices are written directly.
 
     Raises:
-        MetastoreError: what is there is no regular file of the caller's, or the folder or the disk refuses; what was
-            there stays.
+        MetastoreError: the path is not a regular file of the caller, or the folder or disk refuses; the old file
+            stays.
     """
     if path == "-":
         yield for_programs()
         return
-    hint = "What was there is unchanged."
+    hint = "The old file is unchanged."
     try:
         if "\0" in path:
             raise OSError(22, "invalid path")

@@ -23,14 +23,14 @@ class AtomicReplace:
     lives it is locked: one that is not locked is what a killed process left, and is removed by the next.
 
     Args:
-        path: the file to replace. A link of the caller's or root's is followed, and stays; nobody else's is.
+        path: the file to replace. Links of the caller and of root are followed and stay; others are refused.
         own: whether a file that is there must belong to the caller.
 
     Attributes:
         status: of the file that is there, or None.
 
     Raises:
-        OSError: what is there is no regular file; the folder or the disk refuses. Untrusted for another user's link.
+        OSError: the path is not a regular file; the folder or the disk refuses. Untrusted for another user's link.
     """
 
     __slots__ = ("status", "_folder", "_place", "_name", "_path", "_number", "_before")

@@ -22,7 +22,7 @@ class Entry(str):
     """An entry of a list in a project file. Its text is the absolute path.
 
     Attributes:
-        folder: where it starts, trusted as that is. What looks like a pattern in it is none.
+        folder: where it starts, trusted as that is. Pattern characters in it do not count.
         written: what stands in the file.
     """
 
@@ -46,7 +46,7 @@ class Look:
 
     Attributes:
         kind: the layer that it makes, such as `config file`.
-        path: the file, or the pattern for which there is none.
+        path: the file, or the pattern that matches no file.
         written: the entry that asks for it.
         found: whether it is there.
         wanted: whether it is read: it is there, or must be.
@@ -141,7 +141,7 @@ def _check(text: str, written: str) -> None:
     for piece in text.split("{")[1:]:
         word, closed, _ = piece.partition("}")
         if closed and word != "env" and word.replace("_", "").isalpha():
-            raise ConfigFileError(f"there is no placeholder {{{word}}}", where=written, hint=f"Write {PLACEHOLDER}.")
+            raise ConfigFileError(f"unknown placeholder {{{word}}}", where=written, hint=f"Write {PLACEHOLDER}.")
 
 
 def _names(folder: str, written: str) -> list[str]:

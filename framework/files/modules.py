@@ -1,6 +1,6 @@
 """Imports what a user wrote: a backend class, a settings object, an App. A project's own folder is looked through last.
 
-The folder of a project that was only found, or in which we stand, is no more trusted than its files are: each module is
+The folder of a project that was only found, or the working directory, is trusted no more than its files: each module is
 checked as it is opened, its compiled form as well, and none is written.
 """
 

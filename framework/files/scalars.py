@@ -39,10 +39,10 @@ def scalars(path: str) -> dict[tuple[str, str], Written]:
         ConfigFileError: it cannot be read any more.
     """
     text = read_text(path)
-    said, places = read_table(path, text=text)  # whatever is wrong or beyond a bound is an error here
+    table, places = read_table(path, text=text)  # raises for a malformed file
     ending = path[path.rfind(".") :].lower()
     if ending == ".toml":
-        found = _toml(text, said, places)
+        found = _toml(text, table, places)
     elif ending == ".json":
         found = _json(text, places)
     else:
@@ -50,10 +50,10 @@ def scalars(path: str) -> dict[tuple[str, str], Written]:
     return {(".".join(trail[:-1]).lower(), trail[-1].lower()): written for trail, written in found if len(trail) > 1}
 
 
-def _toml(text: str, said: Any, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]]:
+def _toml(text: str, table: Any, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]]:
     """By the line of the key: its value is what stands behind the `=`, if it is one scalar."""
     lines = text.split("\n")
-    for trail, value in _leaves(said, ()):
+    for trail, value in _leaves(table, ()):
         place = places.get(trail, "")
         number = place.rpartition(":")[2]
         if not isinstance(value, str) and number.isdigit():

@@ -193,7 +193,7 @@ class JsonWindow:
         """The JSON value that begins here.
 
         Raises:
-            FileParseError: there is none.
+            FileParseError: not a JSON value.
         """
         from json import JSONDecodeError
 

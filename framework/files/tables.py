@@ -55,14 +55,14 @@ def read_table(
     fault: Malformed | None = None
     try:
         if ending == ".toml":
-            said, places = read_toml(text), _toml_places(text, path)
+            table, places = read_toml(text), _toml_places(text, path)
         elif ending == ".json":
-            said = _json(text)
-            places = {trail: f"{path}#/{'/'.join(trail)}" for trail in _trails(said, ())}
+            table = _json(text)
+            places = {trail: f"{path}#/{'/'.join(trail)}" for trail in _trails(table, ())}
         else:
-            said, places = _yaml(text, path)
-            if isinstance(said, dict):  # what begins so is for anchors
-                said = {name: table for name, table in said.items() if not str(name).startswith(("x-", "."))}
+            table, places = _yaml(text, path)
+            if isinstance(table, dict):  # such names are for anchors
+                table = {name: table for name, table in table.items() if not str(name).startswith(("x-", "."))}
     except Malformed as malformed:
         fault = malformed
     del text
@@ -70,12 +70,12 @@ def read_table(
         what = fault.what if " twice, " in fault.what else f"this is not valid {_FORMATS[ending]} ({fault.what})"
         hint = "Keep one of the two." if what == fault.what else _hint(fault.what)
         raise error(what, where=f"{path}:{fault.line or 1}", hint=hint)
-    if said is None:
-        said = {}
-    if not isinstance(said, dict):
-        what = "a list" if isinstance(said, list) else "a single value"
+    if table is None:
+        table = {}
+    if not isinstance(table, dict):
+        what = "a list" if isinstance(table, list) else "a single value"
         raise error(f"the file holds {what}, and no sections", where=f"{path}:1", hint=_SECTIONS[ending == ".json"])
-    return said, places
+    return table, places
 
 
 def _hint(what: str) -> str:

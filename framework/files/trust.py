@@ -1,4 +1,4 @@
-"""Whose files take part. The one room that holds the rule; whoever opens a file asks here.
+"""The rule of trust: whose files are used. Everything that opens a file asks here.
 
 A path that a person named is a plain `str`, and is trusted. One that takes part because of where we stand is `Found`:
 the file belongs to the caller or root and others cannot write it, and so does every folder and symbolic link that
@@ -24,7 +24,7 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 
 
 class Found(str):
-    """A path that nobody named. It is checked when it is opened.
+    """A path that was only found, not named by a person. It is checked when it is opened.
 
     Attributes:
         way_out: what a person says who trusts it all the same.
@@ -54,7 +54,7 @@ class Untrusted(PermissionError):
 
 
 def found(path: str, way_out: str = "") -> Found:
-    """A path that nobody named, made absolute.
+    """A path that was only found, made absolute.
 
     Raises:
         ConfigFileError: it starts in a working directory that is gone.
@@ -103,7 +103,7 @@ def opened(path: str, *, pipes: bool = False) -> int:
 
     Raises:
         Untrusted: it was only found, and others may have made it what it is.
-        OSError: it cannot be opened, or is no regular file.
+        OSError: it cannot be opened, or is not a regular file.
     """
     if not isinstance(path, Found):
         _refuse_irregular(os.stat(path), path, pipes)
@@ -119,7 +119,7 @@ def look(path: str, *, pipes: bool = False) -> tuple[int, Untrusted | None]:
     """The descriptor of a found file, and why it is not to be trusted.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file (Untrusted if it is not to be trusted either).
+        OSError: it cannot be opened, or is not a regular file (Untrusted if it is not to be trusted either).
     """
     walk = _Walk(path)
     try:
@@ -180,10 +180,10 @@ def check(path: str) -> str:
 
 
 def check_database(path: str) -> None:
-    """Refuse a database that is no regular file, and a found one that others could exchange, or plant a journal for.
+    """Refuse a database that is not a regular file, and a found one that others could exchange, or plant a journal for.
 
     It is not opened: closing it would drop the locks that SQLite holds in this process. Nothing can be exchanged after
-    the check, for nobody else can write the folder; so here a sticky folder will not do.
+    the check, for no other user can write the folder; so here a sticky folder will not do.
 
     Raises:
         Untrusted: it was only found, and is not to be trusted.
@@ -249,8 +249,8 @@ def why_no_command(status: os.stat_result, path: str) -> tuple[str, str]:
 
 
 def others_can_write(status: os.stat_result) -> bool:
-    """Whether anybody but the owner and root can write a file. A group that is the owner's own, as the usual umask 002
-    goes with, is nobody else."""
+    """Whether anybody but the owner and root can write a file. A user-private group, as goes with umask 002, is not
+    counted as others."""
     if not status.st_mode & 0o020 or status.st_mode & 0o002:
         return bool(status.st_mode & 0o022)
     import grp
@@ -271,7 +271,7 @@ class _Walk:
         place: its path, without links.
         name: what the file is called in it.
         is_shared: whether everybody may put files into it, as into /tmp.
-        doubt: the first thing that is not to be trusted, as a clause; empty if there is none.
+        doubt: the first thing that is not to be trusted, as a clause; empty if it is trusted.
         foreign_link: the same, for links alone.
     """
 
@@ -375,7 +375,7 @@ def owner(status: os.stat_result) -> str:
 
 
 def kind(status: os.stat_result) -> str:
-    """What a file is that is no regular one: `a named pipe`."""
+    """The kind of a file that is not a regular one: `a named pipe`."""
     return _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
 
 

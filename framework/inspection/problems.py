@@ -204,7 +204,7 @@ def _sensitivity(app: App) -> Iterator[Problem]:
         if is_open and _looks_secret(option.name) and not app.engine.is_sensitive(option.section, option.name):
             what = (
                 f"[{option.section}] {option.name} looks like a secret and is not declared sensitive: declare "
-                "sensitive = true, or sensitive = false if it is no secret."
+                "sensitive = true, or sensitive = false if it is not a secret."
             )
             yield Problem("warning", "looks-sensitive", option.place, what, (option.section, option.name))
 
@@ -352,7 +352,7 @@ def _code_of(fault: FrameworkError) -> str:
 
 
 def outages(failures: Failures) -> dict[str, Names]:
-    """What is told of links that do not answer, once for all the options (two and more) that failed because of it."""
+    """Messages about links that do not answer: one for all the options, two or more, that failed because of it."""
     from framework.chain.deadline import NOT_ASKED_AGAIN
 
     found: dict[tuple[str, str, str], Names] = {}

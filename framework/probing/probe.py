@@ -1,6 +1,6 @@
 """Connects for real, and says what happened: by the service's own protocol where it is known, else by TCP and TLS.
 
-Nothing that a server or a driver says is shown, for it may repeat the password: faults are told in words of our own.
+Nothing that a server or a driver says is shown, for it may repeat the password: faults are described in our own words.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Step:
     Attributes:
         name: what it is called: `tcp`, `tls`, `postgres`.
         ok: whether it worked.
-        said: what happened.
+        result: what happened.
         ms: how long it took.
     """
 
-    __slots__ = ("name", "ok", "said", "ms")
+    __slots__ = ("name", "ok", "result", "ms")
 
-    def __init__(self, name: str, ok: bool, said: str, ms: float) -> None:
-        self.name, self.ok, self.said, self.ms = name, ok, redact_message(said), round(ms, 1)
+    def __init__(self, name: str, ok: bool, result: str, ms: float) -> None:
+        self.name, self.ok, self.result, self.ms = name, ok, redact_message(result), round(ms, 1)
 
     def row(self) -> dict[str, Any]:
-        return {"step": self.name, "ok": self.ok, "said": self.said, "ms": self.ms}
+        return {"step": self.name, "ok": self.ok, "result": self.result, "ms": self.ms}
 
 
 def probe(connection: Connection, timeout: float) -> list[Step]:
@@ -63,12 +63,12 @@ def probe(connection: Connection, timeout: float) -> list[Step]:
     for name, act in _steps(connection, timeout):
         start, failure = perf_counter(), ""
         try:
-            said = act()
+            result = act()
         except Failed as fault:
             failure = str(fault)
         except Exception as fault:  # a driver's: its text is not ours to show
             failure = reason(fault, timeout)
-        steps.append(Step(name, not failure, failure or said, (perf_counter() - start) * 1000))
+        steps.append(Step(name, not failure, failure or result, (perf_counter() - start) * 1000))
         if failure:
             break
     return steps
@@ -114,7 +114,7 @@ def _place(connection: Connection) -> tuple[str, int, bool]:
         except ValueError:
             host = ""
     else:
-        host = shown_host(host)  # with a password in it it is no host's name, and messages would show it
+        host = shown_host(host)  # a name with a password in it is not shown
     scheme = scheme or (connection.schema or "" if kind == "http" else "") or kind
     port = port or _PORTS.get(scheme) or _PORTS.get(kind) or 0
     secure = scheme in ("https", "ldaps", "rediss") or port in _TLS_PORTS

@@ -20,7 +20,7 @@ _REFUSED = "login and password are refused"
 _SAID = {
     "no login": _REFUSED,
     "no right": "the login may not use this database",
-    "no database": "there is no such database",
+    "no database": "the database does not exist",
     "no room": "the server takes no more connections",
     "no answer": "the server does not answer as one of its kind",
 }
@@ -34,7 +34,7 @@ def sqlite(connection: Connection, timeout: float) -> str:
     if not path:
         raise Failed("it has no host, which is the path of the file")
     if not os.path.isfile(path):
-        raise Failed(f"{path}: there is no such file")
+        raise Failed(f"{path}: the file does not exist")
     quoted = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     fault = ""
     try:
@@ -121,11 +121,11 @@ def redis(connection: Connection, host: str, port: int, secure: bool, timeout: f
         database = str(connection.extra_dejson.get("db") or connection.schema or "")
         if database:
             if not _redis(stream, "SELECT", database).startswith(b"+"):
-                raise Failed(f"there is no database {database!r}, or a password is wanted")
+                raise Failed(f"database {database!r} does not exist, or a password is required")
             done.append(f"SELECT {database}")
         answer = _redis(stream, "PING")
     if answer.startswith(b"-NOAUTH"):
-        raise Failed("a password is wanted, and the connection has none")
+        raise Failed("a password is required, and the connection has none")
     if not answer.startswith(b"+PONG"):
         raise Failed("what answers does not speak Redis's protocol")
     return f"{', '.join([*done, 'PING'])} answered{', with TLS' if secure else ''}"
@@ -159,12 +159,12 @@ def http(connection: Connection, host: str, port: int, secure: bool, timeout: fl
     finally:
         opened.close()
     scheme = "https" if secure else "http"
-    said = f"GET {scheme}://{host}:{port}{path} answered {status}"
+    result = f"GET {scheme}://{host}:{port}{path} answered {status}"
     if not status:
         raise Failed("what answers does not speak HTTP")
     if status in (401, 403, 407) or status >= 500:
-        raise Failed(f"{said}: {'the login is refused' if status < 500 else 'the server has a fault'}")
-    return said
+        raise Failed(f"{result}: {'the login is refused' if status < 500 else 'the server has a fault'}")
+    return result
 
 
 def smtp(connection: Connection, host: str, port: int, secure: bool, timeout: float) -> str:
@@ -203,7 +203,7 @@ def smtp(connection: Connection, host: str, port: int, secure: bool, timeout: fl
 
 
 def ssh(host: str, port: int, timeout: float) -> str:
-    """Read the greeting; nobody logs in."""
+    """Read the greeting, without a login."""
     with connect(host, port, timeout) as opened, opened.makefile("rb") as stream:
         greeting = stream.readline(256)
     if not greeting.startswith(b"SSH-"):

@@ -1,4 +1,4 @@
-"""A TCP connection, and what can be said when there is none."""
+"""A TCP connection, and the reason when there is none."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
 
 
 class Failed(Exception):
-    """A step of a test did not work; the text is ours, without anything that a server said."""
+    """A step of a test did not work; the text is ours and repeats nothing of the server."""
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A TCP connection.
 
     Raises:
-        Failed: nobody answers there, with the reason.
+        Failed: there is no answer, with the reason.
     """
     import socket
 
     try:
         return socket.create_connection((host, port), timeout)
-    except (OSError, ValueError, OverflowError) as fault:  # ValueError: a name that is none
+    except (OSError, ValueError, OverflowError) as fault:  # ValueError: an invalid name
         failure = f"{host}:{port}: {reason(fault, timeout)}"
     raise Failed(failure)
 
 
 def reason(fault: BaseException, timeout: float) -> str:
-    """What can be said of somebody else's error."""
+    """A description of an error of another package."""
     import socket
     import ssl
 

@@ -48,10 +48,10 @@ def _run(app: App, args: Namespace) -> int:
         raise ConfigError("no backend is configured; name one")
     rows, works = [], True
     for link in links:
-        said = list(_try(link))
-        rows += [{"link": link.name, "what": what, "says": says} for what, says in said]
-        works = works and _works([says for _, says in said])
-    show(rows, ("link", "what", "says"), args.output)
+        answers = list(_try(link))
+        rows += [{"link": link.name, "what": what, "answer": answer} for what, answer in answers]
+        works = works and _works([answer for _, answer in answers])
+    show(rows, ("link", "what", "answer"), args.output)
     return OK if works else LINK_FAILED
 
 
@@ -61,18 +61,18 @@ def _links(app: App, args: Namespace) -> list[Link]:
     from framework.chain.chain import each
     from framework.errors import BackendError
 
-    said = {("secrets", "use_cache"): "false"}
+    overrides = {("secrets", "use_cache"): "false"}
     if args.backend is not None:
-        said |= {("secrets", "backend"): args.backend, ("secrets", "backends"): "", WORKERS: ""}
+        overrides |= {("secrets", "backend"): args.backend, ("secrets", "backends"): "", WORKERS: ""}
     if args.kwargs:
         import sys
 
-        said["secrets", "backend_kwargs"] = sys.stdin.read() if args.kwargs == "-" else args.kwargs
-    with app.conf.override(said):
+        overrides["secrets", "backend_kwargs"] = sys.stdin.read() if args.kwargs == "-" else args.kwargs
+    with app.conf.override(overrides):
         links = custom_links(app)
         try:
             for outcome in each(links, lambda link: link.backend):
-                if isinstance(outcome, BackendError):  # one that does not answer is told with its link
+                if isinstance(outcome, BackendError):  # one that does not answer is reported with its link
                     raise outcome
         except BackendError as fault:
             fault.where = fault.where.replace("conf.override()", "backend-test")
@@ -80,9 +80,9 @@ def _links(app: App, args: Namespace) -> list[Link]:
     return links
 
 
-def _works(says: list[str]) -> bool:
+def _works(answers: list[str]) -> bool:
     """Whether the store answers: a refusal of some questions is what a narrow policy does, of all a wrong login."""
-    asked = [text for text in says if text.startswith(("holds", "denied", "fails"))]
+    asked = [text for text in answers if text.startswith(("holds", "denied", "fails"))]
     return not any(text.startswith("fails") for text in asked) and not all(text.startswith("denied") for text in asked)
 
 
@@ -171,7 +171,7 @@ def _listed(link: Link, kind: str, listed: dict[str, list[str]]) -> str:
 
 
 def _elsewhere(link: Link) -> str:
-    """How a refusal is told, if there is one: most policies allow the application's own names alone."""
+    """How a refusal is shown, if there is one: most policies allow only the names of the application."""
     value = _asked(link, _ELSEWHERE, lambda: link.backend.read_elsewhere(_ELSEWHERE))
     return (
         "absent: it may be asked for as well" if value is None else "fails: it answers for a name that does not exist"

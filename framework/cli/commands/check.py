@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from framework import errors
 from framework.cli.output import LINK_FAILED, NO, OK, OUTPUTS, print_message, short, show, tell
 from framework.cli.rows import resolve_at_once
 from framework.inspection.problem import Problem
@@ -49,12 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(app: App, args: Namespace) -> int:
-    told, errors.listener = errors.listener, lambda message: None  # what it would say is listed below, with its place
-    try:
-        found = list(dict.fromkeys(problems_of(app, offline=args.offline, resolve=resolve_at_once)))
-    finally:
-        errors.listener = told
-    return _report(found, args)
+    return _report(list(dict.fromkeys(problems_of(app, offline=args.offline, resolve=resolve_at_once))), args)
 
 
 def _refused(fault: FrameworkError, args: Namespace) -> int:
@@ -65,7 +59,7 @@ def _refused(fault: FrameworkError, args: Namespace) -> int:
 
 
 def _report(found: list[Problem], args: Namespace) -> int:
-    # Redacted now: an option that was looked at later may have told what is a secret.
+    # Redacted now: a later option may have registered a secret.
     problems = [
         Problem(one.level, one.code, redact_message(one.where), redact_message(one.what), one.name) for one in found
     ]

@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name in ("get-value", "set", "unset"):
         made[name].add_argument("section", help="the option's section")
         made[name].add_argument("option", metavar="key", help="the option's key")
-    made["set"].add_argument("value", help="the text as the application shall read it; a '%%' is written '%%%%'")
+    made["set"].add_argument("value", help="the text as the application will read it; a '%%' is written '%%%%'")
     made["set"].add_argument("--force", action="store_true", help="also an option that the schema does not declare")
     for name in ("get-value", "list"):
         made[name].add_argument("-v", "--verbose", action="store_true", help="as in Airflow; changes nothing here")

@@ -156,8 +156,8 @@ def _list(app: App, args: Namespace) -> int:
             for secret in outcome.secrets():
                 add_mask(secret)  # before anything is shown: another connection may hold it as well
     for faults in untyped.values():
-        more = f" So it is with {counted(len(faults) - 1, 'other connection')} of this link." if len(faults) > 1 else ""
-        print_note(f"a type is not known: {faults[0]}{more}")
+        more = f" The same for {counted(len(faults) - 1, 'other connection')} of this link." if len(faults) > 1 else ""
+        print_note(f"a type is unknown: {faults[0]}{more}")
     rows = []
     for entry in listed:
         row: dict[str, Any] = {"conn_id": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
@@ -195,7 +195,7 @@ def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any
 
 
 def _without_credentials(value: Any) -> Any:
-    """What a header says after `Bearer` or `Basic` is a secret, whatever the header is called."""
+    """What a header has after `Bearer` or `Basic` is a secret, whatever the header is called."""
     if isinstance(value, dict):
         return {name: _without_credentials(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -225,7 +225,7 @@ def _misused(args: Namespace) -> str:
     """What is wrong with the flags, or nothing."""
     if (args.conn_id is None) == (args.conn_id_flag is None):
         return "give the connection's id, once"
-    for flag in ("conn_uri", "conn_json"):  # an empty one is none, as in Airflow
+    for flag in ("conn_uri", "conn_json"):  # an empty one counts as not given, as in Airflow
         setattr(args, flag, getattr(args, flag) or None)
     whole = [flag for flag in ("conn_uri", "conn_json") if getattr(args, flag) is not None]
     if len(whole) > 1:
@@ -238,9 +238,9 @@ def _misused(args: Namespace) -> str:
             beside += [field for field in ("extra", "description") if getattr(args, f"conn_{field}") is not None]
         if beside:
             flags = " ".join(f"--conn-{field}" for field in beside)
-            return f"--{whole[0].replace('_', '-')} says it all, and {flags} cannot stand beside it"
+            return f"--{whole[0].replace('_', '-')} is the whole connection, so leave out {flags}"
     secrets = (args.conn_uri, args.conn_json, args.conn_password, args.conn_extra)
-    return "stdin can be read for one value only" if secrets.count("-") > 1 else ""
+    return "only one value can be read from stdin" if secrets.count("-") > 1 else ""
 
 
 def _made(conn_id: str, args: Namespace) -> Connection:
@@ -320,7 +320,7 @@ def _test(app: App, args: Namespace) -> int:
             hint = f"To allow it, set {app.names.option('core', 'test_connection')}=Enabled."
             raise ConfigError(what, hint=hint)
     steps = probe(app.get_connection(args.conn_id), args.timeout)
-    show([step.row() for step in steps], ("step", "ok", "said", "ms"), args.output)
+    show([step.row() for step in steps], ("step", "ok", "result", "ms"), args.output)
     works = bool(steps) and all(step.ok for step in steps)
     verdict = "works" if works else "does not work"
     print_message(f"the connection {args.conn_id!r} {verdict}")

@@ -129,10 +129,10 @@ def _whose(database: Database, found: State) -> tuple[str, bool]:
     from framework.metastore.migrations import SECRETS_TABLE
 
     if found.is_foreign:
-        told = "another application's, used as they are"
+        answer = "another application's, used as they are"
         if not found.is_current:
-            return f"{told}; {MIGRATE} --add-secrets-table", False
-        return told if SECRETS_TABLE in found.tables else f"{told}; none for config secrets", True
+            return f"{answer}; {MIGRATE} --add-secrets-table", False
+        return answer if SECRETS_TABLE in found.tables else f"{answer}; none for config secrets", True
     if found.is_current:
         return "ours, migrated", True
     if found.tables:

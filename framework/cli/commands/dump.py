@@ -84,8 +84,8 @@ def _run(app: App, args: Namespace) -> int:
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
     down = outages({(row.section, row.key): row.error for row in failed if row.error is not None})
-    told = {name for names in down.values() for name in names}
-    alone = [str(row.error) for row in failed if (row.section, row.key) not in told]
+    reported = {name for names in down.values() for name in names}
+    alone = [str(row.error) for row in failed if (row.section, row.key) not in reported]
     for text in (*down, *alone):
         print_error(text)
     unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]

@@ -20,7 +20,7 @@ from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
 
 DESCRIPTION = """\
-Who writes an option, a connection or a variable, who wins, and who is shadowed.
+Where an option, a connection or a variable is set, which place wins, and which are shadowed.
 
 for example:
   python -m framework explain core port
@@ -63,7 +63,7 @@ def _run(app: App, args: Namespace) -> int:
     if args.key is None:
         raise UsageError("name a section and a key, --connection ID or --variable KEY")
     if args.section.lower() in ("secrets", "workers"):
-        _tell_of_workers(app)
+        _note_workers(app)
     explanation = app.conf.explain(args.section, args.key)
     if args.output == "table":
         _tell(app, explanation)
@@ -89,7 +89,7 @@ def _tell(app: App, explanation: Explanation) -> None:
         facts += ["sensitive"] if option.sensitive else []
         facts += ["required"] if option.is_required(app.environment.env) else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
-        facts += [short(f"{name} {said}") for name, said in option.constraints.items()]
+        facts += [short(f"{name} {value}") for name, value in option.constraints.items()]
         tell(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app.engine):
         if variable.option == (explanation.section, explanation.key):
@@ -113,8 +113,8 @@ def _rows(explanation: Explanation) -> list[dict[str, object]]:
     return rows
 
 
-def _tell_of_workers(app: App) -> None:
-    """Say so where a backend is set that this chain does not ask."""
+def _note_workers(app: App) -> None:
+    """Note a configured backend that this chain does not ask."""
     from framework.assembly import note_on_workers
 
     if note := note_on_workers(app):
@@ -122,12 +122,12 @@ def _tell_of_workers(app: App) -> None:
 
 
 def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
-    _tell_of_workers(app)
-    said = app.chain.explain(kind, name)
-    winner = next((number for number, (_, text) in enumerate(said) if text.startswith("found")), None)
-    show([{"link": link, "says": short(text)} for link, text in said], ("link", "says"), output, winner)
-    found = [text for _, text in said if text == "found"]
-    first = next((text for _, text in said if text not in ("absent", "does not serve this kind")), "absent")
+    _note_workers(app)
+    answers = app.chain.explain(kind, name)
+    winner = next((number for number, (_, text) in enumerate(answers) if text.startswith("found")), None)
+    show([{"link": link, "answer": short(text)} for link, text in answers], ("link", "answer"), output, winner)
+    found = [text for _, text in answers if text == "found"]
+    first = next((text for _, text in answers if text not in ("absent", "does not serve this kind")), "absent")
     if found and first == "found":
         return OK
     return NO if first == "absent" else LINK_FAILED

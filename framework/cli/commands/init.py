@@ -172,19 +172,19 @@ def _takes_a_table(path: str) -> bool:
     return True
 
 
-def _names(folder: str, path: str, said: str | None) -> Names:
-    """The application's name: as it is said, or the project's, or the folder's.
+def _names(folder: str, path: str, given: str | None) -> Names:
+    """The application's name: the given one, or the project's, or the folder's.
 
     Raises:
-        ConfigError: it is no name.
+        ConfigError: invalid name.
     """
-    name = said
+    name = given
     if name is None and os.path.exists(path):
         project = read_table(path)[0].get("project")
         name = project.get("name") if isinstance(project, dict) else None
     if name is None or not isinstance(name, str):
         name = os.path.basename(os.path.realpath(folder))
-    if said is None:
+    if given is None:
         name = "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in name.lower()).split())
     try:
         return Names(name)

@@ -8,8 +8,8 @@ from framework.errors import ConfigError
 DESCRIPTION = """\
 Print the least-privilege policy for exactly the names that this configuration can ask a store for.
 
-Config secrets are named one by one, for the configuration refers to them; which connections and variables an
-application will ask for nobody can know, so theirs is everything below their prefix.
+Config secrets are named one by one, for the configuration refers to them. The connections and variables that an
+application will ask for cannot be known, so theirs is everything below their prefix.
 
 for example:
   python -m framework policy aws
@@ -55,8 +55,8 @@ def _names(app: App, link: Link) -> list[str]:
     anything = [("connection", _ANY), ("variable", _ANY)]
     backend = link.backend
     if hasattr(backend, "policy_paths"):  # a secret may be in several places
-        return list(dict.fromkeys(path for wish in configs + anything for path in backend.policy_paths(*wish)))
-    names = [backend.name_of(*wish) for wish in configs]
+        return list(dict.fromkeys(path for question in configs + anything for path in backend.policy_paths(*question)))
+    names = [backend.name_of(*question) for question in configs]
     # A lookup pattern leaves ids out, but no policy can say which.
     names += [backend.joined(prefix, _ANY) for kind, _ in anything if (prefix := backend.prefix(kind)) is not None]
     return list(dict.fromkeys(name for name in names if name is not None))
