@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import os
 import subprocess
 import sys
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -136,9 +137,6 @@ def test_frames() -> None:
 
 
 def test_the_field_type_of_a_dataclass() -> None:
-    import dataclasses
-    from typing import ClassVar
-
     @dataclasses.dataclass
     class Made:
         a: int

@@ -115,7 +115,7 @@ def _of_folder(directory: str, args: Namespace, *, dotenv: bool = True) -> App:
 
     found = project.find(directory, named=True)
     assert found is not None  # it must exist
-    said = dict(found.said)
+    said = dict(found.settings)
     if not dotenv:  # it is not in the revision, and the one of today is another
         said["dotenv"] = []
     if args.given.env:
