@@ -38,6 +38,7 @@ An error that leaves a public method holds nothing but its message: see `clean`.
 from __future__ import annotations
 
 from framework.limits import FAULTS
+from framework.masking import shown
 from framework.masking.search import visible
 from framework.masking.wording import redact_fields, redact_message
 
@@ -103,6 +104,14 @@ class InvalidValue(ConfigError, ValueError):
 
 class InvalidArgument(InvalidValue, TypeError):
     """What the caller passed has a wrong type or form. `where` names the argument; its value is not in the message."""
+
+
+def wrong(given: object, argument: str, expected: str, hint: str = "") -> InvalidArgument:
+    """The error of an argument of a wrong type. The value is not in the message, because it may be a secret."""
+    return InvalidArgument(f"{expected} is expected, not {type(given).__name__}", where=argument, hint=hint)
+
+
+shown.refuse_with(wrong)
 
 
 class MandatoryOptionNotFound(OptionNotFound, InvalidValue):

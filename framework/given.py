@@ -10,6 +10,7 @@ import os
 
 from framework.convert import expand_home, with_a_home
 from framework.errors import InvalidArgument
+from framework.errors import wrong as wrong
 from framework.files.lists import Entry
 from framework.files.trust import Typed, like
 
@@ -205,8 +206,3 @@ def _pair(name: Any, argument: str) -> tuple[str, str]:
     section, _, key = name.rpartition(".") if isinstance(name, str) else ("", "", "")
     how = f'("{section}", "{key}")' if section and key else '("server", "port")'
     raise InvalidArgument("each option is named by a pair, section and key", where=argument, hint=f"Write {how}.")
-
-
-def wrong(given: Any, argument: str, expected: str, hint: str = "") -> InvalidArgument:
-    """The error of an argument of a wrong type. The value is not in the message: it may be a secret."""
-    return InvalidArgument(f"{expected} is expected, not {type(given).__name__}", where=argument, hint=hint)

@@ -1,4 +1,4 @@
-"""Locks that survive a fork: the child finds them free, whoever held them in the parent."""
+"""Locks that survive a fork: they are free in the child, even if they were held in the parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class ProcessLock:
-    """`with lock:` for the threads of one process; who holds it may take it again.
+    """`with lock:` for the threads of one process; reentrant.
 
-    A thread that held a lock when another one forked does not exist in the child, and would hold it there for ever.
+    If another thread holds a lock during a fork, that thread does not exist in the child, and could never release it.
     """
 
     __slots__ = ("_locks",)
@@ -31,10 +31,10 @@ class ProcessLock:
 
 
 class ForkGate:
-    """`with gate:` around calls of a library that has locks of its own: nobody forks while a thread is inside.
+    """`with gate:` around calls of a library that has locks of its own: no fork while a thread is inside.
 
-    A child would find such a lock held for ever by a thread that it does not have. Threads pass side by side. A fork
-    waits until all have left, though not for long: one may be waiting for another process.
+    In the child such a lock would stay held for ever, by a thread that does not exist there. Several threads may be
+    inside at once. A fork waits until all have left, but not for long: a thread may be waiting for another process.
     """
 
     __slots__ = ("_making", "_condition", "_inside", "_closed")
@@ -50,7 +50,7 @@ class ForkGate:
             os.register_at_fork(before=self.close, after_in_parent=self.open, after_in_child=self.renew)
 
     def renew(self) -> None:
-        """In a child, which has one thread."""
+        """Begin anew, in the child of a fork, which has one thread."""
         self._making = allocate_lock()
         self._condition: Condition | None = None
         self._inside: dict[int, int] = {}
@@ -58,7 +58,7 @@ class ForkGate:
 
     @property
     def _changed(self) -> Condition:
-        """Made when it is first needed: a process that calls no such library does not load `threading` for it."""
+        """Made on first use, so that `threading` is loaded only by a process that calls such a library."""
         if self._condition is None:
             with self._making:
                 if self._condition is None:

@@ -1,6 +1,6 @@
-"""What the library logs, to `logging.getLogger("framework")`: never a value, and redacted like every message.
+"""The library's log, `logging.getLogger("framework")`: never a value, and redacted like every message.
 
-`logging` is not imported here: a process that never loads it has nobody who would read the records.
+`logging` is not imported here: in a process that has not loaded it, nothing reads the records.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _logger: logging.Logger | None = None
 
 
 def log(level: int, layout: str, *args: object) -> None:
-    """Log a message if somebody reads messages of this level; else it is not even made.
+    """Log a message. It is not even formatted if messages of this level are not handled.
 
     Args:
         level: `DEBUG` for look-ups, `INFO` for logins and refreshes, `WARNING` for fallbacks and stale answers.

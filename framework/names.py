@@ -1,4 +1,4 @@
-"""Every spelling that is made from an application's name, in one place."""
+"""Every name that is made from an application's name, in one place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Names:
         app: letters, digits, `-` and single `_`, starting with a letter.
 
     Raises:
-        ValueError: the name would make environment variables that cannot be told apart.
+        ValueError: the names of its environment variables would be ambiguous.
     """
 
     __slots__ = ("app", "prefix", "home", "config", "env")
@@ -47,7 +47,7 @@ class Names:
         return f"{self.prefix}_VAR_{text(key, 'key').upper()}"
 
     def secret(self, name: str) -> str:
-        """`BILLING_SECRET_{NAME}`: what is no letter or digit becomes `_`."""
+        """`BILLING_SECRET_{NAME}`: characters other than letters and digits become `_`."""
         return f"{self.prefix}_SECRET_" + "".join(c if c.isalnum() else "_" for c in text(name, "name").upper())
 
     def backend_kwarg(self, section: str = "secrets", backend: str = "backend") -> str:

@@ -1,4 +1,4 @@
-"""Hides what is secret, wherever it is shown: the door to the masker of this process.
+"""Hides secrets wherever they are shown: the masker of this process.
 
 `RedactingFilter` and `install` are loaded when they are first used.
 """

@@ -21,24 +21,24 @@ class RedactingFilter:
             record.args = {key: bounded(value) for key, value in record.args.items()}
         elif record.args:
             record.args = tuple(map(bounded, record.args))
-        said = record.msg
+        written = record.msg
         fits = message_of(record) is not None
-        record.msg = _masker._redact_shown(said)
+        record.msg = _masker._redact_shown(written)
         if isinstance(record.args, dict):
             record.args = {key: _masker._redact_shown(value) for key, value in record.args.items()}
         elif record.args:
             record.args = tuple(map(_masker._redact_shown, record.args))
         redacted = record.msg
-        if fits:  # else logging itself will report that they do not, from what is redacted
-            # The arguments are redacted first: `%.9s` would cut a secret so that nobody recognises it.
-            record.msg = said
+        if fits:  # else logging itself reports the redacted message and arguments
+            # The arguments are redacted first: `%.9s` would cut a secret, and the rest would not be recognised.
+            record.msg = written
             message = message_of(record)
             if message is None:  # a number is `***` now
-                record.msg = as_texts(shown_text(said))
+                record.msg = as_texts(shown_text(written))
                 message = message_of(record)
-            message = redact_text(shown_text((said, record.args)) if message is None else message)
+            message = redact_text(shown_text((written, record.args)) if message is None else message)
             record.msg = redacted
-            if message_of(record) != message:  # the secret came about by putting the two together
+            if message_of(record) != message:  # message and arguments make a secret only together
                 record.msg, record.args = message, None
         elif (shown := shown_text((redacted, record.args))) != (message := redact_text(shown)):
             record.msg, record.args = message, None
@@ -57,7 +57,7 @@ class RedactingFilter:
 
 
 def install(logger: logging.Logger | None = None) -> None:
-    """Redact what is logged from now on, by handlers that exist and by those added later.
+    """Redact everything that is logged from now on, by existing handlers and by those added later.
 
     Args:
         logger: guard the handlers of this one only; without it those of every logger.
@@ -71,7 +71,7 @@ def install(logger: logging.Logger | None = None) -> None:
             at = at.parent if logger is None and at.propagate else None
 
     def make_guarded_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        # A record is made before it is handled: the moment to find handlers that are new.
+        # A record is made before it is handled, so new handlers are found here.
         record = make_record(*args, **kwargs)
         guard(logger or logging.getLogger(record.name))
         return record

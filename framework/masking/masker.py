@@ -1,13 +1,13 @@
-"""The one masker: what is a secret is hidden wherever it is shown.
+"""The one masker: it hides secrets wherever text or data is shown.
 
 Two ways lead to `***`. A value under a sensitive name is hidden whole. Free text is searched for every secret that
 was registered with `add_mask`, and for passwords inside URLs.
 
-A text is searched as it stands and as it reads once percent-quoting, backslashes (JSON, `repr`) and base64 are undone,
-also one inside the other. So only the secrets themselves are filed, not their spellings: registering costs next to
-nothing, and the time that a text takes does not depend on how many secrets there are.
+A text is searched as it is, and with percent-quoting, backslashes (JSON, `repr`) and base64 decoded, also nested. So
+only the secrets themselves are indexed, not their spellings: registering one is cheap, and the time for a text does not
+depend on the number of secrets.
 
-Names, structures and `merge` answer as in Airflow. `docs/reference/airflow-differences.md` says where this masker
+Names, structures and `merge` behave as in Airflow. `docs/reference/airflow-differences.md` says where this masker
 hides more.
 """
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 REPLACEMENT = "***"
-#: No secret, line or leaf shorter than this is searched for: it would hide half of every text.
+#: Shorter secrets, lines and leaves are not searched for: they would hide half of every text.
 MIN_LENGTH = 5
-#: Deeper than this, what is under a sensitive name is hidden as one.
+#: Deeper structures under a sensitive name are hidden whole.
 MAX_DEPTH = 5
 #: Airflow's names, and three that it lacks. Each is also known without its `_` (`webhookUrl`).
 SENSITIVE_NAMES = (
@@ -49,9 +49,10 @@ SENSITIVE_NAMES = (
 )
 _BUILT_IN = frozenset(SENSITIVE_NAMES) | {name.replace("_", "") for name in SENSITIVE_NAMES}
 
-#: How many spellings may lie one inside the other: the repr of a JSON text that holds a quoted URL makes three.
+#: How many encodings may be nested: the repr of a JSON text with a quoted URL has three.
 _NESTING = 3
-#: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes.
+#: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes,
+#: at most so often.
 _PASSES = 8
 
 
@@ -65,7 +66,7 @@ class Masker:
         self.reset()
 
     def acquire(self) -> None:
-        """Let nobody register a secret until `release`."""
+        """Keep other threads from registering a secret until `release`."""
         self._lock.acquire()
 
     def release(self) -> None:
@@ -91,7 +92,7 @@ class Masker:
             names: more sensitive names, in any case and with any separators (`sensitive_var_conn_names`).
             min_length: the shortest secret that is searched for (`min_length_masked_secret`); a part of one has 5
                 characters at least. What was too short when it was registered stays out.
-            app: the application's name, which is no secret even where it serves as a password.
+            app: the application's name, which is never hidden, even if it is also a password.
         """
         index = Index(max(1, checked(min_length, "min_length", int, "a whole number")))
         words = {word for name in texts(names, "names") if (word := plain_name(name))}
@@ -104,11 +105,14 @@ class Masker:
             self._index = index
 
     def generation(self) -> object:
-        """Another object once other names are sensitive or the secrets are forgotten: then register them again."""
+        """An object that is replaced when the sensitive names change or all secrets are forgotten.
+
+        A caller that registers a secret only once has to do so again then.
+        """
         return self._generation
 
-    def should_hide_value_for_name(self, name: Any) -> bool:
-        """Whether the name says that its value is a secret; case and separators do not matter."""
+    def should_hide_value_for_name(self, name: object) -> bool:
+        """Whether the name is that of a secret; case and separators do not matter."""
         return self._hides_names and isinstance(name, str) and self._words.are_in(name)
 
     def add_mask(self, secret: Any, name: Any = None) -> None:
@@ -116,10 +120,10 @@ class Masker:
 
         Args:
             secret: of a structure, the values under sensitive names; of a list without a name, every item.
-            name: if given, the secret counts only if the name is a sensitive one.
+            name: if given, the secret is registered only if the name is a sensitive one.
         """
         pending = [(secret, name)]
-        seen: set[tuple[int, bool | None]] = set()  # what is shared, or holds itself, is registered once
+        seen: set[tuple[int, bool | None]] = set()  # shared and recursive structures are registered once
         while pending:
             secret, name = pending.pop()
             counts = name is None or self.should_hide_value_for_name(name)
@@ -146,7 +150,7 @@ class Masker:
 
     def _file(self, form: bytes, index: Index) -> None:
         length = len(form) if form.isascii() else len(form.decode("utf-8", "replace"))
-        # What is part of the replacement cannot be hidden by it; `sqlite://` is how any URL begins.
+        # A part of the replacement cannot be hidden by it; any URL may begin with `sqlite://`.
         is_ordinary = form.lower() == self._ordinary or form in REPLACEMENT.encode() or form.endswith(b"://")
         if length >= index.gram and not is_ordinary:
             index.add(form)
@@ -166,7 +170,7 @@ class Masker:
             return hidden.decode("utf-8", "replace")
 
     def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:
-        """As `redact_text`, but a secret stays inside of a piece that `kept` finds, as its start and end."""
+        """As `redact_text`, except inside of the pieces that `kept` finds, each as its start and end."""
         for _ in range(_PASSES):
             data = encode(text)
             ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
@@ -185,7 +189,7 @@ class Masker:
         return data
 
     def _spans(self, data: bytes, nesting: int, seen: set[bytes]) -> list[tuple[int, int]]:
-        """Every place to hide. `seen` holds the readings of one text so far, for several ways lead to the same."""
+        """Every place to hide. `seen` holds the decoded texts so far: different decodings may give the same one."""
         seen.add(data)
         index = self._index
         spans = passwords_in_urls(data, self.should_hide_value_for_name)
@@ -198,7 +202,7 @@ class Masker:
         return spans
 
     def _spans_in_base64(self, data: bytes, nesting: int, index: Index) -> list[tuple[int, int]]:
-        """A run of base64 letters may begin anywhere in a group of four: each is decoded four times, all in one go."""
+        """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
         shortest = (4 * index.gram + 2) // 3
         groups: list[bytes] = []
         pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
@@ -206,7 +210,7 @@ class Masker:
         for run in data.translate(TO_BASE64).split(b" "):
             end = at + len(run)
             for start in range(at, min(at + 4, end - shortest + 1)):
-                # Filled up to groups of four, and kept apart by bytes that no text has: //// is three times 255.
+                # Padded to groups of four, and separated by bytes that no text has: //// is three times 255.
                 group = run[start - at :] + b"A" * (-(end - start) % 4) + b"////"
                 pieces.append((size, start, end))
                 groups.append(group)
@@ -222,8 +226,8 @@ class Masker:
         for piece in pieces if nesting else ():
             base, start, end = piece
             text = decoded[base : base + (end - start) * 3 // 4]
-            margin = len(text) // 4  # for the run may have begun before the base64, and go on after it
-            if text[margin:-margin].isascii():  # else it is noise, as three of four decodings are
+            margin = len(text) // 4  # the run may have begun before the base64, and may go on after it
+            if text[margin:-margin].isascii():  # three of four offsets give noise
                 found += [(piece, base + a, base + b) for a, b in self._spans(text, nesting - 1, set())]
         spans = ((start + (a - base) * 4 // 3, start - (base - b) * 4 // 3, end) for (base, start, end), a, b in found)
         return [(first, last) for first, last, end in spans if last <= end]
@@ -231,13 +235,13 @@ class Masker:
     def redact(
         self, value: Any, name: Any = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
     ) -> Any:
-        """A copy of any value that can be shown: sensitive names hide their values, texts are searched.
+        """A copy of any value that can be shown: values under sensitive names are hidden, texts are searched.
 
         Args:
             value: dict, list, tuple, set (becomes a tuple, as in Airflow), text, or anything else. None, True and
-                False tell nothing and stay; what else is under a sensitive name does not, whatever its type.
-            name: the name that the value goes by.
-            max_depth: deeper than this, what is under a sensitive name is hidden as one; 5 unless given, as in Airflow.
+                False stay, because they reveal nothing; all other values under a sensitive name are hidden.
+            name: the name of the value.
+            max_depth: deeper structures under a sensitive name are hidden whole; 5 by default, as in Airflow.
         """
         depth = MAX_DEPTH if max_depth is None else max_depth
         return self._redact(value, self.should_hide_value_for_name(name), depth, replacement, (), {})
@@ -251,7 +255,7 @@ class Masker:
         path: tuple[int, ...],
         done: dict[tuple[int, bool, int], Any],
     ) -> Any:
-        """The copy. `done` has the structures that were copied before: one that is shared is copied once a level."""
+        """The copy. `done` has the structures that were copied before: a shared one is copied once for each level."""
         if isinstance(value, (dict, list, tuple, set, frozenset)):
             if id(value) in path or len(path) > DEPTH or (hide and len(path) > max_depth):
                 return replacement
@@ -283,22 +287,22 @@ class Masker:
 
         if isinstance(value, dict):
             return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
-        if isinstance(value, (set, frozenset)):  # in order, so that it reads the same in every process
+        if isinstance(value, (set, frozenset)):  # sorted, so that it is the same in every process
             return tuple(below(item, hide) for item in sorted(value, key=shown_text))
         items = [below(item, hide) for item in value]
         return items if isinstance(value, list) else tuple(items)
 
     def _redact_shown(self, value: Any, replacement: str = REPLACEMENT) -> Any:
-        """The value as it is if its text shows no secret, else the redacted text."""
+        """The value itself if its text shows no secret, else the redacted text."""
         shown = shown_text(value)
         hidden = self.redact_text(shown, replacement)
         return value if hidden == shown else hidden
 
     def merge(self, new: Any, old: Any, name: Any = None, max_depth: int | None = None) -> Any:
-        """What a person sends back after editing a redacted value, with what was left redacted taken from `old`.
+        """A redacted value that a person has edited, with its unchanged redacted parts taken from `old`.
 
         Args:
-            max_depth: deeper structures are taken from `new`; 100 unless given, as deep as `redact` goes, so that
+            max_depth: deeper structures are taken from `new`; 100 by default, as deep as `redact` goes, so that
                 `merge(redact(old), old)` restores every secret.
         """
         levels = DEPTH if max_depth is None else max_depth
@@ -330,7 +334,7 @@ class Masker:
 
 
 _masker = Masker()
-# A child must neither wait for a thread that it does not have, nor know half a secret.
+# The child of a fork must not wait for a thread that it does not have, nor know only half of a secret.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_masker.acquire, after_in_parent=_masker.release, after_in_child=_masker.release)
 add_mask = mask_secret = _masker.add_mask

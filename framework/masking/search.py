@@ -1,4 +1,4 @@
-"""Finds secrets in bytes, also where quoting hides them: percent, backslashes, base64, one inside the other."""
+"""Finds secrets in bytes, also if they are encoded: percent-quoting, backslashes, base64, nested."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _BLOCK = 512
 _ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
 _CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-#: The URL-safe alphabet's `-` and `_` become the standard one's `+` and `/`, what is in neither a blank.
+#: `-` and `_` of the URL-safe alphabet become `+` and `/` of the standard one; characters of neither become a blank.
 TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(256))
 
-#: Where a user's name has no `/`, and what begins with a port and a `/` is a place.
+#: Schemes whose user names have no `/`: a port followed by a `/` is a place, and no password.
 _WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp", b"ftps", b"s3", b"gs", b"docker", b"grpc"))
-#: What a message tells people to write.
+#: The placeholder in our own messages.
 _EXAMPLE = b"LOGIN:PASSWORD@HOST"
 
 
 class Index:
-    """The registered forms, each filed under its last few bytes together with its length.
+    """The registered forms. Each length is filed under the form's last few bytes.
 
-    What a look-up finds is a handful of lengths, never the forms themselves; so a hundred thousand secrets that begin
-    or end alike cost no more than one.
+    A look-up finds a few lengths, never the forms themselves. So a hundred thousand secrets with the same beginning or
+    end cost no more than one.
     """
 
     __slots__ = ("gram", "forms", "lengths", "spaced", "windows")
@@ -42,12 +42,12 @@ class Index:
         ending = form[-self.gram :]
         lengths = self.lengths.get(ending, ())
         self.spaced = self.spaced or b" " in form
-        self.forms.add(form)  # before its length: who sees the length must find the form
+        self.forms.add(form)  # before its length: another thread that sees the length must find the form
         if len(form) not in lengths:
             self.lengths[ending] = (*lengths, len(form))
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
-        """Where the forms are. As in Airflow, occurrences of one form that overlap count once."""
+        """Where the forms are. As in Airflow, overlapping occurrences of one form count once."""
         spans: list[tuple[int, int]] = []
         taken: dict[bytes, int] = {}
         for base in range(0, len(data) - self.gram + 1, _BLOCK):
@@ -70,7 +70,7 @@ def encode(text: str) -> bytes:
 
 
 def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
-    """A secret and what may be shown of it alone: a line, a password in a URL, a text inside JSON."""
+    """A secret, and its parts that may be shown alone: a line, a password in a URL, a text inside JSON."""
     yield secret
     if b"\n" in secret or b"\r" in secret:
         yield from map(bytes.strip, secret.splitlines())
@@ -89,7 +89,7 @@ def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]
         yield from _leaves(inside, is_sensitive)
 
 
-#: Names in a backend's kwargs of what is no secret: where and how to look, which messages must be able to say.
+#: Kwargs of backends that hold no secret but a place or a way to look, which messages must be able to show.
 _PLACES = frozenset(
     [
         *("mount_point", "auth_mount_point", "namespace", "region", "region_name", "profile_name", "project_id"),
@@ -101,7 +101,7 @@ _PLACES = frozenset(
 
 
 def is_place(name: str) -> bool:
-    """Whether a text under this name says where or how to look, and is not to be hidden wherever it stands."""
+    """Whether this is the name of a kwarg that says where or how to look, so that its text is not hidden."""
     return name.lower() in _PLACES or name.lower().endswith("path")
 
 
@@ -111,7 +111,7 @@ def plain_name(name: str) -> str:
 
 
 class Words:
-    """The words of sensitive names. It is remembered of names whether they hold one: the same few are asked about.
+    """The words of sensitive names. Results are remembered, because the same names come again and again.
 
     Args:
         words: in the spelling of `plain_name`.
@@ -135,7 +135,7 @@ class Words:
 
 
 def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
-    """The texts inside JSON, but for those under a name like `variables_file_path`."""
+    """The texts inside JSON, except those under a name like `variables_file_path`."""
     if isinstance(value, str):
         if value.lower() != "false":
             yield from parts(encode(value), is_sensitive)
@@ -149,7 +149,7 @@ def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
 
 
 def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> bytes:
-    """Spans that overlap are one; spans that touch are two."""
+    """Replace the spans. Overlapping spans are one, adjacent spans are two."""
     shown, hidden = [], 0
     for start, end in sorted(spans):
         if start >= hidden:
@@ -159,13 +159,13 @@ def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> by
 
 
 def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:
-    """Where URLs hold passwords: before the last `@` of the word, and as values of sensitive names in what follows.
+    """Where URLs have passwords: before the last `@` of a word, and as values of sensitive names in the query.
 
-    People paste passwords that should be quoted, so nearly every character may be a part of one.
+    People paste passwords without quoting them, so nearly every character may be a part of one.
 
     Args:
         data: any text.
-        is_sensitive: whether what goes by a name is hidden.
+        is_sensitive: whether the value of a name is hidden.
     """
     spans: list[tuple[int, int]] = []
     at = data.find(b"://")
@@ -218,7 +218,7 @@ def _values_in_query(word: bytes, start: int, is_sensitive: Callable[[str], bool
 
 
 def readings(data: bytes, spaced: bool) -> Iterator[tuple[bytes, Sequence[int]]]:
-    """The data with one kind of quoting undone; with each, where its bytes came from."""
+    """The data with one kind of encoding decoded; with each, the position that every byte came from."""
     if b"%" in data:
         yield _undo(data, b"%", _read_percent)
     if spaced and b"+" in data:
@@ -234,7 +234,7 @@ def _undo(data: bytes, mark: bytes, read: Callable[[bytes, int], tuple[bytes, in
     while (found := data.find(mark, at)) >= 0:
         try:
             piece, end = read(data, found)
-        except (ValueError, OverflowError, KeyError):  # no escape after all
+        except (ValueError, OverflowError, KeyError):  # it is not an escape
             piece, end = mark, found + len(mark)
         out += data[at:found] + piece
         origin += [*range(at, found), *[found] * len(piece)]
@@ -243,8 +243,8 @@ def _undo(data: bytes, mark: bytes, read: Callable[[bytes, int], tuple[bytes, in
 
 
 def _hex(data: bytes, start: int, end: int) -> int:
-    if end > len(data) or not data[start:end].isalnum():  # int() would take a blank, a sign, a `_`
-        raise ValueError("no hexadecimal number")
+    if end > len(data) or not data[start:end].isalnum():  # int() would accept a blank, a sign, a `_`
+        raise ValueError("not a hexadecimal number")
     return int(data[start:end], 16)
 
 
@@ -262,27 +262,25 @@ def _read_escape(data: bytes, at: int) -> tuple[bytes, int]:
         return bytes((_ESCAPES[kind],)), at + 2
     end = at + 2 + _CODE_WIDTHS[kind]
     code = _hex(data, at + 2, end)
-    if (
-        0xD800 <= code < 0xDC00 and data[end : end + 3].lower() == b"\\ud"
-    ):  # JSON writes what is beyond 16 bits as a pair
+    if 0xD800 <= code < 0xDC00 and data[end : end + 3].lower() == b"\\ud":  # JSON writes larger codes as a pair
         code, end = 0x10000 + ((code - 0xD800) << 10) + (_hex(data, end + 2, end + 6) - 0xDC00), end + 6
     return encode(chr(code)), end
 
 
-#: Letters by their class that take no room or show nothing: joiners, fillers, selectors of variants.
+#: Characters that are printable for Python but invisible: joiners, fillers, variation selectors.
 _UNSEEN = frozenset(
     map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)))
 ) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def visible(text: str, keep: str = "") -> str:
-    """The text with every character that would not be seen as what it is written as an escape, as `repr` does it.
+    """The text with invisible and control characters as escapes, as `repr` writes them.
 
-    Escapes of terminals, line ends, C1 controls, marks of direction, zero-width characters: whoever looks at a
-    terminal must see them, and they must do nothing there.
+    These are terminal escapes, line ends, C1 controls, direction marks and zero-width characters. On a terminal they
+    must be seen, and must have no effect.
 
     Args:
-        keep: characters that stay all the same, such as the line ends of a text of our own.
+        keep: characters that stay as they are, such as the line ends of our own texts.
     """
     if text.isascii() and text.isprintable():
         return text

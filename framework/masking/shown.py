@@ -1,4 +1,4 @@
-"""What values and log records read like as text, within bounds."""
+"""Values and log records as text, within bounds; and the arguments of the masker."""
 
 from __future__ import annotations
 
@@ -7,48 +7,69 @@ from framework.limits import DEPTH, GROWTH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from typing import Any
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Kind = TypeVar("Kind")
 
 
-def checked(given: Any, argument: str, kind: type | tuple[type, ...], expected: str = "text") -> Any:
+def _type_error(given: object, argument: str, expected: str) -> Exception:
+    return TypeError(f"{argument}: {expected} is expected, not {type(given).__name__}")
+
+
+#: Makes the error of an argument of a wrong type.
+_wrong: Callable[[object, str, str], Exception] = _type_error
+
+
+def refuse_with(wrong: Callable[[object, str, str], Exception]) -> None:
+    """Set what makes the error of a wrong argument. Errors are redacted, so the masker cannot import them."""
+    global _wrong
+    _wrong = wrong
+
+
+def checked(given: object, argument: str, kind: type[Kind], expected: str = "text") -> Kind:
     """The argument, if it is of this type.
 
     Raises:
-        InvalidArgument: it is not. What makes the error is below this floor, and only loaded for that.
+        InvalidArgument: it is not.
     """
     if isinstance(given, kind):
         return given
-    from importlib import import_module
-
-    raise import_module("framework.given").wrong(given, argument, expected)
+    raise _wrong(given, argument, expected)
 
 
-def texts(given: Any, argument: str) -> list[str]:
-    """One text or several as a list. Raises: as `checked`."""
-    if given == ():  # while the masker is made
+def texts(given: object, argument: str) -> list[str]:
+    """One text or several as a list; None is none. Raises: as `checked`."""
+    if given is None:
         return []
-    from importlib import import_module
-
-    found: list[str] = import_module("framework.given").texts(given, argument)
-    return found
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, (bytes, bytearray, memoryview)) or hasattr(given, "keys"):
+        raise _wrong(given, argument, "text or a list of texts")
+    try:
+        items = iter(given)  # type: ignore[call-overload] # whether it has items, is what is asked
+    except TypeError:
+        raise _wrong(given, argument, "text or a list of texts") from None
+    return [checked(item, f"{argument}[{number}]", str) for number, item in enumerate(items)]
 
 
 def shown_text(value: object) -> str:
+    """The value as text; its type if that fails."""
     try:
         return str(bounded(value))
-    except Exception:  # other people's __str__: the masker must not be what fails
+    except Exception:  # a __str__ that fails must not make the masker fail
         return f"<{type(value).__name__}>"
 
 
-def bounded(value: Any) -> Any:
-    """The value, or a few words for a structure whose text would be endless: one that shares parts again and again."""
+def bounded(value: object) -> object:
+    """The value, or a note instead of a structure whose text would be too long because it repeats shared parts."""
     if not isinstance(value, (dict, list, tuple, set, frozenset)) or _size(value, {}, 0) <= GROWTH:
         return value
     return f"<{type(value).__name__} too large to show>"
 
 
-def _size(value: Any, known: dict[int, int], level: int) -> int:
-    """How many characters its text has at least, with what is shared written out."""
+def _size(value: object, known: dict[int, int], level: int) -> int:
+    """How many characters its text has at least, with shared parts counted each time."""
     if isinstance(value, (str, bytes)):
         return len(value)
     if not isinstance(value, (dict, list, tuple, set, frozenset)):
@@ -61,9 +82,10 @@ def _size(value: Any, known: dict[int, int], level: int) -> int:
 
 
 def message_of(record: logging.LogRecord) -> str | None:
+    """The message of a record; None if the arguments do not fit."""
     try:
         return record.getMessage()
-    except Exception:  # the arguments do not fit the message
+    except Exception:
         return None
 
 

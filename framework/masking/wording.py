@@ -1,8 +1,8 @@
-"""Messages are redacted here: what comes from outside is searched for secrets, our own words are not.
+"""Redacts messages: text from outside is searched for secrets, the words of our own code are not.
 
-A password may be an ordinary word, `secret` or `postgres`. To hide it in `Check role_id, secret_id` protects nothing:
-it damages the advice, and tells the reader what the password is. So the texts of our own code, which the compiled
-modules hold as constants, and the names of arguments and options stay as they are.
+A password may be an ordinary word, such as `secret` or `postgres`. Hiding it in `Check role_id, secret_id` would
+protect nothing: it would spoil the advice, and show the reader what the password is. So the texts of our own code,
+which are constants of the compiled modules, and the names of arguments and options stay as they are.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from framework.masking.search import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import CodeType
-    from typing import Any
+    from types import CodeType, ModuleType
+    from typing import Any, TypeVar
 
-#: What may stand beside a name in a message. In `user:secret@host` and `password=secret` no name is meant.
+    Owner = TypeVar("Owner")
+
+#: What may stand before and after a name in a message. In `user:secret@host` and `password=secret` there is no name.
 _BEFORE, _AFTER = " \t\n'\"`[({,.", " \t\n'\"`])},.:=…"
 
-#: What our modules call the lists of names that messages offer: fields of a connection, short names, access types.
+#: The lists in our modules with names that messages show: fields of a connection, short names, access types.
 _LISTED = ("FIELDS", "SHORT_NAMES", "ACCESS_TYPES", "KINDS", "COMMANDS")
 
 #: Names of arguments and options, and of the links that every chain has.
@@ -29,15 +31,12 @@ _read: set[str] = set()
 
 
 def add_names(names: Iterable[str]) -> None:
-    """Names that messages may always show, as they stand in the configuration: of arguments and options."""
+    """Add names of arguments and options that messages may always show, as they are in the configuration."""
     _names.update(name for name in names if name.isidentifier() and _is_name(name.rstrip("0123456789")))
 
 
 def redact_message(text: str) -> str:
-    """A message of ours without the secrets that came into it from outside.
-
-    The same as `redact_text`, but for words of our own that only look like a secret.
-    """
+    """A message without the secrets in it: as `redact_text`, except for our own words that equal a secret."""
     hidden = redact_text(text)
     if hidden == text:
         return text
@@ -46,21 +45,24 @@ def redact_message(text: str) -> str:
 
 
 def redact_fields(fields: Any) -> Any:
-    """The same for the texts in the fields of an error; what else it holds is redacted as any value is."""
+    """The fields of an error: texts as `redact_message`, other values as `redact`."""
     if isinstance(fields, tuple):
         return tuple(map(redact_fields, fields))
     if isinstance(fields, dict):
         return {
-            name: redact_message(said) if isinstance(said, str) else redact(said, name) for name, said in fields.items()
+            name: redact_message(field) if isinstance(field, str) else redact(field, name)
+            for name, field in fields.items()
         }
     return redact_message(fields) if isinstance(fields, str) else redact(fields)
 
 
-def safe_repr(describe: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Decorates `__repr__` and `__str__`: the text shows no known secret and no control character, and there always is
-    one, also for an object whose constructor has failed and that a traceback with local variables prints."""
+def safe_repr(describe: Callable[[Owner], str]) -> Callable[[Owner], str]:
+    """Decorates `__repr__` and `__str__`: the text has no known secret and no control character.
 
-    def described(self: Any) -> str:
+    It never fails: a traceback with local variables may print an object whose constructor has failed.
+    """
+
+    def described(self: Owner) -> str:
         try:
             return visible(redact_message(describe(self)), keep="\n")
         except Exception:
@@ -70,7 +72,7 @@ def safe_repr(describe: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def _texts_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where a text has texts of our code."""
+    """Where a text has texts of our own code."""
     for own in _texts:
         at = text.find(own)
         while at >= 0:
@@ -79,7 +81,7 @@ def _texts_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _names_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where a text has names of arguments, options and schemes; what is written `[section] key` is one."""
+    """Where a text has names of arguments, options (also as `[section] key`) and schemes of URLs."""
     at, size = 0, len(text)
     while at < size:
         end = at
@@ -95,7 +97,7 @@ def _names_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_scheme(text: str, end: int) -> int:
-    """Where the scheme of a URL ends that begins with this word, as `postgresql://` or `mysql+pymysql://`; else 0."""
+    """The end of a scheme that begins with this word, such as `postgresql://` or `mysql+pymysql://`; else 0."""
     if text[end : end + 1] == "+":
         end += 1
         while text[end : end + 1].isalnum():
@@ -104,12 +106,12 @@ def _end_of_scheme(text: str, end: int) -> int:
 
 
 def _is_name(text: str) -> bool:
-    """Whether it is spelt like the name of an argument or an option, which no generated secret is."""
+    """Whether it is spelled like the name of an argument or an option; generated secrets are not."""
     return text.isascii() and text.replace("_", "").isalpha() and text.islower()
 
 
 def _read_our_modules() -> None:
-    """Read the constants of our own modules that are loaded; done only when a message would be damaged."""
+    """Read the constants of our loaded modules. Called only when a message holds something that equals a secret."""
     import sys
 
     for name, module in list(sys.modules.items()):
@@ -122,25 +124,27 @@ def _read_our_modules() -> None:
                 _read_code(code, name)
 
 
-def _code_of(module: Any) -> CodeType | None:
-    """The compiled module; None if it is not to be had, and then its words are searched like any other."""
+def _code_of(module: ModuleType) -> CodeType | None:
+    """The compiled module; None if it cannot be read, and then its words are searched like all others."""
     from importlib.machinery import SourceFileLoader
 
-    loader: Any = module.__loader__
-    if not hasattr(loader, "get_code"):  # a tool has imported it by a loader of its own, as pytest does
-        loader = SourceFileLoader(module.__name__, str(module.__file__))
+    get_code: Callable[[str], CodeType | None] | None = getattr(module.__loader__, "get_code", None)
+    if get_code is None:  # a tool has imported it with its own loader, as pytest does
+        get_code = SourceFileLoader(module.__name__, str(module.__file__)).get_code
     try:
-        code: CodeType | None = loader.get_code(module.__name__)
+        return get_code(module.__name__)
     except (ImportError, OSError):
         return None
-    return code
 
 
 def _read_code(code: CodeType, module: str) -> None:
-    """The texts of a module or function, and the names of a backend's arguments or of our own options."""
-    if code.co_name == "__init__" and ".backends." in module:
-        add_names(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
-    constants: list[Any] = list(code.co_consts)
+    """The texts of a module, class or function, and the names of a backend's arguments or of our own options."""
+    if ".backends." in module:
+        if code.co_name == "__init__":
+            add_names(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+        elif "__annotations__" in code.co_names:  # a class that has the arguments as fields
+            add_names(name for name in code.co_consts if isinstance(name, str) and name in code.co_names)
+    constants: list[object] = list(code.co_consts)
     while constants:
         constant = constants.pop()
         if isinstance(constant, str) and " " in constant and any(map(str.isalpha, constant)):
@@ -150,5 +154,5 @@ def _read_code(code: CodeType, module: str) -> None:
             add_names([constant])
         elif isinstance(constant, (tuple, frozenset)):
             constants += constant
-        elif hasattr(constant, "co_consts"):
+        elif isinstance(constant, type(code)):
             _read_code(constant, module)
