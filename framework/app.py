@@ -121,7 +121,7 @@ class App(Bound[Settings]):
         self._all_turns: list[Turns] = []  # one, once it is needed
         self._read_from(environment)
         self._configure_masking()
-        self._tell_doubts()
+        self._tell_doubts(environment)
 
     def _read_from(self, environment: Environment) -> None:
         """Make the engine and its getters, over the files that an environment names."""
@@ -353,6 +353,7 @@ class App(Bound[Settings]):
             trial = copy(self)
             trial._read_from(self.sources.environment())
             settings = self._settings_in(trial)
+            self._tell_doubts(trial.environment)  # before anything changes: a warning may be an error here
             trial.engine.reading.chains.clear()  # their links ask the trial
             self.environment.become(trial.environment)
             self.engine.become(trial.engine)
@@ -361,10 +362,10 @@ class App(Bound[Settings]):
 
         log(INFO, "%s: its files were read again", self.name)
         self._configure_masking()
-        self._tell_doubts()
 
-    def _tell_doubts(self) -> None:
-        for place, what in self.environment.doubts:
+    @staticmethod
+    def _tell_doubts(environment: Environment) -> None:
+        for place, what in environment.doubts:
             warn(f"{place}: {what}")
 
     def use(self) -> App[Settings]:

@@ -67,7 +67,6 @@ class Getters:
             OptionNotFound: the option is not set and there is no fallback.
             PointerError: its pointer leads nowhere.
         """
-        known = None
         try:
             var, seen, absent, text = self._compiled[section, key]
             data = self._data
@@ -89,15 +88,14 @@ class Getters:
                     ):
                         if fresh is None:
                             return text
-                        known = text
+                        if fallback is not UNSET:  # it is known that the option is not set
+                            return convert.expand(fallback, self._getenv)
         except (KeyError, TypeError):  # not asked before, no text, or the variable that won is gone
             pass
         try:
-            if known is not None and fallback is not UNSET:
-                return convert.expand(fallback, self._getenv)
             return self._resolved(section, key, fallback, raw, lookup_from_deprecated, suppress_warnings)
         except BaseException:
-            fallback, data, seen, text, known = None, {}, None, None, None  # values, which a traceback must not hold
+            fallback, data, seen, text = None, {}, None, None  # values, which a traceback must not hold
             raise
 
     @public
