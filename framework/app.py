@@ -129,7 +129,7 @@ class App(Bound[Settings]):
         pointers = Pointers(
             environment,
             lambda: self.chain,
-            self._command_timeout,
+            lambda: self.conf.getfloat("core", "command_timeout_seconds"),
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
         )
         layers = self._layers(environment)
@@ -207,9 +207,6 @@ class App(Bound[Settings]):
         from framework.assembly import max_level
 
         return max_level(self, section, key)
-
-    def _command_timeout(self) -> float:
-        return self.conf.getfloat("core", "command_timeout_seconds")
 
     @property
     def store(self) -> Store:
