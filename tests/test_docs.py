@@ -64,6 +64,9 @@ NEEDS = {
     "docs/guides/from-dynaconf.md": "dynaconf",
     "docs/guides/from-pydantic-settings.md": "pydantic",
     "docs/guides/typed-settings.md": "annotated_types",
+    "docs/guides/integrations/django.md": "django",
+    "docs/guides/integrations/fastapi.md": "fastapi",
+    "docs/guides/integrations/pydantic-settings.md": "pydantic_settings",
 }
 SHOWN = doctest.ELLIPSIS
 MARK = "-- end of a command --"

@@ -8,7 +8,7 @@ from math import inf
 from time import monotonic
 
 from framework.chain.runner import outcome_of
-from framework.errors import BackendUnavailable, FrameworkError, warn
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
 from framework.logs import WARNING, log
 from framework.masking.wording import safe_repr
@@ -36,9 +36,22 @@ class Cache:
     Attributes:
         counts: `calls` to the store, `hits` here, `absent` answers, `failures`, `stale` answers.
         misses: name -> how often it was absent.
+        state: how the last question went: `ok`, `unavailable`, `denied` or `not asked`.
     """
 
-    __slots__ = ("_ttl", "_negative", "_stale", "_kept", "_sweep", "_flights", "_lock", "_fault", "counts", "misses")
+    __slots__ = (
+        "_ttl",
+        "_negative",
+        "_stale",
+        "_kept",
+        "_sweep",
+        "_flights",
+        "_lock",
+        "_fault",
+        "counts",
+        "misses",
+        "state",
+    )
 
     def __init__(
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
@@ -48,6 +61,7 @@ class Cache:
         self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
         self.misses: dict[str, int] = {}
+        self.state = "not asked"
         self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
@@ -87,9 +101,11 @@ class Cache:
         self.counts["calls"] += 1
         try:
             value = fetch()
-        except Exception:
+        except Exception as fault:
             self.counts["failures"] += 1
+            self.state = _state_after(fault)
             raise
+        self.state = "ok"
         if value is None:
             self._miss(key)
         return value
@@ -150,6 +166,7 @@ class Cache:
 
     def _settled(self, key: Key, outcome: object, warnings: list[str]) -> object:
         """The outcome for the callers, once it is kept; an old value may replace that of an unavailable store."""
+        self.state = _state_after(outcome)
         if isinstance(outcome, BackendUnavailable):
             self.counts["failures"] += 1
             self._fault = (monotonic(), outcome.again())  # without its frames
@@ -248,3 +265,9 @@ class _Flight:
         """Wait for the outcome."""
         with self._landed:  # released by `land`, then by each waiting thread
             return self._outcome
+
+
+def _state_after(outcome: object) -> str:
+    if isinstance(outcome, BackendUnavailable):
+        return "unavailable"
+    return "denied" if isinstance(outcome, AccessDenied) else "ok"

@@ -235,6 +235,7 @@ class Link:
         )[:5]
         return {
             "link": self.name,
+            "state": self.cache.state,
             **self.cache.counts,
             "kept": len(self.cache),
             "logins": getattr(self._backend, "logins", None),

@@ -1,8 +1,10 @@
 """SQLAlchemy engines from connections.
 
-from framework.integrations.sqlalchemy import create_engine
+    from framework.integrations.sqlalchemy import create_engine
 
-engine = create_engine(app, "warehouse", pool_size=10)
+    engine = create_engine(app, "warehouse", pool_size=10)
+
+`docs/guides/integrations/sqlalchemy.md` says what becomes of each field.
 """
 
 from __future__ import annotations

@@ -65,6 +65,10 @@ class Server(BaseModel):
     tls: Tls | None = None
 
 
+class Mail(BaseModel):
+    pin: int
+
+
 def test_models_are_sections_and_fields_are_options(base: Any, world: Any) -> None:
     text = '[server]\nport = 8443\norigins = ["a", "b"]\n[server.tls]\ncert = "c.pem"\n[app]\ndebug = true\n'
 
@@ -116,9 +120,6 @@ def test_a_secret_comes_through_a_pointer_and_errors_do_not_show_it(base: Any, w
     text = "[app]\napi_key_secret = 'key'\n[mail]\npin_file = 'pin'\n"
     world.write("pin", CANARY)
     world.set(BILLING_SECRET_KEY=CANARY)
-
-    class Mail(BaseModel):
-        pin: int
 
     def settings() -> Any:
         class Settings(base(text, sensitive=["*.api_key", "*.pin"])):  # type: ignore[misc]

@@ -1,11 +1,13 @@
 """Django settings from connections, and this application's faults among Django's system checks.
 
-from framework.integrations import django
+    from framework.integrations import django
 
-DATABASES = {"default": django.database("default", CONN_MAX_AGE=60)}
-CACHES = {"default": django.cache("default")}
-vars().update(django.email("mail"))
-INSTALLED_APPS = ["framework.integrations.django", ...]  # `manage.py check` tells what `check` tells
+    DATABASES = {"default": django.database("default", CONN_MAX_AGE=60)}
+    CACHES = {"default": django.cache("default")}
+    vars().update(django.email("mail"))
+    INSTALLED_APPS = ["framework.integrations.django", ...]
+
+`examples/django` is a small site with its tests.
 """
 
 from __future__ import annotations

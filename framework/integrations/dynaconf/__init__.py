@@ -1,10 +1,12 @@
 """Loaders for dynaconf: `options` gives it this application's options, `secrets` what `@secret NAME` refers to.
 
-LOADERS_FOR_DYNACONF = [
-    "dynaconf.loaders.env_loader",
-    "framework.integrations.dynaconf.options",
-    "framework.integrations.dynaconf.secrets",
-]
+    LOADERS_FOR_DYNACONF = [
+        "dynaconf.loaders.env_loader",
+        "framework.integrations.dynaconf.options",
+        "framework.integrations.dynaconf.secrets",
+    ]
+
+The order is dynaconf's: a later loader wins.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.errors import ConfigError, public
+from framework.errors import ConfigError, SettingsError, public
 from framework.integrations.dynaconf import application
 
 
@@ -24,7 +24,8 @@ def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str 
         key: only this setting, which is the first part of a section's name.
 
     Raises:
-        ConfigError: an option cannot be resolved, or does not convert. Where there are several, all of them are named.
+        ConfigError: an option cannot be resolved, or does not convert.
+        SettingsError: several are like that; all of them are named.
     """
     app = application()
     names = [name for name in app.engine.entries() if key is None or name[0].partition(".")[0] == key.lower()]
@@ -44,6 +45,6 @@ def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str 
             inside = inside.setdefault(part, {})
         inside[option] = value
     if faults:
-        raise faults[0] if len(faults) == 1 else ConfigError("\n".join(map(str, faults)))
+        raise faults[0] if len(faults) == 1 else SettingsError(app.name, faults)
     for name, values in settings.items():
         obj.set(name.upper(), values, loader_identifier="framework", merge=True)

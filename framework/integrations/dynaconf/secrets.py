@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import BackendUnavailable, ConfigError, FrameworkError, PointerError, public
+from framework.errors import BackendUnavailable, FrameworkError, PointerError, SettingsError, public
 from framework.integrations.dynaconf import application
 from framework.masking import add_mask
 from framework.options.pointers import part_of
@@ -39,14 +39,15 @@ def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str 
         key: only this setting.
 
     Raises:
-        PointerError: a secret is missing, or a link failed. Where there are several, all of them are named.
+        PointerError: a secret is missing, or a link failed.
+        SettingsError: several are; all of them are named.
     """
     found = list(_references(obj.store, (), key))
     if not found:
         return
     values, faults = _fetched(application(), found)
     if faults:
-        raise faults[0] if len(faults) == 1 else _all(faults)
+        raise faults[0] if len(faults) == 1 else SettingsError("dynaconf", faults)
     for place, name, value in values:
         add_mask(value)
         place[name] = value
@@ -101,11 +102,6 @@ def _fetched(
             what = f"the secret {reference.name!r} of {link}: {fault}"
             faults.append(PointerError(what, where=_place(trail), hint="Correct the reference."))
     return values, faults
-
-
-def _all(faults: list[FrameworkError]) -> ConfigError:
-    listed = "; ".join(f"{fault.where}: {fault.what}" for fault in faults)
-    return PointerError(f"{len(faults)} secrets cannot be read: {listed}", hint=faults[0].hint)
 
 
 def _place(trail: Trail) -> str:
