@@ -7,7 +7,9 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 
 from framework import App, errors
 from framework.backends import AIRFLOW_TWINS, build, find_class
+from framework.chain import runner as parallel
 from framework.chain.batches import ask_many
 from framework.chain.link import Link
 from framework.chain.runner import Runner
@@ -90,6 +93,10 @@ class StoreContract(BackendContract):
         short: its short name.
         module: a module of its client library, and `extra`, the extra that installs it.
         start, sep: names in the store begin so, and are joined so.
+        odd_ids: ids that the store can hold; `bad_ids`: those that it cannot.
+        tries: how often a read is tried of a store that is throttled for long; None: any number of times.
+        keeps_separators: whether one at the end of a prefix stays.
+        canaries: further texts of the server that must not be logged.
     """
 
     short = ""
@@ -97,6 +104,11 @@ class StoreContract(BackendContract):
     extra = ""
     start = ""
     sep = "/"
+    odd_ids: tuple[str, ...] = ()
+    bad_ids: tuple[str, ...] = ()
+    tries: int | None = None
+    keeps_separators = False
+    canaries: tuple[str, ...] = ()
 
     def kwargs(self) -> dict[str, Any]:
         """How a backend reaches the server and logs in."""
@@ -108,6 +120,10 @@ class StoreContract(BackendContract):
 
     def reads(self) -> int:
         """How many reads the server has seen so far."""
+        raise NotImplementedError
+
+    def lists(self) -> int:
+        """How many pages of names the server has given so far."""
         raise NotImplementedError
 
     def in_the_child(self, backend: Any) -> None:
@@ -156,6 +172,52 @@ class StoreContract(BackendContract):
         own = backend.get_connection("own")
         assert (own.host, own.login, own.conn_type) == ("host", "me", "postgres")
 
+    def test_prefixes_and_separators(self) -> None:
+        switch, prefix = self.backend().switches["variable"], self.name("variable", "").removesuffix(self.sep)
+        self.store_at(f"{self.start}own-x", "own")
+        assert self.backend(**{switch: f"{self.start}own", "sep": "-"}).get_variable("x") == "own"
+        for name in ("x", *self.odd_ids):
+            self.put("variable", name, name)
+            assert self.backend().get_variable(name) == name
+        said = self.backend(**{switch: prefix + self.sep}).get_variable("x")
+        assert said == (None if self.keeps_separators else "x")
+
+    def test_names_that_the_store_cannot_hold_are_never_asked_for(self) -> None:
+        if not self.bad_ids:
+            pytest.skip("it can hold every name")
+        backend = self.backend()
+        for name in self.bad_ids:
+            assert backend.get_variable(name) is None
+            assert backend.get_many("variable", [name, name]) == {}
+        assert self.backend(variables_prefix="").get_variable("") is None
+        assert self.reads() == 0
+        for switch in backend.switches.values():
+            with pytest.raises(errors.BackendError, match=switch):
+                self.backend(**{switch: "air/flow"})
+
+    def test_texts_come_as_they_are(self) -> None:
+        texts = {f"text{i}": text for i, text in enumerate(("", "a", "ü🔑\n", " ", "a\0b", "%s {x} $HOME", "{", "0"))}
+        for name, text in texts.items():
+            self.put("config", name, text)
+        assert {name: self.backend().get_config(name) for name in texts} == texts
+        assert self.backend().get_many("config", texts) == texts
+
+    def test_lists_page_by_page(self) -> None:
+        for number in range(7):
+            self.put("variable", f"n{number}", "x")
+        self.put("connection", "c", "x")
+        self.store_at(f"{self.start}other{self.sep}{self.name('variable', 'n').removeprefix(self.start)}", "x")
+        backend = self.backend()
+        assert sorted(backend.list_names("variable")) == [f"n{number}" for number in range(7)]
+        assert self.lists() > 1
+        assert backend.list_names("connection") == ["c"]
+        every = self.backend(**{backend.switches["config"]: ""}).list_names("config")
+        assert {self.name("connection", "c"), self.name("variable", "n6")} < set(every)
+
+    def test_throttled_for_long(self) -> None:
+        super().test_throttled_for_long()
+        assert self.tries in (None, self.reads())
+
     def test_one_client_for_all_threads(self) -> None:
         self.put("variable", "x", "here")
         backend, made = self.backend(), list[Any]()
@@ -180,12 +242,15 @@ class StoreContract(BackendContract):
 
     def test_nothing_of_a_secret_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        self.put("variable", "x", "canary-value")
+        self.put("variable", "stored_name", "canary-value")
         backend = self.backend()
-        assert backend.get_variable("x") == "canary-value"
+        assert backend.get_variable("stored_name") == "canary-value"
+        for trouble in ("denied", "wrong credential"):
+            with pytest.raises(errors.AccessDenied):
+                self.in_trouble(trouble).get_variable("stored_name")
         credentials = [text for text in self.kwargs().values() if isinstance(text, str) and "canary" in text]
         shown = repr(backend) + "".join(f"{record.__dict__} {record.getMessage()}" for record in caplog.records)
-        for hidden in ("canary-value", *credentials):
+        for hidden in ("canary-value", b64encode(b"canary-value").decode(), *credentials, *self.canaries):
             assert hidden not in shown
 
     def test_without_the_package_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,3 +274,56 @@ class StoreContract(BackendContract):
         self.in_trouble("denied")
         with pytest.raises(errors.AccessDenied, match=switch):
             App("billing", home=str(tmp_path), environ={}).get_connection("stored_name")
+
+
+class OneByOneContract(StoreContract):
+    """Of a store without a call for several names."""
+
+    def on_read(self, act: Callable[[str], None]) -> None:
+        """Have the server call this with each name before it answers; what is raised is its answer."""
+        raise NotImplementedError
+
+    def denial(self) -> Exception:
+        """What `on_read` may raise to deny a read."""
+        raise NotImplementedError
+
+    def check_connections(self) -> None:
+        """Look at how the server was used."""
+
+    def test_many_names_are_read_in_parallel(self) -> None:
+        names = [f"n{number}" for number in range(100)]
+        for name in names:
+            self.put("config", name, name)
+        at_once, most, lock = [0], [0], threading.Condition()
+
+        def act(name: str) -> None:
+            with lock:
+                at_once[0] += 1
+                most[0] = max(most[0], at_once[0])
+                lock.notify_all()
+                lock.wait_for(lambda: most[0] >= 8, 30)
+            time.sleep(0.02)  # more than may be would be seen
+            with lock:
+                at_once[0] -= 1
+            if name.endswith("denied"):
+                raise self.denial()
+
+        backend = self.backend()
+        assert backend.get_config("n0") == "n0"
+        self.on_read(act)
+        found = many(backend, [*names, "gone", "denied", "no name"])
+        assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
+        assert isinstance(found["denied"], errors.AccessDenied)
+        assert set(found) == {*names, "denied"}
+        assert (self.reads(), backend.logins) == (103, 1), "one request a name, one login"
+        assert 8 <= most[0] <= 16
+        assert backend.get_many("config", []) == {}
+        self.check_connections()
+
+    def test_many_names_of_a_store_that_is_down_cost_the_time_of_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(parallel, "_A_WHILE", 0)
+        found = many(self.in_trouble("down"), [f"n{number}" for number in range(100)])
+        assert len(found) == 100
+        spared = [fault for fault in found.values() if "it was not asked for" in str(fault)]
+        assert len(spared) >= 100 - 31, "16 had failed, and 15 were under way"
+        assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}

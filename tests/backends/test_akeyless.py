@@ -17,8 +17,8 @@ from servers_akeyless import ID, KEY, Vault, vault  # noqa: E402, F401
 from servers_tls import Server  # noqa: E402
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
 
-from framework import App, errors  # noqa: E402
-from framework.backends import AIRFLOW_TWINS, akeyless, build  # noqa: E402
+from framework import errors  # noqa: E402
+from framework.backends import akeyless  # noqa: E402
 from framework.backends.akeyless import AkeylessBackend  # noqa: E402
 
 # ruff: noqa: F811 - fixtures
@@ -33,6 +33,7 @@ def make(vault: Vault) -> Any:
 
 class TestContract(StoreContract):
     short, module, extra, start = "akeyless", "urllib3", "akeyless", "/"
+    odd_ids, tries = ("a b/ü",), 3
 
     @pytest.fixture(autouse=True)
     def _store(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +47,9 @@ class TestContract(StoreContract):
 
     def reads(self) -> int:
         return self.vault.count("get-secret-value")
+
+    def lists(self) -> int:
+        return self.vault.count("list-items")
 
     def failing(self) -> Any:
         for kind in self.kinds:
@@ -111,20 +115,6 @@ def test_the_vendors_package_reads_from_this_server(vault: Vault) -> None:
     with pytest.raises(vendors.ApiException) as caught:
         api.get_secret_value(vendors.GetSecretValue(names=["/none"], token=token))
     assert caught.value.status == 404
-
-
-def test_names_and_paths(vault: Vault, make: Any) -> None:
-    vault.put(f"{VAR}a b/ü", "1")
-    vault.put("bare", "2")
-    vault.put("/x-y", "3")
-    vault.put("/billing/variables/vat", "4")
-    assert make().get_variable("a b/ü") == "1"
-    assert make(variables_path="").get_variable("bare") == "2"
-    assert make(variables_path="/x", sep="-").get_variable("y") == "3"
-    assert make(variables_path="/airflow/variables/").get_variable("a b/ü") == "1"
-    backend = make()
-    backend.bind("billing", "")
-    assert backend.get_variable("vat") == "4"
 
 
 def test_values(vault: Vault, make: Any) -> None:
@@ -347,25 +337,6 @@ def test_over_tls_and_through_a_proxy(vault: Vault, make: Any, tmp_path: Path, m
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert make().get_variable("vat") == "19"
     proxy.stop()
-
-
-def test_by_its_short_name_and_by_airflows(vault: Vault, tmp_path: Path) -> None:
-    vault.put("/billing/variables/vat", "7")
-    vault.put("/airflow/variables/vat", "19")
-    vault.put("/airflow/config/pw", "from-akeyless")
-    twin = next(path for path, name in AIRFLOW_TWINS.items() if name == "akeyless")
-    kwargs = json.dumps({"access_id": ID, "api_url": vault.url, "token_ttl": 60})
-    for backend, said in (("akeyless", "7"), (twin, "19")):
-        environ = {
-            "BILLING__SECRETS__BACKEND": backend,
-            "BILLING__SECRETS__BACKEND_KWARGS": kwargs,
-            "BILLING__SECRETS__BACKEND_KWARG__ACCESS_KEY": KEY,
-            "BILLING__MAIL__PASSWORD_SECRET": "pw",
-        }
-        app = App("billing", home=str(tmp_path), environ=environ)
-        assert isinstance(build(app, "secrets"), AkeylessBackend)
-        assert app.get_variable("vat") == said
-    assert app.conf.get("mail", "password") == "from-akeyless"
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no Route matched"}', b"{}", b"<html></html>"])

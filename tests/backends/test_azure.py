@@ -7,7 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,18 +18,15 @@ import pytest
 pytest.importorskip("azure.keyvault.secrets", reason="azure-keyvault-secrets is not installed")
 pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 
-from patience import GUARD  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import StoreContract, by_threads, many, refused  # noqa: E402
+from store_checks import OneByOneContract, by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
 from framework.backends import azure  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
-from framework.chain import runner as parallel
 
-FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")
 #: Tried again quickly, so that a test does not wait.
 QUICK = {"retry_backoff_factor": 0.01}
@@ -62,9 +58,11 @@ def always(status: int, code: str, inner: str = "") -> Any:
     return fail
 
 
-class TestContract(StoreContract):
-    largest = 24_000
+class TestContract(OneByOneContract):
+    largest, tries = 24_000, 4
     short, module, extra, sep = "azure_key_vault", "azure.identity", "azure", "-"
+    canaries = CANARIES[1:]
+    bad_ids = ("a.b", "a b", "ü", "a/b", "a\n", "../x", "n" * 120, "a%2Fb", "x?api-version=1", "x/")
 
     @pytest.fixture(autouse=True)
     def _vault(self, vault: Vault) -> Iterator[None]:
@@ -80,6 +78,19 @@ class TestContract(StoreContract):
 
     def reads(self) -> int:
         return len(self.vault.calls)
+
+    def lists(self) -> int:
+        return self.vault.lists
+
+    def on_read(self, act: Any) -> None:
+        self.vault.fail = lambda handler, name: act(name)
+
+    def denial(self) -> Exception:
+        return Refused(403, "Forbidden", "AccessDenied")
+
+    def check_connections(self) -> None:
+        assert (self.vault.challenges, self.vault.logins) == (1, 1)
+        assert self.vault.server.connections <= 18, "connections are kept"
 
     def failing(self) -> Any:
         self.vault.fail = always(403, "Forbidden", "SecretDisabled")
@@ -103,12 +114,11 @@ class TestContract(StoreContract):
             self.vault.given.clear()
             return backend
         elif trouble.startswith("throttled"):
-            many = 1000 if trouble.endswith("for long") else 2
+            statuses = iter([429] * 1000 if trouble.endswith("for long") else [429, 500, 503])
 
-            def busy(handler: Any, name: str) -> bool:
-                if len(self.vault.calls) <= many:
-                    raise Refused(429, "Throttled", headers={"Retry-After": "0"})
-                return False
+            def busy(handler: Any, name: str) -> None:
+                if status := next(statuses, None):
+                    raise Refused(status, "Busy", headers={"Retry-After": "0"})
 
             self.vault.fail = busy
         elif trouble in ("slow", "too slow"):
@@ -161,20 +171,6 @@ def test_a_refusal_names_the_permission_and_the_kwarg(vault: Vault) -> None:
     assert "the permission list" in str(refused(errors.AccessDenied, lambda: backend_of(vault).list_names("config")))
 
 
-def test_a_store_that_comes_back_is_waited_for(vault: Vault) -> None:
-    vault.put("airflow-variables-x", "here")
-    for status in (429, 500, 503):
-        failures = [status, status]
-
-        def fail(handler: Any, name: str, failures: list[int] = failures) -> bool:
-            if failures:
-                raise Refused(failures.pop(), "Busy", headers={"Retry-After": "0"})
-            return False
-
-        vault.fail = fail
-        assert backend_of(vault).get_variable("x") == "here"
-
-
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(azure, "_LONGEST_WAIT", 0.2)
 
@@ -200,15 +196,6 @@ def test_a_cut_answer(vault: Vault, body: bytes) -> None:
     cuts = [1]
     vault.fail = lambda handler, name: bool(cuts and cuts.pop() and (handler.cut(body) or True))
     assert backend.get_variable("x") == "here", "the next try is whole"
-
-
-def test_a_slow_store_is_left(vault: Vault) -> None:
-    vault.put("airflow-variables-x", "here")
-    hangs = threading.Event()
-    vault.fail = lambda handler, name: hangs.wait(GUARD) and False
-    backend = backend_of(vault, read_timeout=0.2, retry_total=1)
-    refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
-    hangs.set()
 
 
 @pytest.mark.parametrize("body", [b"<html>please sign in, value-canary</html>", b'["value-canary"]', b"null"])
@@ -246,22 +233,6 @@ def test_a_vault_without_tls_is_refused(url: str) -> None:
 # -- values, names, versions -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "a", "ü🔑\n", " ", "x" * 65536, "a\0b", "%s {x} $HOME"])
-def test_texts_come_as_they_are(vault: Vault, text: str) -> None:
-    vault.put("airflow-config-x", text)
-    assert backend_of(vault).get_config("x") == text
-
-
-@pytest.mark.parametrize(
-    "name", ["a.b", "a b", "ü", "a/b", "a\n", "../x", "", "n" * 120, "a%2Fb", "x?api-version=1", "x/"]
-)
-def test_names_that_a_vault_cannot_hold_are_never_asked_for(vault: Vault, name: str) -> None:
-    backend = backend_of(vault, variables_prefix="" if not name else "airflow-variables")
-    assert backend.get_variable(name) is None
-    assert backend.get_many("variable", [name, name]) == {}
-    assert vault.calls == []
-
-
 def test_underlines_become_the_separator(vault: Vault) -> None:
     vault.put("airflow-variables-big-vat-rate", "19")
     backend = backend_of(vault)
@@ -272,13 +243,6 @@ def test_underlines_become_the_separator(vault: Vault) -> None:
     }
     assert backend_of(vault, variables_prefix="airflow_variables--").get_variable("big_vat-rate") == "19"
     assert backend_of(vault, variables_prefix="Airflow-Variables").list_names("variable") == ["big-vat-rate"]
-
-
-def test_prefixes(vault: Vault) -> None:
-    vault.put("vat-rate", "bare")
-    assert backend_of(vault, variables_prefix="").get_variable("vat_rate") == "bare"
-    with pytest.raises(errors.BackendError, match="config_prefix"):
-        backend_of(vault, config_prefix="airflow/config")
 
 
 def test_versions(vault: Vault) -> None:
@@ -303,64 +267,6 @@ def test_dates_are_information_and_a_switch_is_not(vault: Vault) -> None:
     assert backend.get_variable("new") == "already"
     assert "disabled" in str(refused(errors.InvalidSecret, lambda: backend.get_variable("off"), *CANARIES))
     assert backend.list_names("variable") == ["new", "old"]
-
-
-# -- many --------------------------------------------------------------------------------------------
-
-
-def test_many_at_once(vault: Vault) -> None:
-    names = [f"n{number}" for number in range(100)]
-    for name in names:
-        vault.put(f"airflow-config-{name}", name)
-    at_once, most, lock = [0], [0], threading.Condition()
-
-    def fail(handler: Any, name: str) -> bool:
-        with lock:
-            at_once[0] += 1
-            most[0] = max(most[0], at_once[0])
-            lock.notify_all()
-            if len(vault.calls) > 1:  # the first one is alone: it asks who may log in
-                lock.wait_for(lambda: most[0] >= 8, 30)
-        time.sleep(0.02)  # more than may be would be seen
-        with lock:
-            at_once[0] -= 1
-        if name.endswith("denied"):
-            raise Refused(403, "Forbidden", "AccessDenied")
-        return False
-
-    vault.fail = fail
-    backend = backend_of(vault)
-    found = many(backend, [*names, "gone", "denied", "no name"])
-    assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
-    assert isinstance(found["denied"], errors.AccessDenied)
-    assert set(found) == {*names, "denied"}
-    assert (len(vault.calls), vault.challenges, vault.logins) == (102, 1, 1), "one request a name, one login"
-    assert 8 <= most[0] <= 16
-    assert vault.server.connections <= 18, "connections are kept"
-    many(backend, names)
-    assert (vault.challenges, vault.logins) == (1, 1)
-    assert vault.server.connections <= 18
-
-
-def test_many_of_a_store_that_is_down_cost_the_time_of_one(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_A_WHILE", 0)
-    backend = backend_of(vault, vault_url="https://localhost:9", retry_backoff_factor=0.1)
-    found = many(backend, [f"n{number}" for number in range(100)])
-    assert len(found) == 100
-    spared = [fault for fault in found.values() if "it was not asked for" in str(fault)]
-    assert len(spared) >= 100 - 31, "16 had failed, and 15 were under way"
-    assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
-
-
-def test_lists_page_by_page(vault: Vault) -> None:
-    for number in range(7):
-        vault.put(f"airflow-variables-n{number}", "x")
-    vault.put("airflow-connections-c", "x")
-    backend = backend_of(vault)
-    assert backend.list_names("variable") == [f"n{number}" for number in range(7)]
-    assert vault.lists == 4
-    assert backend.list_names("connection") == ["c"]
-    assert len(backend_of(vault, config_prefix="").list_names("config")) == 8
 
 
 # -- login -------------------------------------------------------------------------------------------
@@ -439,19 +345,6 @@ def test_identities_are_told_to_the_default_credential(vault: Vault, monkeypatch
 
 
 # -- what is shown -----------------------------------------------------------------------------------
-
-
-def test_nothing_secret_in_logs_and_reprs(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    vault.put("airflow-variables-x", "value-canary")
-    backend = backend_of(vault)
-    assert backend.get_variable("x") == "value-canary"
-    vault.fail = always(403, "Forbidden", "AccessDenied")
-    refused(errors.AccessDenied, lambda: backend.get_variable("x"), *CANARIES)
-    refused(errors.AccessDenied, lambda: backend_of(vault, client_secret="wrong").get_variable("x"), *CANARIES)
-    shown = repr(backend) + "".join(f"{record.__dict__} {record.getMessage()}" for record in caplog.records)
-    for canary in CANARIES[1:]:
-        assert canary not in shown
 
 
 def test_nothing_is_printed(vault: Vault) -> None:

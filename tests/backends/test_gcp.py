@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,19 +15,17 @@ import pytest
 pytest.importorskip("google.cloud.secretmanager_v1", reason="google-cloud-secret-manager is not installed")
 
 import grpc  # noqa: E402
-from patience import GUARD, eventually  # noqa: E402
+from patience import eventually  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
-from store_checks import StoreContract, by_threads, in_a_child, many, refused  # noqa: E402
+from store_checks import OneByOneContract, by_threads, in_a_child, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
 from framework.backends import gcp  # noqa: E402
 from framework.backends.gcp import GcpSecretManagerBackend  # noqa: E402
-from framework.chain import runner as parallel
 
 KEY = service_account()
-FOLDERS = {"connection": "airflow-connections", "variable": "airflow-variables", "config": "airflow-config"}
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "platform-token-canary", KEY["private_key"][40:80])
 
 
@@ -81,18 +78,20 @@ def always(code: str) -> Any:
     return fail
 
 
-def once(code: str) -> Any:
-    failures = [code]
+def first(*codes: str) -> Any:
+    failures = iter(codes)
 
     def fail(name: str) -> None:
-        if failures:
-            raise Refused(failures.pop())
+        if code := next(failures, ""):
+            raise Refused(code)
 
     return fail
 
 
-class TestContract(StoreContract):
+class TestContract(OneByOneContract):
     short, module, extra, sep = "gcp_secret_manager", "google.cloud.secretmanager_v1", "gcp", "-"
+    odd_ids, keeps_separators = ("A_b-9__",), True
+    bad_ids = ("a.b", "a b", "ü", "a/b", "x/versions/1", "a\n", "../x", "n" * 250, "a%2Fb", "a:b")
 
     @pytest.fixture(autouse=True)
     def _store(self, store: SecretManager) -> Iterator[None]:
@@ -108,6 +107,15 @@ class TestContract(StoreContract):
 
     def reads(self) -> int:
         return len(self.store.calls)
+
+    def lists(self) -> int:
+        return self.store.lists
+
+    def on_read(self, act: Any) -> None:
+        self.store.fail = act
+
+    def denial(self) -> Exception:
+        return Refused("PERMISSION_DENIED")
 
     def in_the_child(self, backend: Any) -> None:
         backend._endpoint = f"localhost:{self.store.rest.port}"
@@ -130,8 +138,10 @@ class TestContract(StoreContract):
             self.store.fail = always("PERMISSION_DENIED" if trouble == "denied" else "RESOURCE_EXHAUSTED")
         elif trouble == "wrong credential":
             self.store.tokens = set()
-        elif trouble in ("expired token", "throttled"):
-            self.store.fail = once("UNAUTHENTICATED" if trouble == "expired token" else "RESOURCE_EXHAUSTED")
+        elif trouble == "expired token":
+            self.store.fail = first("UNAUTHENTICATED")
+        elif trouble == "throttled":
+            self.store.fail = first("RESOURCE_EXHAUSTED", "UNAVAILABLE")
         elif trouble in ("slow", "too slow"):
             self.store.fail = lambda name: time.sleep(3 if trouble == "too slow" else 0.4)
         elif trouble.startswith("cut"):
@@ -175,19 +185,6 @@ def test_a_refusal_names_the_permission_and_the_kwarg(store: SecretManager) -> N
     assert "secretmanager.secrets.list" in str(refused(errors.AccessDenied, lambda: backend.list_names("config")))
 
 
-def test_a_store_that_comes_back_is_waited_for(store: SecretManager) -> None:
-    store.put("airflow-variables-x", b"here")
-    for code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE"):
-        failures = [code, code]
-
-        def fail(name: str, failures: list[str] = failures) -> None:
-            if failures:
-                raise Refused(failures.pop())
-
-        store.fail = fail
-        assert backend_of(store).get_variable("x") == "here"
-
-
 def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("airflow-variables-x", b"here")
     backend = backend_of(store)
@@ -197,15 +194,6 @@ def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 8.0)
     store.start()
     assert eventually(lambda: backend.get_variable("x")) == "here"  # a channel waits before it looks again
-
-
-def test_a_slow_store_is_left(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.0)
-    store.put("airflow-variables-x", b"here")
-    hangs = threading.Event()
-    store.fail = lambda name: hangs.wait(GUARD)
-    refused(errors.BackendUnavailable, lambda: backend_of(store).get_variable("x"))
-    hangs.set()
 
 
 def test_nobody_listens_or_is_trusted(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
@@ -222,52 +210,6 @@ def test_nobody_listens_or_is_trusted(store: SecretManager, authority: Authority
 # -- values, names, versions -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "a", "ü🔑\n", " ", "x" * 65536, "a\0b", "%s {x} $HOME"])
-def test_texts_come_as_they_are(store: SecretManager, text: str) -> None:
-    store.put("airflow-config-x", text.encode())
-    assert backend_of(store).get_config("x") == text
-
-
-def test_bytes_that_are_no_text_are_invalid_and_unshown(store: SecretManager) -> None:
-    store.put("airflow-config-x", b"value-canary\xff")
-    refused(errors.InvalidSecret, lambda: backend_of(store).get_config("x"), *CANARIES)
-
-
-@pytest.mark.parametrize(
-    "name", ["a.b", "a b", "ü", "a/b", "x/versions/1", "a\n", "../x", "", "n" * 250, "a%2Fb", "a:b"]
-)
-def test_names_that_secret_manager_cannot_hold_are_never_asked_for(store: SecretManager, name: str) -> None:
-    backend = backend_of(store, variables_prefix="" if not name else "airflow-variables")
-    assert backend.get_variable(name) is None
-    assert store.calls == []
-    assert backend.get_many("variable", [name, name]) == {}
-
-
-def test_names_with_all_that_is_allowed(store: SecretManager) -> None:
-    store.put("airflow-variables-A_b-9__", b"here")
-    assert backend_of(store).get_variable("A_b-9__") == "here"
-
-
-def test_prefixes(store: SecretManager) -> None:
-    store.put("vat", b"bare")
-    store.put("own--vat", b"own")
-    store.put("own_vat", b"under")
-    store.put("billing-variables-vat", b"billing")
-    assert backend_of(store, variables_prefix="").get_variable("vat") == "bare"
-    assert backend_of(store, variables_prefix="own-").get_variable("vat") == "own", "a separator at the end stays"
-    assert backend_of(store, variables_prefix="own", sep="_").get_variable("vat") == "under"
-    backend = backend_of(store)
-    backend.bind("billing", "")
-    assert backend.get_variable("vat") == "billing"
-    store.calls.clear()
-    none = backend_of(store, connections_prefix=None, variables_prefix=None, config_prefix=None)
-    assert (none.get_connection("x"), none.get_variable("x"), none.get_config("x")) == (None, None, None)
-    assert none.list_names("variable") == []
-    assert store.calls == []
-    with pytest.raises(errors.BackendError, match="connections_prefix"):
-        backend_of(store, connections_prefix="airflow/connections")
-
-
 def test_versions(store: SecretManager) -> None:
     for data in (b"one", b"two"):
         store.put("airflow-config-x", data)
@@ -282,66 +224,6 @@ def test_versions(store: SecretManager) -> None:
     store.disabled.add(("airflow-config-x", 1))
     refused(errors.InvalidSecret, lambda: backend.get_config_version("x", "1"))
     assert backend.get_config("x") == "two"
-
-
-# -- many --------------------------------------------------------------------------------------------
-
-
-def test_many_at_once(store: SecretManager) -> None:
-    names = [f"n{number}" for number in range(100)]
-    for name in names:
-        store.put(f"airflow-config-{name}", name.encode())
-    store.put("airflow-config-bytes", b"\xff")
-    at_once, most, lock = [0], [0], threading.Condition()
-
-    def fail(name: str) -> None:
-        with lock:
-            at_once[0] += 1
-            most[0] = max(most[0], at_once[0])
-            lock.notify_all()
-            lock.wait_for(lambda: most[0] >= 8, 30)
-        time.sleep(0.02)  # more than may be would be seen
-        with lock:
-            at_once[0] -= 1
-        if name.endswith("denied"):
-            raise Refused("PERMISSION_DENIED")
-
-    store.fail = fail
-    backend = backend_of(store)
-    found = many(backend, [*names, "gone", "denied", "bytes", "no name"])
-    assert {name: found[name] for name in names} == dict(zip(names, names, strict=True))
-    assert isinstance(found["denied"], errors.AccessDenied)
-    assert isinstance(found["bytes"], errors.InvalidSecret)
-    assert set(found) == {*names, "denied", "bytes"}
-    assert len(store.calls) == 103, "one request a name"
-    assert 8 <= most[0] <= 16
-    assert backend.logins == 1
-    assert backend.get_many("config", []) == {}
-
-
-def test_many_of_a_store_that_is_down_cost_the_time_of_one(
-    store: SecretManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.0)
-    monkeypatch.setattr(parallel, "_A_WHILE", 0)
-    store.stop()
-    found = many(backend_of(store), [f"n{number}" for number in range(100)])
-    assert len(found) == 100
-    spared = [fault for fault in found.values() if "it was not asked for" in str(fault)]
-    assert len(spared) >= 100 - 31, "16 had failed, and 15 were under way"
-    assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
-
-
-def test_lists_page_by_page(store: SecretManager) -> None:
-    for number in range(7):
-        store.put(f"airflow-variables-n{number}", b"x")
-    store.put("airflow-connections-c", b"x")
-    store.put("other-airflow-variables-n", b"x")
-    backend = backend_of(store)
-    assert backend.list_names("variable") == [f"n{number}" for number in range(7)]
-    assert store.lists == 4
-    assert backend.list_names("connection") == ["c"]
-    assert backend_of(store, config_prefix="").list_names("config") == sorted(name for _, name in store.secrets)
 
 
 # -- login -------------------------------------------------------------------------------------------
