@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+gc.set_threshold(100_000)  # else a third of a short command is spent on looking through what it has just loaded
 
 
 def _leave_working_folder() -> None:
