@@ -43,11 +43,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def until(happened: Callable[[], Any]) -> None:
-    """Wait until something has happened that nobody tells of."""
+    """Wait until something has happened of which there is no event."""
     end = time.monotonic() + GUARD
     while not happened():
         assert time.monotonic() < end, "it does not happen"
         time.sleep(0.005)
+
+
+def in_threads(act: Callable[[], Any], count: int) -> None:
+    """Call a function in so many threads at once, and wait for all of them."""
+    threads = [threading.Thread(target=act) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def eventually(ask: Callable[[], Any]) -> Any:

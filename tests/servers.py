@@ -267,7 +267,7 @@ def _started(kind: str) -> Server | str:
 
 
 def server(kind: str) -> Server:
-    """The one server of a kind; skips the test where there is none."""
+    """The server of a kind; skips the test where it is not installed."""
     found = _started(kind)
     if isinstance(found, str):
         pytest.skip(found)

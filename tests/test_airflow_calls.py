@@ -1,4 +1,4 @@
-"""The calls of Airflow's own code on `conf`, Connection and Variable; and what to use where there is none."""
+"""The calls of Airflow's own code on `conf`, Connection and Variable; and the alternatives to missing calls."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from test_beside_airflow import airflow_python
 from framework import App
 from framework.cli.lint import _learn, findings
 
-#: Options of which ours says something else, for Airflow's list names what it does not declare, or loses the unit:
+#: Options that we report differently, because Airflow's list names what it does not declare, or loses the unit:
 #: (section, key) -> the kind.
 OTHERWISE = {
     ("core", "load_default_connections"): "deprecated",

@@ -1,4 +1,4 @@
-"""Round trips with a real Airflow: what it exports, we import, and the reverse, equal. Skipped where there is none."""
+"""Round trips with a real Airflow: what it exports, we import, and the reverse, equal. Skipped without an Airflow."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Filled(NamedTuple):
 
     Attributes:
         short: our name of the backend.
-        kwargs: what both sides are told.
+        kwargs: arguments of the backend on both sides.
         connections: the names that the store has.
     """
 
@@ -191,7 +191,7 @@ def search(request: pytest.FixtureRequest, airflow: Airflow, tmp_path: Path) -> 
 
 
 def check(answers: Any, store: Filled) -> None:
-    """Everything is as it was written, what the store lacks comes from the environment, and the rest from nobody."""
+    """Everything is as it was written, what the store lacks comes from the environment, and the rest is absent."""
     assert answers["variables"] == {**VARIABLES, "elsewhere": "next", "nobody": {"error": True}}
     assert answers["options"] == {f"{section}.{key}": text for (section, key), text in OPTIONS.items()}
     connections = answers["connections"]

@@ -94,7 +94,7 @@ class Airflow:
         return _ask(self.python, home, questions)
 
     def ask_us(self, home: Home, *questions: list[Any]) -> list[Any]:
-        """Put questions to one process of ours."""
+        """Ask questions of one process with our package."""
         return _ask(Path(sys.executable), home, questions, PYTHONPATH=self._framework())
 
     def run_us(self, home: Home, *words: str) -> subprocess.CompletedProcess[str]:

@@ -181,7 +181,7 @@ def test_the_status_is_3_only_if_every_error_is_a_link_that_does_not_answer(wron
 
 
 def test_every_code_in_use_is_described() -> None:
-    """The codes are told apart by text: a typing mistake in one would be a new kind."""
+    """The codes are distinguished by text: a typing mistake in one would be a new kind."""
     import framework.inspection
 
     used: set[str] = set()

@@ -30,7 +30,7 @@ def value(option: dict[str, Any], text: str | None = None) -> Any:
 
 
 def refused(option: dict[str, Any], text: str) -> str:
-    """What is said about a value; a sensitive one is never shown."""
+    """The error message about a value; a sensitive value is never shown."""
     with pytest.raises(InvalidValue) as caught:
         value({**option, "sensitive": True}, text)
     assert text not in str(caught.value) or len(text) < 3

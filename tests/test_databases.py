@@ -615,7 +615,7 @@ def test_what_a_refused_row_holds_is_in_no_error(served: Place) -> None:
 
 
 def test_a_text_that_mysql_would_cut(served: Place) -> None:
-    """Its default may be to shorten and to warn; a session of ours refuses."""
+    """Its default may be to shorten and to warn; our sessions refuse."""
     if served.kind != "mysql":
         pytest.skip("only MySQL and MariaDB cut")
     assert served.server is not None

@@ -22,7 +22,7 @@ COMMANDS = (("check",), ("migrate",), ("migrate", "--add-secrets-table"), ("rese
 
 @pytest.fixture
 def at(world: World, place: Place) -> Place:
-    """A place that the application `billing` is told of."""
+    """A database that the application `billing` uses."""
     world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=place.url, BILLING__CORE__FERNET_KEY=NEW)
     return place
 

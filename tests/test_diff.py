@@ -1,4 +1,4 @@
-"""`diff` and `snapshot`: two sides told apart, and no value of a secret in any of it."""
+"""`diff` and `snapshot`: two sides compared, and no value of a secret in any of it."""
 
 from __future__ import annotations
 

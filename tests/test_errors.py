@@ -77,7 +77,7 @@ NO_DATABASE = "hunter2 is no database, and this is long enough" * 30
 
 
 class Case:
-    """What is written, what is asked for, and what must be said."""
+    """What is written, what is asked for, and the message that is expected."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`exec`: becomes real programs, with the configuration in their environment, and tells why it does not."""
+"""`exec`: becomes real programs, with the configuration in their environment, and reports why it cannot."""
 
 from __future__ import annotations
 

@@ -387,7 +387,7 @@ def test_a_log_record_shows_one_line_and_no_secret(caplog: pytest.LogCaptureFixt
 
 
 def test_python_prints_no_secret_of_an_uncaught_error(world: World) -> None:
-    """The whole way: an error that nobody catches, printed by rich with local variables."""
+    """The whole way: an uncaught error, printed by rich with local variables."""
     world.write(
         "run.py",
         "from rich.traceback import install\n"

@@ -1,4 +1,4 @@
-"""Every reader and every command, given whatever comes: no exception but ours, and no secret in any message.
+"""Every reader and every command with arbitrary input: only FrameworkError, and no secret in any message.
 
 The examples are the same in every run; FRAMEWORK_FUZZ_EXAMPLES asks for more, and for others each time. What never
 ends is ended by a watchdog of five minutes an example, which shows where.
@@ -101,7 +101,7 @@ def text_of(error: BaseException) -> str:
 
 
 def tried(call: Callable[[], Any], *allowed: type[BaseException], secret: bool = True) -> None:
-    """Run it: it may give an answer or raise an error of ours, without the canary in it."""
+    """Run it: it may return or raise a FrameworkError, without the canary in it."""
     try:
         call()
     except (errors.FrameworkError, *allowed) as error:

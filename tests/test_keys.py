@@ -1,4 +1,4 @@
-"""`fernet check`, `fernet rotate` and `rotate-fernet-key`: no row is lost, and one that nobody opens blocks nothing."""
+"""`fernet check`, `fernet rotate` and `rotate-fernet-key`: no row is lost, and a row without a key blocks nothing."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_key_is_made_where_no_application_can_be(world: Any) -> None:
     assert world.run("fernet")[0] == 2
 
 
-# --- what nobody may lose
+# --- rows that must not be lost
 
 
 def test_an_error_in_a_batch_undoes_that_batch_alone(stocked: Any, monkeypatch: pytest.MonkeyPatch) -> None:

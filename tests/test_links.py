@@ -28,7 +28,7 @@ class Held(MemoryBackend):
 
 
 class metastore(Held):  # noqa: N801 - the name is the point
-    """Would be called as one of ours."""
+    """Has the name of a built-in link."""
 
 
 def app_with(tmp_path: Path, cfg: str) -> App:

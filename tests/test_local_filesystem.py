@@ -1,4 +1,4 @@
-"""Local secrets files: what they hold, when they are read, and what is said about their faults."""
+"""Local secrets files: what they hold, when they are read, and the messages about their faults."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import in_threads
 
 from framework import App, errors
 from framework.backends.local_filesystem import (
@@ -597,7 +598,7 @@ def test_a_file_that_is_replaced_removed_and_back(write: Any, tmp_path: Path) ->
     backend = LocalFilesystemBackend(path)
     assert backend.get_variable("k") == "1"
     other = write("other.json", '{"k": "2"}')
-    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same time and size: the inode tells
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same time and size: the inode differs
     os.replace(other, path)
     assert backend.get_variable("k") == "2"
     os.remove(path)
@@ -617,11 +618,7 @@ def test_many_threads_one_parse(write: Any, parses: list[str]) -> None:
         start.wait()
         seen.append(backend.get_variable("k1999"))
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(ask, 16)
     assert seen == ["v"] * 16
     assert len(parses) == 1
 

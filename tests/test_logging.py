@@ -1,4 +1,4 @@
-"""What the library logs: logins, fallbacks, stale answers, look-ups; never a value, and nothing where nobody logs."""
+"""What the library logs: logins, fallbacks, stale answers, look-ups; never a value, and nothing without logging."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ aiohttp numpy pandas pytest moto gevent hypothesis IPython jwt msal setuptools t
 
 
 def run(command: list[str], home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in an empty environment, from a folder without anything of ours."""
+    """Run a command in an empty environment, from a folder outside the project."""
     clean = {
         name: text
         for name, text in os.environ.items()

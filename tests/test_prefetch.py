@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, Clock, until
+from patience import GUARD, Clock, in_threads, until
 
 from framework import App, errors
 from framework.backends.base import StoreBackend
@@ -190,11 +190,7 @@ def test_a_thousand_reads_by_32_threads_ask_each_secret_once(tmp_path: Path) -> 
             if app.get_variable(f"x{i % 50}") != str(i % 50):
                 wrong.append(i)
 
-    threads = [threading.Thread(target=read) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(read, 32)
     assert wrong == []
     assert len(store.reads) == len(set(store.reads)) == 32
 
@@ -707,11 +703,7 @@ def test_each_who_waited_gets_an_error_of_its_own(joined: list[int]) -> None:
         except errors.BackendUnavailable as error:
             faults.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(ask, 4)
     assert len({id(error) for error in faults}) == 4
 
 

@@ -32,7 +32,7 @@ def stocked(world: Any) -> Any:
 
 
 class Tried:
-    """What a test of a connection said."""
+    """The outcome of `connections test`."""
 
     def __init__(self, world: Any, *words: str, **fields: Any) -> None:
         world.app().store.set_connection(Connection("c", **fields))
@@ -205,7 +205,7 @@ def test_http(stocked: Any, response: str, status: int, expected: str) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 that nobody vouches for, and its key."""
+    """A self-signed certificate of 127.0.0.1, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -29,7 +29,7 @@ class Store:
     """A real server behind the proxy, and who fills it.
 
     Attributes:
-        kwargs: what the backend is told.
+        kwargs: arguments of the backend.
         put: writes secrets of one kind, id -> text.
     """
 

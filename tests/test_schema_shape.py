@@ -1,4 +1,4 @@
-"""A schema is held against what it may say before it is used; each mistake is told with its place."""
+"""A schema is checked before it is used; each mistake is reported with its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framework.options.shape import OPTION, SECTION
 
 
 def message_of(text: str, tmp_path: Path, name: str = "s.yaml") -> str:
-    """What is said about a schema file."""
+    """The error message about a schema file."""
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(SchemaError) as caught:
@@ -31,7 +31,7 @@ def of_option(text: str) -> str:
     return f"server:\n  options:\n    port: {text}\n"
 
 
-#: What is said of an option on line 3, and what is said about it.
+#: Fields of an option on line 3, and the error message about them.
 OF_OPTIONS = {
     "{sensitve: true}": "unknown field 'sensitve'. Did you mean sensitive?",
     "{defalt: 5}": "unknown field 'defalt'. Did you mean default?",
@@ -127,7 +127,7 @@ def test_what_a_schema_may_declare_of_an_option(fields: str, expected: str | Non
     assert message.startswith(f"s.yaml:3: [server] port: {expected}"), message
 
 
-#: A whole schema, and what is said about it.
+#: A whole schema, and the error message about it.
 OF_SCHEMAS = {
     "server: 5\n": "s.yaml:1: [server]: must be a table.",
     "server: [options]\n": "s.yaml:1: [server]: must be a table.",

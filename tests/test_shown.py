@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import subprocess
 import sys
 import warnings
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import World
+from terminal import at_a_terminal
 
 import framework
 from framework import App, Connection, Variable, errors
@@ -35,31 +34,12 @@ HOSTILE = {
 IN_ENVIRONMENT = {kind: text for kind, text in HOSTILE.items() if kind != "null"}
 
 
-def at_a_terminal(world: World, *words: str) -> str:
+def shown_by(world: World, *words: str) -> str:
     """What a command shows, stdout and stderr, at a real terminal; line ends as the program wrote them."""
-    ours, theirs = pty.openpty()
-    import termios
-
-    mode = termios.tcgetattr(theirs)
-    mode[1] &= ~termios.OPOST
-    termios.tcsetattr(theirs, termios.TCSANOW, mode)
     env = {**os.environ, "PYTHONPATH": str(Path(framework.__file__).parents[1]), "TERM": "dumb", "COLUMNS": "500"}
     command = [sys.executable, "-m", "framework", *words]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=world.home, env=env) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            select.select([ours], [], [], 60)
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not piece:
-                break
-            shown += piece
-    os.close(ours)
-    assert process.returncode in (0, 1, 2, 3)
-    text = shown.decode()
+    status, text, _ = at_a_terminal(command, raw=True, cwd=world.home, env=env)
+    assert status in (0, 1, 2, 3)
     assert "Traceback" not in text
     return text
 
@@ -121,7 +101,7 @@ COMMANDS = (
 def test_no_command_hands_a_terminal_what_acts_on_it(world: World, words: tuple[str, ...]) -> None:
     """Every command, with the text in every value, name, description and place."""
     planted(world, "".join(HOSTILE.values()))
-    shown = at_a_terminal(world, *words)  # without colours of our own: rich writes none at a dumb terminal
+    shown = shown_by(world, *words)  # without colours of our own: rich writes none at a dumb terminal
     assert shown
     assert not acting(shown)
 
@@ -129,7 +109,7 @@ def test_no_command_hands_a_terminal_what_acts_on_it(world: World, words: tuple[
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_each_kind_of_text_is_shown(world: World, kind: str) -> None:
     planted(world, HOSTILE[kind])
-    assert not acting(at_a_terminal(world, "variables", "get", "v"))
+    assert not acting(shown_by(world, "variables", "get", "v"))
     for words in COMMANDS:
         assert not acting(world.run(*words)[2]), words
 
@@ -153,7 +133,7 @@ def test_errors_and_warnings(world: World, kind: str) -> None:
         ("variables", "import", f"none{text}"),
     ):
         if kind == "escape":
-            assert not acting(at_a_terminal(world, *words)), words
+            assert not acting(shown_by(world, *words)), words
         _, out, err = world.run(*words)
         assert not acting(err), words
         assert all(line.startswith(("error: ", "note: ", "warning: ", "usage:")) for line in err.splitlines()), err

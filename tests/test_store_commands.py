@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from servers_aws import Aws, Guarded, aws, guarded, ministack_port, moto_port, no_aws_around  # noqa: F401 - fixtures
 from servers_vault import Bao, bao  # noqa: F401 - fixtures
+from terminal import at_a_terminal
 
 # ruff: noqa: F811 - fixtures
 
@@ -54,7 +57,7 @@ def test_backend_test_of_a_vault(world: Any, bao: Bao) -> None:
 def test_backend_test_under_the_policy_that_policy_prints(
     world: Any, bao: Bao, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It allows neither lists nor other names: that is told, and is no fault."""
+    """It allows neither lists nor other names: that is reported, and is not a fault."""
     mount = bao.mount()
     for path, text in {"config/smtp": CANARY, "variables/vat": CANARY}.items():
         bao.put(mount, path, {"value": text})
@@ -194,33 +197,19 @@ def test_a_policy_of_nothing_is_none(world: Any) -> None:
 
 def seen_at_a_terminal(world: Any, seconds: float) -> str:
     """What a person sees on stderr while `dump` resolves one secret that takes so long."""
-    import os
-    import pty
-    import subprocess
-
     world.write(
         "slow_store.py",
         "import time\n\nfrom framework import BaseSecretsBackend\n\n\nclass Slow(BaseSecretsBackend):\n"
         f"    def get_config(self, key):\n        time.sleep({seconds})\n        return '{CANARY}'\n",
     )
     written(world, "slow_store.Slow", {}, "password_secret = smtp\n")
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "framework", "--project", ".", "dump", "--section", "s"]
     environ = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(world.home)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environ, cwd=world.home) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(ours, 1 << 16):
-                shown += data
-        except OSError:  # the other end is closed
-            pass
-        out = process.communicate()[0].decode()
-    os.close(ours)
+    _, shown, out = at_a_terminal(command, stdout=subprocess.PIPE, env=environ, cwd=world.home)
     assert "# password = < hidden >" in out
     assert "resolving" not in out
-    assert CANARY not in shown.decode() + out
-    return shown.decode()
+    assert CANARY not in shown + out
+    return shown
 
 
 def test_waiting_for_a_store_shows_progress(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""Messages at which people were stuck: each mistake is told from the others, with what to do."""
+"""Messages at which people were stuck: each mistake has its own message, with what to do."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_the_error_of_a_pointer_names_it(tmp_path: Path) -> None:
 def test_a_reference_that_is_not_shown_is_not_shown_in_the_spelling_of_a_store(
     name: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An option that nobody declares may hold the secret itself."""
+    """An undeclared option may hold the secret itself."""
     from framework.backends.azure import AzureKeyVaultBackend
     from framework.backends.vault import VaultBackend
 

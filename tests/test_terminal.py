@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 from typing import Any
 
 import pytest
 from conftest import World
+from terminal import at_a_terminal
 
 from framework.cli.terminal import wrapped
 
@@ -34,22 +30,10 @@ def narrow(world: World) -> World:
 
 def seen(world: World, *words: str, width: int = 60, **environ: str) -> str:
     """What a terminal of that width is sent, by stdout and stderr."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     left = {name: text for name, text in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
     command = [sys.executable, "-m", "framework", "--project", ".", *words]
     env = {**left, "TERM": "xterm", "PYTHONPATH": str(world.home), **environ}
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env, cwd=world.home) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(ours, 1 << 16):
-                shown += data
-        except OSError:  # the other end is closed
-            pass
-        process.wait()
-    os.close(ours)
-    return shown.decode().replace("\r\n", "\n")
+    return at_a_terminal(command, width=width, env=env, cwd=world.home).shown.replace("\r\n", "\n")
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Nobody is trusted by accident: files of another user, planted where we stand, in every place that takes part.
+"""No user is trusted by accident: files of another user, planted in the working directory, in every role.
 
 The folder is like /tmp: it is root's, everybody may write into it, and it is sticky. Root stands in it.
 """

@@ -419,7 +419,7 @@ class Case:
         return "failed"
 
     def _unexpected(self, got: Any) -> str:
-        """`failed` if something was raised that nobody meant to raise."""
+        """`failed` if something unexpected was raised."""
         return "" if all(isinstance(refusal.error, DELIBERATE) for refusal in _refusals(got)) else "failed"
 
     def finish(self) -> str:
@@ -603,7 +603,7 @@ def read_without_comment(case: Case, row: Row, got: Any) -> bool:
 
 @predicate
 def env_file_with_byte_order_mark(case: Case, row: Row) -> bool:
-    """Airflow makes the invisible mark a part of the first name, which nobody finds then."""
+    """Airflow makes the byte order mark a part of the first name, which is not found then."""
     mark = "\ufeff" if "text" in case.inputs else "efbbbf"
     text = case.inputs.get("text", case.inputs.get("bytes", ""))
     return str(case.inputs.get("file", "")).lower().endswith(".env") and text.startswith(mark)

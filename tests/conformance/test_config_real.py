@@ -98,7 +98,7 @@ def getter_of(case: Case, row: Row) -> str:
 
 
 def imported(start: Start) -> str:
-    """What fails in Airflow at its import fails here when it is asked for, and is told by `check`."""
+    """What fails in Airflow at its import fails here when it is read, and is reported by `check`."""
     app = start.started()
     for name in app.engine.entries():
         option = app.schema.option(*name)

@@ -61,7 +61,7 @@ def nothing_is_replaced(case: Case, row: Row, got: Any) -> bool:
 
 @predicate
 def writes_its_first_file(case: Case, row: Row) -> bool:
-    """Airflow writes its default file when there is none."""
+    """Airflow writes its default file when it does not exist."""
     return bool(case.inputs.get("write")) and "cfg" not in case.inputs and row.name in ("written", "mode")
 
 

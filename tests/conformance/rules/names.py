@@ -45,7 +45,7 @@ def asks_or_writes_an_old_name(case: Case, row: Row) -> bool:
 
 @check
 def warns_of_both_names(case: Case, row: Row, got: Any) -> bool:
-    """Whatever Airflow tells, and that an old name is asked for or written, with the new one."""
+    """Whatever Airflow warns of, and that an old name is asked for or written, with the new one."""
     extra = [warning for warning in got["warnings"] if warning not in row.expected["warnings"]]
     asked = (row.data["section"], row.data["key"])
     old = [name for name, new in old_names(case).items() if asked in (name, new)]
