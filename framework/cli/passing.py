@@ -47,14 +47,18 @@ def add_selection(parser: ArgumentParser) -> None:
     )
 
 
+def chosen(args: Namespace) -> Chosen:
+    """What the flags say."""
+    return Chosen(args.only, args.map, args.connections, args.prefix)
+
+
 def selected(app: App, args: Namespace) -> list[Item]:
     """The chosen values.
 
     Raises:
         Faults: all that is wrong with the choice or cannot be resolved.
     """
-    chosen = Chosen(args.only, args.map, args.connections, args.prefix)
-    return select(app, chosen, lambda names: resolve_at_once(app, names))
+    return select(app, chosen(args), lambda names: resolve_at_once(app, names))
 
 
 def print_faults(faults: Faults) -> int:

@@ -29,6 +29,7 @@ COMMANDS = {
     "exec": ("exec", "run a program with the configuration in its environment"),
     "export": ("export", "options as variables of a shell, a .env file, a Kubernetes secret, …, in clear"),
     "render": ("render", "fill in the placeholders of a template"),
+    "redact": ("redact", "copy stdin to stdout without the secrets of this configuration"),
     "stats": ("stats", "resolve everything once, and show what that cost each backend"),
     "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
     "connections": ("connections", "get, list, add, delete, import, export, test"),

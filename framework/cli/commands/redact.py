@@ -1,0 +1,116 @@
+"""The command `redact`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from framework.cli.output import OK, UsageError, print_error, print_warning, raw, status_of
+from framework.cli.rows import outages, resolve_at_once
+from framework.convert import to_text
+from framework.errors import FrameworkError
+from framework.masking import add_mask, should_hide_value_for_name
+
+DESCRIPTION = """\
+Copy stdin to stdout without the secrets of this configuration, as they come: in every spelling, wherever a piece ends.
+
+Secrets are the values of sensitive options, passwords of connections and variables with the name of a secret, as far
+as the environment, local files and the metastore list them. Every pointer is followed first; if one fails, nothing is
+copied, for its secret would be.
+
+for example:
+  some-program 2>&1 | python -m framework redact
+  kubectl logs billing-0 | python -m framework --env production redact > billing.log
+"""
+
+_PIECE = 65_536
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+    from typing import Any
+
+    from framework.app import App
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False)
+    parser.add_argument("--keep-going", action="store_true", help="copy also if not every secret can be resolved")
+
+
+def _run(app: App, args: Namespace) -> int:
+    faults = dict(_learn(app))
+    down = outages(faults)
+    told = {name for names in down.values() for name in names}
+    for text in (*down, *(fault for name, fault in faults.items() if name not in told)):
+        (print_warning if args.keep_going else print_error)(text)
+    if faults and not args.keep_going:
+        return max(map(status_of, faults.values()))
+    _copy()
+    return OK
+
+
+def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
+    """Have the masker know every secret, and yield what cannot be resolved."""
+    names = list(app.engine.entries())
+    mentions = {name: next(app.engine.mentions(*name), None) for name in names}
+    failures = resolve_at_once(
+        app, [name for name, found in mentions.items() if found is not None and found.is_pointer]
+    )
+    yield from failures.items()
+    for name in names:
+        if mentions[name] is not None and name not in failures:
+            try:
+                answer = app.engine.answer(*name)
+            except FrameworkError as fault:
+                yield name, fault
+                continue
+            if answer is not None and should_hide_value_for_name(".".join(name)):
+                add_mask(answer.value if isinstance(answer.value, (list, dict)) else to_text(answer.value))
+    for kind in ("connection", "variable"):
+        for listed in _listed(app, kind):
+            try:
+                if kind == "connection":
+                    app.get_connection(listed)
+                elif should_hide_value_for_name(listed):
+                    app.hide_variable(listed, app.get_variable(listed))
+            except FrameworkError as fault:
+                yield (kind, listed), fault
+
+
+def _listed(app: App, kind: str) -> list[str]:
+    """The names that are known here, without a call to a store."""
+    found: set[str] = set()
+    for link in app.chain.links:
+        if not link.is_remote:
+            found.update(link.list_names(kind))
+    return sorted(found)
+
+
+def _copy() -> None:
+    import signal
+
+    from framework.masking.stream import Stream
+
+    source, out = _number(sys.stdin), raw(sys.stdout)
+    if not os.isatty(source):  # Ctrl-C ends the program whose last words come here; then this ends, too
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stream = Stream()
+    out.flush()
+    while data := os.read(source, _PIECE):
+        _write(out, stream.feed(data))
+    _write(out, stream.close())
+
+
+def _write(out: Any, data: bytes) -> None:
+    out.buffer.write(data)
+    out.buffer.flush()
+
+
+def _number(stream: Any) -> int:
+    try:
+        number: int = stream.fileno()
+        return number
+    except (AttributeError, OSError, ValueError):
+        raise UsageError("there is no stdin to read", hint="For example: program 2>&1 | framework redact") from None
