@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from framework.cli.output import OK, UsageError, print_error, print_warning, raw, status_of
-from framework.cli.rows import outages, resolve_at_once
+from framework.cli.output import OK, UsageError, print_warning, raw
+from framework.cli.passing import print_faults
+from framework.cli.rows import resolve_at_once
 from framework.convert import to_text
+from framework.delivery.values import Faults
 from framework.errors import FrameworkError
 from framework.masking import add_mask, should_hide_value_for_name
 
@@ -40,13 +42,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(app: App, args: Namespace) -> int:
-    faults = dict(_learn(app))
-    down = outages(faults)
-    told = {name for names in down.values() for name in names}
-    for text in (*down, *(fault for name, fault in faults.items() if name not in told)):
-        (print_warning if args.keep_going else print_error)(text)
+    faults = list(_learn(app))
+    status = print_faults(Faults(faults)) if faults else OK
     if faults and not args.keep_going:
-        return max(map(status_of, faults.values()))
+        return status
+    if faults:
+        print_warning("what could not be resolved is not redacted")
     _copy()
     return OK
 
