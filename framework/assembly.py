@@ -1,4 +1,4 @@
-"""How the links of an application's chain are made from its options, and what each may lean on."""
+"""Builds the chain of an application from its options, and says which links each of them may use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def build_chain(parts: Parts) -> Chain:
     """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked."""
-    parts.conf.value("secrets", "on_failure")  # a wrong word is told now, and not in the place of a failure
+    parts.conf.value("secrets", "on_failure")  # an invalid value is reported now, not during a failure
     links = [*parts.custom_links(), Link("environment", LOWEST, lambda: _environment(parts), role=ENVIRONMENT)]
     if not parts.worker:
         links.append(Link("metastore", HIGHEST, lambda: _metastore(parts), role=METASTORE, seconds=_seconds(parts)))
@@ -54,7 +54,7 @@ def build_chain(parts: Parts) -> Chain:
 
 
 def turns(parts: Parts) -> Turns:
-    """Reads for event loops. Each takes a thread, and one of each link that may hang."""
+    """Reads for event loops. Each needs one thread, and one more for each link that may hang."""
     from framework.chain.turns import Turns
 
     def workers() -> int:
@@ -118,20 +118,20 @@ def workers_backend(parts: Parts) -> Answer | None:
 
 
 def note_on_workers(parts: Parts) -> str:
-    """What is to be said where a backend of workers is set and this application is none; or nothing."""
+    """A note if a backend for workers is set and this application is not a worker; else empty."""
     if parts.worker or workers_backend(parts) is None:
         return ""
     return (
-        "[workers] secrets_backend is asked by workers only, and this is none: use --worker, or "
-        f'App("{parts.name}", worker=True), for what a worker finds'
+        "[workers] secrets_backend is asked by workers only, and this application is not a worker: use --worker, or "
+        f'App("{parts.name}", worker=True), to see what a worker finds'
     )
 
 
 def _name(parts: Parts, section: str, option: str) -> str:
-    """What a custom link is called: as in `backends`, or like its class.
+    """The name of a custom link: the one in `backends`, or that of its class.
 
     Raises:
-        BackendError: that is the name of one of the two links that every chain has.
+        BackendError: it is the name of a link that every chain has.
     """
     name = section.partition(".")[2] or parts.conf.get(section, option).rpartition(".")[2]
     if name.lower() in (ENVIRONMENT, METASTORE):
@@ -146,7 +146,7 @@ def _name(parts: Parts, section: str, option: str) -> str:
 
 
 def max_level(parts: Parts, section: str, key: str) -> int | None:
-    """Which levels may answer for an option that a link is built from: those below that link."""
+    """For an option that a link is built from, the link's level: only links below it may answer. Else None."""
     if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
         return HIGHEST
     if is_backend_kwarg(section, key) and (section != WORKERS[0] or parts.worker):
@@ -161,7 +161,7 @@ def _seconds(parts: Parts) -> Callable[[], float]:
 
 
 def _cache(parts: Parts) -> Cache:
-    """What one remote link says is kept as `[secrets]` says."""
+    """The cache of one link, as the options of `[secrets]` say."""
     if not parts.conf.value("secrets", "use_cache"):
         return Cache()
     names = ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds")
@@ -169,12 +169,12 @@ def _cache(parts: Parts) -> Cache:
 
 
 def _finder(parts: Parts, section: str, key: str) -> Callable[[], Any]:
-    """Finds the class of a link's backend, for what can be known without the kwargs, which may be a pointer."""
+    """Finds the class of a link's backend. It needs no kwargs, which may be a pointer."""
 
     def find() -> Any:
         answer = parts.answer(section, key)
         path = str(answer.value).strip()
-        if path in _ours() or path.startswith("import:"):  # Airflow need not start up for this
+        if path in _ours() or path.startswith("import:"):  # so that Airflow is not started for this
             return BaseSecretsBackend
         return find_class(str(answer.value), f"{answer.mention.origin}: [{section}] {key}")
 

@@ -1,8 +1,7 @@
 """A connection: fields, URI and JSON, each made from the others.
 
-What a URI and a JSON text mean is what Airflow reads in them. What Airflow misreads in
-silence is refused here: text that is no URI, fields of a wrong type, a raw line break.
-No message repeats the URI, the JSON or a field: they are the secret.
+A URI and a JSON text mean the same as in Airflow. What Airflow misreads silently is refused here: text that is not a
+URI, fields of a wrong type, a raw line break. No message repeats the URI, the JSON or a field, because they are secret.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 #: The fields, in the order in which JSON lists them; `conn_id` is the name, not a field of JSON.
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 
-#: What Airflow's connections have and ours cannot have -> what to use instead.
+#: Attributes of Airflow's connections that ours do not have -> what to use instead.
 _INSTEAD = {
     "get_hook": "give get_uri() or the fields to the client's library; test_connection() tells whether it works",
     "async_get": "use await app.aget_connection(conn_id)",
@@ -258,7 +257,7 @@ class Connection:
 
 def handed_out(connection: Connection) -> Connection:
     """A copy for one caller. Secrets are masked once: again only if they, or the sensitive names, have changed."""
-    if type(connection) is not Connection:  # who knows what else it holds
+    if type(connection) is not Connection:  # a subclass may hold more secrets
         from copy import copy
 
         _mask(connection)
@@ -282,14 +281,14 @@ def _mask(connection: Connection) -> None:
 
 
 def shown_host(host: str) -> str:
-    """A host without the login and password that people paste before it."""
+    """A host without a login and password that were pasted before it."""
     import re
 
     return re.sub(r"^[^/:]*:(?!//).*@", "***@", host)
 
 
 def _checked_id(conn_id: object) -> str | None:
-    """The name as it is; Airflow drops one that breaks its rule."""
+    """The name, which must be valid; Airflow drops an invalid one silently."""
     if conn_id is None or (isinstance(conn_id, str) and 0 < len(conn_id) <= 250 and _is_name(conn_id)):
         return conn_id
     raise InvalidConnection(
@@ -321,7 +320,7 @@ def _read_json_object(text: str) -> dict[str, Any]:
     keys: list[str] = []
 
     def fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys[:] = [key for key, _ in pairs]  # the outermost object is the last one
+        keys[:] = [key for key, _ in pairs]  # the outermost object comes last
         return dict(pairs)
 
     hint = f"Write an object with the fields {', '.join(FIELDS)}."
@@ -338,14 +337,14 @@ def _read_json_object(text: str) -> dict[str, Any]:
 
 
 def _shown_key(key: str) -> str:
-    """A key that is spelt like a field's name; anything else may be a misplaced secret."""
+    """The key, if it is spelled like a field's name; anything else may be a misplaced secret."""
     if len(key) <= 20 and key.isascii() and key.replace("_", "").replace("-", "").isalpha():
         return f"the unknown field {key!r}"
     return "an unknown field"
 
 
 def read_port(port: object) -> int | None:
-    """A port out of JSON or a table of fields, where it may be a text or a whole float; empty text is none."""
+    """A port from JSON or a table of fields, where it may be text or a whole float; empty text means None."""
     if port is None or port == "":
         return None
     if isinstance(port, str) or type(port) is int or (isinstance(port, float) and port.is_integer()):

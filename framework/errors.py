@@ -8,17 +8,17 @@
     │   │   └── InvalidArgument          the caller passed a wrong type (also a TypeError)
     │   ├── SettingsError                what is set does not fit a settings class
     │   ├── ConfigFileError              a file is unreadable, malformed or not to be trusted
-    │   │   └── SchemaError              a schema file says something that cannot be
+    │   │   └── SchemaError              a schema is not valid
     │   ├── PointerError                 a _cmd, _secret or _file could not be followed
     │   └── BackendError                 a link of the chain cannot be built
     ├── NotFound                         every link was asked and none has it
     │   ├── ConnectionNotFound
     │   └── VariableNotFound             (also a KeyError, as in Airflow)
-    ├── SecretsError                     a link failed: never to be taken for absence
+    ├── SecretsError                     a link failed, which does not mean that the name is absent
     │   ├── AccessDenied                 the store answers, and refuses
     │   ├── BackendUnavailable           the store does not answer
-    │   └── InvalidSecret                the store's answer makes no sense (also a ValueError)
-    │       ├── InvalidConnection        a URI, JSON or field that is no connection
+    │   └── InvalidSecret                the store's answer is not valid (also a ValueError)
+    │       ├── InvalidConnection        a URI, JSON or field of a connection is not valid
     │       ├── FileParseError           a secrets file with faults, each with its line
     │       │   └── UnsupportedFileType
     │       └── NotUnique
@@ -26,11 +26,11 @@
     │           └── VariableNotUnique
     └── MetastoreError                   the database refused a write or a command
         ├── MetastoreUnavailable         it does not answer, or refuses the login
-        └── NoFernetKey                  without a key nothing is written
+        └── NoFernetKey                  nothing is written without a key
 
 A message says what happened, `where` (file:line, variable name, link), and `hint` what to do.
-Texts are redacted when they are shown, so a secret registered later is hidden as well; our own words stay. Control
-characters in them are shown as escapes (`\\x1b`, `\\n`): a message is one line.
+It is redacted when it is shown, so a secret that is registered later is hidden as well; our own words stay. Control
+characters are shown as escapes (`\\x1b`, `\\n`), so a message is one line.
 
 An error that leaves a public method holds nothing but its message: see `clean`.
 """
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     Kind = TypeVar("Kind", bound="FrameworkError")
     Made = TypeVar("Made")
-    Public = TypeVar("Public")
+    Public = TypeVar("Public", bound=Callable[..., Any])
 
 
 class FrameworkError(Exception):
@@ -62,7 +62,7 @@ class FrameworkError(Exception):
         hint: what to do about it, a sentence.
     """
 
-    what = where = hint = ""  # what there is of one that was made without its constructor
+    what = where = hint = ""  # for an error that was made without its constructor
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -76,11 +76,11 @@ class FrameworkError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def again(self: Kind) -> Kind:
-        """The same error as an object of its own, for one more who is told."""
+        """A copy of the error, for one more caller."""
         return _unpickled(type(self), self.args, self.__dict__)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Fields and all, whatever the constructor takes; redacted, for another process knows none of the secrets."""
+        """With all fields, whatever the constructor takes. They are redacted: the other process knows no secrets."""
         return _unpickled, (type(self), redact_fields(self.args), redact_fields(self.__dict__))
 
 
@@ -103,7 +103,7 @@ class InvalidValue(ConfigError, ValueError):
 
 
 class InvalidArgument(InvalidValue, TypeError):
-    """What the caller passed has a wrong type or form. `where` names the argument; its value is not in the message."""
+    """An argument has a wrong type or form. `where` is its name; its value is not in the message."""
 
 
 def wrong(given: object, argument: str, expected: str, hint: str = "") -> InvalidArgument:
@@ -143,7 +143,7 @@ class ConfigFileError(ConfigError):
 
 
 class SchemaError(ConfigFileError):
-    """A schema says something that cannot be; names file, section and key."""
+    """A schema is not valid; names file, section and key."""
 
 
 class PointerError(ConfigError):
@@ -158,7 +158,7 @@ class NotFound(FrameworkError):
     """Every link was asked and none has it (Airflow's AirflowNotFoundException).
 
     Attributes:
-        plain: `what` without what each store was asked for, which may be the name in another spelling; or empty.
+        plain: `what` without the names that the stores were asked for, which may spell a secret name; or empty.
     """
 
     plain = ""
@@ -173,7 +173,7 @@ class VariableNotFound(NotFound, KeyError):
 
 
 class SecretsError(FrameworkError):
-    """A link failed. The search stops, for a failure is not an absence."""
+    """A link failed. The search stops, because a failure does not mean absence."""
 
 
 class AccessDenied(SecretsError):
@@ -185,11 +185,11 @@ class BackendUnavailable(SecretsError):
 
 
 class InvalidSecret(SecretsError, ValueError):
-    """The store's answer makes no sense."""
+    """The store's answer is not valid."""
 
 
 class InvalidConnection(InvalidSecret):
-    """A URI, a JSON text or a field that is no connection."""
+    """A URI, a JSON text or a field of a connection is not valid."""
 
 
 class FileParseError(InvalidSecret):
@@ -233,19 +233,19 @@ class MetastoreUnavailable(MetastoreError):
 
 
 class NoFernetKey(MetastoreError):
-    """A write without `[core] fernet_key`: there is no silent plain text."""
+    """A write without `[core] fernet_key`: nothing is stored as plain text."""
 
 
 class FrameworkWarning(UserWarning):
-    """Something works, but not as it is written: a shadowed write, an ignored pointer, a link passed over."""
+    """Something does not work as it is configured: a shadowed write, an ignored pointer, a link that was skipped."""
 
 
 def clean(error: Kind) -> Kind:
-    """The same error without what it may carry besides its message.
+    """The same error with nothing but its message.
 
-    What was being handled when it was raised is dropped, and so is a cause that is not an error of ours: a parser's
-    error holds the whole text, a driver's the bound values. The frames that it passed are emptied: a traceback still
-    shows their lines, and a report that prints local variables finds none. Frames that still run are left alone.
+    Its context is dropped, and so is a cause that is not our error: a parser's error holds the whole text, a driver's
+    the bound values. The frames of its traceback are emptied. A traceback still shows their lines, but a report that
+    prints local variables finds none. Frames that still run are left alone.
     """
     below: BaseException | None = error
     while isinstance(below, FrameworkError):
@@ -270,7 +270,7 @@ def _empty(trace: TracebackType | None, *, ours: bool) -> None:
 
 
 class clean_errors:  # noqa: N801 - reads as a phrase: with clean_errors()
-    """`with clean_errors():` an error of ours that is raised inside leaves it clean, also from an `except` block."""
+    """`with clean_errors():` our errors leave the block clean, also inside of an `except` block."""
 
     __slots__ = ()
 
@@ -283,18 +283,20 @@ class clean_errors:  # noqa: N801 - reads as a phrase: with clean_errors()
 
 
 def public(given: Public) -> Public:
-    """Decorates what applications call, a function or a class with its public methods: errors leave it clean.
+    """Decorates what applications call: a function, or a class with its public methods. Errors leave it clean.
 
-    A class names in `_clean` the methods that see to it themselves, because they are called too often for a wrapper.
+    A class lists in `_clean` the methods that need no wrapper, or are called too often for one.
 
-    What was being handled outside stays the context of the error. Other people's errors that pass keep their chain and
-    their frames; only our frames are emptied.
+    An exception that the caller is handling stays the context of the error. Errors that are not ours keep their chain;
+    only our frames are emptied.
     """
-    made: Any = _public_class(given) if isinstance(given, type) else _public_function(given)
-    return made  # type: ignore[no-any-return]
+    if isinstance(given, type):
+        _make_methods_public(given)
+        return given
+    return _public_function(given)
 
 
-def _public_function(function: Any) -> Any:
+def _public_function(function: Public) -> Public:
     def entered(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
@@ -314,28 +316,27 @@ def _public_function(function: Any) -> Any:
     for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):
         setattr(entered, name, getattr(function, name))
     entered.__wrapped__ = function  # type: ignore[attr-defined] # for inspect.signature
-    return entered
+    return entered  # type: ignore[return-value] # it takes and returns the same
 
 
-def _public_class(made: Any) -> Any:
+def _make_methods_public(made: type) -> None:
     for name, member in list(vars(made).items()):
         if (name.startswith("_") and name != "__init__") or name in vars(made).get("_clean", ()):
             continue
         if isinstance(member, (classmethod, staticmethod)):
             setattr(made, name, type(member)(_public_function(member.__func__)))
-        elif isinstance(member, property):
+        elif isinstance(member, property) and member.fget is not None:
             setattr(made, name, property(_public_function(member.fget), member.fset, member.fdel, member.__doc__))
         elif hasattr(member, "__code__") and not member.__code__.co_flags & 0x2A0:  # nor a generator or a coroutine
             setattr(made, name, _public_function(member))
-    return made
 
 
-#: Told of our warnings instead of Python's `warnings`: the command line prints them itself.
+#: Called with our warnings instead of Python's `warnings`: the command line prints them itself.
 listener: Callable[[str], None] | None = None
 
 
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
-    """Warn, redacted and in one line, at the line of the caller outside of this package."""
+    """Warn, redacted and in one line. The warning's place is the caller outside of this package."""
     message = visible(redact_message(message))
     if listener is not None:
         listener(message)
@@ -350,9 +351,9 @@ def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
 
 
 class Instead:
-    """An attribute that Airflow's class has and ours cannot have: asking for it says what to use instead.
+    """An attribute that Airflow's class has and ours does not: the error says what to use instead.
 
-    A descriptor for each, and no `__getattr__`, which would make every other attribute slower to look up.
+    These are descriptors, because a `__getattr__` would make the lookup of every other attribute slower.
     """
 
     __slots__ = ("_name", "_owner", "_instead")
@@ -365,7 +366,7 @@ class Instead:
 
 
 def without(owner: str, instead: dict[str, str]) -> Callable[[type[Made]], type[Made]]:
-    """Decorates a class that lacks these attributes of Airflow's; the values say what to use instead."""
+    """Decorates a class without these attributes of Airflow's; the values say what to use instead."""
 
     def decorate(made: type[Made]) -> type[Made]:
         for name, what in instead.items():

@@ -8,11 +8,12 @@ from framework.parsing import Malformed, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 
 def is_unicode(text: str) -> bool:
+    """Whether the text can be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -20,10 +21,14 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def checked_extra(extra: Any) -> Any:
-    """The text of a JSON object, an empty dictionary or None, as Airflow keeps it."""
+def checked_extra(extra: str | Mapping[str, Any] | None) -> str | None:
+    """The text of a JSON object; empty text, an empty dictionary and None stay as they are, as in Airflow.
+
+    Raises:
+        InvalidConnection: it is not a JSON object.
+    """
     if extra is None or extra == "" or extra == {}:
-        return extra
+        return extra  # type: ignore[return-value] # the dictionary counts as empty text everywhere
     import json
 
     if isinstance(extra, str):
@@ -35,7 +40,7 @@ def checked_extra(extra: Any) -> Any:
             text = ""
     fault, hint = "extra is not a JSON object", "Give a dictionary, or the text of a JSON object."
     try:
-        # Written out once more, as an escape such as \ud800 hides what cannot be encoded.
+        # Written once more without escapes, because \ud800 cannot be encoded.
         if isinstance(fields := read_json(text), dict) and is_unicode(json.dumps(fields, ensure_ascii=False)):
             return text
     except Malformed as error:
@@ -48,19 +53,23 @@ def checked_extra(extra: Any) -> Any:
 
 
 def read_extra(extra: str | None) -> dict[str, Any]:
+    """The JSON object as a dictionary.
+
+    Raises:
+        InvalidConnection: the attribute was set to something else.
+    """
     if not extra:
         return {}
     try:
-        fields: Any = read_json(extra)
-    except (ValueError, TypeError):  # it was set later, past the constructor
-        fields = None
-    if not isinstance(fields, dict):
-        raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
-    return fields
+        if isinstance(fields := read_json(extra), dict):
+            return fields
+    except (ValueError, TypeError):
+        pass
+    raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
 
 
 def read_nested(value: Any) -> Any:
-    """A value with the JSON texts inside it read, to any depth."""
+    """A value with all JSON texts inside it parsed, to any depth."""
     if isinstance(value, str):
         if not value.lstrip()[:1]:
             return value
@@ -74,8 +83,8 @@ def read_nested(value: Any) -> Any:
     return [read_nested(inner) for inner in value] if isinstance(value, list) else value
 
 
-def secrets_in(value: Any, *, sensitive: bool) -> Iterator[str]:
-    """The texts under sensitive names, also inside a JSON text such as a key file."""
+def secrets_in(value: object, *, sensitive: bool) -> Iterator[str]:
+    """The texts under sensitive names, also inside of JSON texts such as a key file."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from secrets_in(inner, sensitive=sensitive or should_hide_value_for_name(name))

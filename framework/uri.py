@@ -1,7 +1,7 @@
 """A connection's URI, read and written.
 
-It means what Airflow reads in it. What Airflow loses in silence (text after a `#`, a line break,
-a host where the scheme is missing) is refused, and no message repeats any of the text.
+It means the same as in Airflow. What Airflow loses silently (text after a `#`, a line break, a host without a scheme)
+is refused. No message repeats any of the text.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The parameter that carries the whole `extra` where single parameters would not read back the same.
+#: The parameter with the whole `extra`, for one that single parameters would change.
 EXTRA_PARAMETER = "__extra__"
 
-#: What a URI may begin with and loses in reading, as in Airflow: the control characters and the space.
+#: Ignored at the beginning of a URI, as in Airflow: control characters and the space.
 _IGNORED = "".join(map(chr, range(33)))
 
 _SHAPE = "Write TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA?NAME=VALUE, with other characters percent-encoded."
@@ -24,7 +24,7 @@ _SEVERAL = (
     'Write JSON, with all of them as the host: {"conn_type": "TYPE", "host": "HOST1:PORT1,HOST2:PORT2", "login": "…", '
     '"password": "…", "schema": "…", "extra": {}}; or write HOST1%3APORT1%2CHOST2%3APORT2 in the URI.'
 )
-#: With one of these a JSON value begins.
+#: The first characters of JSON values.
 _BEGINS_JSON = frozenset(("", *'{["-0123456789tfn'))
 
 
@@ -37,7 +37,7 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
     """conn_type, host, login, password, schema, port and extra (the text of a JSON object).
 
     Raises:
-        InvalidConnection: the text is no URI of a connection.
+        InvalidConnection: the text is not the URI of a connection.
     """
     scheme, protocol, place, rest = _split(uri)
     path, _, query = rest.partition("?")
@@ -52,7 +52,7 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
             kind = "mongo" if scheme.lower().startswith("mongo") else type_of_scheme(scheme.lower())
             hint = _SEVERAL.replace("TYPE", kind)
             raise InvalidConnection("the connection's URI has several hosts with ports", hint=hint) from None
-        cut = "@" in rest and "@" not in place  # the login or the password holds what ends it
+        cut = "@" in rest and "@" not in place  # the login or the password has a / or ?, which ends it
         raise InvalidConnection(f"the connection's URI has a {fault}", hint=_CUT if cut else _SHAPE) from None
     if protocol and not host:
         raise InvalidConnection("the connection's URI has a protocol without a host", hint=_SHAPE)
@@ -62,18 +62,18 @@ def read_uri(uri: str) -> tuple[str, str, str | None, str | None, str, int | Non
 def _split(uri: str) -> tuple[str, str, str, str]:
     """The scheme, the protocol before the host (`https://` or nothing), `login:password@host:port`, and the rest."""
     if "\t" in uri or "\r" in uri or "\n" in uri:
-        _refuse_what_is_none(uri)
+        _refuse_known_mistakes(uri)
         raise InvalidConnection("the connection's URI holds a tab or a line break", hint="Write %09, %0D or %0A.")
     scheme, separator, rest = uri.lstrip(_IGNORED).partition("//")
-    # Without a scheme it is a connection without a type, which is written so.
+    # A URI without a scheme is a connection without a type.
     if not separator or (scheme and not (scheme[-1] == ":" and _is_scheme(scheme[:-1]))):
-        _refuse_what_is_none(uri)
+        _refuse_known_mistakes(uri)
         raise InvalidConnection("the connection is neither a URI nor JSON", hint=_SHAPE)
     rest, hash_sign, _ = rest.partition("#")
     if hash_sign:
         if not rest[-1:].isspace():
             raise InvalidConnection("the connection's URI holds a #", hint="Write %23.")
-        rest = rest.rstrip()  # after a blank it is a comment, and the blank belongs to it
+        rest = rest.rstrip()  # a # after a blank begins a comment
     protocol, separator, after = rest.partition("://")
     if separator and _is_scheme(protocol):
         protocol, rest = f"{protocol.lower()}://", after
@@ -86,8 +86,8 @@ def _split(uri: str) -> tuple[str, str, str, str]:
     return scheme[:-1], protocol, place, rest
 
 
-def _refuse_what_is_none(text: str) -> None:
-    """Raises InvalidConnection for a mistake that is known; the text is not in the message."""
+def _refuse_known_mistakes(text: str) -> None:
+    """Raise InvalidConnection for a common mistake; the text is not in the message."""
     from framework.mistakes import mistake_in
 
     if found := mistake_in(text):
@@ -99,9 +99,9 @@ def _is_scheme(text: str) -> bool:
 
 
 def _read_place(place: str) -> tuple[str | None, str | None, str, int | None]:
-    """login, password, host and port; a ValueError says that they are none.
+    """login, password, host and port; raises ValueError if they are not valid.
 
-    Not `urlsplit`, whose view of brackets changes from one Python to the next.
+    `urlsplit` is not used, because it treats brackets differently in each version of Python.
     """
     _check_brackets(place)
     _check_look_alikes(place)
@@ -120,7 +120,7 @@ def _read_place(place: str) -> tuple[str | None, str | None, str, int | None]:
 
 
 def _check_brackets(place: str) -> None:
-    """Brackets hold an IPv6 address, or one of a version to come: `[v7.x]`."""
+    """Check that brackets hold an IPv6 address, or one of a future version: `[v7.x]`. Raises: as `_read_place`."""
     if ("[" in place) != ("]" in place):
         raise ValueError
     if "[" not in place:
@@ -138,7 +138,7 @@ def _check_brackets(place: str) -> None:
 
 
 def _check_look_alikes(place: str) -> None:
-    """No character that some reader will take for one of `/ ? # @ :`, such as the full-width ones."""
+    """Refuse characters that some reader takes for one of `/ ? # @ :`, such as full-width ones."""
     if place.isascii():
         return
     from unicodedata import normalize
@@ -164,7 +164,7 @@ def _unquote(text: str) -> str:
 
 
 def _parameters(query: str) -> dict[str, list[str]] | None:
-    """Every parameter with the values it is given; None where there is no `?`."""
+    """Every parameter with its values; None if there is no `?`."""
     if not query:
         return None
     from urllib.parse import parse_qsl
@@ -176,7 +176,7 @@ def _parameters(query: str) -> dict[str, list[str]] | None:
 
 
 def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
-    """The parameters as the text of a JSON object; one that is written twice becomes a list."""
+    """The parameters as the text of a JSON object; a repeated one becomes a list."""
     if parameters is None:
         return None
     import json
@@ -193,15 +193,15 @@ def _extra_of(parameters: dict[str, list[str]] | None) -> str | None:
         except ValueError:
             inside = None
         if not isinstance(inside, dict):
-            return whole[0]  # as it is written; whoever makes the connection refuses what is no object
+            return whole[0]  # as it is: `Connection` refuses it if it is not an object
         for name, value in inside.items():
             values.setdefault(name, []).append(value)
     return json.dumps({name: value if len(value) > 1 else value[0] for name, value in values.items()})
 
 
 def _read_parameter(text: str) -> Any:
-    """What the text says as JSON; else, and for numbers that JSON does not have, the text."""
-    if text.lstrip()[:1] not in _BEGINS_JSON:  # to try would take ten times as long
+    """The text parsed as JSON; if it is not JSON, or a number that JSON does not have, the text."""
+    if text.lstrip()[:1] not in _BEGINS_JSON:  # parsing would take ten times as long
         return text
     from math import isfinite
 
@@ -232,7 +232,7 @@ def write_uri(
 
     Args:
         conn_type, host, login, password, schema, port, extra: as `read_uri` gives them.
-        parameters: what `extra` says.
+        parameters: `extra` as a dictionary.
 
     Raises:
         InvalidConnection: a URI cannot hold this port, or this type beside credentials.
@@ -248,7 +248,7 @@ def write_uri(
     path = f"/{quote(schema, safe='')}" if schema else ""
     query = f"?{_write_query(extra, parameters)}" if extra else ""
 
-    # What was read from a URI has texts where fields alone leave None: there an empty login was an `@`.
+    # A connection read from a URI has empty texts instead of None; there an empty login was an `@`.
     from_uri = host is not None and schema is not None
     place = quote(login or "", safe="") + (f":{quote(password, safe='')}" if password else "")
     if place or (login == "" and from_uri and (name or path or query or port is not None)):
@@ -261,9 +261,9 @@ def write_uri(
 
 
 def _protocol_and_name(host: str, scheme: str, conn_type: str | None) -> tuple[str, str]:
-    """`https://` and `api.example.org`, where the URI may say the protocol in clear: `http://https://api…`.
+    """`https://` and `api.example.org`, if the URI may have the protocol unquoted: `http://https://api…`.
 
-    Airflow removes the connection's own scheme wherever it stands, so that such a host is quoted whole.
+    Airflow removes the connection's own scheme wherever it is, so such a host is quoted whole.
     """
     protocol, separator, name = host.partition("://")
     if not (separator and name and scheme and _is_scheme(protocol)):
@@ -274,12 +274,12 @@ def _protocol_and_name(host: str, scheme: str, conn_type: str | None) -> tuple[s
 
 
 def _write_query(extra: str, parameters: dict[str, Any]) -> str:
-    """The parameters one by one if they read back the same, `extra` in one otherwise."""
+    """The parameters one by one if they can be read back unchanged, else `extra` as one."""
     from urllib.parse import urlencode
 
     from framework.parsing import read_json
 
-    def is_plain(value: Any) -> bool:
+    def is_plain(value: object) -> bool:
         if not isinstance(value, str):
             return False
         try:

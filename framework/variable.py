@@ -38,19 +38,19 @@ class Variable:
 
     @classmethod
     def set(cls, key: str, value: Any, description: str | None = None, serialize_json: bool = False) -> None:
-        """Write the variable to the metastore; a link that shadows it is warned about.
+        """Write the variable to the metastore; warn if an earlier link shadows it.
 
         Args:
             key: its name.
             value: text; a number or a boolean is stored as Python writes it (`5`, `True`), as in Airflow. Anything else
                 needs `serialize_json`.
-            description: kept as it was if None.
+            description: free text; None keeps the old one.
             serialize_json: store the value as JSON text, indented by two as in Airflow.
 
         Raises:
             NoFernetKey: `[core] fernet_key` is empty.
             InvalidValue: the value is neither text nor a number nor a boolean, or JSON cannot hold it.
-            MetastoreError: the database refused.
+            MetastoreError: the database refused the write.
         """
         text = _text(_checked(key), value, serialize_json)
         if description is not None:
@@ -64,7 +64,7 @@ class Variable:
         """Write a new value for a variable that the metastore has; its description stays.
 
         Raises:
-            VariableNotFound: the metastore does not have it, whoever else does.
+            VariableNotFound: the metastore does not have it, even if another link does.
             NoFernetKey, InvalidValue, MetastoreError: as for `set`.
         """
         text = _text(_checked(key), value, serialize_json)
@@ -75,12 +75,12 @@ class Variable:
 
     @classmethod
     def delete(cls, key: str) -> int:
-        """Delete the variable from the metastore and return how many rows went, 0 or 1."""
+        """Delete the variable from the metastore and return the number of deleted rows, 0 or 1."""
         return 0 if not key else current.app().store.delete_variable(_checked(key))
 
     @classmethod
     def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
-        """The variable's value if anybody has it, else write and return the default."""
+        """The variable's value if a link has it; else write the default to the metastore and return it."""
         value = cls.get(key, None, deserialize_json=deserialize_json)
         if value is not None:
             return value
@@ -97,13 +97,13 @@ class Variable:
 
     @classmethod
     def check_for_write_conflict(cls, key: str, team_name: None = None) -> None:
-        """Warn if a link before the metastore has the variable, so that reads would not return what is written."""
+        """Warn if a link before the metastore has the variable, because reads would return that one."""
         _without_team(team_name)
         current.app().warn_if_shadowed("variable", _checked(key))
 
     @classmethod
     def keys(cls, prefix: str | None = None) -> list[str]:
-        """The keys that start with `prefix`, of every link that can list, sorted."""
+        """The keys with this prefix from all links that can list their names, sorted."""
         prefix = "" if prefix is None else given.text(prefix, "prefix")
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
@@ -124,15 +124,15 @@ def _without_team(team_name: object) -> None:
         raise InvalidValue("teams are not served", where="team_name", hint="Leave it out.")
 
 
-def _checked(key: Any) -> str:
+def _checked(key: object) -> str:
     return given.text(key, "key", 'For example "regions".')
 
 
-def _parsed(text: Any, where: str) -> Any:
+def _parsed(text: object, where: str) -> Any:
     from framework.parsing import Malformed, read_json
 
     if not isinstance(text, str):
-        return text  # a file of typed values has parsed it already
+        return text  # a value with a type, from a typed file
     try:
         return read_json(text)
     except Malformed as fault:
@@ -141,7 +141,7 @@ def _parsed(text: Any, where: str) -> Any:
         raise InvalidValue(f"its text is not JSON ({what})", where=where, hint=hint) from None
 
 
-def _text(key: str, value: Any, serialize_json: bool) -> str:
+def _text(key: str, value: object, serialize_json: bool) -> str:
     if serialize_json:
         import json
 
@@ -150,7 +150,7 @@ def _text(key: str, value: Any, serialize_json: bool) -> str:
         except (TypeError, ValueError, RecursionError):
             where, hint = f"variable {key!r}", "Pass text, numbers, lists."
             raise InvalidValue("JSON cannot hold the value", where=where, hint=hint) from None
-    if isinstance(value, (int, float)):  # and so a boolean
+    if isinstance(value, (int, float)):  # bool is an int
         return str(value)
     if not isinstance(value, str):
         raise InvalidValue(
