@@ -349,12 +349,11 @@ class App(Bound[Settings]):
         with self._reloading:  # of two at once, the one that read last is the one that counts
             trial = copy(self)
             trial._read_from(self.sources.environment())
-            settings = self._settings_in(trial)
+            self._check_settings(trial)
             self._tell_doubts(trial.environment)  # before anything changes: a warning may be an error here
             trial.engine.reading.chains.clear()  # their links ask the trial
             self.environment.become(trial.environment)
             self.engine.become(trial.engine)
-            self._settings = settings
         from framework.logs import INFO, log
 
         log(INFO, "%s: its files were read again", self.name)

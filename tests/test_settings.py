@@ -835,3 +835,211 @@ def test_nothing_is_loaded_before_a_class_is_there(world: World) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["S(port=5)"]
+
+
+# Whatever the code of others does
+
+
+class Odd:
+    """A default that cannot be compared, copied or shown."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError(HIDDEN)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def isoformat(self) -> str:
+        raise RuntimeError(HIDDEN)
+
+
+def test_a_default_that_does_odd_things_is_left_to_the_class() -> None:
+    fields = [
+        ("a", str, dataclasses.field(default_factory=Odd)),
+        ("b", int, dataclasses.field(default_factory=lambda: 1 // 0)),
+        ("c", int, 5),
+    ]
+    cls = dataclasses.make_dataclass("Server", fields)
+    app = application(section(cls), SERVER__B="1")
+    assert isinstance(app.bind(section(cls)).server.a, Odd)
+    (fault,) = told(application(section(cls)), section(cls))
+    assert fault.startswith(f"[server]: Server refuses the values (ZeroDivisionError at {__file__}:")
+
+
+def shouts(text: Any) -> Any:
+    raise KeyError(f"no {text}")
+
+
+@pytest.mark.parametrize("kind", ["dataclass", "pydantic"])
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[str, at.Predicate(shouts)],
+        Annotated[str, pydantic.AfterValidator(shouts)],
+        Annotated[str, pydantic.BeforeValidator(shouts)],
+    ],
+    ids=["predicate", "after", "before"],
+)
+def test_what_a_validator_raises_is_a_fault_without_its_words(annotation: Any, kind: str) -> None:
+    cls: type = (
+        pydantic.create_model("Server", it=(annotation, ...), other=(int, ...))
+        if kind == "pydantic"
+        else dataclasses.make_dataclass("Server", [("it", annotation), ("other", int)])
+    )
+    app = application(section(cls), SERVER__IT=HIDDEN, SERVER__OTHER="x")
+    with pytest.raises(SettingsError) as caught:
+        app.bind(section(cls))
+    assert "no hunter" not in "".join(traceback.format_exception(caught.value))
+    assert "[server] other: a whole number is expected" in str(caught.value)
+
+
+def test_a_type_that_pydantic_cannot_build() -> None:
+    class Broken:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+            raise RuntimeError(HIDDEN)
+
+    cls = dataclasses.make_dataclass("Server", [("it", Broken)])
+    with pytest.raises(SchemaError, match=r"Server\.it: pydantic cannot read this type \(RuntimeError\)$"):
+        App("billing", schema=section(cls), home="/nonexistent")
+
+
+def test_a_strict_model_gets_what_it_wants() -> None:
+    class Server(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(strict=True, frozen=True)
+
+        port: int
+        share: pydantic.StrictFloat
+        names: frozenset[str]
+        day: datetime.date
+        id: uuid.UUID
+        key: pydantic.SecretStr
+
+    text = "12345678-1234-5678-1234-567812345678"
+    app = application(
+        SERVER__PORT="5",
+        SERVER__SHARE="1",
+        SERVER__NAMES="a",
+        SERVER__DAY="2024-05-01",
+        SERVER__ID=text,
+        SERVER__KEY="k",
+    )
+    made = app.bind(Server, "server")
+    assert (made.port, made.share, made.names, made.id) == (5, 1.0, frozenset("a"), uuid.UUID(text))
+
+
+def test_a_model_that_takes_other_keys() -> None:
+    class Open(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(extra="allow")
+
+        host: str
+
+    cls = dataclasses.make_dataclass("Server", [("it", list[Open])])
+    (made,) = application(SERVER__IT='[{"host": "a", "Other": 1}]').bind(cls, "server").it
+    assert made.model_extra == {"Other": 1}
+
+
+@pytest.mark.parametrize("annotation", ["Path", "UUID", "Colour", "date", "float", "HttpUrl", "dict", "bool"])
+def test_empty_text_is_none_where_it_is_nothing_else(annotation: str) -> None:
+    import enum
+    import pathlib
+
+    kinds: dict[str, Any] = {
+        "Path": pathlib.Path,
+        "UUID": uuid.UUID,
+        "Colour": enum.Enum("Colour", "red"),
+        "date": datetime.date,
+        "float": float,
+        "HttpUrl": pydantic.HttpUrl,
+        "dict": dict[str, int],
+        "bool": bool,
+    }
+    cls = dataclasses.make_dataclass("Server", [("it", kinds[annotation] | None, None), ("other", str | None, None)])
+    model = pydantic.create_model("Server", it=(kinds[annotation] | None, None), other=(str | None, None))
+    for kind in (cls, model):
+        made = application(SERVER__IT="", SERVER__OTHER="").bind(kind, "server")
+        assert (made.it, made.other) == (None, "")
+        made = application(section(kind)).bind(section(kind)).server
+        assert (made.it, made.other) == (None, None)
+
+
+def test_descriptions_come_from_where_they_are_written() -> None:
+    import typing_extensions
+
+    described = Annotated[int, pydantic.Field(description="a"), at.Ge(1)]
+    fields: list[Any] = [
+        ("a", described, 1),
+        ("b", Annotated[int, msgspec.Meta(description="b")], 1),
+        ("c", Annotated[int, typing_extensions.Doc("c")], 1),
+        ("d", int, dataclasses.field(default=1, metadata={"help": "d"})),
+    ]
+    cls = dataclasses.make_dataclass("Server", fields)
+    app = application(section(cls))
+    assert [option.description for option in app.schema if option.section == "server"] == ["a", "b", "c", "d"]
+    model = pydantic.create_model("Server", a=(described, 1), b=(int, pydantic.Field(1, description="b")))
+    app = application(section(model))
+    assert [option.description for option in app.schema if option.section == "server"] == ["a", "b"]
+
+
+def test_offline_nothing_is_followed(world: World) -> None:
+    world.project(schema="billing_settings:Settings")
+    world.write("billing_settings.py", PROJECT)
+    world.write("billing.cfg", "[db]\npool = 1\npassword_cmd = touch HOME/followed\n".replace("HOME", str(world.home)))
+    assert world.run("check", "--offline")[:2] == (0, "")
+    assert not (world.home / "followed").exists()
+
+
+def test_a_name_that_looks_like_a_secret_is_told_in_the_words_of_a_class(world: World) -> None:
+    world.project(schema="ours:Settings")
+    world.write(
+        "ours.py",
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass Mail:\n    api_key: str = ''\n@dataclass\nclass Settings:\n    mail: Mail\n",
+    )
+    out = world.run("check")[1]
+    assert "ours.Mail.api_key: [mail] api_key looks like a secret" in out and "make it a Secret" in out
+
+
+def test_settings_that_are_made_during_a_reload_are_not_kept() -> None:
+    """What was read before a reload, and is ready after it, is kept where nobody looks any more."""
+    environ = {"BILLING__SERVER__PORT": "1"}
+    app = App("billing", schema=Settings, home="/nonexistent", environ=environ)
+    bind = app.bind
+
+    def slow(cls: type) -> Any:
+        made = bind(cls)
+        environ["BILLING__SERVER__PORT"] = "2"
+        app.reload()
+        return made
+
+    app.bind = slow  # type: ignore[assignment, method-assign]
+    assert app.settings.server.port == 1
+    app.bind = bind  # type: ignore[method-assign]
+    assert app.settings.server.port == 2
+
+
+@dataclasses.dataclass
+class Outer:
+    tls: Tls
+    tls_2: int = 0
+
+
+def test_two_options_that_are_one_variable() -> None:
+    cls = dataclasses.make_dataclass("Settings", [("server", Outer), ("server_tls", Tls)])
+    with pytest.raises(SchemaError, match="one variable would write both"):
+        App("billing", schema=cls, home="/nonexistent")
+
+
+def test_a_command_shows_each_fault_in_a_line(world: World) -> None:
+    world.write(
+        "ours.py",
+        "from framework import App\nfrom test_settings import Settings\n"
+        "environ = {'BILLING__SERVER__PORT': 'x', 'BILLING__SERVER__STARTED': 'y'}\n"
+        "app = App('billing', schema=Settings, environ=environ)\n"
+        "app.bind(Settings)\n",
+    )
+    status, out, err = world.run("--app", "ours:app", "dump")
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "error: BILLING__SERVER__PORT: [server] port: a whole number is expected, such as 8080, not 'x'",
+        "error: BILLING__SERVER__STARTED: [server] started: a date is expected, such as 2024-05-01, not 'y'",
+    ]

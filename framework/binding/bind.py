@@ -86,6 +86,8 @@ class Binder:
     def answer(self, leaf: Leaf) -> Answer | FrameworkError | None:
         """What is written of an option: an error if it leads nowhere."""
         name = leaf.section, leaf.key
+        if name in self._skipped:
+            return _SKIPPED
         if name in self._failures:
             return self._failures[name]
         try:
@@ -131,7 +133,7 @@ class Binder:
     def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> Any:
         """What goes into the object; NOTHING if the class makes it itself, _FAULTY if it is wrong or left out."""
         name = leaf.section, leaf.key
-        if name in self._skipped:
+        if answer is _SKIPPED:
             return _FAULTY
         if isinstance(answer, FrameworkError):
             self.faults.append(Fault(name, answer))
@@ -169,6 +171,8 @@ class Binder:
 
 
 _FAULTY: Any = object()
+#: Stands for what is written of an option that is not to be asked for.
+_SKIPPED = FrameworkError("not asked for")
 
 
 class _Read:

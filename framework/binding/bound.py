@@ -30,9 +30,6 @@ else:
 
     Settings = None
 
-#: Stands for settings that were not asked for.
-UNASKED: Any = object()
-
 
 @public
 class Bound(Generic[Settings]):
@@ -53,7 +50,6 @@ class Bound(Generic[Settings]):
     def __init__(self) -> None:
         self.schema_class: type | None = None
         self.plans: dict[tuple[type, str], Plan] = {}
-        self._settings: Any = UNASKED
 
     def _declared(self, schema: Any, getenv: Callable[[str], str | None]) -> Any:
         """A schema that was passed: a mapping, a path, or what a class declares, itself or at `module:Class`."""
@@ -99,18 +95,20 @@ class Bound(Generic[Settings]):
             ConfigError: the schema is not a class.
             SettingsError: what is set does not fit the class.
         """
-        if self._settings is UNASKED or (held and self._overridden()):
-            return self._made_settings()  # type: ignore[no-any-return]
-        return self._settings  # type: ignore[no-any-return]
+        made: Settings | None = self.engine.reading.settings
+        if made is None or (held and self._overridden()):
+            return self._made_settings()
+        return made
 
     @public
-    def _made_settings(self) -> Any:
+    def _made_settings(self) -> Settings:
         if self.schema_class is None:
             hint = "Pass schema=Settings, or write schema = module:Settings in the project file."
             raise ConfigError("the schema is not a class", where=f"App({self.name!r}).settings", hint=hint)
-        made: Any = self.bind(self.schema_class)
+        reading = self.engine.reading  # before it is read: what is made too late goes where nobody looks any more
+        made: Settings = self.bind(self.schema_class)
         if not self._overridden():  # that holds in this context alone
-            self._settings = made
+            reading.settings = made
         return made
 
     def _overridden(self) -> Mapping[tuple[str, str], Any]:
@@ -120,16 +118,16 @@ class Bound(Generic[Settings]):
         sections = mine.values.items() if mine is not None else ()
         return {(section, key): found[0] for section, options in sections for key, found in options.items()}
 
-    def _settings_in(self, trial: Bound) -> Any:
-        """What `settings` become if an application becomes another one: made and checked.
+    def _check_settings(self, trial: Bound[Settings]) -> None:
+        """Make the settings of an application that this one is to become, if those of this one were asked for.
 
         Raises:
             SettingsError: what is set there does not fit the class.
         """
-        if self._settings is UNASKED or self.schema_class is None:
-            return UNASKED
+        if self.engine.reading.settings is None:
+            return
         if not (overridden := self._overridden()):
-            return trial.bind(self.schema_class)
+            trial._made_settings()
+            return
         with Override(trial.engine, overridden):
-            trial.bind(self.schema_class)
-        return UNASKED
+            trial._made_settings()

@@ -24,7 +24,7 @@ _CONSTRAINTS = {
     "pattern": "pattern",
 }
 #: Marks of pydantic that want a value as it is written, and that change it before it is measured.
-_RAW = ("BeforeValidator", "PlainValidator", "WrapValidator", "Discriminator", "Strict", "Json")
+_RAW = ("BeforeValidator", "PlainValidator", "WrapValidator", "Discriminator", "Json")
 _CHANGES = ("strip_whitespace", "to_upper", "to_lower")
 _WRAPPERS = ("Final", "ClassVar", "Required", "NotRequired", "ReadOnly")
 
@@ -52,11 +52,10 @@ def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[A
 def _flat(marks: Iterable[Any]) -> Iterator[Any]:
     """The marks, and those that a mark such as pydantic's `Field` holds."""
     for mark in marks:
+        yield mark
         inner = getattr(mark, "metadata", None)
         if isinstance(inner, (list, tuple)):
             yield from _flat(inner)
-        else:
-            yield mark
 
 
 def is_raw(mark: Any) -> bool:
@@ -154,6 +153,13 @@ class Rules:
         for name, said, ready in self.limits:
             check_limit(name, said, ready, measured)
         for predicate in self._predicates:
-            if not predicate(value):
+            if not _holds(predicate, value):
                 name = getattr(predicate, "__qualname__", "") or type(predicate).__name__
                 raise ValueError(f"a value for which {name} holds is expected")
+
+
+def _holds(predicate: Any, value: Any) -> bool:
+    try:
+        return bool(predicate(value))
+    except Exception:  # whatever a function of somebody's raises
+        return False

@@ -52,12 +52,12 @@ class Leaf:
 def _plain(reader: Reader, default: Any) -> Any:
     """A default as a file would have it. Where None is the default, empty text stands for it, if it is read so."""
     if default is None:
-        return "" if reader.empty_is_none else NOTHING
+        return "" if reader.empty_is_none and reader.type != "string" else NOTHING
     if default is NOTHING:
         return NOTHING
     try:
         return written(default)
-    except ValueError:
+    except Exception:  # whatever an object of somebody's does when it is looked at
         return NOTHING
 
 

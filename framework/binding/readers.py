@@ -8,8 +8,8 @@ What only pydantic knows is handed to pydantic.
 
 from __future__ import annotations
 
-from framework.binding.foreign import is_pydantics, made, messages, path_of
-from framework.binding.kinds import fields_of, kind_of, place_of
+from framework.binding.foreign import is_pydantics, made, messages, path_of, raised
+from framework.binding.kinds import fields_of, kind_of, place_of, refused
 from framework.binding.marks import Rules, is_raw, is_validator, marks_of
 from framework.binding.scalars import Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
 from framework.binding.secret import Sensitive
@@ -52,12 +52,13 @@ class Readers:
         """
         annotation, marks = marks_of(annotation, metadata)
         if raw or any(map(is_raw, marks)):
-            made = self._raw(annotation, marks, by_pydantic)
+            made = self._raw(annotation, marks, place, by_pydantic)
+            made.takes_empty = True
         else:
             made = self._of_type(annotation, marks, place, by_pydantic)
             made.rules = Rules(marks, made.type, place, by_pydantic)
             if not by_pydantic and any(map(is_validator, marks)):
-                made.to = then(made.to, _adapter(annotation, marks))
+                made.to = then(made.to, _adapter(annotation, marks, place))
         for mark in marks:
             if mark is Sensitive:
                 made.sensitive = True
@@ -80,14 +81,14 @@ class Readers:
             return self._dict(args, place, by_pydantic)
         if name in ("type", "Callable") or annotation is type:
             return Reader("import", to_import)
-        if kind_of(annotation):
+        if kind_of(annotation) or refused(annotation):
             table = self.table(annotation)
             return Reader("json", table.read, is_structure=True, sensitive=table.sensitive)
         made = scalar(annotation if origin is None else origin)
         if made is not None:
             return made
         if by_pydantic or hasattr(origin or annotation, "__get_pydantic_core_schema__"):
-            return self._raw(annotation, marks, by_pydantic)
+            return self._raw(annotation, marks, place, by_pydantic)
         shown = getattr(annotation, "__name__", None) or str(annotation)
         hint = "Say what is expected." if shown in ("Any", "object") else "Use str, and make it in your code."
         raise SchemaError(f"an option cannot have the type {shown}", where=place, hint=hint)
@@ -99,12 +100,12 @@ class Readers:
             made.add(self)
         return self._tables[cls]
 
-    def _raw(self, annotation: Any, marks: list[Any], by_pydantic: bool) -> Reader:
+    def _raw(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
         """What only pydantic knows; a structure of classes is a table, or JSON."""
         structure = _holds_classes(annotation)
         to: Callable[[Any], Any] = to_json if structure else _as_it_is
         if not by_pydantic:
-            to = then(to, _adapter(annotation, marks))
+            to = then(to, _adapter(annotation, marks, place))
         made = Reader("json" if structure else "string", to, is_structure=structure)
         made.sensitive = is_sensitive(annotation) or None
         made.none = type(None) in getattr(annotation, "__args__", ())
@@ -114,7 +115,7 @@ class Readers:
         kinds = members(annotation)
         if sum(_holds_classes(kind) for kind in kinds) > 1:  # which of them is meant, pydantic knows
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
-                return self._raw(annotation, marks, by_pydantic)
+                return self._raw(annotation, marks, place, by_pydantic)
             raise SchemaError("which of several classes is meant is not known", where=place, hint="Use one class.")
         readers = [self.of(kind, place=place, by_pydantic=by_pydantic) for kind in kinds]
         made = readers[0] if len(readers) == 1 else _one_of(readers, kinds)
@@ -182,10 +183,11 @@ class Table:
     """Reads tables of files and JSON that become objects of one class."""
 
     def __init__(self, cls: type) -> None:
-        self.cls, self.sensitive = cls, None
+        self.cls = cls
+        self.sensitive: bool | None = None
         self._readers: dict[str, tuple[Any, Reader]] = {}
-
-    sensitive: bool | None
+        #: Whether the class takes keys that it does not declare.
+        self._is_open = getattr(cls, "model_config", {}).get("extra") == "allow"
 
     def add(self, readers: Readers) -> None:
         """Look at the fields. Those of the class's own type read through this very table."""
@@ -227,9 +229,11 @@ class Table:
                     continue
                 faults.append((f".{key}", "a value is required", None))
             faulty.add(field.name)
-        faults += [
-            (f".{name}", self._unknown(str(name)), None) for name in table if str(name).lower() not in self._readers
-        ]
+        unknown = [str(name) for name in table if str(name).lower() not in self._readers]
+        if self._is_open:
+            values.update({name: table[name] for name in unknown})
+        else:
+            faults += [(f".{name}", self._unknown(name), None) for name in unknown]
         found, refusals = made(self.cls, values, faulty)
         by_name = {field.name: key for key, (field, _) in self._readers.items()}
         faults += [(f".{by_name[name]}{path}" if name else path, what, None) for name, path, what in refusals]
@@ -263,28 +267,36 @@ def members(annotation: Any) -> list[Any]:
     ]
 
 
-def _adapter(annotation: Any, marks: list[Any]) -> Callable[[Any], Any]:
-    """Has pydantic make the value."""
-    kept: list[Any] = []
+def _adapter(annotation: Any, marks: list[Any], place: str) -> Callable[[Any], Any]:
+    """Has pydantic make the value.
 
-    def to(value: Any) -> Any:
-        if not kept:
-            from operator import getitem
-            from typing import Annotated
+    Raises:
+        SchemaError: pydantic cannot.
+    """
+    from operator import getitem
+    from typing import Annotated
 
-            from pydantic import TypeAdapter
+    from pydantic import TypeAdapter
 
-            whole: Any = getitem(Annotated, (annotation, *marks)) if marks else annotation
-            kept.append(TypeAdapter(whole))
-        try:
-            return kept[0].validate_python(value)
-        except ValueError as error:
-            if not is_pydantics(error):
-                raise
+    whole: Any = getitem(Annotated, (annotation, *marks)) if marks else annotation
+    try:
+        adapter: Any = TypeAdapter(whole)
+    except Exception as error:  # a class of its own, or a package that is not installed
+        what = f"pydantic cannot read this type ({type(error).__name__})"
+    else:
+        return lambda value: _validated(adapter, value)
+    raise SchemaError(what, where=place)
+
+
+def _validated(adapter: Any, value: Any) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except Exception as error:  # of a validator of somebody's
+        if is_pydantics(error):
             faults = [(path_of(trail), what, None) for trail, what in messages(error)]
-        raise Misfit(faults)
-
-    return to
+        else:
+            faults = [("", f"a validator refuses it ({raised(error)})", None)]
+    raise Misfit(faults)
 
 
 def _holds_classes(annotation: Any) -> bool:
@@ -311,4 +323,5 @@ def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:
                 expected.append(str(error))
         raise ValueError("; or ".join(dict.fromkeys(expected)))
 
-    return Reader("string", to, sensitive=any(reader.sensitive for reader in readers) or None)
+    takes_empty = any(reader.takes_empty for reader in readers)
+    return Reader("string", to, sensitive=any(reader.sensitive for reader in readers) or None, takes_empty=takes_empty)

@@ -52,13 +52,13 @@ class Reader:
     Attributes:
         type: the type of the option in a schema. `items`, `choices`: as there.
         to: makes the value; raises ValueError with what is expected, and never with the value.
-        none: whether it may be None.
+        none: whether it may be None. `takes_empty`: whether empty text is something else than that.
         is_structure: whether it is made of tables or lists, so that its text is JSON.
         sensitive: whether it is, or holds, a secret; None if nobody says so.
         rules: the constraints.
     """
 
-    __slots__ = ("type", "to", "items", "choices", "none", "is_structure", "sensitive", "rules")
+    __slots__ = ("type", "to", "items", "choices", "none", "takes_empty", "is_structure", "sensitive", "rules")
 
     def __init__(
         self,
@@ -69,15 +69,17 @@ class Reader:
         choices: list[str] | None = None,
         is_structure: bool = False,
         sensitive: bool | None = None,
+        takes_empty: bool = False,
     ) -> None:
         self.type, self.to, self.items, self.choices = type_, to, items, choices
         self.none, self.is_structure, self.sensitive = False, is_structure, sensitive
+        self.takes_empty = takes_empty or type_ == "list"
         self.rules = Rules()
 
     @property
     def empty_is_none(self) -> bool:
         """Whether empty text is None: where that is allowed, and empty text is nothing else."""
-        return self.none and self.type not in ("string", "list", "path", "url")
+        return self.none and not self.takes_empty
 
     def read(self, value: Any) -> Any:
         """A value as a layer has it, as the annotation wants it.
@@ -133,7 +135,7 @@ def scalar(annotation: Any) -> Reader | None:
         return None
     name = f"{annotation.__module__}.{annotation.__qualname__}"
     if annotation in _PLAIN:
-        return Reader(_PLAIN[annotation], TYPES[_PLAIN[annotation]].to)
+        return Reader(_PLAIN[annotation], TYPES[_PLAIN[annotation]].to, takes_empty=annotation is str)
     if name in _TYPES:
         return Reader(_TYPES[name], TYPES[_TYPES[name]].to)
     if hasattr(annotation, "__members__"):
@@ -147,7 +149,8 @@ def scalar(annotation: Any) -> Reader | None:
     for base in (str, int, float):
         if issubclass(annotation, base) and not hasattr(annotation, "__get_pydantic_core_schema__"):
             expected = f"a value that {annotation.__name__} takes is expected"
-            return Reader(_PLAIN[base], then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected)))
+            to = then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected))
+            return Reader(_PLAIN[base], to, takes_empty=base is str)
     return None
 
 
@@ -155,9 +158,9 @@ def _secret(annotation: Any) -> Reader | None:
     """`framework.Secret`, `pydantic.SecretStr`, `pydantic.SecretBytes`, and classes derived from them."""
     names = [base.__name__ for base in annotation.__mro__]
     if issubclass(annotation, Secret) or "SecretStr" in names:
-        return Reader("string", lambda value: annotation(to_text(value)), sensitive=True)
+        return Reader("string", lambda value: annotation(to_text(value)), sensitive=True, takes_empty=True)
     if "SecretBytes" in names:
-        return Reader("string", lambda value: annotation(to_text(value).encode()), sensitive=True)
+        return Reader("string", lambda value: annotation(to_text(value).encode()), sensitive=True, takes_empty=True)
     return None
 
 

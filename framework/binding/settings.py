@@ -37,16 +37,16 @@ def class_at(path: str) -> type:
     found: Any = None
     try:
         found = modules.import_module(module)
-        for step in name.split("."):
-            found = getattr(found, step)
     except FrameworkError:
         raise
-    except AttributeError:
-        what = f"there is no {name} in the module {module}"
     except (Exception, SystemExit) as fault:
         what = f"the module cannot be imported ({type(fault).__name__})"
     else:
-        return checked(found, f"schema = {path}")
+        for step in name.split("."):
+            found = getattr(found, step, None)
+        if found is not None:
+            return checked(found, f"schema = {path}")
+        what = f"there is no {name} in the module {module}"
     raise SchemaError(what, where=f"schema = {path}", hint="Write module:Class, or the path of a file.")
 
 

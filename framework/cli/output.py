@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from framework.cli import terminal
-from framework.errors import BackendError, FrameworkError, MetastoreUnavailable, SecretsError
+from framework.errors import BackendError, FrameworkError, MetastoreUnavailable, SecretsError, SettingsError
 from framework.masking.search import visible
 from framework.masking.wording import redact_message
 
@@ -36,7 +36,8 @@ def print_message(text: object) -> None:
 
 def print_error(fault: object) -> None:
     """Print an error after which the command goes on. To stop the command, raise a `FrameworkError`."""
-    print_message(f"error: {fault}")
+    for one in fault.faults if isinstance(fault, SettingsError) else (fault,):
+        print_message(f"error: {one}")
 
 
 def print_warning(text: object) -> None:

@@ -202,10 +202,10 @@ def _sensitivity(app: App) -> Iterator[Problem]:
     for option in app.schema if not app.schema.foreign else ():
         is_open = option.sensitivity is None and _may_be_secret(option.type) and not option.own
         if is_open and _looks_secret(option.name) and not app.engine.is_sensitive(option.section, option.name):
-            what = (
-                f"[{option.section}] {option.name} looks like a secret and is not declared sensitive: declare "
-                "sensitive = true, or sensitive = false if it is not a secret."
-            )
+            hint = "declare sensitive = true, or sensitive = false if it is not a secret"
+            if option.plain:  # a field of a class
+                hint = "make it a Secret, or Annotated[…, Sensitive(False)] if it is not a secret"
+            what = f"[{option.section}] {option.name} looks like a secret and is not declared sensitive: {hint}."
             yield Problem("warning", "looks-sensitive", option.place, what, (option.section, option.name))
 
 

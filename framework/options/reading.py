@@ -20,14 +20,16 @@ class Reading:
         chains: the chain, once it is made.
         warned: the warnings that were given.
         searched: the options beside which pointers that do not count were looked for.
+        settings: the object of the settings class, once it was asked for.
         sections: the environment as it was, and the sections that were read in it, in their kept form.
     """
 
-    __slots__ = ("layers", "chains", "warned", "searched", "sections")
+    __slots__ = ("layers", "chains", "warned", "searched", "settings", "sections")
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
         self.chains: list[Any] = []
         self.warned: set[str] = set()
         self.searched: set[tuple[str, str]] = set()
+        self.settings: Any = None
         self.sections: tuple[dict[Any, Any], dict[str, tuple[Any, Any]]] = {}, {}
