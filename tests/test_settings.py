@@ -287,7 +287,7 @@ class FromEnvironment(pydantic_settings.BaseSettings):
         (5, "an object of the type int is not a class of settings"),
         ({}, "an object of the type dict is not a class of settings"),
         (Defaults(), "an object of the type Defaults is not a class of settings"),
-        (list[Defaults], "an object of the type GenericAlias is not a class of settings"),
+        (list[Defaults], "is not a class of settings"),
         (
             FromEnvironment,
             "a BaseSettings class reads the environment itself: derive it from pydantic.BaseModel",
