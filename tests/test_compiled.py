@@ -452,3 +452,24 @@ def test_a_reload_that_fails_leaves_every_getter_as_it_was(tmp_path: Path) -> No
     assert app.conf.getlist("s", "items") == ["new"]
     section = app.conf.getsection("s")
     assert section is not None and section["items"] == "new"
+
+
+def test_what_a_class_declares_later_is_seen_by_every_getter(tmp_path: Path) -> None:
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True)
+    class Later:
+        number: int = 5
+        more: int = 6
+
+    (tmp_path / "billing.cfg").write_text("[later]\nnumber = 7\n")
+    app = App("billing", home=str(tmp_path), environ={})
+    for _ in range(2):
+        assert app.conf.value("later", "number") == "7"
+        assert app.conf.getint("later", "more", fallback=1) == 1
+        assert app.conf.getsection("later") == {"number": 7}
+    app.bind(Later, "later")
+    for _ in range(2):
+        assert app.conf.value("later", "number") == 7
+        assert app.conf.getint("later", "more", fallback=1) == 6
+        assert app.conf.getsection("later") == {"number": 7, "more": 6}

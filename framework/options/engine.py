@@ -140,7 +140,7 @@ class Engine:
         """Declare what a class declares that was bound; see `Schema.declare`."""
         if self.schema.declare(schema):
             self._specs.clear()
-            self._take(self.reading)
+            self._take(self.reading.again())
 
     def may_point(self, section: str, key: str) -> bool:
         """Whether an option's value may be elsewhere, so that it may be written as a pointer."""

@@ -13,7 +13,7 @@ class Reading:
     """Everything that `reload()` forgets, in one object that is replaced as a whole.
 
     An answer is kept in the reading in which its question began. One that comes after a reload is therefore kept where
-    nobody looks any more.
+    it is not looked for any more.
 
     Attributes:
         layers: all of them, high to low; the first is the process environment.
@@ -33,3 +33,9 @@ class Reading:
         self.searched: set[tuple[str, str]] = set()
         self.settings: Any = None
         self.sections: tuple[dict[Any, Any], dict[str, tuple[Any, Any]]] = {}, {}
+
+    def again(self) -> Reading:
+        """The same layers and chain, with nothing kept of what options were: more is declared by now."""
+        made = Reading(self.layers)
+        made.chains, made.warned = self.chains, self.warned
+        return made
