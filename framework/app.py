@@ -143,11 +143,11 @@ class App(Bound[Settings]):
         """The application that the `pyproject.toml` of a directory describes in `[tool.framework]`.
 
         Args:
-            directory: is trusted, for it is named. None: the folder `FRAMEWORK_PROJECT`, or else the working directory,
-                which nobody named: there the file, and all that it leads to, is checked.
+            directory: is trusted, because it is named. None: the folder `FRAMEWORK_PROJECT`, or else the working
+                directory, in which the file, and all that it leads to, is checked.
 
         Raises:
-            ConfigFileError: there is none, or it is malformed or not to be trusted.
+            ConfigFileError: there is none, or it is malformed or cannot be trusted.
         """
         from framework import project
 
@@ -158,7 +158,7 @@ class App(Bound[Settings]):
     # Finding files
 
     def main_file(self) -> tuple[str, bool]:
-        """The main cfg file, and whether somebody named it. Empty: none at all."""
+        """The main cfg file, and whether it was named. Empty: none at all."""
         return self.sources.main_file(self.environment, self.home)
 
     def _layers(self, environment: Environment) -> list[Layer]:
@@ -237,7 +237,7 @@ class App(Bound[Settings]):
         return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))[0]
 
     def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
-        """Connect for real, step by step: whether every step worked, and what the last one said.
+        """Connect for real, step by step: whether every step worked, and the message of the last one.
 
         Args:
             connection: which one; it need not be in any link.
@@ -293,7 +293,7 @@ class App(Bound[Settings]):
 
         Args:
             names: these options alone, as (section, key).
-            progress: told of each call that is done.
+            progress: called with the number of calls that are done.
 
         Returns:
             The options whose pointers lead nowhere, each with its error; empty if all is well.
@@ -337,7 +337,7 @@ class App(Bound[Settings]):
     def reload(self) -> None:
         """Read the files again, and forget all that was found before: pointers, links, kept values.
 
-        Which files these are is found out anew: patterns are looked up again, and `BILLING_ENV` may have changed.
+        The files are looked up again: patterns may match others, and `BILLING_ENV` may have changed.
         Nothing that was asked before, and is answered later, is kept. The schema and the home stay. `settings` that
         were asked for are made and checked first. If anything fails, nothing has changed.
 

@@ -95,7 +95,7 @@ class Config(Getters, AirflowCalls):
         return mention
 
     def source(self, mention: Mention) -> str:
-        """Where a mention stands, in Airflow's words: `env var`, `billing.cfg`, `default`, `cmd`, `secret`."""
+        """Where an option is written, in Airflow's words: `env var`, `billing.cfg`, `default`, `cmd`, `secret`."""
         if mention.is_pointer:
             return mention.form
         if mention.layer == "main cfg":

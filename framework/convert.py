@@ -16,7 +16,7 @@ option and its origin (`InvalidValue`), and nothing can leak. No converter is as
     getenumlist   a fallback is converted too; names that are no members are left out, with a warning
     getimport     a fallback is converted too
 
-Nobody writes it and there is no fallback: an error, but for getjson and gettimedelta, which give None, and
+The option is not set and there is no fallback: an error, except for getjson and gettimedelta, which give None, and
 getenumlist, which gives an empty list.
 """
 
@@ -162,7 +162,7 @@ def json_list(text: str) -> list[Any] | None:
 
 
 def to_json(value: Any) -> Any:
-    """The value that a JSON text stands for, None for empty text; a typed value of a file is taken as it is.
+    """The value of a JSON text, None for empty text; a typed value of a file is taken as it is.
 
     Raises:
         ValueError: the text is not JSON; says at which line and column it goes wrong.
@@ -267,9 +267,9 @@ def to_import(value: Any) -> Any:
 def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> Any:
     """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
 
-    As in Airflow: a name is ASCII letters, digits and `_`, in braces anything; what nobody sets stays as it is written;
-    what a variable holds is expanded in turn. Unlike in Airflow it always ends: a text that would go round for ever
-    (`A=$B`, `B=$A`) or grow beyond the bounds (`A=x$A$A`) is left as it was written, wholly.
+    As in Airflow: a name is ASCII letters, digits and `_`, in braces anything. A name that is not set stays as it is
+    written. What a variable holds is expanded in turn. Unlike in Airflow it always ends: a text that leads in a circle
+    (`A=$B`, `B=$A`) or grows beyond the bounds (`A=x$A$A`) is left as it is written, as a whole.
 
     Args:
         text: the text; anything that is not text is given back.
@@ -322,7 +322,7 @@ def _expand_variables(text: str, getenv: Callable[[str], str | None], limit: int
 
 
 def _name_at(text: str, start: int, last_brace: int) -> tuple[str, int]:
-    """The variable's name after a `$`, and where the text goes on; "" if there is none."""
+    """The variable's name after a `$`, and the place after it; "" if there is none."""
     if text[start : start + 1] == "{":
         if start > last_brace:  # not looked for, again and again
             return "", start

@@ -1,4 +1,4 @@
-"""The current application. Imports nothing: the front door tells it how one is made."""
+"""The current application. It imports nothing: `framework/__init__.py` passes it the function that makes one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def use(application: Application | None) -> Application | None:
 
 
 def found_by(make: Callable[[], Application]) -> None:
-    """Say how an application is made when there is none."""
+    """Register the function that makes an application when there is none."""
     global _make
     _make = make
 
@@ -74,7 +74,7 @@ class CurrentProxy:
         _watchers.append(forget)
 
     def __getattr__(self, name: str) -> Any:
-        kept = self.__dict__  # what is found too late goes where nobody looks any more
+        kept = self.__dict__  # what is found too late goes to a dictionary that is not used any more
         asked = getattr(app(), self.__attribute)
         if not name.startswith("_") and not any(name in vars(kind) for kind in type(asked).__mro__):
             hint = f'an option is read by its section and key: conf.get("{name}", "port")'

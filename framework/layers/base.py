@@ -60,7 +60,7 @@ class Layer:
         return raw if isinstance(raw, str) else str(raw)
 
     def file_of(self, origin: str) -> str:
-        """The file in which something stands that was found at `origin`; empty if it is in no file."""
+        """The file that `origin` is in; empty if it is in none."""
         return self.path
 
     @safe_repr

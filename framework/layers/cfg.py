@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from framework.layers.base import Getenv
 
-#: The section whose options stand in for those that another section of the same file lacks.
+#: The section whose options are used where another section of the same file lacks them.
 DEFAULT = "DEFAULT"
 
 

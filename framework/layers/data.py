@@ -17,15 +17,15 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     """A typed file as a layer.
 
     A table inside a section is an option with a table for its value, and the section `outer.inner` as well:
-    which of the two is meant, the asker knows.
+    which of the two is meant depends on what is asked for.
 
     Raises:
         ConfigFileError: unreadable or malformed, with the line; or an option outside of every section.
     """
     text, status = read_file(path)
-    said, places = read_table(path, text=text)
+    sections, places = read_table(path, text=text)
     values: dict[str, dict[str, tuple[Any, str]]] = {}
-    for section, table in said.items():
+    for section, table in sections.items():
         if table is None:  # all of its options are comments
             table = {}
         if not isinstance(table, dict):
@@ -37,7 +37,7 @@ def read_layer(path: str, name: str = "config file") -> Layer:
 
 
 def _outside(name: str, value: Any, where: str) -> ConfigFileError:
-    """The error about what stands where sections are expected."""
+    """The error about a value where a section is expected."""
     outer, dot, inner = name.rpartition(".")
     if isinstance(value, list):
         hint = "Put it under a section; if it is one, write its options as name and value."

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from framework.files.lists import Look
     from framework.names import Names
 
-#: The environment of an application for which nobody chose one.
+#: The environment of an application for which none is selected.
 DEFAULT = "development"
-#: What environments are usually called. Where nobody chose one, other words are not taken for environments.
+#: What environments are usually called. Where none is selected, other words are not taken for environments.
 USUAL = frozenset(
     ("dev", "development", "test", "testing", "qa", "ci", "stage", "staging", "preprod", "prod", "production", "live")
 )
@@ -122,7 +122,7 @@ def home_in(environment: Environment, names: Names) -> str:
     writes that for a variable that it does not know.
 
     Raises:
-        ConfigError: there is no home directory that `~` could stand for.
+        ConfigError: no home directory is known for `~`.
     """
     return _named_by(environment, names.home, f"~/{names.app}") or ""
 
@@ -157,7 +157,7 @@ class Environment:
         data: the dictionary beneath `os.environ`. Reading it costs a tenth of what reading `os.environ` costs.
         encode: a name as `data` knows it.
         env: the environment in which the application runs, such as `production`.
-        given: the variable whose text `env` is, whatever the process says; empty if nobody gave it to the application.
+        given: the variable that `env` stands in for, if the environment was passed to the application; else empty.
         looks: every file that was looked for.
         doubts: what is probably a mistake in the choice of the environment, as (place, what).
     """

@@ -27,7 +27,7 @@ _LOADERS = {".toml": "toml_loader", ".yaml": "yaml_loader", ".yml": "yaml_loader
 
 #: Tables of a settings file that are in every environment. Dynaconf says `dynaconf` for `default` as well.
 _SHARED = ("default", "dynaconf", "global")
-#: Tables that are probably environments, though nobody says so.
+#: Tables that are probably environments.
 _USUAL = ("development", "testing", "staging", "production")
 
 
@@ -55,9 +55,9 @@ def read_settings(
     read = {path: read_table(path, text=text) for path, text in texts.items()}  # our own: errors without values
     tables = {str(name).lower() for table, _ in read.values() for name, inner in table.items() if not _is_plain(inner)}
     is_divided = bool({"default", env.lower()} & tables) if divided is None else divided
-    said = _load(texts, env, is_divided)
+    settings = _load(texts, env, is_divided)
     places = _Places({path: found for path, (_, found) in read.items()}, env if is_divided else "")
-    layer = SettingsLayer("settings", paths[-1], said, root_section, places.find)
+    layer = SettingsLayer("settings", paths[-1], settings, root_section, places.find)
     if is_divided:
         layer.unread += _outside_of_environments(read, environments)
     layer.opened = {path: status for path, (_, status) in opened.items()}
@@ -69,8 +69,8 @@ def _outside_of_environments(
 ) -> Iterator[tuple[str, str]]:
     """What dynaconf never reads in files that are divided into environments, as (place, what)."""
     known = {*_SHARED, *(name.lower() for name in environments or ())}
-    for path, (said, places) in read.items():
-        for key, value in said.items():
+    for path, (table, places) in read.items():
+        for key, value in table.items():
             name = str(key).lower()
             place = next((place for trail, place in places.items() if trail[:1] == (str(key),)), path)
             if _is_for_anchors(name, place):
@@ -87,7 +87,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _doubt(tables: set[str], env: str, divided: bool | None, is_divided: bool) -> str:
-    """What is to be said where no table is of the environment `env`."""
+    """The warning where no table is of the environment `env`; empty if there is nothing to warn about."""
     others = [name for name in tables if name not in _SHARED and (is_divided or name in _USUAL)]
     if not others:
         return ""
@@ -111,18 +111,20 @@ class SettingsLayer(Layer):
         self,
         name: str,
         path: str,
-        said: Mapping[str, Any],
+        settings: Mapping[str, Any],
         root_section: str | None,
         place_of: Callable[[tuple[str, ...]], str],
     ) -> None:
         values: dict[str, dict[str, tuple[Any, str]]] = {}
         self.unread: list[tuple[str, str]] = []
-        said = {key: value for key, value in said.items() if not _is_for_anchors(str(key), place_of((str(key),)))}
-        for key, value in said.items():
+        settings = {
+            key: value for key, value in settings.items() if not _is_for_anchors(str(key), place_of((str(key),)))
+        }
+        for key, value in settings.items():
             if isinstance(value, dict):
                 file_sections(values, (str(key),), value, place_of)
         root = None if root_section is None else values.setdefault(root_section.lower(), {})
-        for key, value in said.items():
+        for key, value in settings.items():
             place = place_of((str(key),))
             if isinstance(value, dict) or value is None or _is_dynaconfs(str(key).lower()):
                 continue
@@ -161,13 +163,13 @@ def read_object(given: Any, root_section: str | None, hides: Callable[[str, str]
     path = given if isinstance(given, str) else f"the {type(given).__name__} object"
     module, _, attribute = path.partition(":")
     try:
-        said = (getattr(modules.import_module(module), attribute) if given is path else given).as_dict()
+        settings = (getattr(modules.import_module(module), attribute) if given is path else given).as_dict()
     except FrameworkError:  # it says itself what is wrong, as an untrusted module does
         raise
     except Exception as fault:
         what, failed = type(fault).__name__, _failed(fault, root_section, hides)
     else:
-        return SettingsLayer("settings", "", said, root_section, lambda trail: path)
+        return SettingsLayer("settings", "", settings, root_section, lambda trail: path)
     if failed:
         raise ConfigFileError(f"a validator of the settings fails: {failed}", where=path, hint="Correct the setting.")
     raise ConfigFileError(
@@ -200,7 +202,7 @@ def _failed(fault: Exception, root_section: str | None, hides: Callable[[str, st
     lines = []
     for validator, message in fault.details:
         names = [str(name) for name in _names_of(validator)]
-        if any("{value" in text for text in _own_words(validator)):  # where in it the value stands, nobody knows
+        if any("{value" in text for text in _own_words(validator)):  # it is not known where in it the value is
             lines.append(f"that of {', '.join(names)}, whose message holds the value")
         else:
             lines.append(in_order(str(message), names))
@@ -243,7 +245,7 @@ def companions(path: str) -> list[str]:
     """The files beside a settings file that are read after it, if they are there.
 
     Raises:
-        ConfigFileError: the file's extension is none that can be read.
+        ConfigFileError: unsupported file extension.
     """
     folder, name = folder_of(path), os.path.basename(path)
     stem, ending = os.path.splitext(name)
@@ -294,9 +296,9 @@ def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
         else:
             continue
         raise ConfigFileError(f"dynaconf cannot read it ({what})", where=path, hint="Correct the file.")
-    said: dict[str, Any] = settings.as_dict()
-    del said["DYNABOXIFY"]
-    return said
+    values: dict[str, Any] = settings.as_dict()
+    del values["DYNABOXIFY"]
+    return values
 
 
 class _Places:

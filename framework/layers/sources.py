@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from framework.layers.base import Layer
     from framework.names import Names
 
-#: Words that stand where an environment could, in the names of files that are of none.
+#: Words in the place of an environment, in the names of files that are of none.
 _NEVER = frozenset(
     ("pyproject", "schema", "base", "default", "defaults", "common", "local", "example", "sample", "template", "dist")
 )
 
 
 class Sources:
-    """The files that an application is told of. Nothing is kept of what is in them.
+    """The files of an application. Nothing is kept of what is in them.
 
     Args:
         names: the spellings of the application.
@@ -123,7 +123,7 @@ class Sources:
             raise ConfigFileError(what, where=place, hint=f"Remove {self.names.env} from it.")
 
     def _without_files(self, env: str, place: str) -> Iterable[tuple[str, str]]:
-        """What is to be said if no file is of this environment, and some are of others."""
+        """The warning if no file is of this environment, and some are of others."""
         entries = [entry for entry in (*self._dotenv, *self._config_files, *self._settings_files) if _depends(entry)]
         if any(look.found for entry in entries for look in look_for("", entry, env)):
             return
@@ -152,7 +152,7 @@ class Sources:
         return given.path(trust.like(named, expand(named, getenv)) if isinstance(named, str) else named, "home", getenv)
 
     def main_file(self, environment: Environment, home: str) -> tuple[str, bool]:
-        """The main cfg file, and whether somebody named it."""
+        """The main cfg file, and whether it was named."""
         named = self._config or config_in(environment, self.names)
         if named is not None:
             return named, True

@@ -157,7 +157,7 @@ def env_line(name: str, text: str) -> str | None:
 
 
 def env_value(text: str) -> str | None:
-    """What stands after the `=` of such a line; None if no way of writing it is read alike by all."""
+    """What follows the `=` of such a line; None if no way of writing it is read the same by all readers."""
     if not _fits(text):
         return None
     if text and _BARE.issuperset(text):

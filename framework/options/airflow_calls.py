@@ -1,4 +1,4 @@
-"""What Airflow's `conf` has beside the getters, for code that comes from there; and what to use instead of the rest."""
+"""What Airflow's `conf` has besides the getters, for code written for Airflow, and what to use instead of the rest."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class AirflowCalls:
         Args:
             file: an open text file, or `io.StringIO()`.
             section: this one alone.
-            include_examples, include_descriptions, include_sources, include_env_vars: what stands above each option.
+            include_examples, include_descriptions, include_sources, include_env_vars: the comments above each option.
             include_providers: accepted; a provider's options are options like any other.
             comment_out_everything: make every option a comment.
             hide_sensitive: hide the values of sensitive options (false in Airflow).

@@ -100,7 +100,7 @@ class Recorder:
         self._is_final = True
 
     def keep(self, table: dict[Any, Compiled], place: Hashable, value: Any) -> None:
-        """Keep what the getter returned, if the environment tells whether it still holds; else keep nothing."""
+        """Keep what the getter returned, unless it depends on more than can be checked."""
         answer, data = self.answer, self._engine.environment.data
         winner = next((place for place, raw in enumerate(self._raws) if raw is not None), None)
         is_process = answer is not None and self._engine.is_process(answer.mention.source)

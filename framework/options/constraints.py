@@ -43,7 +43,7 @@ class Constraint:
         self.families, self.holds, self.expected = families.split(), holds, expected
 
 
-#: Every constraint, in the words of JSON Schema. `choices` and `items` are no limits and stand in the option itself.
+#: Every constraint, in the words of JSON Schema. `choices` and `items` are not limits.
 CONSTRAINTS: dict[str, Constraint] = {
     "minimum": Constraint("number", lambda value, limit: bool(value >= limit), "at least … is expected"),
     "maximum": Constraint("number", lambda value, limit: bool(value <= limit), "at most … is expected"),
@@ -79,31 +79,31 @@ def _all_differ(items: list[Any]) -> bool:
     return len({(type(item).__name__, to_text(item)) for item in items}) == len(items)
 
 
-def limit(type_: str, name: str, said: Any) -> Any:
+def limit(type_: str, name: str, stated: Any) -> Any:
     """A constraint's limit as the schema says it, ready to be compared with values of a type.
 
     Raises:
-        ValueError: the constraint does not apply to the type, or the limit is none; says what must be.
+        ValueError: the constraint does not apply to the type, or the limit is invalid; says what is expected.
     """
     families = CONSTRAINTS[name].families
     if TYPES[type_].family not in families or (name, type_) == ("multiple_of", "datetime"):
         those = ", ".join(other for other, kind in TYPES.items() if kind.family in families)
         raise ValueError(f"does not apply to the type {type_}, only to {those}")
     if name == "pattern":
-        return compiled(said)
+        return compiled(stated)
     if "number" in families:
-        found = TYPES[type_].to(said) if not isinstance(said, bool) else None
+        found = TYPES[type_].to(stated) if not isinstance(stated, bool) else None
         if found is None or found != found:
             raise ValueError("a number is expected")
         if name == "multiple_of" and not found > type(found)(0):
             raise ValueError("a number above 0 is expected")
         return found
-    return said
+    return stated
 
 
 def limits(option: Constrained) -> list[tuple[str, Any, Any]]:
     """The limits of an option: the constraint's name, what the schema says, and that ready to be compared."""
-    return [(name, said, limit(option.type, name, said)) for name, said in option.constraints.items()]
+    return [(name, stated, limit(option.type, name, stated)) for name, stated in option.constraints.items()]
 
 
 def fit(option: Constrained, value: Any) -> Any:
@@ -121,8 +121,8 @@ def fit(option: Constrained, value: Any) -> Any:
     if option.choices is not None:
         _check_choice(option.choices, option.type, option.items, value, found)
     measured = to_text(value) if kind.family == "text" else found
-    for name, said, limit_ in option.limits:
-        check_limit(name, said, limit_, measured)
+    for name, stated, limit_ in option.limits:
+        check_limit(name, stated, limit_, measured)
     return found
 
 
@@ -160,7 +160,7 @@ def _is_one(choices: list[str], type_: str, value: Any, found: Any) -> bool:
     return type_ != "string" and any(TYPES[type_].to(choice) == found for choice in choices)
 
 
-def check_limit(name: str, said: Any, limit_: Any, value: Any) -> None:
+def check_limit(name: str, stated: Any, limit_: Any, value: Any) -> None:
     """Hold a value against one limit, as `limits` has it.
 
     Raises:
@@ -171,13 +171,13 @@ def check_limit(name: str, said: Any, limit_: Any, value: Any) -> None:
         if value is None or constraint.holds(value, limit_):
             return
         before, _, after = constraint.expected.partition("…")
-        shown = repr(said) if name == "pattern" else to_text(said)
+        shown = repr(stated) if name == "pattern" else to_text(stated)
         expected = f"{before}{shown}{after}" if after else before
         if name == "pattern" and len(value) > MAX_SEARCHED:
             expected += f", and of at most {MAX_SEARCHED} characters"
     except TypeError:  # a time with its offset and one without cannot be compared
         has = "with" if getattr(limit_, "tzinfo", None) else "without"
-        expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(said)}"
+        expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(stated)}"
     raise ValueError(expected)
 
 
@@ -185,7 +185,7 @@ def compiled(pattern: Any) -> re.Pattern[str]:
     """A regular expression, ready to be searched for.
 
     Raises:
-        ValueError: it is none, or one that takes endless time: a repetition whose whole content is a repetition.
+        ValueError: it is not one, or it may take endless time: a repetition whose whole content is a repetition.
     """
     import re
     import warnings

@@ -69,36 +69,36 @@ class Option:
         self,
         section: str,
         name: str,
-        said: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         own: bool = False,
         place: str = "",
         plain: bool = False,
     ) -> None:
         self.section, self.name, self.own, self.place, self.plain = section, name, own, place, plain
-        self.type: str = said.get("type") or "string"
-        self.sensitivity: bool | None = said.get("sensitive")
+        self.type: str = fields.get("type") or "string"
+        self.sensitivity: bool | None = fields.get("sensitive")
         self.sensitive = bool(self.sensitivity)
-        required = said.get("required") or False
+        required = fields.get("required") or False
         self.required: bool | tuple[str, ...] = required if isinstance(required, bool) else tuple(required)
-        self.deprecated = bool(said.get("deprecated"))
-        self.deprecation_reason: str = said.get("deprecation_reason") or ""
-        self.retired = self.deprecated or bool(said.get("version_deprecated") or self.deprecation_reason)
-        default = said.get("default")
+        self.deprecated = bool(fields.get("deprecated"))
+        self.deprecation_reason: str = fields.get("deprecation_reason") or ""
+        self.retired = self.deprecated or bool(fields.get("version_deprecated") or self.deprecation_reason)
+        default = fields.get("default")
         random = isinstance(default, str) and default in RANDOM_PLACEHOLDERS
         self.default: Any = None if random or self.retired else default
-        choices = said.get("choices")
+        choices = fields.get("choices")
         self.choices: list[str] | None = None if choices is None else [to_text(choice) for choice in choices]
-        self.items: str | None = said.get("items")
-        self.constraints = {rule: said[rule] for rule in _CONSTRAINTS if said.get(rule) is not None}
+        self.items: str | None = fields.get("items")
+        self.constraints = {rule: fields[rule] for rule in _CONSTRAINTS if fields.get(rule) is not None}
         self._limits: list[tuple[str, Any, Any]] | None = None
-        self.deprecated_values = _patterns(said.get("deprecated_values") or ())
+        self.deprecated_values = _patterns(fields.get("deprecated_values") or ())
         self.renamed_from: list[tuple[str, str, str]] = [
             ((old.get("section") or section).lower(), (old.get("key") or name).lower(), version(old.get("since")))
-            for old in said.get("renamed_from") or ()
+            for old in fields.get("renamed_from") or ()
         ]
-        self.description: str = (said.get("description") or "").strip()
-        self.example = said.get("example")
+        self.description: str = (fields.get("description") or "").strip()
+        self.example = fields.get("example")
 
     @property
     def limits(self) -> list[tuple[str, Any, Any]]:
@@ -158,10 +158,10 @@ def _literal_start(pattern: str) -> str:
     return start
 
 
-def _patterns(said: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, str]]:
-    return [(Pattern(old["pattern"]), str(old["replacement"]), version(old.get("since"))) for old in said]
+def _patterns(fields: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, str]]:
+    return [(Pattern(old["pattern"]), str(old["replacement"]), version(old.get("since"))) for old in fields]
 
 
-def version(said: Any) -> str:
+def version(fields: Any) -> str:
     """A version as a schema says it, as text; empty if it says none."""
-    return "" if said is None else str(said)
+    return "" if fields is None else str(fields)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Getenv = Callable[[str], str | None]
 
-#: How many names of options, and how many spellings of them, are kept; beyond it a table starts anew.
+#: How many names of options, and how many spellings of them, are kept; beyond that a table is emptied.
 _MAX_KEPT = 20_000
 
 
@@ -205,7 +205,7 @@ class Engine:
         return section, key
 
     def _entry(self, section: str, key: str) -> tuple[str, str] | None:
-        """The option that an entry is about, or None if it is none of its own."""
+        """The option of an entry, or None if the entry is part of another one."""
         if self.schema.option(section, key) is None:
             is_section, is_in_one = self.schema.has_section(f"{section}.{key}"), self.schema.has_section(section)
             if is_section and (not is_in_one or self._is_table(section, key)):
@@ -233,7 +233,7 @@ class Engine:
         return False
 
     def current_name(self, section: str, key: str) -> tuple[str, str]:
-        """The name that an option has today."""
+        """The current name of an option."""
         seen = {(section, key)}
         while (found := self.schema.redirect(section, key)) is not None and found[:2] not in seen:
             section, key = found[:2]
@@ -289,7 +289,7 @@ class Engine:
             if changed != value:
                 self._warn(
                     f"{mention.origin}: the value of [{mention.section}] {mention.key} is outdated since {since}; "
-                    "today's is used: write that",
+                    "the current one is used: update it",
                     FutureWarning,
                 )
                 return changed

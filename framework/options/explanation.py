@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from framework.options.engine import Engine
     from framework.options.values import Answer, Mention
 
-#: What stands where a value is not shown.
+#: Shown in place of a value.
 HIDDEN = "< hidden >"
 #: Stands for the option's whole value.
 WHOLE: Any = object()
@@ -45,11 +45,11 @@ def _searched(value: Any, name: str | None, path: tuple[int, ...]) -> Any:
     from framework.parsing import read_json
 
     try:
-        said = read_json(value)
+        parsed = read_json(value)
     except ValueError:
         return value
-    hidden = redact(_searched(said, name, path), name)
-    return value if hidden == said else json.dumps(hidden, ensure_ascii=False)
+    hidden = redact(_searched(parsed, name, path), name)
+    return value if hidden == parsed else json.dumps(hidden, ensure_ascii=False)
 
 
 class Explanation:

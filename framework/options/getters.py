@@ -213,7 +213,7 @@ class Getters:
 
     @compiled("json", fallback_is_third=True)
     def getjson(self, section: str, key: str = MISSING, fallback: Any = None, **how: bool) -> Any:
-        """What the JSON text stands for; the fallback, as it is, if the option is empty or not set."""
+        """The value of the JSON text; the fallback, as it is, if the option is empty or not set."""
         answer = self._answer(section, key, **how)
         if answer is None or answer.value == "":
             return fallback
@@ -261,7 +261,7 @@ class Getters:
         fallback: Any = UNSET,
         **how: bool,
     ) -> list[E]:
-        """The members named in a list; names that are none are left out, with a warning."""
+        """The members named in a list; other names are left out, with a warning."""
         given.enum(enum_class, "enum_class"), given.delimiter(delimiter)
         members, strangers = self._converted(
             section,
@@ -284,7 +284,7 @@ class Getters:
 
         Raises:
             OptionNotFound: it is not set and there is no fallback.
-            InvalidValue: it does not convert, is none of the declared choices, or breaks a constraint.
+            InvalidValue: it does not convert, is not one of the declared choices, or breaks a constraint.
         """
         answer = self._answer(section, key, **how)
         if answer is None:

@@ -1,4 +1,4 @@
-"""What is told where an option is not set: what to write, and which name was probably meant."""
+"""The error about an option that is not set: what to write, and which name was probably meant."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class _Layers(dict[object, Overridden]):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
-#: The layers of this context; None while nobody overrides anything in it.
+#: The layers of this context; None while nothing is overridden in it.
 overrides: ContextVar[_Layers | None] = ContextVar("framework_overrides", default=None)
 
 #: The layers that any context holds, that of a task which outlives its block as well. While there are none, `get` need

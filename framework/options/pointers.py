@@ -91,7 +91,7 @@ class Pointers:
         return followed.setdefault(ref(layer, lambda gone: followed.pop(gone, None)), {})
 
     def learn(self, other: Pointers) -> None:
-        """Know where the pointers led that another one has followed."""
+        """Take over what the pointers gave that another one has followed."""
         for layer, followed in list(other._followed.items()):
             if (there := layer()) is not None:
                 self._followed_in(there).update(followed)
@@ -112,7 +112,7 @@ class Pointers:
         """Whether it is known where a pointer leads."""
         try:
             return (mention.form, pointer_text(mention), max_level) in self._followed_in(mention.source)
-        except FrameworkError:  # told when it is followed
+        except FrameworkError:  # it is raised when the pointer is followed
             return False
 
     def follow(self, mention: Mention, max_level: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
@@ -162,13 +162,14 @@ class Pointers:
             fault.what = fault.plain or fault.what
             raise pointer_error(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
         except SecretsError as failure:
-            told = failure if show_reference else _without(reference.name, failure)
-            denied = isinstance(told, AccessDenied)
+            shown_failure = failure if show_reference else _without(reference.name, failure)
+            denied = isinstance(failure, AccessDenied)
             raise pointer_error(
                 mention,
-                f"the secret {shown!r} cannot be read from {told.where}: {told.what}",
-                told.hint or ("Give this process access to it." if denied else "Try again when the store is well."),
-            ) from told
+                f"the secret {shown!r} cannot be read from {shown_failure.where}: {shown_failure.what}",
+                shown_failure.hint
+                or ("Give this process access to it." if denied else "Try again when the store answers."),
+            ) from shown_failure
         if reference.part is None:
             return value, link
         try:
@@ -207,7 +208,7 @@ class Pointers:
         from framework.chain.deadline import Waiting
 
         class Process(subprocess.Popen[bytes]):
-            """Knows when its exit status went to somebody else, which Python takes for success."""
+            """Notices when other code collected its exit status, which Python takes for success."""
 
             is_lost = False
 
@@ -296,7 +297,7 @@ class Pointers:
 
 
 def _refuse_planted_program(mention: Mention, program: str) -> None:
-    """A program with a relative path, such as `./get-password`, takes part because of where we stand: it is checked.
+    """Check a program with a relative path, such as `./get-password`: it is found through the working directory.
 
     What has no `/` is looked for on the `PATH`. In a project that a person named, its programs are named, too.
     """

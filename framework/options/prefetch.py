@@ -80,33 +80,33 @@ def prefetch(
     Args:
         seconds: how long all of it may take.
         workers: how many calls are made at once.
-        progress: told of each call that is done.
+        progress: called with the number of calls that are done.
     """
     hint = "See [secrets] resolve_timeout_seconds."
     late = BackendUnavailable(f"there was no answer within {seconds:g} s", hint=hint)
-    told = progress or (lambda number: None)
+    report = progress or (lambda number: None)
     collected: dict[VersionedName, Any] = {}
     together = plan.secrets if len(plan.references) > 1 else {}
     alone = [name for name in plan.pointers if name not in together]
-    calls = Runner(workers, seconds, late.again, told)
-    # Beside each other: a store that hangs is no reason for a command not to be run. Collecting is one of the tasks,
-    # for a link may be long in the making.
+    calls = Runner(workers, seconds, late.again, report)
+    # In parallel: a store that hangs must not keep a command from running. Collecting is one of the tasks, because it
+    # may take long to build a link.
     tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
     beside = Runner(workers + 1, seconds, late.again)
-    said = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], told) for name in alone)])
-    missing, rest = (said[0], said[1:]) if together else (None, said)
+    found = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], report) for name in alone)])
+    missing, rest = (found[0], found[1:]) if together else (None, found)
     outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
     with Collected(chain, collected):
-        for name, reference in together.items():  # nothing is left to wait for: threads would be in each other's way
+        for name, reference in together.items():  # there is nothing left to wait for, so without threads
             resolve = _resolving(plan.engine, plan.pointers[name])
             outcomes[name] = outcome_of(resolve) if reference in collected else missing
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
         outcome = outcomes[name]
-        if isinstance(outcome, BackendUnavailable):  # it was not done in time
+        if isinstance(outcome, BackendUnavailable):  # it was too late
             failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
             failures[name].__cause__ = outcome  # so that it is known for a link's
-        elif isinstance(outcome, BackendError):  # of a link, for which this option is only one of those that need it
+        elif isinstance(outcome, BackendError):  # of a link, which other options may need too
             failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
         elif isinstance(outcome, FrameworkError):
             failures[name] = outcome
@@ -116,12 +116,12 @@ def prefetch(
 
 
 def _resolving(
-    engine: Engine, mention: Mention, told: Callable[[int], None] = lambda number: None
+    engine: Engine, mention: Mention, report: Callable[[int], None] = lambda number: None
 ) -> Callable[[], Any]:
     def resolve() -> Any:
         try:
             return engine.resolve(mention)
         finally:
-            told(1)
+            report(1)
 
     return resolve

@@ -1,4 +1,4 @@
-"""What a `_secret` pointer holds: a reference to a config secret, and how a pasted value is told from one."""
+"""What a `_secret` pointer holds: a reference to a config secret, and how a pasted value is recognized."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
     if "://" in text or any(char.isspace() for char in text):
         raise ValueError("this looks like a value, not like the name of a secret: it holds '://' or white space")
     rest, hash_, part = text.partition("#")
-    name, query, said = rest.partition("?")
+    name, mark, query = rest.partition("?")
     if not allow_token_like and (looks_like_token(name) or looks_like_token(text)):
         raise ValueError(
             "this looks like a token or key, not like the name of a secret; if the store does name its secrets so, "
@@ -56,9 +56,9 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
             part = ""
         if not part:
             raise ValueError("what follows '#' holds a percent sign whose bytes are not UTF-8: write it as %25")
-    if not query:
+    if not mark:
         return Reference(name, None, part if hash_ else None)
-    word, _, version = said.partition("=")
+    word, _, version = query.partition("=")
     if word != "version" or not version or "&" in version:
         raise ValueError("what follows '?' must be version=…")
     return Reference(name, version, part if hash_ else None)
@@ -83,7 +83,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether a text has the shape of a token or key, which nobody gives a secret for a name.
+    """Whether a text has the shape of a token or key, which is not the name of a secret.
 
     It begins as known tokens do; or it ends with the padding of base64; or letters in both cases and digits follow
     each other without a separator, 20 or more, or 32 hexadecimal digits; or it is base64 that happens to hold `/`,
@@ -106,7 +106,7 @@ def looks_like_token(text: str) -> bool:
 
 
 def _is_mixed(text: str) -> bool:
-    """Whether digits or capitals stand between other letters, as in what a machine made."""
+    """Whether there are digits or capitals between other letters, as in a generated text."""
     return any(map(str.isdigit, text)) or (text != text.lower() and text != text.upper())
 
 
@@ -123,7 +123,7 @@ def _runs(text: str) -> Iterator[str]:
 def _is_random(text: str) -> bool:
     """Whether 32 or more characters of base64 change between capitals, small letters and digits as chance does it.
 
-    In names a word or number goes on for some letters: about a third of their characters begin another kind. A secret
+    In a name a word or number has several characters: about a third of them begin another kind. A secret
     key of AWS has 40 characters, and is refused without counting.
     """
     letters = [char for char in text if char not in "/+-_"]

@@ -33,7 +33,7 @@ class Schema:
 
     def __init__(
         self,
-        said: Mapping[str, Any] | None = None,
+        sections: Mapping[str, Any] | None = None,
         origin: str = "schema",
         facts: Facts | None = None,
         places: Mapping[tuple[str, ...], str] | None = None,
@@ -44,10 +44,10 @@ class Schema:
         self._describers: list[Callable[[], Iterable[tuple[str, str, str]]]] = []
         self._sections: dict[str, str] = {}
         self._moved: dict[str, list[tuple[str, str]]] = {}
-        self.declared, self.origin = said is not None or facts is not None, origin
+        self.declared, self.origin = sections is not None or facts is not None, origin
         self.foreign = facts is not None
-        if said is not None:
-            self._add(said, origin, places or {})
+        if sections is not None:
+            self._add(sections, origin, places or {})
         if facts is not None:
             for section in list(self._options):
                 self._complete(section, self._options[section])
@@ -62,8 +62,8 @@ class Schema:
         if options is None:
             options = {}
             if self._facts is not None:
-                for key, said in self._facts.section(section).items():
-                    options[key] = Option(section, key, said)
+                for key, fields in self._facts.section(section).items():
+                    options[key] = Option(section, key, fields)
                 self._complete(section, options)
                 if options:
                     self._options[section] = options
@@ -71,9 +71,9 @@ class Schema:
 
     def _complete(self, section: str, options: dict[str, Option]) -> None:
         """Add what no schema file states: older names, choices, outdated values, the framework's own options."""
-        for key, said in self._facts.supplement(section).items() if self._facts is not None else ():
+        for key, fields in self._facts.supplement(section).items() if self._facts is not None else ():
             if key in options:
-                extra = Option(section, key, said)
+                extra = Option(section, key, fields)
                 extra.renamed_from = [old for old in extra.renamed_from if self._is_old(old[:2], (section, key))]
                 self._supplement(options[key], extra)
         if self._facts is not None:
@@ -84,11 +84,11 @@ class Schema:
 
     @staticmethod
     def _add_own(section: str, options: dict[str, Option]) -> None:
-        for key, said in OPTIONS[section]["options"].items():
+        for key, fields in OPTIONS[section]["options"].items():
             if key not in options:
-                options[key] = Option(section, key, said, own=True)
+                options[key] = Option(section, key, fields, own=True)
             else:
-                options[key].sensitive |= bool(said.get("sensitive"))
+                options[key].sensitive |= bool(fields.get("sensitive"))
 
     def _whole(self) -> dict[str, dict[str, Option]]:
         """Every section, in order: what only a listing asks for."""
@@ -99,15 +99,15 @@ class Schema:
             self._is_whole = True
         return self._options
 
-    def _add(self, said: Mapping[str, Any], origin: str, places: Mapping[tuple[str, ...], str]) -> None:
+    def _add(self, sections: Mapping[str, Any], origin: str, places: Mapping[tuple[str, ...], str]) -> None:
         from framework.options import contradictions, shape
 
-        if hasattr(said, "describe"):  # a class
-            self._describers.append(said.describe)
-        shape.refuse(shape.of_schema(said, lenient=self.foreign), origin, places)
+        if hasattr(sections, "describe"):  # a class
+            self._describers.append(sections.describe)
+        shape.refuse(shape.of_schema(sections, lenient=self.foreign), origin, places)
         trails: dict[tuple[str, str], tuple[str, ...]] = {}
         options: list[tuple[tuple[str, ...], Option]] = []
-        for section, content in said.items():
+        for section, content in sections.items():
             if section.startswith(("x-", ".")):
                 continue
             lower, content = section.lower(), content or {}
@@ -123,7 +123,7 @@ class Schema:
             for key, option in (content.get("options") or {}).items():
                 trail = trails[lower, key.lower()] = (section, "options", key)
                 place = places.get(trail, origin)
-                made = Option(lower, key.lower(), option or {}, place=place, plain=hasattr(said, "plain"))
+                made = Option(lower, key.lower(), option or {}, place=place, plain=hasattr(sections, "plain"))
                 declared[key.lower()] = made
                 options.append((trail, made))
         self._index()
@@ -137,12 +137,12 @@ class Schema:
             return None if found is None else found[:2]
         return next(((new, "") for new, olds in self._moved.items() if name[0] in dict(olds)), None)
 
-    def supplement(self, said: Mapping[str, Any], origin: str) -> None:
+    def supplement(self, sections: Mapping[str, Any], origin: str) -> None:
         """State what a schema file leaves to code: `renamed_from`, `choices`, `sensitive`, `deprecated_values`.
 
         What the schema itself states is kept. An option that it does not declare is known from now on, but not listed.
         """
-        for section, content in said.items():
+        for section, content in sections.items():
             for key, more in (content.get("options") or {}).items():
                 extra = Option(section, key, more)
                 option = self._section(section).get(key)
@@ -152,7 +152,7 @@ class Schema:
                     self._supplement(option, extra)
         self._index()
 
-    def declare(self, said: Mapping[str, Any]) -> bool:
+    def declare(self, sections: Mapping[str, Any]) -> bool:
         """Declare what a class declares that was bound, where nobody did; what it calls a secret is one.
 
         Returns:
@@ -161,7 +161,7 @@ class Schema:
         Raises:
             SchemaError: the class says something that cannot be.
         """
-        changed, declared = False, load(said)
+        changed, declared = False, load(sections)
         self._describers += declared._describers
         for new in declared:
             option = None if new.own else self.option(new.section, new.name)
@@ -189,8 +189,8 @@ class Schema:
         self._redirect_to(self._unlisted.values())
         if self._facts is not None:
             for name, content in self._facts.data.SUPPLEMENT.items():
-                for key, said in content["options"].items():
-                    for renamed in said.get("renamed_from", ()):
+                for key, fields in content["options"].items():
+                    for renamed in fields.get("renamed_from", ()):
                         old = renamed["section"], renamed["key"]
                         if self._is_old(old, (name, key)):
                             self._redirects.setdefault(old, (name, key, renamed["since"]))
@@ -239,12 +239,12 @@ class Schema:
         for section, content in self._facts.described().items() if self._facts is not None else ():
             lower = str(section).lower()
             self._sections.setdefault(lower, str(content.get("description") or "").strip())
-            for key, said in (content.get("options") or {}).items():
+            for key, fields in (content.get("options") or {}).items():
                 option = self.listed(lower, str(key).lower())
-                if option is not None and said and not option.own:
-                    option.description = (said.get("description") or "").strip()
-                    option.example = said.get("example")
-                    option.deprecation_reason = said.get("deprecation_reason") or option.deprecation_reason
+                if option is not None and fields and not option.own:
+                    option.description = (fields.get("description") or "").strip()
+                    option.example = fields.get("example")
+                    option.deprecation_reason = fields.get("deprecation_reason") or option.deprecation_reason
 
     def description(self, section: str) -> str:
         return self._sections.get(section, "")
@@ -309,12 +309,12 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None
         from framework.files.tables import read_table
 
         path = fspath(source)
-        said, places = read_table(path, SchemaError)
-        return Schema(said, path, facts, places)
+        sections, places = read_table(path, SchemaError)
+        return Schema(sections, path, facts, places)
     return Schema(source, getattr(source, "origin", "schema"), facts, getattr(source, "places", None))
 
 
-def of_application(name: str, said: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:
+def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:
     """An application's schema: what it says, or else what an installed package of its name has, with the facts that
     are packaged here for that name.
 
@@ -325,12 +325,12 @@ def of_application(name: str, said: str | os.PathLike[str] | Mapping[str, Any] |
     if name in PACKAGED:
         from framework.schemas.facts import of as packaged_for
 
-        facts = packaged_for(name, is_given=said is not None)
-    if said is None and (facts is None or facts.is_described):
+        facts = packaged_for(name, is_given=source is not None)
+    if source is None and (facts is None or facts.is_described):
         from framework.schemas.installed import folder_of, schema_in
 
         folder = folder_of(name)
-        said = None if folder is None else schema_in(folder)
-    if said is None:
+        source = None if folder is None else schema_in(folder)
+    if source is None:
         return Schema() if facts is None else Schema(None, facts.origin, facts)
-    return load(said, facts)
+    return load(source, facts)

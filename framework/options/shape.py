@@ -98,7 +98,7 @@ def _tables(entries: Mapping[str, Field], needs: tuple[str, ...], example: str) 
     )
 
 
-#: What may be said of an option.
+#: The fields of an option.
 OPTION: dict[str, Field] = {
     "type": TYPE,
     "default": Field("text, a number, true or false, a list or a table", _is_plain),
@@ -138,7 +138,7 @@ OPTION: dict[str, Field] = {
     "is_template": ANY,
 }
 
-#: What may be said of a section.
+#: The fields of a section.
 SECTION: dict[str, Field] = {
     "description": TEXT,
     "options": Field("a table of options", _is_table, "For example options: {port: {type: integer}}."),
@@ -174,7 +174,7 @@ def refuse(mistakes: Iterable[Mistake], origin: str, places: Mapping[tuple[str, 
 
     Args:
         mistakes: what was found.
-        origin, places: the schema's file, and where in it each key stands.
+        origin, places: the schema's file, and the line of each key in it.
 
     Raises:
         SchemaError: if there is any mistake; names file and line, section and option.
@@ -207,19 +207,19 @@ def _label(trail: Trail) -> str:
     return f"[{trail[0]}] {trail[2]}".rstrip() if trail[1:2] == ("options",) and len(trail) > 2 else f"[{trail[0]}]"
 
 
-def of_schema(said: Any, *, lenient: bool = False) -> Iterator[Mistake]:
+def of_schema(schema: Any, *, lenient: bool = False) -> Iterator[Mistake]:
     """What is wrong with a schema's shape: its names, fields and their types.
 
     Args:
-        said: the schema, as its file has it.
+        schema: the schema, as its file has it.
         lenient: whether unknown fields and odd names are left alone, as in another application's schema (Airflow's),
             which may be newer than we are.
     """
-    if not _is_table(said):
+    if not _is_table(schema):
         yield (), "a schema must be a table of sections", "See docs/guides/schema.md for its shape."
         return
     seen: dict[str, Trail] = {}
-    for section, content in said.items():
+    for section, content in schema.items():
         if isinstance(section, str) and section.startswith(("x-", ".")):
             continue  # for anchors
         yield from _of_name(section, (section,), "a section", ".-_", lenient)
@@ -271,8 +271,8 @@ def _twice(seen: dict[str, Trail], name: str, trail: Trail) -> Iterator[Mistake]
         yield trail, f"declared twice, first as {_label(first)}: one variable would write both", "Keep one of them."
 
 
-def _of_fields(said: Mapping[Any, Any], fields: Mapping[str, Field], trail: Trail, lenient: bool) -> Iterator[Mistake]:
-    for name, value in said.items():
+def _of_fields(table: Mapping[Any, Any], fields: Mapping[str, Field], trail: Trail, lenient: bool) -> Iterator[Mistake]:
+    for name, value in table.items():
         field = fields.get(name) if isinstance(name, str) else None
         if field is not None:
             if value is not None:

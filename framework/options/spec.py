@@ -1,4 +1,4 @@
-"""What is known of an option whatever is written: its names, its forms, its spellings, and whether it is sensitive."""
+"""What is known of an option before it is looked for: its names, forms and spellings, and whether it is sensitive."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Spec:
         section, key: the name, in lower case.
         option: its declaration, or None.
         sensitive: whether it is declared sensitive, by the schema or by a pattern of the project file.
-        may_point: whether its value may stand elsewhere: it is sensitive, or undeclared and named like a password.
+        may_point: whether it may be written as a pointer: it is sensitive, or undeclared and named like a password.
         writings: every way to write it, in order of precedence.
     """
 

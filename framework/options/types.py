@@ -43,7 +43,7 @@ def to_path(value: Any) -> pathlib.Path:
 
         try:
             return Path(value).expanduser()
-        except RuntimeError:  # nobody knows the home
+        except RuntimeError:  # the home is not known
             return Path(value)
     raise ValueError("a path is expected, such as /var/lib/app")
 
