@@ -545,7 +545,7 @@ CASES = {
         """
         HOME/billing.cfg:4: [core] password_secret: the secret 'db/password' cannot be read from
         SaysDown: config 'db/password' at https://vault:8200: no answer in 5 s. Try again when the store
-        is well.
+        answers.
         """,
         backend("stores.SaysDown"),
         kind="PointerError",
