@@ -11,9 +11,9 @@ protocol inside; with TLS the handshake counts as well. A fault strikes at the n
     reset        the connection is reset, and the server never hears of it
     half         half of the answer, then the end of the connection
     cut          the answer without its last byte, then the end of the connection
-    hole         nothing is ever said
+    hole         nothing is ever answered
     busy         HTTP 503 without a body
-    page         HTTP 200 with somebody's web page
+    page         HTTP 200 with the web page of a gateway
     bytes        whatever they are is the answer
 """
 
@@ -46,7 +46,7 @@ class Proxy:
         requests, connections: how many so far.
         heads: the start of each request, for tests that count one kind of them.
         faults: the faults of the next requests, one each; `always` is that of all others, or None.
-        only: which requests may meet a fault, told by their head.
+        only: which requests may meet a fault, by their head.
     """
 
     def __init__(self, target: int, latency: float = 0.0) -> None:

@@ -52,7 +52,7 @@ class Vault:
         self.secrets.setdefault(name, []).append(value)
 
     def answer(self, handler: Handler, method: str) -> None:
-        call, body = handler.path.strip("/"), json.loads(handler.said() or b"{}")
+        call, body = handler.path.strip("/"), json.loads(handler.body() or b"{}")
         with self._lock:
             self.calls.append((call, body))
             planned = self.failures.get(call) or ([self.always[call]] if call in self.always else [])
@@ -71,39 +71,39 @@ class Vault:
             return
         assert set(body) <= set(message.attribute_map.values()), body
         fields = {field: body[name] for field, name in message.attribute_map.items() if name in body}
-        said = message(**fields)  # refuses a required field that is missing
-        status, reply = getattr(self, "_" + call.replace("-", "_"))(said)
+        request = message(**fields)  # refuses a required field that is missing
+        status, reply = getattr(self, "_" + call.replace("-", "_"))(request)
         handler.reply(status, reply)
 
-    def _auth(self, said: Any) -> tuple[int, Any]:
-        by_key = said.access_type == "access_key" and said.access_key == KEY
-        if said.access_id != ID or not (by_key or said.cloud_id in self.cloud_ids):
+    def _auth(self, asked: Any) -> tuple[int, Any]:
+        by_key = asked.access_type == "access_key" and asked.access_key == KEY
+        if asked.access_id != ID or not (by_key or asked.cloud_id in self.cloud_ids):
             return 401, {"error": "canary: Unauthorized"}
         with self._lock:
             token = f"t-canary-token-{len(self.calls)}"
             self.tokens.add(token)
         return 200, akeyless.ApiClient().sanitize_for_serialization(akeyless.AuthOutput(token=token))
 
-    def _get_secret_value(self, said: Any) -> tuple[int, Any]:
-        if (said.token or said.uid_token) not in self.tokens:
+    def _get_secret_value(self, message: Any) -> tuple[int, Any]:
+        if (message.token or message.uid_token) not in self.tokens:
             return 401, {"error": "canary: the token is not valid"}
         found: dict[str, Any] = {}
-        for name in said.names:
+        for name in message.names:
             versions = self.secrets.get(name)
             if name in self.refused:
                 return 403, {"error": f"canary: Unauthorized access to {name}"}
-            version = said.version or len(versions or ())
+            version = message.version or len(versions or ())
             if versions and 0 < version <= len(versions):
                 found[name] = versions[version - 1]
             elif not self.partial:
                 return 404, {"error": f"canary: {name} is not found"}
         return 200, found
 
-    def _list_items(self, said: Any) -> tuple[int, Any]:
-        if (said.token or said.uid_token) not in self.tokens:
+    def _list_items(self, asked: Any) -> tuple[int, Any]:
+        if (asked.token or asked.uid_token) not in self.tokens:
             return 401, {"error": "canary: the token is not valid"}
-        names = [name for name in sorted(self.secrets) if name.startswith(said.path.rstrip("/") + "/")]
-        start = int(said.pagination_token or 0)
+        names = [name for name in sorted(self.secrets) if name.startswith(asked.path.rstrip("/") + "/")]
+        start = int(asked.pagination_token or 0)
         end = start + self.page
         items = [akeyless.Item(item_name=name, item_type="STATIC_SECRET") for name in names[start:end]]
         output = akeyless.ListItemsInPathOutput(items=items, next_page=str(end) if end < len(names) else "")

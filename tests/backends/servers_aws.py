@@ -32,8 +32,8 @@ KEYS = {"aws_access_key_id": "AKIAMADEUPMADEUPMADE", "aws_secret_access_key": SE
 def client(service: str, port: int, **more: Any) -> Any:
     """boto3's own client: what an administrator uses to fill a store."""
     config = Config(connect_timeout=5, read_timeout=30, max_pool_connections=32, retries={"total_max_attempts": 2})
-    said = {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{port}", "config": config, **KEYS, **more}
-    return boto3.client(service, **said)
+    kwargs = {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{port}", "config": config, **KEYS, **more}
+    return boto3.client(service, **kwargs)
 
 
 class Aws:
@@ -53,11 +53,11 @@ class Aws:
         return {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{self.proxy.port}", **KEYS, **more}
 
     def put_secret(self, name: str, value: str | bytes) -> None:
-        said = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
+        kwargs = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
         try:
-            self.secrets.create_secret(Name=name, **said)
+            self.secrets.create_secret(Name=name, **kwargs)
         except self.secrets.exceptions.ResourceExistsException:
-            self.secrets.put_secret_value(SecretId=name, **said)
+            self.secrets.put_secret_value(SecretId=name, **kwargs)
 
     def put_parameter(self, name: str, value: str) -> None:
         self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)

@@ -74,7 +74,7 @@ class Vault:
             handler.reply(refused.status, refused.body, refused.headers)
 
     def _entra(self, handler: Handler, path: str) -> None:
-        said = parse_qs(handler.said().decode())
+        asked = parse_qs(handler.body().decode())
         if path.endswith("openid-configuration"):
             base = f"{self.url}/{TENANT}"
             handler.reply(
@@ -90,7 +90,7 @@ class Vault:
             self.logins += 1
         if self.sign_in(handler):
             return
-        if said.get("client_secret") != [self.client_secret]:
+        if asked.get("client_secret") != [self.client_secret]:
             text = f"AADSTS7000215: Invalid client secret provided. {CANARY}"
             handler.reply(401, {"error": "invalid_client", "error_description": text, "error_codes": [7000215]})
             return
@@ -103,8 +103,8 @@ class Vault:
         if bearer not in (self.given if self.tokens is None else self.tokens):
             with self._lock:
                 self.challenges += 1
-            said = f'Bearer authorization="{self.url}/{TENANT}", resource="https://vault.azure.net"'
-            raise Refused(401, "Unauthorized", headers={"WWW-Authenticate": said})
+            challenge = f'Bearer authorization="{self.url}/{TENANT}", resource="https://vault.azure.net"'
+            raise Refused(401, "Unauthorized", headers={"WWW-Authenticate": challenge})
         with self._lock:
             if parts:
                 self.calls.append(parts[0])
@@ -122,8 +122,8 @@ class Vault:
         version, value, attributes = wanted[-1]
         if not attributes["enabled"]:
             raise Refused(403, "Forbidden", "SecretDisabled")
-        said = {"id": f"{self.url}/secrets/{parts[0]}/{version}", "attributes": attributes}
-        handler.reply(200, said if value is None else {"value": value, **said})
+        answer = {"id": f"{self.url}/secrets/{parts[0]}/{version}", "attributes": attributes}
+        handler.reply(200, answer if value is None else {"value": value, **answer})
 
     def _page(self, handler: Handler, start: int) -> None:
         names = sorted(self.secrets)

@@ -130,8 +130,8 @@ class SecretManager:
         try:
             self._check(handler.headers.get("Authorization", ""))
             if split.path.endswith(":access"):
-                said = self.access(service.AccessSecretVersionRequest(name=split.path[4:].removesuffix(":access")))
-                handler.reply(200, service.AccessSecretVersionResponse.to_json(said).encode())
+                answer = self.access(service.AccessSecretVersionRequest(name=split.path[4:].removesuffix(":access")))
+                handler.reply(200, service.AccessSecretVersionResponse.to_json(answer).encode())
             else:
                 query = {name: values[0] for name, values in parse_qs(split.query).items()}
                 asked = service.ListSecretsRequest(
@@ -155,7 +155,7 @@ class SignIn:
         self.url = f"http://127.0.0.1:{self.server.port}/token"
 
     def _answer(self, handler: Handler, method: str) -> None:
-        handler.said()
+        handler.body()
         time.sleep(self.wait)
         if self.status != 200:
             word = "invalid_grant" if self.status == 400 else "internal_failure"
@@ -203,7 +203,7 @@ def workload(url: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, name: str, said: dict[str, Any]) -> str:
+def write(folder: Path, name: str, content: dict[str, Any]) -> str:
     path = folder / name
-    path.write_text(json.dumps(said))
+    path.write_text(json.dumps(content))
     return str(path)

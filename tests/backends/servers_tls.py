@@ -59,7 +59,7 @@ def _certificate(subject: str, public_key: Any, issuer: str, signs: Any, is_auth
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
     )
-    if is_authority:  # Python 3.13 wants to be told
+    if is_authority:  # required since Python 3.13
         uses = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
         )
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
-    def said(self) -> bytes:
+    def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def reply(self, status: int, body: object = b"", headers: dict[str, str] | None = None) -> None:

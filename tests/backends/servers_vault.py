@@ -39,7 +39,7 @@ class Bao:
     """OpenBao in memory, unsealed, with `root` as its root token."""
 
     def __init__(self) -> None:
-        for _ in range(5):  # somebody may take a port between the look and the start
+        for _ in range(5):  # another process may take the port before the start
             self.url = f"http://127.0.0.1:{_two_free_ports()}"
             self._log = tempfile.TemporaryFile()  # noqa: SIM115
             words = ["server", "-dev", "-dev-root-token-id=root", f"-dev-listen-address={self.url[7:]}"]
@@ -136,7 +136,7 @@ class Relay(Server):
     Attributes:
         asked: method and path of each request.
         delay: seconds added to each.
-        fault: told method and path: a status to answer with instead, or None.
+        fault: called with method and path; a status to answer with instead, or None.
     """
 
     def __init__(self, url: str) -> None:
@@ -156,7 +156,7 @@ class Relay(Server):
 
     def _pass_on(self, handler: Handler, method: str) -> None:
         self.asked.append(f"{method} {handler.path}")
-        body, headers = handler.said(), {k: v for k, v in handler.headers.items() if k.lower() != "host"}
+        body, headers = handler.body(), {k: v for k, v in handler.headers.items() if k.lower() != "host"}
         time.sleep(self.delay)
         fault = self.fault(method, handler.path)
         if fault is not None:
@@ -187,16 +187,16 @@ class Speaker(Server):
         self._answer = answer
 
     def _speak(self, handler: Handler, method: str) -> None:
-        text = handler.said()
+        text = handler.body()
         try:
             body = json.loads(text or b"{}")
         except ValueError:
             body = {"text": text.decode()}
         question = (method, handler.path, body, {k.lower(): v for k, v in handler.headers.items()})
         self.asked.append(question)
-        status, said = self._answer(*question)
-        headers = {"Location": said} if status in (302, 307) else {}
-        handler.reply(status, said.encode() if isinstance(said, str) else said, headers)
+        status, request = self._answer(*question)
+        headers = {"Location": request} if status in (302, 307) else {}
+        handler.reply(status, request.encode() if isinstance(request, str) else request, headers)
 
 
 def vault_of(**secrets: str) -> Answer:

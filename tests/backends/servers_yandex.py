@@ -41,7 +41,7 @@ class Lockbox:
         calls: the name of every call so far.
         failures: the codes of the next calls of a name, one each; a number is seconds to wait.
         always: the same for every call of a name.
-        lasts: for how many seconds a token is said to last.
+        lasts: for how many seconds a token lasts.
         page: how many secrets one answer lists.
     """
 
@@ -75,7 +75,7 @@ class Lockbox:
             made.append(Entry(key="value", binary_value=entry) if isinstance(entry, bytes) else entry)
         with self._lock:
             self._number += 1
-            found = [secret_id for secret_id, said in self.secrets.items() if said[:2] == (folder, name)]
+            found = [secret_id for secret_id, secret in self.secrets.items() if secret[:2] == (folder, name)]
             secret_id = found[0] if found and version else f"id-{self._number}"
             versions = self.secrets.get(secret_id, (folder, name, {}))[2]
             self.secrets[secret_id] = (folder, name, {**versions, version or f"v{self._number}": made})
@@ -91,8 +91,8 @@ class Lockbox:
         elif failure is not None:
             context.abort(failure, "canary-details-of-the-server")
         if signed:
-            said = dict(context.invocation_metadata()).get("authorization", "").removeprefix("Bearer ")
-            if said not in self.tokens:
+            token = dict(context.invocation_metadata()).get("authorization", "").removeprefix("Bearer ")
+            if token not in self.tokens:
                 context.abort(Code.UNAUTHENTICATED, "canary-details-of-the-server")
 
     def token(self) -> str:

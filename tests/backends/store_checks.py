@@ -64,8 +64,8 @@ def by_threads(ask: Callable[[], Any], count: int = 32) -> list[Any]:
 def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
     """What the chain gets when it asks for config secrets at once: values and errors; absent ones are left out."""
     runner = Runner(workers, 60, lambda: TimeoutError("a call was late"))
-    said = ask_many(Link("store", 1, lambda: backend), [(name, None) for name in names], runner)
-    return {name: outcome for name, outcome in zip(names, said, strict=True) if outcome is not None}
+    answer = ask_many(Link("store", 1, lambda: backend), [(name, None) for name in names], runner)
+    return {name: outcome for name, outcome in zip(names, answer, strict=True) if outcome is not None}
 
 
 def in_a_child(ask: Callable[[], Any]) -> Any:
@@ -74,10 +74,10 @@ def in_a_child(ask: Callable[[], Any]) -> Any:
     child = os.fork()
     if child == 0:
         try:
-            said: Any = ask()
+            found: Any = ask()
         except BaseException as fault:
-            said = f"{type(fault).__name__}: {fault}"
-        os.write(write, json.dumps(said).encode())
+            found = f"{type(fault).__name__}: {fault}"
+        os.write(write, json.dumps(found).encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as answer:
@@ -179,8 +179,8 @@ class StoreContract(BackendContract):
         for name in ("x", *self.odd_ids):
             self.put("variable", name, name)
             assert self.backend().get_variable(name) == name
-        said = self.backend(**{switch: prefix + self.sep}).get_variable("x")
-        assert said == (None if self.keeps_separators else "x")
+        answer = self.backend(**{switch: prefix + self.sep}).get_variable("x")
+        assert answer == (None if self.keeps_separators else "x")
 
     def test_names_that_the_store_cannot_hold_are_never_asked_for(self) -> None:
         if not self.bad_ids:
@@ -255,9 +255,9 @@ class StoreContract(BackendContract):
 
     def test_without_the_package_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, self.module, None)
-        said = str(refused(errors.BackendError, lambda: self.backend().get_variable("x")))
-        assert "is not installed" in said
-        assert f"pip install 'framework[{self.extra}]'" in said
+        message = str(refused(errors.BackendError, lambda: self.backend().get_variable("x")))
+        assert "is not installed" in message
+        assert f"pip install 'framework[{self.extra}]'" in message
 
     def test_an_airflow_cfg_moves_over_unchanged(self, tmp_path: Path) -> None:
         self.prepare()

@@ -56,7 +56,7 @@ class TestContract(StoreContract):
             self.put(kind, "stored_name", self.sample(kind))
         yield self.backend(api_url=f"{self.vault.url}/elsewhere"), errors.BackendUnavailable
         yield self.backend(access_type="uid", uid_token="u-x", api_url=f"{self.vault.url}/x"), errors.BackendUnavailable
-        yield self.backend(access_type="uid", uid_token="u-canary-of-nobody"), errors.AccessDenied
+        yield self.backend(access_type="uid", uid_token="u-canary-unknown"), errors.AccessDenied
         for status, error in (
             (400, errors.InvalidSecret),
             (401, errors.AccessDenied),
@@ -142,7 +142,7 @@ def test_values(vault: Vault, make: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [7, True, 1.5])
-def test_what_is_no_text_is_invalid(vault: Vault, make: Any, value: Any) -> None:
+def test_what_is_not_text_is_invalid(vault: Vault, make: Any, value: Any) -> None:
     vault.put(f"{VAR}bad", value)
     assert refused(errors.InvalidSecret, lambda: make().get_variable("bad")).where == f"Akeyless, {VAR}bad"
     assert isinstance(make().get_many("variable", ["bad", "x"])["bad"], errors.InvalidSecret)
@@ -306,15 +306,15 @@ def test_by_the_identity_of_a_cloud(vault: Vault, make: Any, kind: str, monkeypa
     refused(errors.BackendUnavailable, lambda: make(access_type=kind).get_variable("vat"), "canary")
 
 
-def test_kwargs_that_cannot_be() -> None:
-    for kwargs, said in (
+def test_wrong_kwargs() -> None:
+    for kwargs, message in (
         ({"access_type": "saml"}, "Use one of api_key, uid"),
         ({"access_id": "x"}, "Set access_key in backend_kwargs"),
         ({}, "Set access_id and access_key"),
         ({"access_type": "uid"}, "Set uid_token"),
         ({"access_type": "gcp"}, "Set access_id"),
     ):
-        with pytest.raises(errors.BackendError, match=said):
+        with pytest.raises(errors.BackendError, match=message):
             AkeylessBackend(**kwargs)
 
 
@@ -330,7 +330,7 @@ def test_over_tls_and_through_a_proxy(vault: Vault, make: Any, tmp_path: Path, m
     assert make(api_url=url).get_variable("vat") == "19"
     server.stop()
     seen: list[str] = []
-    proxy = Server(lambda handler, method: (seen.append(handler.path), handler.said(), handler.reply(503))[2])
+    proxy = Server(lambda handler, method: (seen.append(handler.path), handler.body(), handler.reply(503))[2])
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
     refused(errors.BackendUnavailable, lambda: make(api_url="http://akeyless.example").get_variable("vat"), KEY)
     assert seen[0] == "http://akeyless.example/auth"
@@ -342,7 +342,7 @@ def test_over_tls_and_through_a_proxy(vault: Vault, make: Any, tmp_path: Path, m
 @pytest.mark.parametrize("body", [b'{"message": "no Route matched"}', b"{}", b"<html></html>"])
 def test_the_404_of_a_gateway_is_no_absence(body: bytes) -> None:
     def answer(handler: Any, method: str) -> None:
-        handler.said()
+        handler.body()
         if handler.path == "/auth":
             handler.reply(200, {"token": "t"})
         else:

@@ -358,21 +358,21 @@ def test_connections(store: Store, text: str) -> None:
 
 
 def test_more_words(store: Store) -> None:
-    said = {"engine": "mysql", "account": "me", "geheim": CANARY, "host": "h", "extra": {"a": 1}, "unknown": "x"}
-    store.put("airflow/connections/db", json.dumps(said))
+    stored = {"engine": "mysql", "account": "me", "geheim": CANARY, "host": "h", "extra": {"a": 1}, "unknown": "x"}
+    store.put("airflow/connections/db", json.dumps(stored))
     backend = store.backend(extra_conn_words={"user": ["account"], "password": ["geheim"]})
     connection = backend.get_connection("db")
     assert (connection.login, connection.password, connection.extra_dejson) == ("me", CANARY, {"a": 1})
 
 
 @pytest.mark.parametrize("words", [{"nothing": ["x"]}, {"login": "account"}])
-def test_words_that_are_none(words: Any) -> None:
+def test_invalid_words(words: Any) -> None:
     with pytest.raises(errors.BackendError, match="extra_conn_words must map fields to lists"):
         SECRETS(extra_conn_words=words)
 
 
 @pytest.mark.parametrize("text", [f'{{"password": "{CANARY}"', f'["{CANARY}"]', f"{CANARY}", f'{{"port": "{CANARY}"}}'])
-def test_connections_that_are_none(store: Store, text: str) -> None:
+def test_invalid_connections(store: Store, text: str) -> None:
     store.put("airflow/connections/db", text)
     with pytest.raises(errors.InvalidConnection) as caught:
         store.backend().get_connection("db")
@@ -498,7 +498,7 @@ def test_wrong_credentials(filled: Guarded, backend_class: Any, wrong: str) -> N
     fault = refused(errors.AccessDenied, lambda: backend.get_config("mine"), SECRET_KEY)
     assert "credentials are not accepted" in str(fault)
     many = backend.get_many("config", ["mine", "yours", "gone"])
-    assert {type(said) for said in many.values()} == {errors.AccessDenied}
+    assert {type(fault) for fault in many.values()} == {errors.AccessDenied}
     assert len(many) == 3
 
 
@@ -538,7 +538,7 @@ class Scripted:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         def answer(handler: Any, method: str) -> None:
-            handler.said()
+            handler.body()
             self.asked += 1
             if after is not None and self.asked > after[0]:
                 handler.reply(200, json.dumps(after[1]).encode(), {"Content-Type": "application/x-amz-json-1.1"})
@@ -698,7 +698,7 @@ def test_a_fault_that_stays_is_an_outage(store: Store, fault: str) -> None:
     store.proxy.always = fault
     refused(errors.BackendUnavailable, lambda: backend.get_config("s1"), CANARY, "log in")
     many = backend.get_many("config", [*names, "gone"])
-    assert {type(said) for said in many.values()} == {errors.BackendUnavailable}
+    assert {type(fault) for fault in many.values()} == {errors.BackendUnavailable}
     assert len(many) == 26
     store.proxy.always = None
     assert backend.get_config("s1") == f"{CANARY} 1", "the store comes back"
@@ -731,12 +731,12 @@ def test_a_store_that_is_down_costs_the_time_of_one_call(store: Store, monkeypat
     backend = store.backend(config=FAST)
     store.proxy.always = "hole"
     found = many(backend, [f"s{number}" for number in range(1000)], workers=2)
-    assert {type(said) for said in found.values()} == {errors.BackendUnavailable}
+    assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
     assert len(found) == 1000
     assert store.proxy.requests <= 6, "two calls at once, one that began before both had failed; two tries each"
 
 
-def test_nobody_there(store: Store) -> None:
+def test_a_store_that_does_not_answer(store: Store) -> None:
     backend = store.backend(endpoint_url=f"http://127.0.0.1:{free_port()}", config=FAST)
     assert "EndpointConnectionError" in str(refused(errors.BackendUnavailable, lambda: backend.get_config("x")))
 
@@ -806,7 +806,7 @@ def test_a_missing_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "said"),
+    ("kwargs", "message"),
     [
         ({"region_name": None}, "NoRegionError"),
         ({"profile_name": "gone"}, "ProfileNotFound"),
@@ -814,20 +814,20 @@ def test_a_missing_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint_url": "no url"}, "ValueError"),
     ],
 )
-def test_settings_that_make_no_client(aws: Aws, kwargs: dict[str, Any], said: str) -> None:  # noqa: F811
-    with pytest.raises(errors.BackendError, match=said) as caught:
+def test_wrong_settings(aws: Aws, kwargs: dict[str, Any], message: str) -> None:  # noqa: F811
+    with pytest.raises(errors.BackendError, match=message) as caught:
         SECRETS(**aws.kwargs(**kwargs)).get_config("x")
     assert caught.value.__context__ is None
     assert SECRET_KEY not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("false", False), ("TRUE", True), ("ca.pem", "/etc/app/ca.pem"), (False, False)]
+    ("given", "expected"), [("false", False), ("TRUE", True), ("ca.pem", "/etc/app/ca.pem"), (False, False)]
 )
-def test_verify(said: Any, meant: Any) -> None:
-    backend = SECRETS(verify=said, region_name="eu-west-1")
+def test_verify(given: Any, expected: Any) -> None:
+    backend = SECRETS(verify=given, region_name="eu-west-1")
     backend.bind("billing", "/etc/app")
-    assert backend.open()._endpoint.http_session._verify == meant
+    assert backend.open()._endpoint.http_session._verify == expected
 
 
 def test_the_log_shows_no_secret(

@@ -47,7 +47,7 @@ class Sts:
         self.service = {"service_config": {"sts": {"endpoint_url": f"http://127.0.0.1:{self._server.port}"}}}
 
     def _pass_on(self, handler: Any, method: str) -> None:
-        body = handler.said()
+        body = handler.body()
         self.asked.append(dict(urllib.parse.parse_qsl(body.decode())))
         self.heads.append(handler.headers)
         names = ("Authorization", "Content-Type", "X-Amz-Date")
@@ -86,22 +86,22 @@ def test_arguments_of_the_role(backend_class: Any, aws: Aws, sts: Sts) -> None:
 
 def test_the_name_of_a_session_is_airflows(aws: Aws, sts: Sts) -> None:
     aws.put_secret("airflow/config/x", "found")
-    said = aws.kwargs(role_arn=ROLE, assume_role_method="assume_role", **sts.service)
-    backend = SecretsManagerBackend(**said)
+    given = aws.kwargs(role_arn=ROLE, assume_role_method="assume_role", **sts.service)
+    backend = SecretsManagerBackend(**given)
     backend.get_config("x")
     assert sts.asked[0]["RoleSessionName"] == "airflow_secretsmanagerbackend__connection"
-    backend = SecretsManagerBackend(**said)
+    backend = SecretsManagerBackend(**given)
     backend.bind("billing", "")
     backend.get_config("x")
     assert sts.asked[1]["RoleSessionName"] == "billing_secretsmanagerbackend__connection"
 
 
 def test_config_kwargs_are_for_sts_alone(backend_class: Any, aws: Aws, sts: Sts) -> None:
-    said = aws.kwargs(role_arn=ROLE, config_kwargs={"user_agent_extra": "of-the-test"}, **sts.service)
-    assert backend_class(**said).get_config("x") == "found"
+    given = aws.kwargs(role_arn=ROLE, config_kwargs={"user_agent_extra": "of-the-test"}, **sts.service)
+    assert backend_class(**given).get_config("x") == "found"
     assert "of-the-test" in sts.heads[0]["User-Agent"]
     assert all(b"of-the-test" not in head for head in aws.proxy.heads)
-    backend = backend_class(**{**said, "config_kwargs": {"no_such_setting": CANARY}})
+    backend = backend_class(**{**given, "config_kwargs": {"no_such_setting": CANARY}})
     fault = refused(errors.BackendError, lambda: backend.get_config("x"))
     assert "config_kwargs" in fault.what
     assert "no_such_setting" in fault.hint
@@ -113,14 +113,14 @@ def test_a_web_identity_from_a_file(
 ) -> None:
     file = tmp_path / "token"
     file.write_text(f"{CANARY}\n")
-    said = {
+    given = {
         "region_name": "eu-west-1",
         "endpoint_url": aws.kwargs()["endpoint_url"],
         **WEB,
         FEDERATION: "file",
         **sts.service,
     }
-    backend = backend_class(**said, **{TOKEN_FILE: "token"}, assume_role_kwargs={"DurationSeconds": 900})
+    backend = backend_class(**given, **{TOKEN_FILE: "token"}, assume_role_kwargs={"DurationSeconds": 900})
     backend.bind("airflow", str(tmp_path))  # there relative paths begin
     assert backend.get_config("x") == "found"
     [asked] = sts.asked
@@ -128,14 +128,14 @@ def test_a_web_identity_from_a_file(
     assert asked["DurationSeconds"] == "900"
     assert "Authorization" not in sts.heads[0]
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
-    assert backend_class(**said).get_config("x") == "found"
+    assert backend_class(**given).get_config("x") == "found"
 
 
 def test_a_web_identity_without_its_token(backend_class: Any, tmp_path: Path) -> None:
-    said = {"region_name": "eu-west-1", **WEB, FEDERATION: "file"}
-    fault: Any = refused(errors.BackendError, lambda: backend_class(**said).get_config("x"))
+    kwargs = {"region_name": "eu-west-1", **WEB, FEDERATION: "file"}
+    fault: Any = refused(errors.BackendError, lambda: backend_class(**kwargs).get_config("x"))
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in fault.hint
-    backend = backend_class(**said, **{TOKEN_FILE: str(tmp_path / "none.token")})
+    backend = backend_class(**kwargs, **{TOKEN_FILE: str(tmp_path / "none.token")})
     fault = refused(errors.BackendUnavailable, lambda: backend.get_config("x"))
     assert str(tmp_path / "none.token") in str(fault)
     (tmp_path / "none.token").write_bytes(b"\xff" + CANARY.encode())
@@ -168,9 +168,9 @@ def test_a_web_identity_of_google(aws: Aws, sts: Sts, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, f"127.0.0.1:{server.port}")
     monkeypatch.delenv("NO_GCE_CHECK", raising=False)
     try:
-        said = {"region_name": "eu-west-1", "endpoint_url": aws.kwargs()["endpoint_url"], **WEB, **sts.service}
+        given = {"region_name": "eu-west-1", "endpoint_url": aws.kwargs()["endpoint_url"], **WEB, **sts.service}
         audience = {f"{FEDERATION}_audience": "of-the-test"}
-        assert SecretsManagerBackend(**said, **{FEDERATION: "google"}, **audience).get_config("x") == "found"
+        assert SecretsManagerBackend(**given, **{FEDERATION: "google"}, **audience).get_config("x") == "found"
     finally:
         server.stop()
     assert any("audience=of-the-test" in path for path in paths)
@@ -178,12 +178,12 @@ def test_a_web_identity_of_google(aws: Aws, sts: Sts, monkeypatch: pytest.Monkey
 
 
 def test_keys_of_the_session(backend_class: Any, aws: Aws) -> None:
-    said = aws.kwargs()
-    keys = {name: said.pop(name) for name in ("aws_access_key_id", "aws_secret_access_key")}
-    assert backend_class(**said, session_kwargs=keys).get_config("x") == "found"
+    kwargs = aws.kwargs()
+    keys = {name: kwargs.pop(name) for name in ("aws_access_key_id", "aws_secret_access_key")}
+    assert backend_class(**kwargs, session_kwargs=keys).get_config("x") == "found"
     half = {"aws_access_key_id": "a"}
     with pytest.raises(errors.BackendError, match="belong together"):
-        backend_class(**said, session_kwargs=half)
+        backend_class(**kwargs, session_kwargs=half)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_keys_of_the_session(backend_class: Any, aws: Aws) -> None:
         ({"session_kwargs": CANARY}, "session_kwargs is not a JSON object", "Correct it"),
     ],
 )
-def test_ways_that_are_none(backend_class: Any, more: Any, what: str, hint: str) -> None:
+def test_unknown_methods(backend_class: Any, more: Any, what: str, hint: str) -> None:
     with pytest.raises(errors.BackendError) as caught:
         backend_class(**{"role_arn": ROLE, **more})
     assert what in caught.value.what
@@ -229,7 +229,7 @@ def test_a_role_that_is_refused(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "names"),
+    ("given", "names"),
     [
         (
             {"full_url_mode": False, "are_secret_values_urlencoded": True},
@@ -247,9 +247,9 @@ def test_a_role_that_is_refused(guarded: Guarded) -> None:
     ],
 )
 def test_what_has_no_effect_in_airflow_is_ignored_with_one_warning(
-    backend_class: Any, said: Any, names: list[str], tmp_path: Path
+    backend_class: Any, given: Any, names: list[str], tmp_path: Path
 ) -> None:
-    kwargs = json.dumps({"region_name": "eu-west-1", **said})
+    kwargs = json.dumps({"region_name": "eu-west-1", **given})
     environ = {"BILLING__SECRETS__BACKEND": "aws_ssm", "BILLING__SECRETS__BACKEND_KWARGS": kwargs}
     if backend_class is SecretsManagerBackend:
         environ["BILLING__SECRETS__BACKEND"] = "aws_secrets_manager"
@@ -261,7 +261,7 @@ def test_what_has_no_effect_in_airflow_is_ignored_with_one_warning(
     assert CANARY not in str(caught[0].message)
 
 
-def test_a_kwarg_that_nobody_has_is_still_an_error(backend_class: Any, tmp_path: Path) -> None:
+def test_an_unknown_kwarg_is_still_an_error(backend_class: Any, tmp_path: Path) -> None:
     kwargs = json.dumps({"assume_role_kwarg": {}, "full_url_mode": True})
     environ = {"BILLING__SECRETS__BACKEND": "aws_ssm", "BILLING__SECRETS__BACKEND_KWARGS": kwargs}
     app = App("billing", home=str(tmp_path), environ=environ)

@@ -166,8 +166,8 @@ def test_each_answer_is_what_it_is(vault: Vault, status: int, code: str, inner: 
 
 def test_a_refusal_names_the_permission_and_the_kwarg(vault: Vault) -> None:
     vault.fail = always(403, "Forbidden", "AccessDenied")
-    said = str(refused(errors.AccessDenied, lambda: backend_of(vault).get_connection("x")))
-    assert "the permission get" in said
+    message = str(refused(errors.AccessDenied, lambda: backend_of(vault).get_connection("x")))
+    assert "the permission get" in message
     assert "the permission list" in str(refused(errors.AccessDenied, lambda: backend_of(vault).list_names("config")))
 
 
@@ -209,12 +209,12 @@ def test_an_answer_without_a_value(vault: Vault) -> None:
     refused(errors.InvalidSecret, lambda: backend_of(vault).get_variable("x"))
 
 
-def test_a_page_of_somebody_else_is_no_absence(vault: Vault) -> None:
+def test_a_page_of_another_server_is_not_absence(vault: Vault) -> None:
     vault.fail = lambda handler, name: handler.reply(404, b"<html>nothing here</html>") or True
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"))
 
 
-def test_nobody_listens_or_is_trusted(vault: Vault, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_or_not_trusted(vault: Vault, tmp_path: Path) -> None:
     other = Vault(Authority(tmp_path))
     try:
         backend = backend_of(vault, vault_url=other.url, authority=other.url)
@@ -281,7 +281,7 @@ def test_a_wrong_client_secret_is_denied_by_its_number(vault: Vault) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_sign_in_that_is_not_well_is_unavailable(vault: Vault, status: int) -> None:
+def test_a_failing_sign_in_is_unavailable(vault: Vault, status: int) -> None:
     vault.sign_in = lambda handler: handler.reply(status, {"error": "temporarily_unavailable"}) or True
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)
 
@@ -332,16 +332,16 @@ def test_no_identity_at_all(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> No
     assert "tenant_id" in fault.hint
 
 
-def test_identities_are_told_to_the_default_credential(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identities_are_passed_to_the_default_credential(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     from azure import identity
 
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(identity, "DefaultAzureCredential", lambda **kwargs: told.append(kwargs))
+    passed: list[dict[str, Any]] = []
+    monkeypatch.setattr(identity, "DefaultAzureCredential", lambda **kwargs: passed.append(kwargs))
     mine = {"managed_identity_client_id": "m", "workload_identity_tenant_id": "w"}
     backend_of(vault, client_secret="", authority="", **mine)._credential()
     backend_of(vault, client_secret="", authority="", managed_identity_client_id="m")._credential()
     verify = {"connection_verify": vault.kwargs["connection_verify"]}
-    assert told == [{**mine, "additionally_allowed_tenants": ["w"], **verify}, verify]
+    assert passed == [{**mine, "additionally_allowed_tenants": ["w"], **verify}, verify]
 
 
 # -- what is shown -----------------------------------------------------------------------------------
@@ -363,8 +363,8 @@ def test_nothing_is_printed(vault: Vault) -> None:
 
 
 def test_the_answer_to_another_question_is_not_taken(vault: Vault) -> None:
-    said = {"id": f"{vault.url}/secrets/airflow-variables-other/1", "value": "value-canary", "attributes": {}}
-    vault.fail = lambda handler, name: handler.reply(200, said) or True
+    answer = {"id": f"{vault.url}/secrets/airflow-variables-other/1", "value": "value-canary", "attributes": {}}
+    vault.fail = lambda handler, name: handler.reply(200, answer) or True
     assert "another name" in refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x")).what
 
 

@@ -46,7 +46,7 @@ class Store:
     """A server, and how a backend reaches it through the proxy.
 
     Attributes:
-        make: makes a backend that is told this port.
+        make: makes a backend for this port.
         put: stores a config secret.
         may_come_through: whether a fault may miss: over HTTP/2 what follows an answer is no part of it.
     """
@@ -219,17 +219,17 @@ def test_a_fault_is_an_error_and_never_the_next_link_s_value_and_passes(
     again = over(backend, tmp_path)
     failures = again.prefetch()
     both = [failures.get(("s", key)) or again.conf.get("s", key) for key in ("k", "other")]
-    for said, key in ((single, "k"), (both[0], "k"), (both[1], "other")):
-        if not store.may_come_through or isinstance(said, Exception):
-            assert isinstance(said, errors.PointerError)
-            assert isinstance(said.__cause__, (errors.BackendUnavailable, errors.InvalidSecret))
+    for outcome, key in ((single, "k"), (both[0], "k"), (both[1], "other")):
+        if not store.may_come_through or isinstance(outcome, Exception):
+            assert isinstance(outcome, errors.PointerError)
+            assert isinstance(outcome.__cause__, (errors.BackendUnavailable, errors.InvalidSecret))
         else:
-            assert said == f"{CANARY} {key}"
+            assert outcome == f"{CANARY} {key}"
     proxy.always = None
     assert eventually(lambda: app.conf.get("s", "k")) == f"{CANARY} k"
     printed = "".join(capfd.readouterr())
-    told = [str(said) for said in (single, *both) if isinstance(said, Exception)]
-    for text in (*told, caplog.text, printed, repr(backend)):
+    texts = [str(outcome) for outcome in (single, *both) if isinstance(outcome, Exception)]
+    for text in (*texts, caplog.text, printed, repr(backend)):
         assert "cAnArY" not in text
 
 
@@ -243,8 +243,8 @@ def test_among_faults_every_answer_is_right_or_an_error(store: Store, proxy: Pro
     for _ in range(6):
         proxy.faults = [dice.choice(["", "", "", "reset", "half", "cut", "busy", "page"]) for _ in range(20)]
         proxy.latency = dice.choice([0.0, 0.05])
-        for name, said in {**dict.fromkeys([*names, "gone"]), **many(backend, [*names, "gone"])}.items():
-            assert said == (f"{CANARY} {name}" if name != "gone" else None) or isinstance(said, errors.SecretsError)
+        for name, answer in {**dict.fromkeys([*names, "gone"]), **many(backend, [*names, "gone"])}.items():
+            assert answer == (f"{CANARY} {name}" if name != "gone" else None) or isinstance(answer, errors.SecretsError)
     proxy.faults, proxy.latency = [], 0.0
     assert eventually(lambda: backend.get_config("n5")) == f"{CANARY} n5"
 

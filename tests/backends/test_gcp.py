@@ -67,8 +67,8 @@ def backend_of(store: SecretManager, **kwargs: Any) -> GcpSecretManagerBackend:
 
 
 def federated(store: SecretManager, sign_in: SignIn, folder: Path, **kwargs: Any) -> GcpSecretManagerBackend:
-    said = workload(sign_in.url, folder)
-    return backend_of(store, gcp_keyfile_dict=None, gcp_credential_config_file=said, project_id="acme", **kwargs)
+    config = workload(sign_in.url, folder)
+    return backend_of(store, gcp_keyfile_dict=None, gcp_credential_config_file=config, project_id="acme", **kwargs)
 
 
 def always(code: str) -> Any:
@@ -180,8 +180,8 @@ def test_each_status_is_what_it_is(store: SecretManager, code: str, error: Any, 
 def test_a_refusal_names_the_permission_and_the_kwarg(store: SecretManager) -> None:
     store.fail = always("PERMISSION_DENIED")
     backend = backend_of(store)
-    said = str(refused(errors.AccessDenied, lambda: backend.get_connection("x")))
-    assert "secretmanager.versions.access" in said
+    message = str(refused(errors.AccessDenied, lambda: backend.get_connection("x")))
+    assert "secretmanager.versions.access" in message
     assert "secretmanager.secrets.list" in str(refused(errors.AccessDenied, lambda: backend.list_names("config")))
 
 
@@ -196,7 +196,7 @@ def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch)
     assert eventually(lambda: backend.get_variable("x")) == "here"  # a channel waits before it looks again
 
 
-def test_nobody_listens_or_is_trusted(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_or_not_trusted(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(store, api_endpoint="localhost:9").get_variable("x"))
     other = SecretManager(Authority(tmp_path))
     try:
@@ -258,9 +258,9 @@ def test_another_project(store: SecretManager) -> None:
 @pytest.mark.parametrize("form", ["dict", "text", "path"])
 def test_workload_identity_federation(store: SecretManager, sign_in: SignIn, tmp_path: Path, form: str) -> None:
     store.put("airflow-variables-x", b"here")
-    said: Any = workload(sign_in.url, tmp_path)
-    said = json.dumps(said) if form == "text" else write(tmp_path, "config.json", said) if form == "path" else said
-    backend = backend_of(store, gcp_keyfile_dict=None, gcp_credential_config_file=said, project_id="acme")
+    config: Any = workload(sign_in.url, tmp_path)
+    config = {"text": json.dumps(config), "path": write(tmp_path, "config.json", config), "dict": config}[form]
+    backend = backend_of(store, gcp_keyfile_dict=None, gcp_credential_config_file=config, project_id="acme")
     assert backend.get_variable("x") == "here"
     assert store.seen == ["Bearer token-canary-0"]
 
@@ -271,7 +271,7 @@ def test_no_credentials_at_all(store: SecretManager) -> None:
 
 
 @pytest.mark.parametrize("key", [{"type": "service_account"}, {**KEY, "private_key": "key-canary"}, {"a": "b"}])
-def test_a_key_that_is_none(store: SecretManager, key: Any) -> None:
+def test_an_invalid_key(store: SecretManager, key: Any) -> None:
     with pytest.raises(errors.BackendError, match="gcp_keyfile_dict does not hold Google Cloud credentials") as caught:
         backend_of(store, gcp_keyfile_dict=key).get_variable("x")
     assert caught.value.__cause__ is caught.value.__context__ is None

@@ -142,7 +142,7 @@ def test_a_secret_of_a_team_is_left_out(cluster: Cluster, make: Any) -> None:  #
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe\x00", "canary no base64 !", "Y2FuYXJ5"[:-1]])
-def test_what_is_no_text_is_invalid(cluster: Cluster, make: Any, value: Any) -> None:  # noqa: F811
+def test_what_is_not_text_is_invalid(cluster: Cluster, make: Any, value: Any) -> None:  # noqa: F811
     cluster.put({VAR: "bad"}, {"value": value}, "holder")
     fault = refused(errors.InvalidSecret, lambda: make().get_variable("bad"), "canary")
     assert "secret holder" in fault.where
@@ -337,9 +337,9 @@ def test_a_child_has_a_client_of_its_own(cluster: Cluster, make: Any) -> None:  
     backend = make()
     assert backend.get_variable("vat") == "19"
     parent = id(backend._clients.get()[0].api_client.rest_client)
-    said = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get()[0].api_client.rest_client)])
-    assert said[0] == "19"
-    assert said[1] != parent
+    answer = in_a_child(lambda: [backend.get_variable("vat"), id(backend._clients.get()[0].api_client.rest_client)])
+    assert answer[0] == "19"
+    assert answer[1] != parent
     assert backend.get_variable("vat") == "19"
 
 

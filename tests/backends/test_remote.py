@@ -78,8 +78,8 @@ def test_a_code_is_a_row_of_the_table() -> None:
     store.values = {at("gone"): Answer("gone"), at("no"): Answer("no"), at("odd"): Answer("odd")}
     assert store.get_variable("gone") is None
     denied = refused(errors.AccessDenied, lambda: store.get_variable("no"))
-    said = "reading it is denied (no)", f"Plain: {at('no')}", "Grant see."
-    assert (denied.what, denied.where, denied.hint) == said
+    expected = "reading it is denied (no)", f"Plain: {at('no')}", "Grant see."
+    assert (denied.what, denied.where, denied.hint) == expected
     assert "Grant look." in str(refused(errors.AccessDenied, lambda: store.list_names("variable")))
     assert "does not answer (odd)" in refused(errors.BackendUnavailable, lambda: store.get_variable("odd")).what
 

@@ -23,7 +23,7 @@ def test_threads_that_wait_for_one_client_share_how_it_failed(clock: Clock) -> N
     def make() -> Any:
         made.append(1)
         clock.until_looked_at(32)  # all have asked
-        raise errors.BackendUnavailable("nobody is there", where="store")
+        raise errors.BackendUnavailable("it is not there", where="store")
 
     one = OnePerProcess(make)
     faults = by_threads(one.get)
@@ -80,8 +80,8 @@ def test_a_package_is_quiet_for_us_and_loud_for_others(caplog: pytest.LogCapture
     with Quietly("quiet_package"):
         say("inside")
     say("outside")
-    said = [(record.name, record.message) for record in caplog.records]
-    assert said == [("quiet_package_2", "inside"), *((name, "outside") for name in names)]
+    answer = [(record.name, record.message) for record in caplog.records]
+    assert answer == [("quiet_package_2", "inside"), *((name, "outside") for name in names)]
 
 
 def test_the_root_logger_works_on_after_it_was_quiet() -> None:

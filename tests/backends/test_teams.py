@@ -1,4 +1,4 @@
-"""Teams of an Airflow on real stores: a team finds its own secrets and those of nobody, and never another team's."""
+"""Teams of an Airflow on real stores: a team finds its own secrets and those of no team, and never another team's."""
 
 from __future__ import annotations
 
@@ -138,16 +138,16 @@ def in_airflow(monkeypatch: pytest.MonkeyPatch, multi_team: bool) -> None:
     monkeypatch.setitem(sys.modules, "airflow.configuration", SimpleNamespace(conf=conf))  # type: ignore[arg-type]
 
 
-def test_a_team_sees_its_own_and_what_is_nobodys(store: Store) -> None:
+def test_a_team_sees_its_own_secrets_and_those_of_no_team(store: Store) -> None:
     backend, put = store
     put("own", "ops", "of ops")
-    put("own", None, "of nobody")
+    put("own", None, "of no team")
     put("shared", None, "shared")
     put("theirs", "dev", "of dev")
     falls_back = not isinstance(backend, VaultBackend)  # as in Airflow
     assert backend.get_variable("own", team_name="ops") == "of ops"
-    assert backend.get_variable("own", team_name="dev") == ("of nobody" if falls_back else None)
-    assert backend.get_variable("own") == "of nobody"
+    assert backend.get_variable("own", team_name="dev") == ("of no team" if falls_back else None)
+    assert backend.get_variable("own") == "of no team"
     assert backend.get_variable("shared", team_name="ops") == ("shared" if falls_back else None)
     assert backend.get_variable("theirs", team_name="ops") is None
     assert backend.get_variable("theirs") is None

@@ -59,11 +59,11 @@ class TestContract(BackendContract):
     def _store(self, bao: Bao, request: pytest.FixtureRequest) -> None:  # noqa: F811
         self.bao, self.mount, self.request = bao, bao.mount(self.version), request
         self.login = bao.approle(bao.reading(self.mount))
-        self.nobody = bao.approle("default")
+        self.no_policy = bao.approle("default")
 
     def made(self, **kwargs: Any) -> VaultBackend:
-        said = {"url": self.bao.url, "mount_point": self.mount, "kv_engine_version": self.version, **self.login}
-        return VaultBackend(**{**said, **kwargs})
+        given = {"url": self.bao.url, "mount_point": self.mount, "kv_engine_version": self.version, **self.login}
+        return VaultBackend(**{**given, **kwargs})
 
     def backend(self) -> Any:
         return self.made()
@@ -78,7 +78,9 @@ class TestContract(BackendContract):
     def in_trouble(self, trouble: str) -> Any:
         between, network = (self.request.getfixturevalue(name) for name in ("relay", "proxy"))
         if trouble in ("denied", "wrong credential", "down"):
-            login: dict[str, Any] = {"denied": self.nobody, "down": {"url": DOWN}}.get(trouble, {"secret_id": "wrong"})
+            login: dict[str, Any] = {"denied": self.no_policy, "down": {"url": DOWN}}.get(
+                trouble, {"secret_id": "wrong"}
+            )
             return self.made(**login)
         if trouble == "expired token":
             backend = self.made()
@@ -355,8 +357,8 @@ def test_unreachable_costs_one_login(make: Any) -> None:
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
     assert "127.0.0.1:9" in fault.what
     found = many(backend, [f"n{number}" for number in range(100)])
-    assert {type(said) for said in found.values()} == {errors.BackendUnavailable}
-    assert len({id(said) for said in found.values()}) == 100
+    assert {type(fault) for fault in found.values()} == {errors.BackendUnavailable}
+    assert len({id(fault) for fault in found.values()}) == 100
     assert backend.logins <= 16  # as many as ask at once
 
 
@@ -364,7 +366,7 @@ def test_a_refused_login_is_not_tried_for_each_secret(make: Any, speaker: Any, c
     """Servers lock out who fails again and again. All of it is within one second."""
     server = speaker(lambda *_: (400, {"errors": ["invalid username or password"]}))
     found = many(make(url=server.url, auth_type="userpass", username="u", password=CANARY), [str(n) for n in range(99)])
-    assert {type(said) for said in found.values()} == {errors.AccessDenied}
+    assert {type(fault) for fault in found.values()} == {errors.AccessDenied}
     assert len(server.asked) == 1
 
 
@@ -375,8 +377,8 @@ def test_threads_share_a_login_that_fails(make: Any, speaker: Any, clock: Clock)
 
     server = speaker(answer)
     backend = make(url=server.url, auth_type="userpass", username="u", password=CANARY)
-    said = by_threads(lambda: backend.get_variable("x"))
-    assert {type(fault) for fault in said} == {errors.AccessDenied}
+    faults = by_threads(lambda: backend.get_variable("x"))
+    assert {type(fault) for fault in faults} == {errors.AccessDenied}
     assert len(server.asked) == 1
 
 
@@ -454,7 +456,7 @@ def test_faults_of_the_network(bao: Bao, mount: str, make: Any, proxy: Proxy, fa
 
 @pytest.mark.parametrize("auth", ["token", "approle"])
 def test_a_server_that_never_answers_is_asked_once(make: Any, speaker: Any, auth: str) -> None:  # noqa: F811
-    """It took all of the time of the question; nobody waits for it twice."""
+    """It took all of the time of the question; no caller waits for it twice."""
     never = threading.Event()
 
     def sleep(*question: Any) -> tuple[int, Any]:
@@ -643,8 +645,8 @@ def test_get_many_tells_absent_from_failed(bao: Bao, mount: str, make: Any) -> N
     )
     backend = make(**bao.approle(bao.policy(rules)))
     many = backend.get_many("variable", ["a", "gone", "b/c", "denied", "broken", "../x", "a"])
-    assert {name: said for name, said in many.items() if isinstance(said, str)} == {"a": "a", "b/c": "b/c"}
-    failed = {name: type(said) for name, said in many.items() if not isinstance(said, str)}
+    assert {name: answer for name, answer in many.items() if isinstance(answer, str)} == {"a": "a", "b/c": "b/c"}
+    failed = {name: type(answer) for name, answer in many.items() if not isinstance(answer, str)}
     assert failed == {"denied": errors.AccessDenied, "broken": errors.InvalidSecret}
     bao.put(mount, "connections/x", {"conn_uri": "http://host"})
     assert make().get_many("connection", ["x", "y"]) == {"x": "http://host"}
@@ -714,8 +716,8 @@ def test_an_airflow_cfg_moves_over(bao: Bao, mount: str, tmp_path: Path) -> None
 def test_one_kwarg_from_the_environment(bao: Bao, mount: str, tmp_path: Path) -> None:  # noqa: F811
     bao.put(mount, "variables/x", {"value": "1"}, 2)
     start = "BILLING__SECRETS__BACKEND_KWARG__"
-    said = {"URL": bao.url, "TOKEN": "root", "MOUNT_POINT": mount, "KV_ENGINE_VERSION": "2", "TIMEOUT": "5"}
-    environ = {"BILLING__SECRETS__BACKEND": "vault", **{start + name: text for name, text in said.items()}}
+    kwargs = {"URL": bao.url, "TOKEN": "root", "MOUNT_POINT": mount, "KV_ENGINE_VERSION": "2", "TIMEOUT": "5"}
+    environ = {"BILLING__SECRETS__BACKEND": "vault", **{start + name: text for name, text in kwargs.items()}}
     assert App("billing", home=str(tmp_path), environ=environ).get_variable("x") == "1"
 
 
@@ -731,7 +733,7 @@ def test_one_kwarg_from_the_environment(bao: Bao, mount: str, tmp_path: Path) ->
         ({"token": CANARY, "config_path": [5]}, "config_path"),
     ],
 )
-def test_arguments_that_cannot_be(kwargs: dict[str, Any], word: str) -> None:
+def test_wrong_arguments(kwargs: dict[str, Any], word: str) -> None:
     with pytest.raises(errors.BackendError) as caught:
         VaultBackend(**kwargs)
     assert word in str(caught.value)

@@ -194,8 +194,8 @@ def test_by_name_and_password(speaker: Any, kind: str, mount: str | None, monkey
 @pytest.mark.parametrize("mount", [None, "hub"])
 def test_github(speaker: Any, mount: str | None, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "token").write_text("ghp_1\n")
-    for said in ({"token": "ghp_1"}, {"token_path": str(tmp_path / "token")}):
-        path, body = shown(speaker, auth_type="github", auth_mount_point=mount, **said)
+    for kwargs in ({"token": "ghp_1"}, {"token_path": str(tmp_path / "token")}):
+        path, body = shown(speaker, auth_type="github", auth_mount_point=mount, **kwargs)
         assert (path, body) == (f"/v1/auth/{mount or 'github'}/login", {"token": "ghp_1"})
 
 
@@ -243,13 +243,13 @@ def test_aws_iam_with_what_aws_finds(speaker: Any, aws: pytest.MonkeyPatch) -> N
 
 
 def test_aws_iam_by_an_assumed_role(speaker: Any, aws: pytest.MonkeyPatch) -> None:  # noqa: F811
-    said = (
+    answer = (
         '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
         "<AccessKeyId>ASIA3</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>of the role</SessionToken>"
         "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
     )
     status = 200
-    sts = speaker(lambda *_: (status, said))
+    sts = speaker(lambda *_: (status, answer))
     aws.setenv("AWS_ENDPOINT_URL_STS", sts.url)
     aws.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
     aws.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
@@ -258,7 +258,7 @@ def test_aws_iam_by_an_assumed_role(speaker: Any, aws: pytest.MonkeyPatch) -> No
     assert "Credential=ASIA3/" in headers["Authorization"][0]
     assert headers["X-Amz-Security-Token"] == ["of the role"]
     assert role["RoleArn"] in parse_qs(sts.asked[0][2]["text"])["RoleArn"]
-    status, said = (
+    status, answer = (
         403,
         f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{CANARY}</Message></Error></ErrorResponse>",
     )
@@ -286,8 +286,8 @@ def gcp_key() -> dict[str, str]:
 def test_gcp_with_a_key(speaker: Any, tmp_path: Path) -> None:  # noqa: F811
     pytest.importorskip("google.auth", reason="google-auth is not installed")
     (tmp_path / "key.json").write_text(json.dumps(gcp_key()))
-    for said in ({"gcp_keyfile_dict": gcp_key()}, {"gcp_key_path": str(tmp_path / "key.json"), "gcp_scopes": "a,b"}):
-        path, body = shown(speaker, auth_type="gcp", role_id="reader", **said)
+    for kwargs in ({"gcp_keyfile_dict": gcp_key()}, {"gcp_key_path": str(tmp_path / "key.json"), "gcp_scopes": "a,b"}):
+        path, body = shown(speaker, auth_type="gcp", role_id="reader", **kwargs)
         assert (path, body["role"]) == ("/v1/auth/gcp/login", "reader")
         claims = claims_of(body["jwt"])
         assert (claims["sub"], claims["aud"]) == ("billing@p.iam.gserviceaccount.com", "vault/reader")
@@ -332,11 +332,11 @@ def test_gcp_on_a_machine_of_google_s(speaker: Any, monkeypatch: pytest.MonkeyPa
 def test_gcp_without_a_good_key(tmp_path: Path) -> None:
     pytest.importorskip("google.auth", reason="google-auth is not installed")
     (tmp_path / "key.json").write_text(f'{{"private_key": "{CANARY}"')
-    for said in (
+    for kwargs in (
         {"gcp_key_path": str(tmp_path / "key.json")},
         {"gcp_keyfile_dict": {**gcp_key(), "private_key": CANARY}},
     ):
-        backend = VaultBackend(auth_type="gcp", role_id="reader", **said)
+        backend = VaultBackend(auth_type="gcp", role_id="reader", **kwargs)
         refused(errors.BackendUnavailable, lambda backend=backend: backend.get_variable("x"), CANARY)
 
 
@@ -365,7 +365,7 @@ def test_azure_by_a_secret(speaker: Any, monkeypatch: pytest.MonkeyPatch, tmp_pa
         place = f"{azure.url}/t"
         if method == "GET":
             return 200, {"token_endpoint": f"{place}/token", "authorization_endpoint": place, "issuer": place}
-        asked = {name: said for name, [said] in parse_qs(body["text"]).items()}
+        asked = {name: found for name, [found] in parse_qs(body["text"]).items()}
         if asked["client_secret"] != "good":
             return 401, {"error": "invalid_client", "error_description": CANARY}
         assert (asked["client_id"], asked["scope"]) == ("me", "https://vault.example/.default")
@@ -517,13 +517,13 @@ def test_nothing_of_a_cloud_s_answer_is_logged(
     aws: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    said = (
+    answer = (
         '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
         f"<AccessKeyId>ASIA3</AccessKeyId><SecretAccessKey>{CANARY}</SecretAccessKey>"
         f"<SessionToken>{CANARY}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
         "</AssumeRoleResult></AssumeRoleResponse>"
     )
-    sts = speaker(lambda *_: (200, said))
+    sts = speaker(lambda *_: (200, answer))
     aws.setenv("AWS_ENDPOINT_URL_STS", sts.url)
     aws.setenv("AWS_ACCESS_KEY_ID", "AKIA2")
     aws.setenv("AWS_SECRET_ACCESS_KEY", "key")

@@ -28,8 +28,8 @@ FOLDERS = {"connection": "connections", "variable": "variables", "config": "conf
 
 @pytest.fixture
 def make(cloud: Lockbox) -> Any:
-    said = {"yc_oauth_token": OAUTH, "folder_id": FOLDER, "endpoint": cloud.address}
-    return lambda **kwargs: LockboxSecretBackend(**{**said, **kwargs})
+    given = {"yc_oauth_token": OAUTH, "folder_id": FOLDER, "endpoint": cloud.address}
+    return lambda **kwargs: LockboxSecretBackend(**{**given, **kwargs})
 
 
 def free_address() -> str:
@@ -229,12 +229,12 @@ def test_denied_says_which_role(cloud: Lockbox, make: Any) -> None:
 
 
 def test_no_such_folder(cloud: Lockbox, make: Any) -> None:
-    for backend, said in ((make(folder_id="nowhere"), "Correct folder_id"), (make(folder_id=""), "Set folder_id")):
-        with pytest.raises(errors.BackendError, match=said):
+    for backend, message in ((make(folder_id="nowhere"), "Correct folder_id"), (make(folder_id=""), "Set folder_id")):
+        with pytest.raises(errors.BackendError, match=message):
             backend.get_variable("vat")
 
 
-def test_a_server_that_nobody_signed_for(cloud: Lockbox, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_trusted(cloud: Lockbox, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yandex, "_ROOTS", None)
     refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), OAUTH)
     assert cloud.calls == []
@@ -261,8 +261,8 @@ def test_by_a_key_of_a_service_account(cloud: Lockbox, make: Any, tmp_path: Path
     cloud.put("airflow/variables/vat", "19")
     key = json.dumps(cloud.key())
     (tmp_path / "key.json").write_text(key)
-    for said in ({"yc_sa_key_json": key}, {"yc_sa_key_json": cloud.key()}, {"yc_sa_key_json_path": "key.json"}):
-        backend = make(yc_oauth_token=None, **said)
+    for kwargs in ({"yc_sa_key_json": key}, {"yc_sa_key_json": cloud.key()}, {"yc_sa_key_json_path": "key.json"}):
+        backend = make(yc_oauth_token=None, **kwargs)
         backend.bind("airflow", str(tmp_path))
         assert backend.get_variable("vat") == "19"
         assert cloud.claims["iss"] == "account-1"
@@ -276,14 +276,14 @@ def test_by_a_key_of_a_service_account(cloud: Lockbox, make: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize("key", ["canary {", "[]", '{"id": "canary"}', {"id": 1}, {"private_key": "canary"}])
-def test_a_key_that_is_none(make: Any, key: Any) -> None:
+def test_an_invalid_key(make: Any, key: Any) -> None:
     with pytest.raises(errors.BackendError, match="this is not the key") as caught:
         make(yc_oauth_token=None, yc_sa_key_json=key).get_variable("vat")
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_private_key_that_is_none(cloud: Lockbox, make: Any) -> None:
+def test_an_invalid_private_key(cloud: Lockbox, make: Any) -> None:
     key = {**cloud.key(), "private_key": "canary"}
     with pytest.raises(errors.BackendError, match="private key cannot be read") as caught:
         make(yc_oauth_token=None, yc_sa_key_json=key).get_variable("vat")
@@ -311,7 +311,7 @@ def test_by_the_service_account_of_the_machine(cloud: Lockbox, make: Any, monkey
 
 
 def not_found(conn_id: str) -> Connection:
-    raise errors.ConnectionNotFound(f"nobody has {conn_id}")
+    raise errors.ConnectionNotFound(f"{conn_id} not found")
 
 
 def test_by_a_connection(cloud: Lockbox, tmp_path: Path) -> None:
@@ -320,17 +320,17 @@ def test_by_a_connection(cloud: Lockbox, tmp_path: Path) -> None:
     cloud.put("billing/variables/vat", "7")
     twin = next(path for path, name in AIRFLOW_TWINS.items() if name == "yandex_lockbox")
     extra = {"oauth": OAUTH, "extra__yandexcloud__folder_id": FOLDER, "endpoint": cloud.address}
-    for backend, said in ((twin, "19"), ("yandex_lockbox", "7")):
+    for backend, answer in ((twin, "19"), ("yandex_lockbox", "7")):
         environ = {
             "BILLING__SECRETS__BACKEND": backend,
             "BILLING_CONN_YANDEXCLOUD_DEFAULT": json.dumps({"conn_type": "yandexcloud", "extra": extra}),
         }
         app = App("billing", home=str(tmp_path), environ=environ)
-        assert app.get_variable("vat") == said
+        assert app.get_variable("vat") == answer
         assert app.get_connection("yandexcloud_default").conn_type == "yandexcloud"
 
 
-def test_a_connection_that_nobody_has(cloud: Lockbox, make: Any, tmp_path: Path) -> None:
+def test_a_connection_that_does_not_exist(cloud: Lockbox, make: Any, tmp_path: Path) -> None:
     backend = make(yc_oauth_token=None, yc_connection_id="mine")
     backend.find_connection = not_found
     with pytest.raises(errors.BackendError, match="the connection 'mine' is not found"):
@@ -375,8 +375,8 @@ def test_what_is_listed_but_not_found_is_no_absence(cloud: Lockbox, make: Any) -
 
 
 def test_a_key_pasted_where_a_path_belongs_is_not_shown(make: Any) -> None:
-    said = '{"id": "canary", "private_key": "-----BEGIN /canary/"}'
-    backend = make(yc_oauth_token=None, yc_sa_key_json_path=said)
+    pasted = '{"id": "canary", "private_key": "-----BEGIN /canary/"}'
+    backend = make(yc_oauth_token=None, yc_sa_key_json_path=pasted)
     with pytest.raises(errors.BackendError) as caught:
         backend.get_variable("vat")
     assert "canary" not in str(caught.value)
