@@ -18,7 +18,7 @@ _HEAD = """\
 # Reference of the command line
 
 Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told
-[for operators](../guides/operators.md). `framework …` is the same as `python -m framework …`.
+[for operators](../guides/operators/index.md). `framework …` is the same as `python -m framework …`.
 
 {contents}
 

@@ -1,7 +1,8 @@
 """Every snippet of README.md and docs/ is run, and every list in them is complete.
 
 A page is one session in a folder of its own, from its first line to its last. A page that says "The files are those of
-[…](page.md)." begins with the files of that page.
+[…](page.md)." begins with the files of that page; one that says "This page goes on where […](page.md) ends." with all
+of its blocks.
 
     a block below a line of `NAME`: alone     is that file
     ```python      runs; its names stay until the page ends
@@ -186,6 +187,16 @@ class Session:
                 self._fault(block, f"$ {command}\n-- shown:\n{want}-- printed:\n{got}")
 
 
+def begun_with(page: Path) -> Iterator[Block]:
+    """The blocks that a page begins with: all those of the page that it goes on from, or the files of another."""
+    text = page.read_text(encoding="utf-8")
+    for other in re.findall(r"^This page goes on where \[.+\]\((.+)\) ends\.$", text, re.MULTILINE):
+        yield from begun_with(page.parent / other)
+        yield from blocks_of(page.parent / other)
+    for other in re.findall(r"^The files are those of \[.+\]\((.+)\)\.$", text, re.MULTILINE):
+        yield from (block for block in blocks_of(page.parent / other) if block.file)
+
+
 def session(page: Path) -> int:
     """Run a page in the working directory; print what is not as it is written."""
     shell = '#!/bin/sh\nexec {} "$@"\n'
@@ -200,13 +211,7 @@ def session(page: Path) -> int:
     os.environ["PATH"] = f"{commands.absolute()}{os.pathsep}{os.environ['PATH']}"
     sys.path[0] = ""
     running = Session(page)
-    for other in re.findall(
-        r"^The files are those of \[[^]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"), re.MULTILINE
-    ):
-        for block in blocks_of(page.parent / other):
-            if block.file:
-                running.run(block)
-    for block in blocks_of(page):
+    for block in (*begun_with(page), *blocks_of(page)):
         running.run(block)
     print("\n".join(running.faults))
     return 1 if running.faults else 0
