@@ -455,6 +455,10 @@ def test_every_page_can_be_reached() -> None:
     assert not unreached
 
 
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) < 120
+
+
 def test_the_readmes_two_commands_do_all_the_setting_up() -> None:
     """`.ci/run` runs the second one; the first one's last step is a snippet of the page."""
     commands = [block.text.strip() for block in blocks_of(ROOT / "README.md") if block.language == "sh"]
