@@ -21,7 +21,7 @@ FIELDS = ("conn_id", "conn_type", "description", "host", "login", "password", "s
 
 
 def answers(conf: Any, options: list[list[str]]) -> dict[str, Any]:
-    """What the getters of either side say of every option: `section.key` -> getter -> value."""
+    """What the getters of either side return for every option: `section.key` -> getter -> value."""
     found: dict[str, Any] = {}
     for section, key, type_ in options:
         getters = ["has_option", "get", GETTERS.get(type_, "getlist")]
@@ -32,7 +32,7 @@ def answers(conf: Any, options: list[list[str]]) -> dict[str, Any]:
 
 
 def attempt(getter: Callable[..., Any], *args: Any) -> Any:
-    """The getter's value, or that it failed: the two sides name their errors differently."""
+    """The value of the getter, or that it failed: the two sides have different errors."""
     try:
         return getter(*args)
     except Exception:
@@ -90,7 +90,7 @@ def airflow_answers(options: list[list[str]], whole: bool) -> dict[str, Any]:
 
 
 def airflow_whole() -> dict[str, Any]:
-    """Every option that Airflow and its installed providers declare, and what Airflow's configuration says of each."""
+    """Every option that Airflow and its installed providers declare, and what Airflow's configuration returns."""
     os.environ["_AIRFLOW__AS_LIBRARY"] = "1"
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
@@ -187,7 +187,7 @@ def fields_of(connection: Any) -> dict[str, Any]:
 
 
 def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[str, Any]:
-    """The schema found in the installed Airflow; named, beside an `environ` of one's own; and typed by the schema."""
+    """The schema found in the installed Airflow, given by name with an `environ`, and typed by the schema."""
     from framework import App
 
     environ = dict(os.environ)
@@ -203,7 +203,7 @@ def framework_answers(site: str, schema: str, options: list[list[str]]) -> dict[
 
 
 def framework_whole(options: list[list[str]], with_airflow: bool) -> dict[str, Any]:
-    """What we say of options, and of which we say that they are sensitive."""
+    """What we return for options, and which of them we call sensitive."""
     from importlib.util import find_spec
 
     from framework import App

@@ -81,7 +81,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _forget_secrets() -> Any:
-    """What one test registers must not hide a word from another."""
+    """A secret that one test registers must not mask text in another."""
     masking.reset()
     yield
     masking.reset()

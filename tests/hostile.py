@@ -29,7 +29,7 @@ unicode_texts = texts.map(lambda text: text.encode("utf-8", "replace").decode())
 
 
 def examples(few: int, texts_each: int = 1) -> Callable[[Any], Any]:
-    """Settings of a property test: so many examples; by the switch, as many texts as it says."""
+    """Settings of a property test: this many examples, or the number that the variable asks for."""
     switch = os.environ.get("FRAMEWORK_FUZZ_EXAMPLES")
     number = max(few, int(switch) // texts_each) if switch else few
     return settings(

@@ -25,14 +25,14 @@ _TESTS = os.path.dirname(__file__)
 
 
 def all_modules() -> Iterator[ModuleType]:
-    """Every module of the package that can be imported beside the others."""
+    """Every module of the package, imported."""
     for module in pkgutil.walk_packages(framework.__path__, "framework."):
         if ".migrations.versions" not in module.name and not module.name.endswith("__main__"):
             yield importlib.import_module(module.name)
 
 
 class Plain(Traceback):
-    """Rich's traceback; the source, of which no test asks anything, is not highlighted: that took most of the time."""
+    """Rich's traceback, without highlighting the source: no test looks at that, and it took most of the time."""
 
     LEXERS = {".py": "text"}
 
@@ -49,14 +49,14 @@ def error_of(act: Callable[..., Any], *given: Any, **named: Any) -> BaseExceptio
 
 
 def _without_tests(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from its first frame that is no test's."""
+    """The traceback, from its first frame outside the tests."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_TESTS):
         trace = trace.tb_next
     return trace
 
 
 def chain_of(error: BaseException) -> list[BaseException]:
-    """The error with every cause and context, however they hang together."""
+    """The error with every cause and context, in any arrangement."""
     found: list[BaseException] = []
     left: list[BaseException | None] = [error]
     while left:
@@ -112,7 +112,7 @@ def reports_of(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def _without_source(text: str) -> str:
-    """Lines of a test's source hold canaries in clear: they are the user's own."""
+    """Lines of a test's source hold canaries in clear: they are user code."""
     return "\n".join(line for line in text.split("\n") if _TESTS not in line)
 
 

@@ -16,7 +16,7 @@ GUARD = 120.0
 
 
 class Clock:
-    """Stands in for `monotonic` where answers, logins and tokens age. It stands still until it is moved."""
+    """Replaces `monotonic` where answers, logins and tokens expire. It moves only when a test moves it."""
 
     MODULES = ("framework.chain.cache", "framework.backends.session", "framework.backends.vault.session")
 
@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
     def until_looked_at(self, times: int) -> None:
-        """Wait until so many calls have asked for the time."""
+        """Wait until this many calls have asked for the time."""
         with self._change:
             assert self._change.wait_for(lambda: self._looks >= times, GUARD), f"{self._looks} of {times}"
 
@@ -51,7 +51,7 @@ def until(happened: Callable[[], Any]) -> None:
 
 
 def in_threads(act: Callable[[], Any], count: int) -> None:
-    """Call a function in so many threads at once, and wait for all of them."""
+    """Call a function in this many threads at once, and wait for all of them."""
     threads = [threading.Thread(target=act) for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -60,7 +60,7 @@ def in_threads(act: Callable[[], Any], count: int) -> None:
 
 
 def eventually(ask: Callable[[], Any]) -> Any:
-    """What comes once a store is back."""
+    """The answer, as soon as a store is back."""
     end = time.monotonic() + GUARD
     while True:
         try:

@@ -60,7 +60,9 @@ def is_external(tested: Any) -> bool:
         elif isinstance(one, (list, tuple)):
             left += one
         elif _is_ours(type(one)):
-            left += [value for value in vars(one).values() if isinstance(value, (str, dict, list, tuple))]
+            left += [
+                value for value in getattr(one, "__dict__", {}).values() if isinstance(value, (str, dict, list, tuple))
+            ]
         elif not _is_ours(one):
             continue
         elif isinstance(one, type):

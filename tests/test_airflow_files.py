@@ -41,7 +41,7 @@ FILES = {
 
 
 def fields(connection: Any) -> dict[str, Any]:
-    """What both sides say of a connection, an empty field being none."""
+    """A connection in the form of both sides; an empty field is None."""
     names = ("conn_type", "description", "host", "login", "password", "schema", "port")
     return {**{name: getattr(connection, name) or None for name in names}, "extra": connection.extra_dejson}
 
@@ -90,7 +90,7 @@ def test_we_import_the_connections_that_airflow_exports(theirs: Any, world: Any,
 
 
 def test_we_import_the_variables_that_airflow_exports(theirs: Any, world: Any) -> None:
-    """Airflow exports a text that looks like JSON as what it says, and imports that as another text."""
+    """Airflow exports a text that looks like JSON as JSON, and imports that as another text."""
     _, rows, folder = theirs
     world.set(BILLING__CORE__FERNET_KEY=KEY)
     assert world.run("variables", "import", str(folder / "v.json"))[0] == 0
@@ -100,7 +100,7 @@ def test_we_import_the_variables_that_airflow_exports(theirs: Any, world: Any) -
 
 
 def _through_json(text: str) -> str:
-    """What becomes of a text in Airflow's own export and import."""
+    """A text after Airflow's own export and import."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -109,7 +109,7 @@ def _through_json(text: str) -> str:
 
 
 def test_our_files_are_airflows_byte_for_byte(theirs: Any, world: Any) -> None:
-    """Where nothing is lost in Airflow's, but for the newline at the end."""
+    """Where Airflow loses nothing, except for the newline at the end."""
     _, _, folder = theirs
     world.set(BILLING__CORE__FERNET_KEY=KEY)
     world.run("connections", "import", str(folder / "c.json"))

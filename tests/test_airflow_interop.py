@@ -72,7 +72,7 @@ def vault(request: pytest.FixtureRequest, folder: Path) -> Filled:
 
 
 def vault_1(request: pytest.FixtureRequest, folder: Path) -> Filled:
-    """The older engine, paths of one's own, several of them, and the mount in the name."""
+    """The older engine, several configured paths, and the mount in the name."""
     bao: Bao = request.getfixturevalue("bao")  # noqa: F811
     mount = bao.mount(1)
     fill_vault(bao, mount, 1, {"connections": "second/c", "variables": "v", "config": "deep/er/config"})
@@ -98,7 +98,7 @@ def aws_ssm(request: pytest.FixtureRequest, folder: Path) -> Filled:
 
 
 def aws_secrets_manager(request: pytest.FixtureRequest, folder: Path) -> Filled:
-    """Names and words of one's own, and a connection that is never asked for."""
+    """Configured names and fields, and a connection that is never asked for."""
     aws: Aws = request.getfixturevalue("aws")  # noqa: F811
     fill_aws(aws.put_secret, "team.x", ".")
     words = {"user": "ada", "pass": "canary", "remote_host": "db.example", "port": 5432, "engine": "postgres"}
@@ -139,7 +139,7 @@ def providers(airflow: Airflow) -> None:  # noqa: F811
 
 
 class Search:
-    """One home over a filled store, asked from all sides."""
+    """One home over a filled store, read in every way."""
 
     def __init__(self, airflow: Airflow, home: Home, store: Filled) -> None:  # noqa: F811
         self._airflow, self.home, self.store = airflow, home, store
@@ -221,7 +221,7 @@ def test_our_backend_in_airflow(search: Search) -> None:
 
 @pytest.fixture
 def refusing(bao: Bao, airflow: Airflow, tmp_path: Path) -> Search:  # noqa: F811
-    """A store that gives options alone, and refuses all else."""
+    """A store that serves options only, and refuses everything else."""
     mount = bao.mount()
     fill_vault(bao, mount, 2, {"connections": "connections", "variables": "variables", "config": "config"})
     login = bao.approle(bao.policy(f'path "{mount}/data/config/*" {{ capabilities = ["read"] }}'))
@@ -242,7 +242,7 @@ def test_a_refusal_ends_airflows_search_as_it_ends_ours(refusing: Search) -> Non
 
 
 def common(fields: dict[str, Any]) -> dict[str, Any]:
-    """What both of Airflow's connection classes mean alike; each writes texts and URIs in its own way."""
+    """What both connection classes of Airflow have in common; they differ in texts and URIs."""
     return {name: value or None for name, value in fields.items() if name not in ("uri", "extra")}
 
 

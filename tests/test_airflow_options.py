@@ -73,7 +73,7 @@ def by_pointers(home: Home, sensitive: list[tuple[str, str]]) -> None:
 
 
 class Whole:
-    """One home, what Airflow says of all its options, and what we say beside it and without it."""
+    """One home, what Airflow returns for all its options, and what we return with and without it."""
 
     def __init__(self, home: Home, theirs: Said, beside: Said, without: Said) -> None:
         self.home, self.theirs, self.ours = home, theirs, {"beside": beside, "without": without}
@@ -409,7 +409,7 @@ def test_of_two_providers_the_later_name_has_the_section(home: Home, site: Path)
 
 @pytest.mark.parametrize("config", ["dict(core={})", "{'celery': 1}", "open('x')", "{'celery': ["])
 def test_a_provider_that_computes_its_options(home: Home, site: Path, config: str) -> None:
-    """Then the packaged facts hold, whatever release it is."""
+    """Then the packaged facts apply, for any release."""
     install(site, "apache_airflow_providers_celery", "99.0", config)
     conf = conf_of(home)
     assert conf.get("celery", "worker_concurrency") == "16"

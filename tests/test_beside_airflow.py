@@ -90,7 +90,7 @@ class Airflow:
         self.choices = {(section, key): choices for section, key, choices in declared["choices"]}
 
     def ask(self, home: Home, *questions: list[Any]) -> list[Any]:
-        """Put questions to one process of Airflow's; see airflow_home.py."""
+        """Ask questions of one process of Airflow; see airflow_home.py."""
         return _ask(self.python, home, questions)
 
     def ask_us(self, home: Home, *questions: list[Any]) -> list[Any]:
@@ -104,7 +104,7 @@ class Airflow:
         return subprocess.run(command, cwd=home.path.parent, env=env, capture_output=True, text=True, timeout=60)
 
     def _framework(self) -> str:
-        """A folder that holds the framework alone, and none of the packages that may be installed beside it."""
+        """A folder that holds only the framework, without the packages that may be installed with it."""
         folder = self.scratch / "framework only"
         if not folder.exists():
             folder.mkdir()
@@ -190,7 +190,7 @@ def own_cfg(home: Home, airflow: Airflow) -> None:
 
 
 def own_environment(home: Home, airflow: Airflow) -> None:
-    """Every option changed in the environment, over a cfg that says something else."""
+    """Every option changed in the environment, over a cfg with other values."""
     texts = cycle(
         [
             "plain",
@@ -211,7 +211,7 @@ def own_environment(home: Home, airflow: Airflow) -> None:
 
 
 def old_cfg(home: Home, airflow: Airflow) -> None:
-    """A cfg of Airflow 2: older names of options, and values that are called otherwise today."""
+    """A cfg of Airflow 2: older names of options, and values that have new names today."""
     old = "dag_id={{ ti.dag_id }}/run_id={{ ti.run_id }}/task_id={{ ti.task_id }}/"
     old += "{%% if ti.map_index >= 0 %%}map_index={{ ti.map_index }}/{%% endif %%}attempt={{ try_number }}.log"
     home.write_cfg(
@@ -252,7 +252,7 @@ def pointers_in_environment(home: Home, airflow: Airflow) -> None:
 
 
 def pointers_in_cfg(home: Home, airflow: Airflow) -> None:
-    """Every sensitive option by `_cmd` or `_secret`, and pointers that somebody shadows."""
+    """Every sensitive option by `_cmd` or `_secret`, and pointers that are shadowed."""
     configs, values = {}, {("secrets", "backend"): BACKEND}
     for number, (section, key) in enumerate(airflow.sensitive):
         if (section, key) == ("secrets", "backend_kwargs"):
@@ -366,7 +366,7 @@ WHOLE = {clean, written, single_kwargs, elsewhere}
 
 
 class Asked:
-    """One home, and what both readers say of its options."""
+    """One home, and what both readers return for its options."""
 
     def __init__(self, home: Home, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         self.home, self.theirs, self.ours = home, theirs, ours
@@ -414,7 +414,7 @@ def test_values_have_the_declared_types(asked: Asked, airflow: Airflow) -> None:
 
 
 def test_dump(asked: Asked, airflow: Airflow) -> None:
-    """Beside Airflow in one environment, as an operator runs it: a cfg file with equal values and without a secret."""
+    """In one environment with Airflow, as an operator runs it: a cfg with equal values and without a secret."""
     done = airflow.run_us(asked.home, "dump")
     assert done.returncode == 0, done.stderr
     secrets = [str(asked.theirs[f"{section}.{key}"]["get"]) for section, key in airflow.sensitive]

@@ -133,7 +133,7 @@ def make(world: World, **project: Any) -> None:
 
 
 def process(world: World, *words: str, shell: str = "", **more: Any) -> subprocess.CompletedProcess[bytes]:
-    """A process of its own: for pipes, closed streams and encodings."""
+    """A separate process: for pipes, closed streams and encodings."""
     env = {**os.environ, "PYTHONPATH": str(Path(framework.__file__).parents[1]), **more.pop("env", {})}
     command = [sys.executable, "-m", "framework", *words]
     if shell:

@@ -1,4 +1,4 @@
-"""Getters that keep what they found return what those return that look anew each time."""
+"""Getters that cache return the same as getters that resolve each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The value object itself: what Airflow's answers say of it is in tests/conformance."""
+"""The value object itself. The comparison with Airflow is in tests/conformance."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ class TestValue:
 
 
 def test_importing_is_cheap() -> None:
-    """Neither json nor urllib.parse: who needs no connection does not pay for reading one."""
+    """Neither json nor urllib.parse: a program without connections does not load what reads them."""
     code = "import sys; before = set(sys.modules); import framework.connection; print(*(set(sys.modules) - before))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"json", "urllib.parse", "re", "typing", "dataclasses", "logging", "enum"} & set(loaded)

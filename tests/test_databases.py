@@ -64,7 +64,7 @@ def make_airflow(place: Place) -> None:
 
 
 def shown(error: BaseException) -> str:
-    """Everything that an error could give away, with what it is chained to."""
+    """Everything that an error could reveal, with the errors that it is chained to."""
     parts = ["".join(traceback.format_exception(error))]
     while error.__context__ is not None:
         error = error.__context__

@@ -1,4 +1,4 @@
-"""An error carries its message and nothing else: no cause of a library, no local variable of a frame it passed."""
+"""An error carries its message and nothing else: no exception of a library, no local variables of frames."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_a_connection_or_variable_of_the_environment(world: World) -> None:
 
 
 class Telling(MemoryBackend):
-    """Its errors hold the secret, in every way in which an error can."""
+    """Its errors hold the secret in every place that an error has."""
 
     def get_config(self, key: str) -> str | None:
         return self._fail(key)

@@ -1,4 +1,4 @@
-"""What callers and people give at the front door: taken in every form that makes sense, else refused by its name."""
+"""Arguments of the public functions: accepted in every sensible form, else refused by their name."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ MANY = int(os.environ.get("FRAMEWORK_FUZZ_EXAMPLES", "0"))
 
 
 def examples(number: int) -> Callable[[Any], Any]:
-    """The settings of a test: so many examples, always the same ones, or as many others as the switch says."""
+    """Settings of a test: this many examples, always the same, or others in the number that is asked for."""
     return settings(
         max_examples=MANY or number,
         derandomize=not MANY,
@@ -65,7 +65,7 @@ def quiet() -> Iterator[None]:
 
 
 def pieces(*marks: str) -> st.SearchStrategy[str]:
-    """Texts put together of a format's own marks, of words, and of anything at all."""
+    """Texts made of the marks of a format, of words, and of arbitrary characters."""
     words = ["core", "k", "a", "password", "mail", CANARY, "x" * 50, "9" * 400, "1", "-1", "1e999", "0x1F", "ü", "\x85"]
     anything = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
     piece = st.one_of(st.sampled_from([*marks, *marks, *words]), anything)
@@ -137,7 +137,7 @@ def test_typed_files(ending: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["toml", "yaml", "json"])
 def test_a_password_in_a_typed_file(ending: str, folder: Path) -> None:
-    """The canary stands as the value of a sensitive option, whatever is around it."""
+    """The canary is the value of a sensitive option, in any surroundings."""
     head = {"toml": "[mail]\npassword = ", "yaml": "mail:\n  password: ", "json": '{"mail": {"password": '}[ending]
 
     @examples(300)

@@ -37,7 +37,7 @@ def _hang() -> None:
 
 
 class Asleep(BaseSecretsBackend):
-    """Never answers. Keeps what it was asked."""
+    """Never answers. Records what it was asked for."""
 
     asked: list[str] = []
 
@@ -70,7 +70,7 @@ class NeverMade(BaseSecretsBackend):
 
 
 class Listing(Asleep):
-    """Lists, and then never says what it has."""
+    """Lists its names, and then never returns a value."""
 
     def list_names(self, kind: str) -> list[str]:
         return [f"listed{number}" for number in range(5)]
@@ -89,7 +89,7 @@ class Awake(BaseSecretsBackend):
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A call's time is over when its store hangs, not before: a busy machine may be slow to start the thread."""
+    """A call times out when its store hangs, not before: a busy machine may be slow to start the thread."""
     _never.clear()
     _hung.clear()
     Asleep.asked = []
@@ -455,7 +455,7 @@ def test_an_outage_is_reported_once_for_all_options(
     words: tuple[str, ...],
 ) -> None:
     class Forgetful(set[object]):
-        """All five questions are under way before the first is given up; so none is refused because of another."""
+        """All five look-ups have begun before the first times out; so none is refused because of another."""
 
         def add(self, link: object) -> None:
             pass

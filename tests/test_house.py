@@ -1,4 +1,4 @@
-"""The floors of the house: who may import whom, what start-up may load, how large a file may be."""
+"""The layout of the package: which modules may import which, what start-up may load, how large a file may be."""
 
 from __future__ import annotations
 

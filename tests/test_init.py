@@ -1,4 +1,4 @@
-"""`init`: what it writes works at once, and nothing that is there is touched."""
+"""`init`: what it writes works at once, and existing files stay as they are."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ OLD_KEY, NEW_KEY = generate(), generate()
 
 
 class Victim:
-    """A command that is run in a process of its own, once to the end for its time, and then killed before that."""
+    """A command in a separate process: run once to the end to measure its time, and then killed earlier."""
 
     def __init__(self, folder: Path, place: Place, *words: str, key: str = OLD_KEY) -> None:  # noqa: F811
         self._words = [sys.executable, "-m", "framework", "--name", "billing", *words]
@@ -80,7 +80,7 @@ def store(place: Place) -> Store:  # noqa: F811
 
 
 def test_import_is_all_or_nothing(place: Place, store: Store, tmp_path: Path) -> None:  # noqa: F811
-    """Two files in turn: after each kill the rows are those of the one or of the other."""
+    """Two files in turn: after each kill the rows are those of one of them."""
     chance = random.Random(1)
     texts = {
         name: {f"v{n}": f"{name} {n} {'x' * 200}" for n in range(ROWS)} | {f"only in {name}": "1"}
@@ -133,7 +133,7 @@ def test_set_is_the_old_or_the_new_value(place: Place, store: Store, tmp_path: P
 
 
 def test_the_first_set_of_all(tmp_path: Path) -> None:
-    """Killed while it makes the file and its tables: the next one makes them, or finds them made."""
+    """Killed while it creates the file and its tables: the next run creates or finds them."""
     chance = random.Random(4)
     place = Place("sqlite", tmp_path)  # noqa: F811
     victim = Victim(tmp_path, place, "variables", "set", "v", "new")

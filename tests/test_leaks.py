@@ -1,4 +1,4 @@
-"""No leak: canaries are planted at every place that may hold a secret, and nothing that is shown has a piece of one."""
+"""No leak: canaries are planted in every place that may hold a secret, and no output contains a part of one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def forms(needle: str) -> Iterator[str]:
 
 
 def plant(place: str, shape: str) -> str:
-    """A new secret of this shape, which from now on must not be seen."""
+    """A new secret of this shape, which must not appear in any output from now on."""
     core = f"Zq{place.replace('.', '').replace('_', '').replace(' ', '').title()}{shape.title()}Canary7"
     needles = [core]
     if shape == "url":
@@ -213,7 +213,7 @@ def planted(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Planted]:
 
 
 def test_the_canaries_are_where_they_are_planted(planted: Planted) -> None:
-    """What a person asks for by name is in clear, so that the other tests look for what is really there."""
+    """What a user asks for by name is in clear: this proves that the other tests look for existing values."""
     app = planted.world.app()
     for key, secret in {**planted.options, **planted.pointers}.items():
         assert app.conf.get("vault", key) == secret, key
@@ -387,7 +387,7 @@ def errors_enum() -> Any:
 
 
 def test_foreign_exceptions_are_not_chained(world: World) -> None:
-    """What a backend's driver says may hold the secret; it is neither shown nor chained."""
+    """The error of a backend's driver may hold the secret; it is neither shown nor chained."""
     FORBIDDEN.clear()
     secret = plant("driver", "plain")
 

@@ -66,7 +66,7 @@ def test_links_are_known_by_their_role(tmp_path: Path) -> None:
 
 
 def test_an_override_reaches_no_application_that_is_made_later(tmp_path: Path) -> None:
-    """An application that is gone may have been where the next one is."""
+    """An application may have the memory address of one that is gone."""
     for _ in range(50):
         first = app_with(tmp_path, "[s]\nx = file\n")
         with first.conf.override({("s", "x"): "overridden"}):

@@ -81,7 +81,7 @@ def test_sixteen_processes_lose_nothing(place: Place) -> None:
         return [f"{me}-{i}" for me in range(PROCESSES) for i in range(what, rounds, 8)]
 
     def last(what: int) -> set[str]:
-        """Each process's last write of a kind: what is there at the end must be one of them."""
+        """The last write of each process: the final value must be one of them."""
         return {f"{me}-{max(range(what, rounds, 8))}" for me in range(PROCESSES)}
 
     own = [f"own-{text}" for text in texts(0)]

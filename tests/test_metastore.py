@@ -78,7 +78,7 @@ def fields(connection: Connection | None) -> dict[str, Any]:
 
 
 def shown(error: BaseException) -> str:
-    """Everything that an error could give away, with what it is chained to."""
+    """Everything that an error could reveal, with the errors that it is chained to."""
     parts = ["".join(traceback.format_exception(error))]
     while error.__context__ is not None:
         error = error.__context__

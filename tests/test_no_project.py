@@ -1,4 +1,4 @@
-"""A command about an application of which nothing was found says what it looked for, and does not end with 0."""
+"""A command for an application without any file reports what it looked for, and fails."""
 
 from __future__ import annotations
 

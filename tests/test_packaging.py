@@ -1,4 +1,4 @@
-"""The package in each form in which people ship it: a wheel, an archive, compiled files alone, `-OO`, frozen."""
+"""The package in each form in which it is shipped: a wheel, an archive, compiled files alone, `-OO`, frozen."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(command: list[str], home: Path, **environ: str) -> subprocess.CompletedP
 
 
 def outcome(command: list[str], home: Path, **environ: str) -> list[tuple[int, str, str]]:
-    """What each of `WORDS` does."""
+    """The results of each command in `WORDS`."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     done = [run([*command, *words], home, **environ) for words in WORDS]
@@ -79,7 +79,7 @@ def as_compiled_alone(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, str]]:
-    """What the source tree does."""
+    """The results of the source tree."""
     found = outcome(
         [sys.executable, "-m", "framework"], tmp_path_factory.mktemp("source") / "home", PYTHONPATH=str(PACKAGE.parent)
     )

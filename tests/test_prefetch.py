@@ -1,4 +1,4 @@
-"""Many secrets at once: batches, parallel calls, the cache, one question at a time, and what a fork leaves."""
+"""Many secrets at once: batches, parallel calls, the cache, one look-up at a time, and forked processes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def never() -> Iterator[Callable[[], object]]:
 
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with each question that finds another thread asking the same, before it waits for its answer."""
+    """Grows with each look-up that finds another thread making the same one, before it waits for the answer."""
     found, outcome = list[int](), cache._Flight.outcome
     monkeypatch.setattr(cache._Flight, "outcome", lambda flight: (found.append(1), outcome(flight))[1])
     return found
@@ -482,7 +482,7 @@ def test_no_more_calls_at_once_than_max_workers(tmp_path: Path) -> None:
 
 
 def test_the_plan_makes_no_link(tmp_path: Path) -> None:
-    """Its kwargs may be a pointer, which is a call of its own and stands in the plan."""
+    """Its kwargs may be a pointer, which is a separate call in the plan."""
     (tmp_path / "billing.cfg").write_text(
         "[secrets]\nbackends = corp, team\n[secrets.corp]\nbackend = vault\nbackend_kwargs_cmd = touch ran\n"
         "[secrets.team]\nbackend = aws_ssm\nbackend_kwargs_secret = team-kwargs\n[s]\n"

@@ -1,4 +1,4 @@
-"""`connections test` against real servers where they can be had, and small ones of our own elsewhere."""
+"""`connections test` against real servers where they are installed, and small local ones elsewhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Tried:
 
 
 def serving(talk: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Any:
-    """A port at which every caller is answered by `talk`."""
+    """A port at which `talk` answers every client."""
 
     @contextlib.contextmanager
     def server() -> Iterator[int]:

@@ -32,7 +32,7 @@ SCHEMA: dict[str, Any] = {
 
 
 class Gate:
-    """Holds one answer up, after it was found, until it is let through."""
+    """Holds back one answer, after it was found, until the gate opens."""
 
     def __init__(self) -> None:
         self.found, self.go = threading.Event(), threading.Event()
@@ -49,7 +49,7 @@ class Gate:
 
 
 class Store(BaseSecretsBackend):
-    """Says what `values` says, and then waits at the gate."""
+    """Returns what `values` holds, and then waits at the gate."""
 
     values: dict[str, str] = {}
     gate = Gate()
@@ -70,7 +70,7 @@ class Store(BaseSecretsBackend):
 
 
 class World:
-    """An application whose every value says `old` or `new`."""
+    """An application in which every value is `old` or `new`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -197,7 +197,7 @@ def in_flight_in_this_context(read: Callable[[], Any], gate: Gate) -> Iterator[N
 
 
 def test_a_chain_in_the_making_is_not_kept(world: World) -> None:
-    """The links are made from options, so a chain that was begun with the old ones goes as well."""
+    """The links are built from options, so a chain that was begun with the old options is discarded as well."""
     from framework import assembly as wiring
 
     gate, build = Gate(), wiring.build_chain

@@ -1,4 +1,4 @@
-"""What an application costs its store: requests, counted at a proxy that makes each of them slow; never a clock."""
+"""The load of an application on its store: requests, counted at a slow proxy; no time is measured."""
 
 from __future__ import annotations
 

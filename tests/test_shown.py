@@ -1,4 +1,4 @@
-"""What a terminal shows: control characters visibly, whoever wrote them and whatever the command."""
+"""What a terminal shows: control characters made visible, in every command and from every source."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def acting(text: str) -> set[str]:
 
 
 def planted(world: World, text: str) -> None:
-    """An application in which this text is everywhere where a store, a file or a variable can have it."""
+    """An application with this text in every place of a store, a file or a variable."""
     options = {"value": text, f"key{text}": "1", "list": [text], "number": text}
     world.write("all.json", json.dumps({"open": options, f"section{text}": {"x": text}}))
     world.write(

@@ -30,7 +30,7 @@ def written(world: Any, backend: str, kwargs: dict[str, Any], options: str = "",
 
 
 def checked(world: Any, *words: str) -> tuple[int, dict[str, str]]:
-    """The exit status of backend-test, and what it says."""
+    """The exit status of backend-test, and its rows."""
     status, out, err = world.run("backend-test", *words, "-o", "json")
     assert "Traceback" not in out + err
     assert "cAnArY" not in out + err
@@ -213,7 +213,7 @@ def seen_at_a_terminal(world: Any, seconds: float) -> str:
 
 
 def test_waiting_for_a_store_shows_progress(world: Any) -> None:
-    """Also while a single call takes long, of which nothing is done yet; and nothing is left of it."""
+    """Also during a single long call; and nothing of it remains on the screen."""
     shown = seen_at_a_terminal(world, 3.0)
     lines = shown.split("\r\x1b[K")
     found = re.fullmatch(r"resolving 1 pointer: waiting for Slow since \d\d:\d\d:\d\d \(\d s\)", lines[1])

@@ -497,6 +497,7 @@ def test_a_frozen_server_is_unavailable(spare: Bao, make: Any) -> None:  # noqa:
     backend = make(url=spare.url, timeout=0.5, **spare.approle(spare.reading(mount)), mount_point=mount)
     assert backend.get_variable("x") == "1"
     os.kill(spare._process.pid, signal.SIGSTOP)
+    os.waitpid(spare._process.pid, os.WUNTRACED)  # until all of its threads have stopped
     try:
         assert "in time" in refused(errors.BackendUnavailable, lambda: backend.get_variable("x")).what
     finally:
