@@ -7,19 +7,19 @@ import os
 from framework import current, given
 from framework.binding.bound import Bound, Settings
 from framework.config import Config
-from framework.errors import ConfigError, FrameworkError, MetastoreError, clean, public, warn
+from framework.errors import ConfigError, FrameworkError, MetastoreError, public, warn
 from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
 from framework.locks import ProcessLock
-from framework.masking import MIN_LENGTH, add_mask, configure, should_hide_value_for_name
+from framework.masking import MIN_LENGTH, configure, should_hide_value_for_name
 from framework.masking.wording import safe_repr
 from framework.names import Names
 from framework.options.engine import Engine
 from framework.options.pointers import Pointers
 from framework.options.schema import of_application
 from framework.options.values import Answer
-from framework.variable import UNSET, read
+from framework.reads import Reads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from framework.chain.chain import Chain
     from framework.chain.link import Link
     from framework.chain.turns import Turns
-    from framework.connection import Connection
     from framework.metastore.store import Store
 
     Path = str | os.PathLike[str]
 
 
 @public
-class App(Bound[Settings]):
+class App(Reads, Bound[Settings]):
     """One application.
 
         app = App("billing", schema="schema.toml", config_files=["production.toml"])
@@ -61,6 +60,10 @@ class App(Bound[Settings]):
         env: the environment, such as `production`; else `BILLING_ENV`, else `development`.
         environments: the only ones that there are.
         sensitive: fnmatch patterns on `section.key` that declare more options sensitive.
+        env_style: `single` also reads `BILLING_SECTION__KEY`, as dynaconf and pydantic-settings write it; a variable
+            with two underscores after the name wins. Else `double`.
+        missing_secrets: `placeholder` lets a pointer that leads nowhere stand for a made-up text, with a warning: for a
+            build that needs no secrets. Else `error`.
         environ: a mapping instead of `os.environ`, read live.
         worker: be a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is asked instead of the backends
             of `[secrets]`, also for `_secret` pointers, and there is no metastore.
@@ -89,16 +92,19 @@ class App(Bound[Settings]):
         env: str | None = None,
         environments: str | Iterable[str] | None = None,
         sensitive: str | Iterable[str] | None = None,
+        env_style: str = "double",
+        missing_secrets: str = "error",
         environ: Mapping[str, str] | None = None,
         worker: bool = False,
     ) -> None:
         super().__init__()
         given.text(name, "name", 'For example App("billing").')
         try:
-            self.names = Names(name)
+            self.names = Names(name, single=given.choice(env_style, "env_style", ("double", "single")) == "single")
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
         self.name, self.worker = name, given.flag(worker, "worker")
+        self._pointers_class = _pointers_class(missing_secrets)
         self.sensitive = given.texts(sensitive, "sensitive")
         getenv = (os.environ if environ is None else given.mapping(environ, "environ")).get
         self.sources = Sources(
@@ -126,7 +132,7 @@ class App(Bound[Settings]):
     def _read_from(self, environment: Environment) -> None:
         """Make the engine and its getters, over the files that an environment names."""
         self.environment = environment
-        pointers = Pointers(
+        pointers = self._pointers_class(
             environment,
             lambda: self.chain,
             lambda: self.conf.getfloat("core", "command_timeout_seconds"),
@@ -139,12 +145,13 @@ class App(Bound[Settings]):
         self.conf = Config(self.engine)
 
     @classmethod
-    def from_project(cls, directory: Path | None = None) -> App:
+    def from_project(cls, directory: Path | None = None, **more: Any) -> App:
         """The application that the `pyproject.toml` of a directory describes in `[tool.framework]`.
 
         Args:
             directory: is trusted, because it is named. None: the folder `FRAMEWORK_PROJECT`, or else the working
                 directory, in which the file, and all that it leads to, is checked.
+            more: arguments of `App` that win over the file, such as `missing_secrets`.
 
         Raises:
             ConfigFileError: there is none, or it is malformed or cannot be trusted.
@@ -153,7 +160,7 @@ class App(Bound[Settings]):
 
         named = None if directory is None else given.path(directory, "directory")
         found = project.here(must_exist=True) if named is None else project.find(named, named=True)
-        return cls(**({} if found is None else found.settings))
+        return cls(**{**({} if found is None else found.settings), **more})
 
     # Finding files
 
@@ -225,59 +232,6 @@ class App(Bound[Settings]):
         store: Store = backend.store
         return store
 
-    # What applications call
-
-    def get_connection(self, conn_id: str) -> Connection:
-        """The connection from the first link that has it; its password and secret extras are masked from now on.
-
-        Raises:
-            ConnectionNotFound: every link was asked.
-            SecretsError: a link failed.
-        """
-        return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))[0]
-
-    def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
-        """Connect for real, step by step: whether every step worked, and the message of the last one.
-
-        Args:
-            connection: which one; it need not be in any link.
-            timeout: seconds for each step.
-        """
-        from framework.probing.probe import probe
-
-        if not hasattr(connection, "conn_type"):
-            raise given.wrong(connection, "connection", "a Connection", "Pass get_connection(conn_id).")
-        steps = probe(connection, given.seconds(timeout, "timeout"))
-        return all(step.ok for step in steps), steps[-1].result
-
-    def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
-        """The variable from the first link that has it; see `Variable.get`."""
-        return read(self, key, default, deserialize_json)
-
-    def hide_variable(self, key: str, value: Any) -> None:
-        """Mask a variable's value from now on if its key looks like a secret's."""
-        if should_hide_value_for_name(given.text(key, "key")):
-            add_mask(value)
-
-    def list_names(self, kind: str) -> list[str]:
-        """The names of one kind that the links can list, sorted, each once.
-
-        Raises:
-            SecretsError: a link failed.
-        """
-        return self.chain.list_names(given.kind(kind))
-
-    def warn_if_shadowed(self, kind: str, key: str) -> None:
-        """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
-        link, faults = self.chain.shadowing(given.kind(kind), given.text(key, "key"))
-        for fault in faults:
-            warn(f"it is not known whether an earlier link has the {kind} {key!r}, too: {fault}")
-        if link is not None:
-            warn(
-                f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "
-                "reads still return that one"
-            )
-
     def answer(self, section: str, key: str) -> Answer:
         """The option with its origin.
 
@@ -285,54 +239,6 @@ class App(Bound[Settings]):
             OptionNotFound: the option is not set.
         """
         return self.engine.required(section, key)
-
-    def prefetch(
-        self, names: Iterable[tuple[str, str]] | None = None, progress: Callable[[int], None] | None = None
-    ) -> dict[tuple[str, str], FrameworkError]:
-        """Resolve every pointer that wins, in as few calls as the stores have, in parallel and under one deadline.
-
-        Args:
-            names: these options alone, as (section, key).
-            progress: called with the number of calls that are done.
-
-        Returns:
-            The options whose pointers lead nowhere, each with its error; empty if all is well.
-        """
-        from framework.options.prefetch import Plan, prefetch
-
-        plan = Plan(self.engine, given.pairs(names, "names"))
-        if not plan.pointers:
-            return {}
-        seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
-        failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
-        return {name: clean(failure) for name, failure in failures.items()}
-
-    async def aget_connection(self, conn_id: str) -> Connection:
-        """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
-        return await self._turns.read("connection", conn_id, lambda: self.get_connection(conn_id))
-
-    async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
-        """`get_variable`, without blocking the event loop."""
-        return await self._turns.read("variable", key, lambda: self.get_variable(key, default, deserialize_json))
-
-    @property
-    def _turns(self) -> Turns:
-        """Reads for event loops, shared by all of them."""
-        if not self._all_turns:
-            from framework.assembly import turns
-
-            self._all_turns.append(turns(self))
-        return self._all_turns[0]
-
-    async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
-        """`prefetch`, without blocking the event loop."""
-        from framework.chain.runner import awaited
-
-        return await awaited(lambda: self.prefetch(names))
-
-    def stats(self) -> list[dict[str, Any]]:
-        """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
-        return self.chain.stats()
 
     def reload(self) -> None:
         """Read the files again, and forget all that was found before: pointers, links, kept values.
@@ -395,3 +301,11 @@ class App(Bound[Settings]):
     @safe_repr
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"
+
+
+def _pointers_class(missing_secrets: str) -> type[Pointers]:
+    if given.choice(missing_secrets, "missing_secrets", ("error", "placeholder")) == "error":
+        return Pointers
+    from framework.options.placeholders import Placeholders
+
+    return Placeholders

@@ -39,6 +39,13 @@ def text(given: Any, argument: str, hint: str = "") -> str:
     raise wrong(given, argument, "text", hint)
 
 
+def choice(given: Any, argument: str, choices: tuple[str, ...]) -> str:
+    """The argument, which must be one of the choices. Raises: as `text`."""
+    if given not in choices:
+        raise wrong(given, argument, f"one of {', '.join(map(repr, choices))}")
+    return str(given)
+
+
 def flag(given: Any, argument: str) -> bool:
     """The argument, which must be true or false. Raises: as `text`."""
     if isinstance(given, bool):

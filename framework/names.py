@@ -18,15 +18,15 @@ class Names:
         ValueError: the names of its environment variables would be ambiguous.
     """
 
-    __slots__ = ("app", "prefix", "home", "config", "env")
+    __slots__ = ("app", "prefix", "home", "config", "env", "single")
 
-    def __init__(self, app: str) -> None:
+    def __init__(self, app: str, *, single: bool = False) -> None:
         parts = text(app, "app").split("_")
         if not (app.isascii() and app[:1].isalpha() and all(p.replace("-", "").isalnum() for p in parts)):
             raise ValueError(
                 f"the application's name {app!r} must start with a letter and hold letters, digits, '-' and single '_'"
             )
-        self.app = app
+        self.app, self.single = app, single
         self.prefix = app.upper().replace("-", "_")
         self.home = f"{self.prefix}_HOME"
         self.config = f"{self.prefix}_CONFIG"
@@ -37,6 +37,11 @@ class Names:
         text(section, "section"), text(key, "key")
         name = f"{self.prefix}__{section.replace('.', '_').upper()}__{key.upper()}"
         return name if form == "plain" else f"{name}_{text(form, 'form').upper()}"
+
+    def spellings(self, section: str, key: str, form: str = "plain") -> tuple[str, ...]:
+        """Every name that sets an option, in order of precedence."""
+        name = self.option(section, key, form)
+        return (name, name.replace("__", "_", 1)) if self.single else (name,)
 
     def connection(self, conn_id: str) -> str:
         """`BILLING_CONN_{CONN_ID}`: upper-cased only, as in Airflow."""

@@ -25,6 +25,8 @@ _KEYS: dict[str, type] = {
     "dynaconf": str,
     "settings_environments": bool,
     "root_section": str,
+    "env_style": str,
+    "missing_secrets": str,
     "dotenv": list,
     "environments": list,
     "sensitive": list,

@@ -44,7 +44,7 @@ chain
 schemas
 options
 binding
-config assembly variable app discovery __init__ testing pytest_plugin
+config assembly variable reads app discovery __init__ testing pytest_plugin
 delivery
 inspection
 integrations cli frozen __main__

@@ -87,17 +87,26 @@ class EnvironmentLayer(Layer):
         self.names, self._find, self._list = names, find, every
 
     def find(self, section: str, key: str) -> tuple[Any, str] | None:
-        text, place = self._find(self.names.option(section, key))
-        return None if text is None else (text, place)
+        for name in self.names.spellings(section, key):
+            text, place = self._find(name)
+            if text is not None:
+                return text, place
+        return None
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """Split at the first `__`: which section a name with dots or more `__` means, only the schema knows."""
         start = f"{self.names.prefix}__"
         for name in self._list():
-            if name.startswith(start) and name == name.upper():
-                section, separator, key = name[len(start) :].partition("__")
+            if name == name.upper() and (name.startswith(start) or self._is_single(name)):
+                section, separator, key = name.removeprefix(start[:-1]).removeprefix("_").partition("__")
                 if separator:
                     yield section.lower(), key.lower()
+
+    def _is_single(self, name: str) -> bool:
+        """Whether `SHOP_DB__POOL` may set an option; connections, variables and secrets have names of their own."""
+        start = f"{self.names.prefix}_"
+        others = (f"{start}CONN_", f"{start}VAR_", f"{start}SECRET_")
+        return self.names.single and name.startswith(start) and not name.startswith(others)
 
     def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
         return expand(raw, getenv, where)

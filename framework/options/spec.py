@@ -76,4 +76,4 @@ class Spec:
 
     def variables(self, names: Names) -> list[str]:
         """The names of the variables that may write the option, in order of precedence."""
-        return [names.option(*writing.name, writing.form) for writing in self.writings]
+        return [name for writing in self.writings for name in names.spellings(*writing.name, writing.form)]

@@ -149,6 +149,15 @@ def test_pointers_are_followed_by_the_deployment_check_only() -> None:
     assert code in manage("check", "--deploy", **pointer).stderr
 
 
+def test_a_build_without_secrets(tmp_path: Path) -> None:
+    without = {"SHOP__SECRETS__BACKEND": "", "SHOP__SECRETS__BACKEND_KWARGS": "", "SHOP_CONN_DEFAULT": "sqlite://"}
+    without |= {"SHOP_CONN_CACHE": "locmem://", "SHOP_CONN_MAIL": "smtp://localhost"}
+    done = manage("collectstatic", "--noinput", "--dry-run", **without)
+    assert done.returncode == 0, done.stderr
+    assert "A placeholder is used for [django] secret_key" in done.stderr
+    assert "'django-secret-key' not found" in manage("check", **without).stderr
+
+
 def test_the_dump_in_the_readme_is_what_dump_prints() -> None:
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("SHOP_", "FRAMEWORK_"))}
     clean["PYTHONPATH"] = str(Path(framework.__file__).parents[1])

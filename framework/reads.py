@@ -1,0 +1,141 @@
+"""What an application reads from its chain: connections, variables, and all pointers at once."""
+
+from __future__ import annotations
+
+from framework import given
+from framework.errors import FrameworkError, clean, public, warn
+from framework.masking import add_mask, should_hide_value_for_name
+from framework.variable import UNSET, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from framework.chain.chain import Chain
+    from framework.chain.link import Link
+    from framework.chain.turns import Turns
+    from framework.config import Config
+    from framework.connection import Connection
+    from framework.metastore.store import Store
+    from framework.options.engine import Engine
+    from framework.options.values import Answer
+
+
+@public
+class Reads:
+    """The part of an application that reads. Each read asks the links in order."""
+
+    if TYPE_CHECKING:
+        name: str
+        home: str
+        worker: bool
+        engine: Engine
+        conf: Config
+        _all_turns: list[Turns]
+
+        @property
+        def chain(self) -> Chain: ...
+        @property
+        def store(self) -> Store: ...
+        def answer(self, section: str, key: str) -> Answer: ...
+        def custom_links(self) -> list[Link]: ...
+
+    def get_connection(self, conn_id: str) -> Connection:
+        """The connection from the first link that has it; its password and secret extras are masked from now on.
+
+        Raises:
+            ConnectionNotFound: every link was asked.
+            SecretsError: a link failed.
+        """
+        return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))[0]
+
+    def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
+        """Connect for real, step by step: whether every step worked, and the message of the last one.
+
+        Args:
+            connection: which one; it need not be in any link.
+            timeout: seconds for each step.
+        """
+        from framework.probing.probe import probe
+
+        if not hasattr(connection, "conn_type"):
+            raise given.wrong(connection, "connection", "a Connection", "Pass get_connection(conn_id).")
+        steps = probe(connection, given.seconds(timeout, "timeout"))
+        return all(step.ok for step in steps), steps[-1].result
+
+    def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
+        """The variable from the first link that has it; see `Variable.get`."""
+        return read(self, key, default, deserialize_json)
+
+    def hide_variable(self, key: str, value: Any) -> None:
+        """Mask a variable's value from now on if its key looks like a secret's."""
+        if should_hide_value_for_name(given.text(key, "key")):
+            add_mask(value)
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names of one kind that the links can list, sorted, each once.
+
+        Raises:
+            SecretsError: a link failed.
+        """
+        return self.chain.list_names(given.kind(kind))
+
+    def warn_if_shadowed(self, kind: str, key: str) -> None:
+        """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
+        link, faults = self.chain.shadowing(given.kind(kind), given.text(key, "key"))
+        for fault in faults:
+            warn(f"it is not known whether an earlier link has the {kind} {key!r}, too: {fault}")
+        if link is not None:
+            warn(
+                f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "
+                "reads still return that one"
+            )
+
+    def prefetch(
+        self, names: Iterable[tuple[str, str]] | None = None, progress: Callable[[int], None] | None = None
+    ) -> dict[tuple[str, str], FrameworkError]:
+        """Resolve every pointer that wins, in as few calls as the stores have, in parallel and under one deadline.
+
+        Args:
+            names: these options alone, as (section, key).
+            progress: told of each call that is done.
+
+        Returns:
+            The options whose pointers lead nowhere, each with its error; empty if all is well.
+        """
+        from framework.options.prefetch import Plan, prefetch
+
+        plan = Plan(self.engine, given.pairs(names, "names"))
+        if not plan.pointers:
+            return {}
+        seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
+        failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
+        return {name: clean(failure) for name, failure in failures.items()}
+
+    async def aget_connection(self, conn_id: str) -> Connection:
+        """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
+        return await self._turns.read("connection", conn_id, lambda: self.get_connection(conn_id))
+
+    async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
+        """`get_variable`, without blocking the event loop."""
+        return await self._turns.read("variable", key, lambda: self.get_variable(key, default, deserialize_json))
+
+    @property
+    def _turns(self) -> Turns:
+        """Reads for event loops, shared by all of them."""
+        if not self._all_turns:
+            from framework.assembly import turns
+
+            self._all_turns.append(turns(self))
+        return self._all_turns[0]
+
+    async def aprefetch(self, names: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], FrameworkError]:
+        """`prefetch`, without blocking the event loop."""
+        from framework.chain.runner import awaited
+
+        return await awaited(lambda: self.prefetch(names))
+
+    def stats(self) -> list[dict[str, Any]]:
+        """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
+        return self.chain.stats()
