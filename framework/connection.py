@@ -107,7 +107,7 @@ class Connection:
         and `uri` may stand in place of the fields.
 
         Raises:
-            InvalidConnection: the text is no such object.
+            InvalidConnection: the text is not such an object.
         """
         fields = _read_json_object(value)
         fields.pop("team_name", None)  # Airflow's, which has no meaning here

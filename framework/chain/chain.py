@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from framework.chain.asked import mistake, shown_with_places
 from framework.chain.batches import ask_many
 from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 from framework.chain.link import Link
+from framework.chain.places import mistake, shown_with_places
 from framework.chain.runner import beside
 from framework.errors import (
     AccessDenied,

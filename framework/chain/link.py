@@ -120,7 +120,7 @@ class Link:
             return self.custom
         try:
             backend = self.backend_or_class()
-        except FrameworkError:  # there is no such class, so it is never asked
+        except FrameworkError:  # the class does not exist, so it is never asked
             return False
         return bool(getattr(backend, "may_hang", getattr(backend, "remote", True)))
 
