@@ -1043,3 +1043,38 @@ def test_a_command_shows_each_fault_in_a_line(world: World) -> None:
         "error: BILLING__SERVER__PORT: [server] port: a whole number is expected, such as 8080, not 'x'",
         "error: BILLING__SERVER__STARTED: [server] started: a date is expected, such as 2024-05-01, not 'y'",
     ]
+
+
+def test_a_section_that_is_written_as_one_text_is_a_fault(world: World) -> None:
+    """As pydantic-settings takes it. Here each option has its own variable, and its own origin."""
+    app = application(Settings, SERVER__TLS='{"cert": "x"}')
+    assert told(app, Settings) == [
+        "BILLING__SERVER__TLS: [server] tls: [server.tls] is a section, and each of its options is set by itself: "
+        "BILLING__SERVER_TLS__CERT"
+    ]
+    world.project(schema="our_settings:Settings")
+    world.write("our_settings.py", "from test_settings import Settings\n")
+    world.set(BILLING__SERVER__TLS='{"cert": "x"}', BILLING__SERVER='{"port": 5}')
+    out = world.run("check")[1]
+    assert out.splitlines() == [
+        "warning: BILLING__SERVER: means nothing to this application; did you mean BILLING__SERVER__PORT?",
+        "error: BILLING__SERVER__TLS: [server] tls: no such option is declared; [server.tls] is a section, and each of "
+        "its options is set by itself: BILLING__SERVER_TLS__CERT",
+    ]
+
+
+def test_defaults_in_the_form_of_a_cfg_file(world: World) -> None:
+    world.project(schema="our_settings:Settings")
+    world.write("our_settings.py", "from test_settings import Defaults, section\nSettings = section(Defaults)\n")
+    listed = world.run("config", "list", "--defaults")[1]
+    assert "# share = 50%%\n" in listed and "# flag = " in listed
+    for words in (("dump",), ("config", "list", "--show-values")):
+        written = world.run(*words)[1]
+        world.write("again.cfg", "".join(f"{line}\n" for line in written.splitlines() if not line.startswith("#")))
+        app = App("billing", schema=section(Defaults), home="/nonexistent", config=world.home / "again.cfg")
+        assert app.bind(section(Defaults)).server == Defaults()
+    import io
+
+    file = io.StringIO()
+    world.app().conf.write(file, only_defaults=True, show_values=True)
+    assert "share = 50%%" in file.getvalue()

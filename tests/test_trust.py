@@ -191,6 +191,13 @@ def schema(s: Shared) -> None:
     s.his("schema.toml", '[db.options.password]\nsensitive = true\ndefault = "his"\n')
 
 
+def schema_class(s: Shared) -> None:
+    s.project(schema="planted_package.settings:Settings")
+    (s.home / "planted_package").mkdir()
+    s.write("planted_package/__init__.py", "")
+    s.his("planted_package/settings.py", MODULE.format(mark=str(s.mark)))
+
+
 def secrets_file(s: Shared) -> None:
     s.write(
         "billing.cfg",
@@ -293,6 +300,7 @@ ATTACKS: dict[Callable[[Shared], None], str] = {
     link_in_the_middle: "the link conf/billing",
     dotenv: ".env",
     schema: "schema.toml",
+    schema_class: "planted_package/settings.py",
     secrets_file: "secrets.json",
     pointed_file: "password.txt",
     program_beside_the_project: "get-password",

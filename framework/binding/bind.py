@@ -110,6 +110,9 @@ class Binder:
         for inner in read.nodes:
             field = inner.node.field
             assert field is not None
+            if node.section and self._is_written_whole(node.section, field.key, inner.node):
+                faulty.add(field.name)
+                continue
             if not inner.is_written and (not field.needed or node.base is not NOTHING):
                 if node.base is not NOTHING and (value := get(kind, node.base, field.name)) is not NOTHING:
                     values[field.arg] = deepcopy(value)
@@ -129,6 +132,17 @@ class Binder:
             else:
                 self._refused(refused, read.answers[refused], path, what)
         return found
+
+    def _is_written_whole(self, section: str, key: str, node: Node) -> bool:
+        """Whether a section is written as one text, such as JSON in a variable; then that is a fault."""
+        mention = next(self._engine.mentions(section, key), None)
+        if mention is None or isinstance(mention.raw, dict):  # a table of a typed file is the section itself
+            return False
+        leaf = next(node.all_leaves(), None)
+        variable = f": {self._engine.names.option(leaf.section, leaf.key)}" if leaf is not None else ""
+        what = f"[{section}] {key}: [{node.section}] is a section, and each of its options is set by itself{variable}"
+        self.faults.append(Fault((section, key), InvalidValue(what, where=mention.origin)))
+        return True
 
     def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> Any:
         """What goes into the object; NOTHING if the class makes it itself, _FAULTY if it is wrong or left out."""

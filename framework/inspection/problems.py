@@ -103,8 +103,10 @@ def _settings(app: App, wrong: Container[tuple[str, str]], skipped: set[tuple[st
 
     for fault in faults(app, app.schema_class, skipped):
         option = app.schema.option(*fault.name) if fault.name else None
+        if fault.name is not None and option is None:
+            continue  # an option that is not declared, which is told of every schema
         if isinstance(fault.error, OptionNotFound) and option is not None and option.required:
-            continue  # which is told of every schema
+            continue  # the same
         if fault.name not in wrong:
             yield problem_of(fault.error, app.schema.origin, fault.name)
 
@@ -274,6 +276,9 @@ def _names(app: App, section: str, key: str, mentions: list[Mention], unmeant: M
         hint = f"; did you mean [{near[0]}] {near[1]}?" if near and app.schema.option(*near) else ""
         hint = f"; did you mean {unmeant.meant}?" if unmeant is not None else hint
         hint = f"; {_if_meant(section, base)}" if form in POINTER_FORMS and not hint else hint
+        if inner := app.schema.options(f"{section}.{key}"):
+            variable = app.names.option(f"{section}.{key}", inner[0])
+            hint = f"; [{section}.{key}] is a section, and each of its options is set by itself: {variable}"
         what = f"[{section}] {key}: no such option is declared{hint}"
         yield Problem("error", "unknown-option", mentions[0].origin, what, (section, key))
     elif form in POINTER_FORMS and not _is_known(app, section, key):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.convert import expand
+from framework.convert import expand, to_text
 from framework.copies import copied
 from framework.layers.base import Layer
 from framework.layers.cfg import interpolate
@@ -62,7 +62,7 @@ class DefaultsLayer(Layer):
     def _default(self, option: Option) -> Any:
         default = option.default
         if option.plain:
-            return default
+            return to_text(default) if isinstance(default, (bool, int, float)) else default
         if isinstance(default, (bool, int, float)):
             return str(default)  # as Airflow's parser has it; value() makes it typed again
         if option.own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework import given
+from framework.convert import to_text
 from framework.errors import (
     ConfigError,
     FrameworkError,
@@ -246,8 +247,10 @@ class AirflowCalls:
         from framework.options.explanation import HIDDEN
 
         if only_default:
-            default = self.get_default_value(section, key, raw=True)
-            return HIDDEN if hide and default and self._engine.is_hidden(section, key) else default
+            default = self.get_default_value(section, key)
+            if hide and default and self._engine.is_hidden(section, key):
+                return HIDDEN
+            return None if default is None else to_text(default).replace("%", "%%")  # a list is JSON
         mention = next(self._engine.mentions(section, key), None)
         if mention is None:
             return None

@@ -74,6 +74,7 @@ class _Known:
         self._schema = engine.schema
         self._options: dict[str, tuple[str, tuple[str, str]]] = {}  # without separators -> variable and option
         self._keys: dict[str, tuple[str, tuple[str, str]]] = {}
+        self._sections: dict[str, tuple[str, tuple[str, str]]] = {}
         self._variables: set[str] = set()
         for option in dict.fromkeys([*((o.section, o.name) for o in engine.schema), *engine.entries_in_files()]):
             variables = [name[cut:] for name in engine.variables(*option)]
@@ -83,6 +84,7 @@ class _Known:
             declared = engine.schema.option(*option)
             if declared is None or not declared.own:
                 self._keys.setdefault(_plain(option[1]), (variables[0], option))
+                self._sections.setdefault(_plain(option[0]), (variables[0], option))
         self._secrets = {engine.names.secret(name)[cut:] for name in engine.referred_secrets()}
 
     def meant(self, rest: str) -> tuple[str, tuple[str, str] | None]:
@@ -128,6 +130,10 @@ class _Known:
             return "", None
         if found := self._keys.get(_plain(rest)):
             return found
+        if rest.startswith("_") and (found := self._sections.get(_plain(rest))):
+            return (
+                found  # a whole section, as pydantic-settings takes it in JSON: each option has a variable of its own
+            )
         near = get_close_matches(_plain(rest), self._options, 1, _ALIKE)
         return self._options[near[0]] if near else ("", None)
 

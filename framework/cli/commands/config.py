@@ -198,7 +198,8 @@ def _lines(app: App, args: Namespace, key: str, row: Row | None, option: Option 
     value = _value(args, row, option)
     text = "" if value is None else str(value)
     if args.defaults or args.comment_out_everything or value is None or text == HIDDEN or (row and row.redacted):
-        return commented_option(key, text if args.defaults else text.replace("%", "%%"))
+        is_cfg = args.defaults and not (option is not None and option.plain)
+        return commented_option(key, text if is_cfg else text.replace("%", "%%"))
     return cfg_line(app.environment, key, text).split("\n")
 
 
