@@ -28,6 +28,7 @@ import tempfile
 import traceback
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterator
+from datetime import date
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -441,6 +442,29 @@ def test_no_page_tells_to_install_the_package_of_another_project(page: Path) -> 
     """The name `framework` on the public index is not ours: a wheel or a checkout is installed by its path."""
     found = re.findall(r"pip install [^\n&]*(?<![\w./-])framework(?![\w./-])[^\n&]*", page.read_text(encoding="utf-8"))
     assert not found, f"{name_of(page)}: {found}"
+
+
+def test_decisions_have_numbers_without_gaps_a_status_and_a_date() -> None:
+    records = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    assert [record.name[:5] for record in records] == [f"{number:04d}-" for number in range(1, len(records) + 1)]
+    rows = []
+    for record in records:
+        opening = re.match(
+            r"# (?P<title>.+)\n\nStatus: (?P<status>proposed|accepted|superseded by \d{4}), (?P<date>[\d-]+)\.\n",
+            record.read_text(encoding="utf-8"),
+        )
+        assert opening, f"{name_of(record)} begins with its title, then: Status: accepted, YYYY-MM-DD."
+        date.fromisoformat(opening["date"])
+        number = record.name[:4]
+        rows.append(f"| {number} | [{opening['title']}]({record.name}) | {opening['status']}, {opening['date']} |")
+    listed = [line for line in text_of("docs/decisions/README.md").splitlines() if line.startswith("| 0")]
+    assert listed == rows, "write these rows:\n" + "\n".join(rows)
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    for path in (ROOT / "framework").rglob("*.py"):
+        for page in re.findall(r"\bdocs/[\w/-]+\.\w+", path.read_text(encoding="utf-8")):
+            assert (ROOT / page).exists(), f"{name_of(path)} names {page}"
 
 
 def test_every_page_can_be_reached() -> None:

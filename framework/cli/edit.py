@@ -2,7 +2,7 @@
 
 Comments, order, spelling, indentation and line ends stay. Every change is read back by the parser that the application
 uses before it counts, and a file is replaced as a whole: a reader sees the old file or the new one.
-Why no library does this: docs/decisions/0110-editing-cfg-files.md.
+Why no library does this: docs/decisions/0014-editing-cfg-files.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How each language writes a text: shells, `.env` dialects, systemd, YAML, TOML, HCL.
 
 A function returns the text quoted, or raises a ValueError that says what the language cannot hold, never the text.
-The rules were tried with the real readers: docs/decisions/0190-quoting.md.
+The rules were tried with the real readers.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Facts:
     """The options of one application, section by section.
 
     Args:
-        data: its packaged module, see docs/decisions/0016-packaged-facts.md.
+        data: its packaged module, see docs/decisions/0025-packaged-facts.md.
         folder: the folder of the installed package of its name, or None.
         is_given: whether a schema was given to the application. Then nothing else is declared: the facts are still
             known, but have no defaults and are not listed.
