@@ -12,6 +12,7 @@ from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
+from framework.options.listing import Listing
 from framework.options.overrides import overrides
 from framework.options.reading import Reading
 from framework.options.spec import Spec
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _MAX_KEPT = 20_000
 
 
-class Engine:
+class Engine(Listing):
     """Layers and a schema, read by one order: layer, then name, then form.
 
     Args:
@@ -135,6 +136,7 @@ class Engine:
         """State more about the options than the schema does; see `Schema.supplement`."""
         self.schema.supplement(schema, origin)
         self._specs.clear()
+        self._take(self.reading.again())
 
     def declare(self, schema: Mapping[str, Any]) -> None:
         """Declare what a class declares that was bound; see `Schema.declare`."""
@@ -157,23 +159,6 @@ class Engine:
             return spec.sensitive
         return self.schema.declared or should_hide_value_for_name(f"{section}.{key}")
 
-    def entries(self) -> Iterator[tuple[str, str]]:
-        """Every option that is declared or written, by its current name, section by section, declared ones first."""
-        sections: dict[str, dict[str, None]] = {}
-        for entry in self._all_entries():
-            name = self._entry(*entry)
-            if name is not None:
-                sections.setdefault(name[0], {})[name[1]] = None
-        for section, keys in sections.items():
-            for key in keys:
-                yield section, key
-
-    def entries_in_files(self) -> Iterator[tuple[str, str]]:
-        """Every option that is written in a file layer."""
-        for layer in self._all_layers():
-            if not isinstance(layer, EnvironmentLayer):
-                yield from filter(None, (self._entry(*entry) for entry in layer.entries()))
-
     def referred_secrets(self) -> Iterator[str]:
         """The names of the config secrets that any mention refers to."""
         for section, key in self.entries():
@@ -181,69 +166,15 @@ class Engine:
                 if mention.form == "secret" and (reference := self.reference_of(mention)) is not None:
                     yield reference.name
 
-    def _all_entries(self) -> Iterator[tuple[str, str]]:
-        for option in self.schema:
-            yield option.section, option.name
-        for layer in self._all_layers():
-            if isinstance(layer, EnvironmentLayer):
-                yield from (self._as_declared(*entry) for entry in layer.entries())
-            else:
-                yield from layer.entries()
-
-    def _as_declared(self, section: str, key: str) -> tuple[str, str]:
-        """A variable's section and key as the schema spells them: `a_b` may be `a.b`, or hold a `__`."""
-        named = section.replace("secrets_", "secrets.", 1)  # [secrets.corp], which no schema can list
-        if named.startswith("secrets.") and any(self.schema.option(named, name) for name in (key, *_without_form(key))):
-            return named, key
-        whole = self.names.option(section, key)
-        for declared in self.schema.sections:
-            start = self.names.option(declared, "")
-            if whole.startswith(start) and declared != section:
-                rest = whole[len(start) :].lower()
-                if any(self.schema.option(declared, name) for name in (rest, *_without_form(rest))):
-                    return declared, rest
-        return section, key
-
-    def _entry(self, section: str, key: str) -> tuple[str, str] | None:
-        """The option of an entry, or None if the entry is part of another one."""
-        if self.schema.option(section, key) is None:
-            is_section, is_in_one = self.schema.has_section(f"{section}.{key}"), self.schema.has_section(section)
-            if is_section and (not is_in_one or self._is_table(section, key)):
-                return None
-            if self._is_in_option(section):
-                return None
-            for base in _without_form(key):
-                if self.may_point(*self.current_name(section, base)):
-                    return self.current_name(section, base)
-        return self.current_name(section, key)
-
-    def _is_table(self, section: str, key: str) -> bool:
-        """Whether everything that is written there is a table of a typed file, and so a section of its own."""
-        found = [layer.find(section, key) for layer in self._all_layers()]
-        return all(isinstance(written[0], dict) for written in found if written is not None)
-
-    def _is_in_option(self, section: str) -> bool:
-        """Whether a typed file's table is the value of a declared option, or in it, and no section of its own."""
-        if section in self.schema.sections:
-            return False
-        while "." in section:
-            section, _, key = section.rpartition(".")
-            if self.schema.option(section, key) is not None:
-                return True
-        return False
-
-    def current_name(self, section: str, key: str) -> tuple[str, str]:
-        """The current name of an option."""
-        seen = {(section, key)}
-        while (found := self.schema.redirect(section, key)) is not None and found[:2] not in seen:
-            section, key = found[:2]
-            seen.add((section, key))
-        return section, key
-
     def _all_layers(self) -> list[Layer]:
         overridden = overrides.get()
         layers, mine = self.reading.layers, overridden.get(self) if overridden else None
         return layers if mine is None else [mine.layer(self.reading), *layers]
+
+    def _live_layers(self) -> list[Layer]:
+        """The layers that may change without a reload: what this context overrides, and the process environment."""
+        layers = self._all_layers()
+        return layers[: len(layers) - len(self.reading.layers) + 1]
 
     # Following
 
@@ -390,9 +321,3 @@ class Engine:
         if message not in warned:
             warned.add(message)
             warn(message, category)
-
-
-def _without_form(key: str) -> Iterator[str]:
-    for form in POINTER_FORMS:
-        if key.endswith(f"_{form}"):
-            yield key[: -len(form) - 1]

@@ -320,10 +320,15 @@ class Getters:
         return kept if fresh is None else fresh(kept)  # type: ignore[no-any-return]
 
     def _section(self, section: str) -> dict[str, Any] | None:
-        keys = [key for name, key in self._engine.entries() if name == section]
-        answers = {key: self._engine.answer(section, key) for key in keys}
-        found = {key: convert.guess(answer.value) for key, answer in answers.items() if answer is not None}
-        return found if keys else None
+        keys = self._engine.keys(section)
+        values = ((key, self._guess(section, key)) for key in keys)
+        return {key: value for key, value in values if value is not UNSET} if keys else None
+
+    @compiled("guess")
+    def _guess(self, section: str, key: str, **how: bool) -> Any:
+        """The option as it looks, or `UNSET`: an option of a section that has changed elsewhere is found at once."""
+        answer = self._answer(section, key, **how)
+        return UNSET if answer is None else self._converted_answer(answer, convert.guess, **how)
 
 
 def _is_restricted() -> bool:

@@ -21,10 +21,11 @@ class Reading:
         warned: the warnings that were given.
         searched: the options beside which pointers that do not count were looked for.
         settings: the object of the settings class, once it was asked for.
+        listed: the declared options and those that files hold, section -> keys, once they are listed.
         sections: the environment as it was, and the sections that were read in it, in their kept form.
     """
 
-    __slots__ = ("layers", "chains", "warned", "searched", "settings", "sections")
+    __slots__ = ("layers", "chains", "warned", "searched", "settings", "listed", "sections")
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
@@ -32,10 +33,11 @@ class Reading:
         self.warned: set[str] = set()
         self.searched: set[tuple[str, str]] = set()
         self.settings: Any = None
+        self.listed: tuple[dict[str, dict[str, None]], dict[str, dict[str, None]]] | None = None
         self.sections: tuple[dict[Any, Any], dict[str, tuple[Any, Any]]] = {}, {}
 
     def again(self) -> Reading:
         """The same layers and chain, with nothing kept of what options were: more is declared by now."""
         made = Reading(self.layers)
-        made.chains, made.warned = self.chains, self.warned
+        made.chains, made.warned, made.settings = self.chains, self.warned, self.settings
         return made

@@ -1,0 +1,134 @@
+"""Which options there are: what is declared, and what is written somewhere."""
+
+from __future__ import annotations
+
+from framework.layers.base import EnvironmentLayer
+from framework.names import POINTER_FORMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from framework.layers.base import Layer
+    from framework.names import Names
+    from framework.options.reading import Reading
+    from framework.options.schema import Schema
+    from framework.options.spec import Spec
+
+    Sections = dict[str, dict[str, None]]  # section -> its keys, in order
+
+
+class Listing:
+    """The options of an engine. Those that are declared, and those in files, are looked for once in a reading."""
+
+    names: Names
+    schema: Schema
+    reading: Reading
+
+    if TYPE_CHECKING:
+
+        def spec(self, section: str, key: str) -> Spec: ...
+        def _live_layers(self) -> list[Layer]: ...
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Every option that is declared or written, by its current name, section by section, declared ones first."""
+        sections: Sections = {}
+        for part in self._parts():
+            for section, keys in part.items():
+                sections.setdefault(section, {}).update(keys)
+        for section, keys in sections.items():
+            for key in keys:
+                yield section, key
+
+    def keys(self, section: str) -> list[str]:
+        """The keys of a section that are declared or written, by their current names, declared ones first."""
+        return list(dict.fromkeys(key for part in self._parts() for key in part.get(section, ())))
+
+    def entries_in_files(self) -> Iterator[tuple[str, str]]:
+        """Every option that is written in a file layer."""
+        layers = [*self._live_layers(), *self.reading.layers[1:]]
+        for layer in layers:
+            if not isinstance(layer, EnvironmentLayer):
+                yield from filter(None, (self._entry(*entry, layers) for entry in layer.entries()))
+
+    def _parts(self) -> tuple[Sections, Sections, Sections]:
+        """The options that are declared, those written in layers that may change, and those written in the others."""
+        reading, live = self.reading, self._live_layers()
+        if reading.listed is None:
+            declared = self._grouped(((option.section, option.name) for option in self.schema), ())
+            files = reading.layers[1:]
+            reading.listed = declared, self._grouped(self._written_in(files), files)
+        declared, written = reading.listed
+        return declared, self._grouped(self._written_in(live), [*live, *reading.layers[1:]]), written
+
+    def _grouped(self, entries: Iterable[tuple[str, str]], layers: Sequence[Layer]) -> Sections:
+        found: Sections = {}
+        for entry in entries:
+            name = self._entry(*entry, layers)
+            if name is not None:
+                found.setdefault(name[0], {})[name[1]] = None
+        return found
+
+    def _written_in(self, layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
+        for layer in layers:
+            if isinstance(layer, EnvironmentLayer):
+                yield from (self._as_declared(*entry) for entry in layer.entries())
+            else:
+                yield from layer.entries()
+
+    def _as_declared(self, section: str, key: str) -> tuple[str, str]:
+        """A variable's section and key as the schema spells them: `a_b` may be `a.b`, or hold a `__`."""
+        named = section.replace("secrets_", "secrets.", 1)  # [secrets.corp], which no schema can list
+        if named.startswith("secrets.") and any(self.schema.option(named, name) for name in (key, *_without_form(key))):
+            return named, key
+        whole = self.names.option(section, key)
+        for declared in self.schema.sections:
+            start = self.names.option(declared, "")
+            if whole.startswith(start) and declared != section:
+                rest = whole[len(start) :].lower()
+                if any(self.schema.option(declared, name) for name in (rest, *_without_form(rest))):
+                    return declared, rest
+        return section, key
+
+    def _entry(self, section: str, key: str, layers: Sequence[Layer]) -> tuple[str, str] | None:
+        """The option of an entry, or None if the entry is part of another one."""
+        if self.schema.option(section, key) is None:
+            is_section, is_in_one = self.schema.has_section(f"{section}.{key}"), self.schema.has_section(section)
+            if is_section and (not is_in_one or _is_table(section, key, layers)):
+                return None
+            if self._is_in_option(section):
+                return None
+            for base in _without_form(key):
+                if self.spec(*self.current_name(section, base)).may_point:
+                    return self.current_name(section, base)
+        return self.current_name(section, key)
+
+    def _is_in_option(self, section: str) -> bool:
+        """Whether a typed file's table is the value of a declared option, or in it, and no section of its own."""
+        if section in self.schema.sections:
+            return False
+        while "." in section:
+            section, _, key = section.rpartition(".")
+            if self.schema.option(section, key) is not None:
+                return True
+        return False
+
+    def current_name(self, section: str, key: str) -> tuple[str, str]:
+        """The current name of an option."""
+        seen = {(section, key)}
+        while (found := self.schema.redirect(section, key)) is not None and found[:2] not in seen:
+            section, key = found[:2]
+            seen.add((section, key))
+        return section, key
+
+
+def _is_table(section: str, key: str, layers: Iterable[Layer]) -> bool:
+    """Whether everything that is written there is a table of a typed file, and so a section of its own."""
+    found = [layer.find(section, key) for layer in layers]
+    return all(isinstance(written[0], dict) for written in found if written is not None)
+
+
+def _without_form(key: str) -> Iterator[str]:
+    for form in POINTER_FORMS:
+        if key.endswith(f"_{form}"):
+            yield key[: -len(form) - 1]
