@@ -1,7 +1,7 @@
 """Measure everything, beside the peers, in one run.
 
     python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [readers] [masking] [warm]
-                             [bind] [metastore] [commands] [remote]
+                             [bind] [metastore] [commands] [remote] [delivery]
 
 Peers are measured where they are installed: dynaconf and pydantic-settings in this Python, Apache Airflow in the one
 that FRAMEWORK_AIRFLOW_PYTHON names. `--write` puts the tables into docs/explanation/performance.md. `--quick` is for a
@@ -31,6 +31,7 @@ BENCHMARKS = {
     "metastore": "Reading the metastore",
     "commands": "Commands on the metastore, as whole processes",
     "remote": "Options out of remote stores, cold",
+    "delivery": "`exec`, `export`, `render`, `redact`",
 }
 
 PAGE = os.path.join(ROOT, "docs", "explanation", "performance.md")

@@ -4,9 +4,7 @@ once."""
 from __future__ import annotations
 
 from framework.cli.output import print_error, status_of
-from framework.cli.rows import resolve_at_once
 from framework.delivery.selection import Chosen, select
-from framework.inspection.problems import outages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +12,8 @@ if TYPE_CHECKING:
 
     from framework.app import App
     from framework.delivery.selection import Item
-    from framework.delivery.values import Faults
+    from framework.delivery.values import Faults, Prefetch
+    from framework.errors import FrameworkError
 
 
 def add_selection(parser: ArgumentParser) -> None:
@@ -58,11 +57,24 @@ def selected(app: App, args: Namespace) -> list[Item]:
     Raises:
         Faults: all that is wrong with the choice or cannot be resolved.
     """
-    return select(app, chosen(args), lambda names: resolve_at_once(app, names))
+    return select(app, chosen(args), prefetch(app))
+
+
+def prefetch(app: App) -> Prefetch:
+    """Resolves pointers; who waits at a terminal sees for what."""
+
+    def resolve(names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
+        from framework.cli.rows import resolve_at_once
+
+        return resolve_at_once(app, names)
+
+    return resolve
 
 
 def print_faults(faults: Faults) -> int:
     """Print every error, an outage once for all that it stopped, and return the exit status."""
+    from framework.inspection.problems import outages
+
     down = outages(dict(faults.faults))
     reported = {name for names in down.values() for name in names}
     for text in (*down, *(fault for name, fault in faults.faults if name not in reported)):

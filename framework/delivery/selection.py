@@ -20,10 +20,11 @@ OWN = "own"
 #: Variables that change how programs run. A value gets such a name only if it is written out, by `--map`.
 _POWERFUL = (
     *("PATH", "CDPATH", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS", "PS4", "PROMPT_COMMAND", "GLOBIGNORE"),
-    *("LD_*", "DYLD_*", "_RLD*", "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "HOSTALIASES", "RES_OPTIONS"),
-    *("PYTHON*", "PERL5*", "PERLLIB", "PERLIO*", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH", "ZDOTDIR"),
-    *("FPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "TERMINFO", "TERMINFO_DIRS", "TERMCAP"),
+    *("FPATH", "ZDOTDIR", "TERMINFO", "TERMINFO_DIRS", "TERMCAP", "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH"),
+    *("HOSTALIASES", "RES_OPTIONS", "PERLLIB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH", "_JAVA_OPTIONS"),
+    *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"),
 )
+_POWERFUL_STARTS = ("LD_", "DYLD_", "_RLD", "PYTHON", "PERL5", "PERLIO")
 
 
 class Chosen:
@@ -148,9 +149,7 @@ def _name(app: App, source: Source, prefix: str) -> str:
 
 
 def _is_powerful(name: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return any(fnmatchcase(name, pattern) for pattern in _POWERFUL)
+    return name in _POWERFUL or name.startswith(_POWERFUL_STARTS)
 
 
 def _is_withheld(section: str, key: str) -> bool:
@@ -174,9 +173,7 @@ def _options(app: App, chosen: Chosen, renamed: set[Source], faults: list[Any]) 
                 continue
             yield Source.of_option(section, key)
         return
-    from fnmatch import fnmatchcase
-
-    entries = list(app.engine.entries())
+    entries: list[tuple[str, str]] = []
     seen: set[tuple[str, str]] = set()
     for pattern in map(str.lower, chosen.only):
         if not any(mark in pattern for mark in "*?["):
@@ -191,6 +188,9 @@ def _options(app: App, chosen: Chosen, renamed: set[Source], faults: list[Any]) 
                 continue
             matched = [app.engine.current_name(*source.name)]
         else:
+            from fnmatch import fnmatchcase
+
+            entries = entries or list(app.engine.entries())
             matched = [name for name in entries if fnmatchcase(".".join(name), pattern)]
             allowed = [name for name in matched if not _is_withheld(*name)]
             if not allowed:
@@ -212,8 +212,6 @@ def _matches_nothing(pattern: str, withheld: list[tuple[str, str]]) -> ConfigErr
 
 
 def _connections(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[Source]:
-    from fnmatch import fnmatchcase
-
     listed: list[str] | None = None
     for pattern in chosen.connections:
         if not any(mark in pattern for mark in "*?["):
@@ -225,6 +223,8 @@ def _connections(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[Source
             except FrameworkError as fault:
                 faults.append((("", pattern), fault))
                 return
+        from fnmatch import fnmatchcase
+
         matched = [name for name in listed if fnmatchcase(name, pattern)]
         if not matched and pattern != "*":
             hint = "See `connections list`."

@@ -6,8 +6,7 @@ import os
 import sys
 
 from framework.cli.output import NO, OK, UsageError, machine, machine_bytes, print_message, short
-from framework.cli.passing import print_faults
-from framework.cli.rows import resolve_at_once
+from framework.cli.passing import prefetch, print_faults
 from framework.delivery import target
 from framework.delivery.template import DELIMITERS, Template
 from framework.delivery.values import Faults
@@ -56,7 +55,7 @@ def _run(app: App, args: Namespace) -> int:
         raise UsageError("the template and the output are one file, and the placeholders would be lost")
     template = Template(_read(args.template), short(args.template), args.delimiters)
     try:
-        rendered = template.fill(app, lambda names: resolve_at_once(app, names))
+        rendered = template.fill(app, prefetch(app))
     except Faults as faults:
         return print_faults(faults)
     if args.check or args.diff:
