@@ -271,6 +271,59 @@ def test_every_other_command(planted: Planted) -> None:
         assert_clean(out + err, words)
 
 
+def test_what_other_programs_get(planted: Planted) -> None:
+    """`exec`, `export` and `render` give secrets to other programs, and none to who reads their messages."""
+    from framework.delivery.formats import DIALECTS, FORMATS
+
+    world, run = planted.world, planted.world.run
+    files = [name for name in FORMATS if name != "github"]  # which prints secrets for the runner to hide
+    commands = [("export", "--format", name, "-o", f"out.{name}") for name in files]
+    commands += [("export", "--format", "dotenv", "--dialect", name, "-o", "out.env") for name in DIALECTS]
+    commands += [("export", "--format", "docker"), ("export", "--prefix", "own", "--format", "docker")]
+    commands += [("export", "--map", f"vault.{key}=B-C") for key in ("cfg_odd", "command_pem")]
+    commands += [("export", "--map", f"{kind}:nobody=X") for kind in ("conn", "var", "secret")]
+    commands += [("exec", "--", "no-such-program"), ("exec", "--only", "vault.nobody", "--", "true")]
+    placeholders = [f"@vault.{key}@" for key in (*planted.options, *planted.pointers)]
+    placeholders += ["@conn:warehouse@", "@conn:db_odd.password@", "@var:db_pem_secret@", "@secret:app/local_odd@"]
+    world.write("a.in", " ".join(placeholders))
+    world.write("b.in", "".join(f"x = {name[:-1]}|{how}@\n" for name in placeholders for how in ("json", "base64")))
+    world.write("c.in", "".join(f"x = {name[:-1]}|dotenv@\n" for name in placeholders))
+    commands += [("render", "a.in"), ("render", "b.in", "-o", "b.out"), ("render", "c.in")]
+    for words in commands:
+        _, out, err = run(*words)
+        assert_clean(out + err, words)
+    text = (world.home / "b.out").read_text()
+    assert "Canary7" in text and (world.home / "b.out").stat().st_mode & 0o777 == 0o600
+    old = [plant("yesterday", shape) for shape in SHAPES]  # what the file held before, which no store knows today
+    lines = text.split("\n")
+    for number, secret in enumerate(old):
+        lines[number] = f"x = {json.dumps(secret)}"
+    world.write("b.out", "\n".join([*lines, *old]))
+    status, out, err = run("render", "b.in", "-o", "b.out", "--diff")
+    assert status == 1 and "@@" in out
+    assert_clean(out + err, "render --diff")
+
+
+def test_redact(planted: Planted) -> None:
+    from framework.cli.commands.redact import _learn
+    from framework.masking.stream import Stream
+
+    app = planted.world.app().use()
+    assert list(_learn(app)) == []
+    seen = [*planted.options.values(), *planted.pointers.values(), app.conf.get("open", "link"), FERNET_KEY]
+    known = ("table", "connuri", "dbpassword", "envvariable")
+    seen += [needle for needle, place in NEEDLES.items() if place in known and "dd" not in needle]
+    stream, out = Stream(), b""
+    for secret in seen:
+        for form in (secret, repr(secret), json.dumps({"a": secret}), urllib.parse.quote(secret, safe="")):
+            for piece in form[: len(form) // 2], form[len(form) // 2 :], "\n", *form, " ":
+                out += stream.feed(piece.encode())
+        out += stream.feed(b"in base64: " + base64.b64encode(f"user:{secret}".encode()) + b"\n")
+    out += stream.close()
+    assert out.count(b"***") > len(seen)
+    assert_clean(out.decode(), "redact")
+
+
 def objects_under(root: object) -> Iterator[object]:
     """Every object of this package that can be reached from another."""
     pending, seen = [root], set()

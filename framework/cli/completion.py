@@ -126,6 +126,14 @@ def _keys(app: App, args: Namespace) -> Iterable[str]:
     return [key for section, key in app.engine.entries() if args.section is None or section == args.section.lower()]
 
 
+def _options(app: App, args: Namespace) -> Iterable[str]:
+    return [f"{section}.{key}" for section, key in app.engine.entries()]
+
+
+def _sources(app: App, args: Namespace) -> Iterable[str]:
+    return [f"{name}=" for name in _options(app, args)]
+
+
 def _values(app: App, args: Namespace) -> Iterable[str]:
     option = app.schema.option(args.section.lower(), args.option.lower())
     if option is None or option.sensitive:
@@ -181,4 +189,7 @@ _COMPLETERS: dict[tuple[str, str], Callable[[App, Namespace], Iterable[str]]] = 
     ("connections", "prefix"): _names_of("connection"),
     ("variables", "prefix"): _names_of("variable"),
     ("secrets", "name"): _names_of("config"),
+    ("", "only"): _options,
+    ("", "map"): _sources,
+    ("", "connections"): _names_of("connection"),
 }

@@ -12,6 +12,8 @@ from framework.convert import to_text
 from framework.delivery.values import Faults
 from framework.errors import FrameworkError
 from framework.masking import add_mask, should_hide_value_for_name
+from framework.masking.search import encode, passwords_in_urls
+from framework.parsing import read_json
 
 DESCRIPTION = """\
 Copy stdin to stdout without the secrets of this configuration, as they come: in every spelling, wherever a piece ends.
@@ -67,8 +69,8 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
             except FrameworkError as fault:
                 yield name, fault
                 continue
-            if answer is not None and should_hide_value_for_name(".".join(name)):
-                add_mask(answer.value if isinstance(answer.value, (list, dict)) else to_text(answer.value))
+            if answer is not None:
+                _learn_value(answer.value, ".".join(name))
     for kind in ("connection", "variable"):
         for listed in _listed(app, kind):
             try:
@@ -78,6 +80,27 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
                     app.hide_variable(listed, app.get_variable(listed))
             except FrameworkError as fault:
                 yield (kind, listed), fault
+
+
+def _learn_value(value: Any, name: str) -> None:
+    """Have the masker know what is secret by its name, or the name that it has inside, and passwords in URLs."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            value = read_json(value)
+        except ValueError:
+            pass
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _learn_value(inner, name if should_hide_value_for_name(name) else str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            _learn_value(inner, name)
+    else:
+        text = to_text(value)
+        add_mask(text, name)
+        data = encode(text)
+        for start, end in passwords_in_urls(data, should_hide_value_for_name):
+            add_mask(data[start:end])
 
 
 def _listed(app: App, kind: str) -> list[str]:
