@@ -13,8 +13,8 @@ from conftest import World
 
 from framework import App, Connection, errors
 from framework.backends import AIRFLOW_TWINS, RETIRED_PATHS, SHORT_NAMES, build, find_class
-from framework.chain.asked import mistake, shown_with_places
 from framework.chain.link import CUSTOM, Link
+from framework.chain.places import mistake, shown_with_places
 
 P = "cAnArY-7"
 
