@@ -192,7 +192,7 @@ class App(Reads, Bound[Settings]):
     @property
     def chain(self) -> Chain:
         """Custom backends -> environment -> metastore, built when it is first needed."""
-        chains: list[Chain] = self.engine.reading.chains
+        chains = self.engine.reading.chains
         if not chains:
             self._build_chain(chains)
         return chains[0]  # threads that start together share the first one, and with it its clients and what it keeps

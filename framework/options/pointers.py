@@ -30,8 +30,7 @@ def pointer_text(mention: Mention) -> str:
         ConfigError: a bad `%`.
     """
     section, key = mention.name
-    text: str = mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
-    return text
+    return mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
 
 
 def part_of(text: str, pointer: str) -> str:

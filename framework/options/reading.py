@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from framework.chain.chain import Chain
     from framework.layers.base import Layer
 
 
@@ -29,7 +30,7 @@ class Reading:
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
-        self.chains: list[Any] = []
+        self.chains: list[Chain] = []
         self.warned: set[str] = set()
         self.searched: set[tuple[str, str]] = set()
         self.settings: Any = None

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from framework.layers.base import Layer
+
     #: What must not be set for a compiled option to hold, and the compiled option itself: see `compiled.py`.
     Absent = tuple[Any, Any, Any, Any]
     Compiled = tuple[Any, Any, Absent | None, Any]
@@ -29,7 +31,7 @@ class Mention:
     __slots__ = ("layer", "origin", "section", "key", "name", "form", "raw", "source")
 
     def __init__(
-        self, layer: str, origin: str, section: str, key: str, name: tuple[str, str], form: str, raw: Any, source: Any
+        self, layer: str, origin: str, section: str, key: str, name: tuple[str, str], form: str, raw: Any, source: Layer
     ) -> None:
         self.layer, self.origin = layer, origin
         self.section, self.key, self.name = section, key, name
