@@ -35,7 +35,7 @@ else:
 
 HERE = Path(__file__).parent
 QUIRK = "airflow_quirk: better than Airflow"
-MORE_HIDDEN = "a listing hides what dump hides: what is called like a secret, and what holds one"
+MORE_HIDDEN = "a listing hides what dump hides: options with sensitive names, and values that contain a secret"
 SDK = "sdk: of Airflow's two connection classes we have one, which answers as core"
 
 #: Errors that the oracle names, and ours. Where it names another, any error will do.
