@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from framework.backends.faults import denied, invalid, refused, throttled, unavailable
+from framework.backends.fields import json_object
 from framework.backends.named import DEFAULT
 from framework.backends.remote import RemoteStore
 from framework.backends.session import Login, patiently
@@ -174,9 +175,7 @@ class AkeylessBackend(RemoteStore):
 
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:
         if self.connection_map is None:
-            found = _json(value)
-            uri = found.get("conn_uri") if isinstance(found, dict) else found
-            value = uri if isinstance(uri, str) and uri else value
+            value = _uri_in(value) or value
         return super().deserialize_connection(conn_id, value)
 
     def proof(self) -> tuple[str, dict[str, Any]]:
@@ -293,17 +292,19 @@ def _text(value: object, where: str) -> str:
     raise InvalidSecret("the value is not text", where=where, hint="Store it as text.")
 
 
-def _json(text: str) -> Any:
-    """The value of a text that is a JSON object or a JSON string, else None."""
+def _uri_in(text: str) -> str:
+    """The URI of a JSON object with `conn_uri`, or of a JSON string; else empty."""
     try:
-        return read_json(text) if text.lstrip()[:1] in ("{", '"') else None
+        found = read_json(text) if text.lstrip()[:1] in ("{", '"') else None
     except ValueError:
-        return None
+        return ""
+    uri = found.get("conn_uri") if isinstance(found, dict) else found
+    return uri if isinstance(uri, str) else ""
 
 
 def _value_in(text: str) -> str:
     """The field `value` of a JSON object, or the text as it is: as in Airflow."""
-    found = _json(text)
-    if not isinstance(found, dict) or "value" not in found:
+    found = json_object(text) if text.lstrip().startswith("{") else None
+    if found is None or "value" not in found:
         return text
     return found["value"] if isinstance(found["value"], str) else json.dumps(found["value"])

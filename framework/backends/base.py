@@ -53,7 +53,7 @@ class BaseSecretsBackend:
 
     app_name: str = "airflow"
     directory: str = ""
-    _connection_class: type[Any] | None = None
+    _connection_class: type[Connection] | None = None
     _is_bound: bool = False
 
     def __init_subclass__(cls) -> None:
@@ -108,10 +108,9 @@ class BaseSecretsBackend:
 
             value = mapped(conn_id, value, self.connection_map)
         connection_class, text = self._get_connection_class(), value.strip()
-        is_json = text.startswith("{")  # inside Airflow the class is Airflow's, which has from_json alone
-        read = connection_class.from_json if is_json else connection_class
-        made: Connection = read(**{"conn_id": conn_id, "value" if is_json else "uri": text})
-        return made
+        if text.startswith("{"):
+            return connection_class.from_json(value=text, conn_id=conn_id)
+        return connection_class(conn_id=conn_id, uri=text)
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
         """The variable with the key `key`, or None."""
@@ -134,7 +133,7 @@ class BaseSecretsBackend:
         """A secret's name in a store: prefix, separator, id."""
         return f"{path_prefix}{sep}{secret_id}"
 
-    def _set_connection_class(self, conn_class: type[Any]) -> None:
+    def _set_connection_class(self, conn_class: type[Connection]) -> None:
         """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's error,
         because its search continues after any other one."""
         from framework.backends.inside_airflow import refusing_as_airflow
@@ -143,7 +142,8 @@ class BaseSecretsBackend:
         for name in ("get_connection", "get_variable"):
             setattr(self, name, refusing_as_airflow(getattr(self, name)))
 
-    def _get_connection_class(self) -> type[Any]:
+    def _get_connection_class(self) -> type[Connection]:
+        """Ours, or Airflow's inside Airflow, which takes the same arguments."""
         if self._connection_class is None:
             from framework.connection import Connection
 

@@ -16,20 +16,31 @@ def mapped(conn_id: str, text: str, connection_map: Mapping[str, Any]) -> str:
     Raises:
         InvalidConnection: the text is not a JSON object. It is not in the message.
     """
-    import json
+    given = json_object(text)
+    if given is None:
+        hint = "Store one, or remove [secrets] connection_map."
+        raise InvalidConnection("connection_map requires a JSON object", hint=hint)
+    fields = {field: _follow(given, source) for field, source in connection_map.items()}
+    if all(fields[field] is None or isinstance(source, dict) for field, source in connection_map.items()):
+        warn_of_empty(conn_id, given, "nothing that [secrets] connection_map looks for", "Correct the map.")
+    return as_json(fields)
 
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The object of a JSON text; None if it is anything else."""
     from framework.parsing import read_json
 
     try:
         found = read_json(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        hint = "Store one, or remove [secrets] connection_map."
-        raise InvalidConnection("connection_map requires a JSON object", hint=hint)
-    fields = {field: _follow(found, source) for field, source in connection_map.items()}
-    if all(fields[field] is None or isinstance(source, dict) for field, source in connection_map.items()):
-        warn_of_empty(conn_id, found, "nothing that [secrets] connection_map looks for", "Correct the map.")
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def as_json(fields: Mapping[str, object]) -> str:
+    """The JSON text of a connection's fields, without those that are None."""
+    import json
+
     return json.dumps({field: value for field, value in fields.items() if value is not None})
 
 

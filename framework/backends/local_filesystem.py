@@ -215,8 +215,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
                 from framework.connection import Connection
 
                 fields["extra"] = Connection(extra=fields["extra"]).extra  # Airflow's workers accept only text
-            made: Connection = connection_class(**fields)
-            return made
+            return connection_class(**fields)
         except InvalidConnection as error:
             fault = InvalidConnection(
                 f"connection {shown_name(entry.key)}: {error.what}", where=entry.place, hint=error.hint

@@ -99,8 +99,7 @@ def _config(site: str, target: str) -> dict[str, Any]:
                 break
             for name, value in zip(returned[0].keys, returned[0].values, strict=True):
                 if isinstance(name, ast.Constant) and name.value == "config":
-                    config: dict[str, Any] = ast.literal_eval(value)
-                    return config
+                    return dict(ast.literal_eval(value))
             return {}
     raise ValueError("no function that returns one literal")
 

@@ -9,6 +9,7 @@ from framework import given
 from framework.backends.aws import client as botocores
 from framework.backends.aws.client import ABSENT, CUT_SHORT, FAULTS, OF_ONE_NAME, OTHER_NAME, consists_of
 from framework.backends.aws.role import FIELDS, Role, Settings
+from framework.backends.fields import as_json, json_object, warn_of_empty
 from framework.backends.key_files import verification
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
@@ -353,20 +354,11 @@ def _extended(more: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 def _in_our_words(conn_id: str, text: str, words: Mapping[str, tuple[str, ...]]) -> str:
     """A JSON object with the field names of a connection; the text as it is if it has them, or is not an object."""
-    import json
-
-    from framework.parsing import read_json
-
-    try:
-        given = read_json(text)
-    except ValueError:
-        return text  # the error is raised where it is read
-    if not isinstance(given, dict) or set(given) <= set(words):
+    given = json_object(text)
+    if given is None or set(given) <= set(words):
         return text
     found = {field: next((given[key] for key in given if key in known), None) for field, known in words.items()}
     if given and all(value is None for value in found.values()):
-        from framework.backends.fields import warn_of_empty
-
         hint = "Map the fields by extra_conn_words or [secrets] connection_map."
         warn_of_empty(conn_id, given, "no field of a connection", hint)
-    return json.dumps({field: value for field, value in found.items() if value is not None})
+    return as_json(found)

@@ -190,14 +190,11 @@ def _gcp_jwt(kwargs: Mapping[str, Any], directory: str) -> str:
     # Vault takes no token that is good for more than 15 minutes.
     claims = {"iat": now, "exp": now + 600, "sub": email, "aud": f"vault/{kwargs['role_id']}"}
     if isinstance(credentials, account):
-        signed: bytes = package("google.auth.jwt", "gcp").encode(credentials.signer, claims)
-        return signed.decode()
-    answer = http.AuthorizedSession(credentials).post(
-        _SIGN_JWT.format(email), json={"payload": json.dumps(claims)}, timeout=10
-    )
+        return str(package("google.auth.jwt", "gcp").encode(credentials.signer, claims), "ascii")
+    payload = {"payload": json.dumps(claims)}
+    answer = http.AuthorizedSession(credentials).post(_SIGN_JWT.format(email), json=payload, timeout=10)
     answer.raise_for_status()
-    jwt: str = answer.json()["signedJwt"]
-    return jwt
+    return str(answer.json()["signedJwt"])
 
 
 def _azure_jwt(kwargs: Mapping[str, Any]) -> str:
@@ -207,8 +204,7 @@ def _azure_jwt(kwargs: Mapping[str, Any]) -> str:
         if kwargs["key_id"] and kwargs["secret_id"]
         else identity.DefaultAzureCredential()
     )
-    jwt: str = credential.get_token(f"{kwargs['azure_resource']}/.default").token
-    return jwt
+    return str(credential.get_token(f"{kwargs['azure_resource']}/.default").token)
 
 
 def package(name: str, extra: str) -> Any:
