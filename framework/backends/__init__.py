@@ -1,4 +1,4 @@
-"""The secrets backends. A file each, or a folder; `base` says what one is, `registry` which there are."""
+"""The secrets backends: a file or a folder each. `base` is their interface, `registry` lists them."""
 
 from __future__ import annotations
 

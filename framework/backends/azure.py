@@ -33,7 +33,7 @@ _LIMITS = {
 }
 _LONGEST_WAIT = 4.0
 
-#: What a failed sign-in says if nobody answered it. Some layers of the library keep only the text.
+#: The text of a sign-in that was not answered: some layers of the library keep nothing else.
 _NO_ANSWER = (
     r"HTTP Error: (429|5\d\d)|temporarily_unavailable|server_error|Failed to (resolve|establish a new connection)"
 )
@@ -186,7 +186,7 @@ class _Client:
         self._lock, self._is_known = ProcessLock(), False
 
     def call(self, ask: Callable[[Any], Answer]) -> Answer:
-        """Ask the vault. The first call is alone: its answer says where to sign in."""
+        """Ask the vault. The first call is alone: its answer tells the library where to sign in."""
         if not self._is_known:
             with self._lock:
                 if not self._is_known:

@@ -154,7 +154,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         if self._team_label is not None:
             selector += f",{self._team_label}={team}" if team else f",!{self._team_label}"
         found: list[Any] = []
-        # From the server's memory, as Airflow asks: it may miss the last write. Further pages may not say so.
+        # From the server's memory, as Airflow asks: it may miss the last write. Further pages must not ask so.
         more: dict[str, str] = {"resource_version": "0"}
         while more:
             query = {"label_selector": selector, **more}

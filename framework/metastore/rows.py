@@ -1,4 +1,4 @@
-"""What a row says, decrypted; and what a value becomes as a row. A row that makes no sense is named with its column."""
+"""Converts rows to values, decrypted, and values to rows. The error for an invalid row names its column."""
 
 from __future__ import annotations
 

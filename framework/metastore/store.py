@@ -335,7 +335,7 @@ class Store:
                     yield row
 
     def value_of(self, kind: str, row: dict[str, Any]) -> str | Connection:
-        """What a row says, decrypted.
+        """The value of a row, decrypted.
 
         Raises:
             InvalidSecret: no key opens it, or it makes no sense.

@@ -1,4 +1,4 @@
-"""The client of one AWS service, and what its codes mean.
+"""The client of one AWS service, and the meaning of its codes.
 
 Only the code of an error counts, never the HTTP status. The texts of AWS are not shown: they repeat names and keys.
 """
@@ -80,7 +80,7 @@ def made(service: str, store: str, settings: Mapping[str, Any], assume: Assume |
         settings: `profile`, a name; `keys`, the key's id, the key and the token; `config`, arguments of
             `botocore.config.Config` over ours; the others are arguments of `create_client`.
         assume: assumes a role.
-        workers: how many calls are made at once: there are no fewer connections.
+        workers: how many calls are made at once; at least as many connections are kept.
 
     Raises:
         BackendError: botocore does not accept a setting.

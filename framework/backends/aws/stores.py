@@ -1,6 +1,6 @@
 """AWS Secrets Manager and AWS Systems Manager Parameter Store.
 
-A secret is absent only if AWS says so: what an answer leaves out is asked for again, and then an error.
+A secret is absent only if AWS answers so. A name that an answer leaves out is asked for again, and then an error.
 """
 
 from __future__ import annotations
