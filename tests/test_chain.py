@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -322,12 +323,15 @@ def test_isolated_sees_nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) 
         assert app.memory.calls == [("variable", "v"), ("connection", "c")]
 
 
-def test_conf_override_fixture(conf_override: Any) -> None:
-    with isolated("billing"):
-        from framework import conf
+@pytest.fixture
+def isolated_app() -> Iterator[App]:
+    with isolated("billing") as app:
+        yield app
 
-        conf_override({("core", "x"): "1"})
-        assert conf.get("core", "x") == "1"
+
+def test_conf_override_fixture(isolated_app: App, conf_override: Any) -> None:
+    conf_override({("core", "x"): "1"})
+    assert isolated_app.conf.get("core", "x") == "1"
 
 
 # Every backend of ours passes the contract

@@ -47,7 +47,7 @@ def billing(*words: str, status: int = 0, **env: str) -> subprocess.CompletedPro
 def made_in_process(**environ: str) -> App:
     found = project.find(str(BILLING), named=True)
     assert found is not None
-    return App(**found.said, environ={"PATH": os.environ["PATH"], **environ})
+    return App(**found.settings, environ={"PATH": os.environ["PATH"], **environ})
 
 
 def shows_a_secret(text: str) -> bool:

@@ -303,8 +303,9 @@ FLAGS = """
 --json --output --format json yaml table --dry-run --section --key --option -h --show-values --conn-uri --conn-type
 --plan --connection --variable --color --file-format --overwrite --no-such
 """.split()
-#: Left out: `init` and `completion` write into the working folder or ask for a terminal, `backend-test` needs a store.
-COMMAND_NAMES = [name for name in COMMANDS if name not in ("init", "backend-test", "completion")]
+#: Left out: `init` and `completion` write into the working folder or ask for a terminal, `backend-test` needs a store,
+#: and `exec` becomes another program.
+COMMAND_NAMES = [name for name in COMMANDS if name not in ("init", "backend-test", "completion", "exec")]
 WORD = st.one_of(
     st.sampled_from([*SUB, *FLAGS, "core", "k", "mail", "password", "s.json", "s.yaml", "s.env", "none.json"]),
     pieces("-", "--", "=", "/", "://", ".", "@").filter(lambda word: CANARY not in word),

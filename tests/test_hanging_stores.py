@@ -444,7 +444,7 @@ def test_a_list_of_types_waits_once_for_a_link_that_hangs(app: Callable[..., App
     assert [line.split() for line in out.splitlines() if "awake" in line] == [["awake", "http", "store1"]]
     assert out.count("listed") == 5
     [note] = [line for line in err.splitlines() if line.startswith("note:")]
-    assert note.startswith("note: a type is not known: store0") and note.endswith("4 other connections of this link.")
+    assert note.startswith("note: a type is unknown: store0") and note.endswith("4 other connections of this link.")
 
 
 @pytest.mark.parametrize("words", [("check",), ("dump",)], ids=str)

@@ -160,7 +160,7 @@ def test_an_empty_extra_is_stored(place: Place, extra: object) -> None:
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ('INSERT INTO "connection" (conn_id, description) VALUES (:a, :a)', "shape that is not known"),
+        ('INSERT INTO "connection" (conn_id, description) VALUES (:a, :a)', "the shape of its tables is not known"),
         ('INSERT INTO "connection" (conn_id, port) VALUES (:a, :b)', "of a type that the database cannot store"),
         ('INSERT INTO "connection" (id) VALUES (1), (1)', "breaks a rule"),
         ('INSERT INTO "connection" (conn_id) VALUES (:a) ON CONFLICT (conn_id) DO NOTHING', "need not be unique"),
