@@ -43,7 +43,7 @@ backends
 chain
 schemas
 options
-binding
+binding schema_export
 config assembly variable reads app discovery __init__ testing pytest_plugin
 delivery
 inspection

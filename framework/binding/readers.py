@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from framework.binding.foreign import is_pydantics, made, messages, path_of, raised
 from framework.binding.kinds import fields_of, kind_of, place_of, refused
+from framework.binding.limits import ReadAs
 from framework.binding.marks import Rules, is_raw, is_validator, marks_of
 from framework.binding.scalars import Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
 from framework.binding.secret import Sensitive
@@ -55,7 +56,11 @@ class Readers:
             made = self._raw(annotation, marks, place, by_pydantic)
             made.takes_empty = True
         else:
-            made = self._of_type(annotation, marks, place, by_pydantic)
+            read_as = next((mark for mark in marks if isinstance(mark, ReadAs)), None)
+            if read_as is not None:
+                made = Reader(read_as.type, TYPES[read_as.type].to)
+            else:
+                made = self._of_type(annotation, marks, place, by_pydantic)
             made.rules = Rules(marks, made.type, place, by_pydantic)
             if not by_pydantic and any(map(is_validator, marks)):
                 made.to = then(made.to, _adapter(annotation, marks, place))

@@ -59,6 +59,7 @@ def problems_of(
     yield from _sources(app)
     yield from _required(app)
     yield from _sensitivity(app)
+    yield from (Problem("note", "schema-unmapped", place, f"{what}.") for place, what in app.schema.unmapped)
     yield from surprises(app.engine)
     found = {name: mentions for name in app.engine.entries() if (mentions := list(app.engine.mentions(*name)))}
     yield from _patterns(app, found)

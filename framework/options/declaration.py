@@ -131,10 +131,10 @@ class Option:
 class Pattern:
     """A regular expression that is compiled when a text may match it: `re` alone takes longer than a start."""
 
-    __slots__ = ("_text", "_start", "_compiled")
+    __slots__ = ("text", "_start", "_compiled")
 
     def __init__(self, text: str) -> None:
-        self._text, self._start = text, _literal_start(text)
+        self.text, self._start = text, _literal_start(text)
         self._compiled: re.Pattern[str] | None = None
 
     def sub(self, replacement: str, text: str) -> str:
@@ -144,7 +144,7 @@ class Pattern:
         if self._compiled is None:
             import re
 
-            self._compiled = re.compile(self._text)
+            self._compiled = re.compile(self.text)
         return self._compiled.sub(replacement, text)
 
 

@@ -24,11 +24,12 @@ class Schema:
         origin: the file or object that the application's part is from, for messages.
         foreign: whether it is the schema of another application, such as Airflow's, which nobody here can correct:
             it may be newer than we are, so unknown fields and odd names in it are left alone.
+        unmapped: what a schema in the form of another tool says that has no counterpart here, as (place, what).
     """
 
     __slots__ = (
         *("_options", "_unlisted", "_sections", "_moved", "_redirects", "_old_names", "_facts", "_is_whole"),
-        *("declared", "origin", "foreign", "_describers"),
+        *("declared", "origin", "foreign", "unmapped", "_describers"),
     )
 
     def __init__(
@@ -46,6 +47,7 @@ class Schema:
         self._moved: dict[str, list[tuple[str, str]]] = {}
         self.declared, self.origin = sections is not None or facts is not None, origin
         self.foreign = facts is not None
+        self.unmapped: list[tuple[str, str]] = getattr(sections, "unmapped", [])
         if sections is not None:
             self._add(sections, origin, places or {})
         if facts is not None:
@@ -123,7 +125,7 @@ class Schema:
             for key, option in (content.get("options") or {}).items():
                 trail = trails[lower, key.lower()] = (section, "options", key)
                 place = places.get(trail, origin)
-                made = Option(lower, key.lower(), option or {}, place=place, plain=hasattr(sections, "plain"))
+                made = Option(lower, key.lower(), option or {}, place=place, plain=getattr(sections, "plain", False))
                 declared[key.lower()] = made
                 options.append((trail, made))
         self._index()
@@ -246,6 +248,10 @@ class Schema:
                     option.example = fields.get("example")
                     option.deprecation_reason = fields.get("deprecation_reason") or option.deprecation_reason
 
+    def older_sections(self, section: str) -> list[tuple[str, str]]:
+        """Older names of a section as (name, since)."""
+        return list(self._moved.get(section, ()))
+
     def description(self, section: str) -> str:
         return self._sections.get(section, "")
 
@@ -297,21 +303,43 @@ class Schema:
         return found
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None = None) -> Schema:
+def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None = None, *, prefix: str = "") -> Schema:
     """A schema from a YAML, TOML or JSON file, or from a mapping of the same shape.
 
+    The file may also be a JSON Schema, or a `.env.schema` of varlock.
+
+    Args:
+        prefix: how the application's variables begin, for a `.env.schema`.
+
     Raises:
-        SchemaError: the file is unreadable or says something that cannot be; names file and line, section and option.
+        SchemaError: the file is unreadable or malformed; names file and line, section and option.
     """
     if isinstance(source, str) or hasattr(source, "__fspath__"):
         from os import fspath
 
-        from framework.files.tables import read_table
-
         path = fspath(source)
-        sections, places = read_table(path, SchemaError)
+        sections, places = _read(path, prefix)
         return Schema(sections, path, facts, places)
     return Schema(source, getattr(source, "origin", "schema"), facts, getattr(source, "places", None))
+
+
+def _read(path: str, prefix: str) -> tuple[Mapping[str, Any], Mapping[tuple[str, ...], str]]:
+    """The content of a schema file in our shape, and the places of what is declared."""
+    if path.endswith(".env.schema"):
+        from framework.files.text import read_text
+        from framework.schemas.env_spec import from_env_spec
+
+        variables = from_env_spec(read_text(path), path, prefix)
+        return variables, variables.places
+    from framework.files.tables import read_table
+
+    table, places = read_table(path, SchemaError)
+    if table.get("type") != "object" and "$schema" not in table:
+        return table, places
+    from framework.schemas.json_schema import from_json_schema
+
+    translated = from_json_schema(table, places, path)
+    return translated, translated.places
 
 
 def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:
@@ -333,4 +361,4 @@ def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, Any]
         source = None if folder is None else schema_in(folder)
     if source is None:
         return Schema() if facts is None else Schema(None, facts.origin, facts)
-    return load(source, facts)
+    return load(source, facts, prefix=name.upper().replace("-", "_"))

@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": ("diff", "compare environments, folders, revisions and snapshots"),
     "snapshot": ("snapshot", "write down what is configured, without the values"),
     "config": ("config", "get-value, list, lint, update, set, unset"),
+    "schema": ("schema", "export the schema for editors, type checkers and docs; check exported files"),
     "init": ("init", "write a project file, a schema and a cfg file to start from"),
     "completion": ("completion", "completion of commands and names in bash, zsh or fish"),
     "backend-test": ("backend_check", "try a secrets backend against its live store, reading only"),

@@ -1,0 +1,38 @@
+"""A schema in the form of another tool, translated into ours. What has no counterpart is left out and listed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Trail = tuple[str, ...]
+
+
+class Translated(dict):  # type: ignore[type-arg]
+    """A translated schema, in the shape of ours.
+
+    Attributes:
+        origin: the file. `places`: section, `options`, key -> where it is declared.
+        unmapped: what has no counterpart here, as (place, what).
+        plain: whether defaults mean what they are, without `%`, `$` or placeholders.
+    """
+
+    def __init__(self, origin: str) -> None:
+        super().__init__()
+        self.origin, self.plain = origin, True
+        self.places: dict[Trail, str] = {}
+        self.unmapped: list[tuple[str, str]] = []
+
+    def add(self, section: str, key: str, option: dict[str, Any], place: str) -> None:
+        """Declare an option, unless it cannot be called so here."""
+        name = f"{section.replace('.', '')}{key}".replace("-", "").replace("_", "")
+        if not name.isalnum() or "__" in section or "__" in key or not key:
+            self.unmapped.append((place, f"[{section}] {key} cannot be the name of an option"))
+            return
+        options = self.setdefault(section, {}).setdefault("options", {})
+        if key.lower() in map(str.lower, options):
+            self.unmapped.append((place, f"[{section}] {key} differs from another option by capital letters only"))
+            return
+        options[key] = option
+        self.places[section, "options", key] = place
