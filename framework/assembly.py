@@ -7,7 +7,7 @@ from framework.backends.factory import build
 from framework.backends.registry import find_class
 from framework.chain.cache import Cache
 from framework.chain.chain import Chain
-from framework.chain.level import ENVIRONMENT, HIGHEST, LOWEST, METASTORE
+from framework.chain.level import ENVIRONMENT, HIGHEST, LOWEST, METASTORE, NotAtHand, only_at_hand
 from framework.chain.link import Link
 from framework.errors import BackendError
 from framework.options.own import is_backend_kwarg
@@ -40,7 +40,13 @@ if TYPE_CHECKING:
 
 
 def build_chain(parts: Parts) -> Chain:
-    """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked."""
+    """Custom backends -> environment -> metastore; a worker has no metastore. Nothing is built before it is asked.
+
+    Raises:
+        NotAtHand: an event loop waits, and there is no chain yet.
+    """
+    if only_at_hand.get():  # it reads options, whose pointers may take long
+        raise NotAtHand
     parts.conf.value("secrets", "on_failure")  # an invalid value is reported now, not during a failure
     links = [*parts.custom_links(), Link("environment", LOWEST, lambda: _environment(parts), role=ENVIRONMENT)]
     if not parts.worker:
@@ -61,7 +67,7 @@ def turns(parts: Parts) -> Turns:
         threads = 1 + sum(link.may_hang for link in parts.chain.links)
         return max(1, int(parts.conf.value("secrets", "max_workers")) // threads)
 
-    return Turns(lambda: bool(parts.engine.reading.chains), workers, _seconds(parts))
+    return Turns(workers, _seconds(parts))
 
 
 def custom_links(parts: Parts) -> list[Link]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from framework.errors import InvalidConnection
 from framework.masking import should_hide_value_for_name
-from framework.parsing import Malformed, read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ def checked_extra(extra: str | Mapping[str, Any] | None) -> str | None:
     if extra is None or extra == "" or extra == {}:
         return extra  # type: ignore[return-value] # the dictionary counts as empty text everywhere
     import json
+
+    from framework.parsing import Malformed, read_json
 
     if isinstance(extra, str):
         text = extra
@@ -60,6 +61,8 @@ def read_extra(extra: str | None) -> dict[str, Any]:
     """
     if not extra:
         return {}
+    from framework.parsing import read_json
+
     try:
         if isinstance(fields := read_json(extra), dict):
             return fields
@@ -73,6 +76,8 @@ def read_nested(value: Any) -> Any:
     if isinstance(value, str):
         if not value.lstrip()[:1]:
             return value
+        from framework.parsing import Malformed, read_json
+
         try:
             read = read_json(value)
         except Malformed:

@@ -27,25 +27,28 @@ class EnvironmentVariablesBackend(TeamsBackend):
     remote = False
     team_sep = "___"
     _is_bound = True
-    _clean = ("get_connection", "deserialize_connection")  # App does it: this one is called for every read
+    _clean = ("get_connection",)  # called for every read; App cleans the error
 
     def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
         self._names, self._environment, self._references = names, environment, references
-        self._read: dict[str, tuple[str, Connection]] = {}  # conn_id -> the text, and what was read from it
+        self._read: dict[str, tuple[str, Connection]] = {}  # conn_id -> its text, and the connection made of it
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        """The connection. One object as long as the variable has the same text; the link hands out copies."""
+        """The connection. It is the same object while the variable has the same text; the link hands out copies."""
+        text = self._look_up("connection", conn_id, team_name)
+        if not text:
+            self._read.pop(conn_id, None)
+            return None
+        known = self._read.get(conn_id)
+        if known is not None and known[0] == text:
+            return known[1]
         try:
-            return super().get_connection(conn_id, team_name)
+            connection = self.deserialize_connection(conn_id, text)
         except InvalidConnection as fault:
             fault.where = self._environment.find(self._names.connection(conn_id))[1]
             raise
-
-    def deserialize_connection(self, conn_id: str, value: str) -> Connection:
-        known = self._read.get(conn_id)
-        if known is None or known[0] != value:
-            known = self._read[conn_id] = value, super().deserialize_connection(conn_id, value)
-        return known[1]
+        self._read[conn_id] = text, connection
+        return connection
 
     def wrong_team(self, team: str) -> str:
         if team != team.lower():

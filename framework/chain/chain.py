@@ -167,7 +167,7 @@ class Chain:
     def visible(self, kind: str, max_level: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
         ceiling = self._ceiling(max_level)
-        links = [link for link in self.links if link.level < ceiling]
+        links = self.links if ceiling > HIGHEST else [link for link in self.links if link.level < ceiling]
         if kind == "config" and (names := self._config_links()):
             self._check_names(names)
             named = {name.lower() for name in names}

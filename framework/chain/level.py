@@ -41,4 +41,4 @@ only_at_hand: ContextVar[bool] = ContextVar("framework_only_at_hand", default=Fa
 
 
 class NotAtHand(Exception):  # noqa: N818 - not a failure: the question takes a thread
-    """A store would have to be asked."""
+    """A store would have to be asked, or a chain to be built."""

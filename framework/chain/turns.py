@@ -23,13 +23,12 @@ class Turns:
     """Reads of one application for event loops. So many run at once; the others wait for their turn.
 
     Args:
-        is_built: whether there is a chain. To build it may take long.
         workers: how many reads run at once. Called in a thread, because it needs the chain.
         seconds: how long a read waits for its turn while no other read comes to an end.
     """
 
-    def __init__(self, is_built: Callable[[], bool], workers: Callable[[], int], seconds: Callable[[], float]) -> None:
-        self._is_built, self._workers, self._seconds = is_built, workers, seconds
+    def __init__(self, workers: Callable[[], int], seconds: Callable[[], float]) -> None:
+        self._workers, self._seconds = workers, seconds
         self._lock = ProcessLock()
         self._begin()
 
@@ -45,14 +44,13 @@ class Turns:
         Raises:
             BackendUnavailable: its turn did not come.
         """
-        if self._is_built():
-            token = only_at_hand.set(True)
-            try:
-                return read()
-            except NotAtHand:
-                pass
-            finally:
-                only_at_hand.reset(token)
+        token = only_at_hand.set(True)
+        try:
+            return read()
+        except NotAtHand:
+            pass
+        finally:
+            only_at_hand.reset(token)
         begin = monotonic()
 
         def in_turn() -> Result:
