@@ -276,6 +276,12 @@ def test_the_getters_and_the_class_never_differ() -> None:
                 assert type(found) is type(expected)
 
 
+def test_what_a_list_of_anything_holds_is_as_conf_value_has_it() -> None:
+    cls = dataclasses.make_dataclass("Server", [("it", list[Any])])
+    app = application(dataclasses.make_dataclass("Settings", [("server", cls)]), SERVER__IT='["a", 5, null]')
+    assert app.bind(cls, "server").it == app.conf.value("server", "it") == ["a", 5, None]
+
+
 # Types
 
 
@@ -336,6 +342,9 @@ TYPES: list[tuple[Any, str, Any]] = [
     (list[int], "1, 2", [1, 2]),
     (list[int], "[1, 2]", [1, 2]),
     (list, "a, b", ["a", "b"]),
+    (list, '["a", 5, null]', ["a", 5, None]),
+    (list[Any], "a, b", ["a", "b"]),
+    (tuple, "a", ("a",)),
     (typing.List[str], "a", ["a"]),  # noqa: UP006
     (list[list[int]], "[[1], [2, 3]]", [[1], [2, 3]]),
     (tuple[int, ...], "1, 2", (1, 2)),
@@ -444,6 +453,8 @@ def test_types(annotation: Any, text: str, expected: Any, kind: str) -> None:
             "[server] it: at most 60s is expected, not '2m'",
         ),
         (Annotated[pathlib.Path, at.MaxLen(2)], "/etc", "[server] it: a length of at most 2 is expected"),
+        (type[Exception], "builtins.int", "[server] it: the dotted path of a subclass of Exception is expected"),
+        (typing.Callable[[], str], "string.digits", "[server] it: the dotted path of a function or class is expected"),
         (pydantic.HttpUrl, "x", "[server] it: Input should be a valid URL, relative URL without a base"),
         (list[pydantic.HttpUrl], "https://a.example, x", "[server] it[1]: Input should be a valid URL"),
         (Annotated[str, pydantic.AfterValidator(int)], "x", "[server] it: a validator refuses it (ValueError"),

@@ -96,7 +96,7 @@ def test_the_default_of_a_section_is_an_object() -> None:
     class Server(pydantic.BaseModel):
         host: str = "a"
         port: int = 80
-        names: list[str] = []
+        names: list[str] = pydantic.Field(default_factory=list)
 
     class Settings(pydantic.BaseModel):
         server: Server = Server(port=90, names=["x"])
@@ -104,6 +104,7 @@ def test_the_default_of_a_section_is_an_object() -> None:
     app = application(Settings)
     assert app.conf.getint("server", "port") == 90
     assert app.bind(Settings).server == Server(port=90, names=["x"])
+    assert app.conf.getlist("server", "names") == ["x"]
     app = application(Settings, SERVER__HOST="b")
     made = app.bind(Settings).server
     assert made == Server(host="b", port=90, names=["x"])
@@ -479,7 +480,7 @@ def test_validators_of_pydantic() -> None:
     assert application(cls, SERVER__MOST="7!").bind(cls).server.most == 7
     first, second = told(application(cls, SERVER__SIZE="7", SERVER__TOKEN="abc", SERVER__MOST="8"), cls)
     assert first.startswith(f"BILLING__SERVER__SIZE: [server] size: a validator refuses it (ValueError at {__file__}:")
-    assert second == "BILLING__SERVER__TOKEN: [server] token: Settings refuses the value"
+    assert second == "BILLING__SERVER__TOKEN: [server] token: Model refuses the value"
     (fault,) = told(application(cls, SERVER__SIZE="70"), cls)
     assert fault.startswith(f"[server]: a validator refuses it (ValueError at {__file__}:")
     first, second = told(application(cls, SERVER__SIZE="7", SERVER__MOST="x"), cls)
@@ -1078,3 +1079,20 @@ def test_defaults_in_the_form_of_a_cfg_file(world: World) -> None:
     file = io.StringIO()
     world.app().conf.write(file, only_defaults=True, show_values=True)
     assert "share = 50%%" in file.getvalue()
+
+
+def test_what_a_schema_requires_has_no_default_in_a_class() -> None:
+    schema = {"server": {"options": {"port": {"type": "integer", "default": "1", "required": ["production"]}}}}
+    cls = dataclasses.make_dataclass("Server", [("port", int, 5)])
+    app = App("billing", schema=schema, home="/nonexistent", environ={}, env="production")
+    with pytest.raises(SettingsError, match="port: the option is not set"):
+        app.bind(cls, "server")
+    assert App("billing", schema=schema, home="/nonexistent", environ={}).bind(cls, "server").port == 1
+
+
+def test_classes_with_the_names_of_the_standard_library() -> None:
+    for name in ("Sequence", "Set", "Collection", "Literal", "Callable", "dict"):
+        inner = dataclasses.make_dataclass(name, [("size", int, 5)])
+        cls = dataclasses.make_dataclass("Server", [("it", inner), ("them", list[inner])])  # type: ignore[valid-type]
+        made = application(SERVER_IT__SIZE="7", SERVER__THEM='[{"size": 1}]').bind(cls, "server")
+        assert (made.it, made.them) == (inner(7), [inner(1)])

@@ -1,4 +1,4 @@
-"""Makes an object of a settings class from the options of an application, or tells everything that is wrong."""
+"""Makes an object of a settings class from the options of an application, and collects all faults."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Fault:
-    """One thing that is wrong.
+    """One fault.
 
     Attributes:
-        name: the option, (section, key), or None for an object as a whole.
-        error: what is told.
+        name: the option, (section, key), or None if it concerns an object as a whole.
+        error: the fault as an error.
     """
 
     __slots__ = ("name", "error")
@@ -43,8 +43,8 @@ class Binder:
     Args:
         engine: finds and follows them.
         plan: the class.
-        fetch: gets what several pointers lead to at once; gives those that lead nowhere, with their errors.
-        skipped: options that are not to be asked for.
+        fetch: follows several pointers at once, and returns the errors of those that fail.
+        skipped: options that are not read.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Binder:
         """The object.
 
         Raises:
-            SettingsError: something is wrong; tells all of it.
+            SettingsError: there is any fault. Has all of them.
         """
         found = self.tried()
         if self.faults:
@@ -70,7 +70,7 @@ class Binder:
         return found
 
     def tried(self) -> Any:
-        """The object, or NOTHING. What is wrong is in `faults`."""
+        """The object, or NOTHING. The faults are in `faults`."""
         return self._made(_Read(self, self._plan.root))
 
     def _pointers(self) -> list[Name]:
@@ -84,7 +84,7 @@ class Binder:
         return [name for name in names if name not in self._skipped]
 
     def answer(self, leaf: Leaf) -> Answer | FrameworkError | None:
-        """What is written of an option: an error if it leads nowhere."""
+        """The answer of an option, or its error, or None if it is not set."""
         name = leaf.section, leaf.key
         if name in self._skipped:
             return _SKIPPED
@@ -96,7 +96,7 @@ class Binder:
             return error
 
     def _made(self, read: _Read) -> Any:
-        """The object of a node, or NOTHING if something is wrong or left out."""
+        """The object of a node, or NOTHING if anything in it is faulty or skipped."""
         node = read.node
         values: dict[str, Any] = {}
         faulty: set[str] = set()
@@ -130,7 +130,7 @@ class Binder:
             if refused is None:
                 self.faults.append(Fault(None, InvalidValue(f"{name}{path}: {what}" if name else what, where=where)))
             else:
-                self._refused(refused, read.answers[refused], path, what)
+                self._refused(node, refused, read.answers[refused], path, what)
         return found
 
     def _is_written_whole(self, section: str, key: str, node: Node) -> bool:
@@ -145,7 +145,7 @@ class Binder:
         return True
 
     def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> Any:
-        """What goes into the object; NOTHING if the class makes it itself, _FAULTY if it is wrong or left out."""
+        """The value for the object; NOTHING if the class makes it itself, _FAULTY if it is faulty or skipped."""
         name = leaf.section, leaf.key
         if answer is _SKIPPED:
             return _FAULTY
@@ -155,7 +155,7 @@ class Binder:
         if answer is None or (answer.mention.layer == "default" and self._is_own_default(leaf)):
             if node.base is not NOTHING and (value := get(kind, node.base, leaf.field.name)) is not NOTHING:
                 return deepcopy(value)
-            if not leaf.field.needed:
+            if not leaf.field.needed and not (answer is None and self._is_required(leaf)):
                 return NOTHING
             if answer is None:
                 self.faults.append(Fault(name, not_found(self._engine, *name)))
@@ -170,31 +170,36 @@ class Binder:
             self.faults.append(Fault(name, misfit))
         return _FAULTY
 
+    def _is_required(self, leaf: Leaf) -> bool:
+        """Whether the schema requires the option in this environment: then no default answers."""
+        option = self._engine.schema.option(leaf.section, leaf.key)
+        return option is not None and option.is_required(self._engine.environment.env)
+
     def _is_own_default(self, leaf: Leaf) -> bool:
         """Whether the default of the schema is that of the class, which then makes it itself."""
         option = self._engine.schema.option(leaf.section, leaf.key)
         return option is not None and option.default == leaf.plain
 
-    def _refused(self, leaf: Leaf, answer: Answer | FrameworkError | None, path: str, what: str) -> None:
-        """The class itself refuses a value. Of a sensitive option, what it says is not told: it may say it."""
+    def _refused(self, node: Node, leaf: Leaf, answer: Answer | FrameworkError | None, path: str, what: str) -> None:
+        """The class itself refuses a value. If the option is sensitive, its message is not shown: it may hold it."""
         name = leaf.section, leaf.key
         origin = answer.mention.origin if answer is not None and not isinstance(answer, FrameworkError) else "default"
         if leaf.reader.sensitive or self._engine.is_hidden(*name):
-            what = f"{self._plan.cls.__name__} refuses the value"
+            what = f"{node.cls.__name__} refuses the value"
         self.faults.append(Fault(name, InvalidValue(f"[{name[0]}] {name[1]}{path}: {what}", where=origin)))
 
 
 _FAULTY: Any = object()
-#: Stands for what is written of an option that is not to be asked for.
-_SKIPPED = FrameworkError("not asked for")
+#: Stands for the answer of an option that is not read.
+_SKIPPED = FrameworkError("skipped")
 
 
 class _Read:
-    """What is written of a node's options.
+    """The answers of a node's options.
 
     Attributes:
-        answers: the options and what is written; `nodes`: the sections below.
-        is_written: whether anything of it is written, in whatever layer but the defaults.
+        answers: the options with their answers. `nodes`: the sections below.
+        is_written: whether any of them is set in a layer above the defaults.
     """
 
     __slots__ = ("node", "answers", "nodes", "is_written")

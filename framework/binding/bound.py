@@ -1,4 +1,4 @@
-"""The part of an application that is about settings classes. The rest of this room is loaded when one is there."""
+"""The methods of an application for settings classes. The rest of this package is loaded when a class is used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ else:
 
 @public
 class Bound(Generic[Settings]):
-    """What an application knows of settings classes.
+    """The methods of an application for settings classes.
 
     Attributes:
         schema_class: the class that is the schema, or None.
@@ -79,8 +79,8 @@ class Bound(Generic[Settings]):
             section: the section of its options.
 
         Raises:
-            SchemaError: the class says something that cannot be.
-            SettingsError: what is set does not fit the class; tells everything that is wrong.
+            SchemaError: the class is not valid as a schema.
+            SettingsError: what is set does not fit the class. Has all faults.
         """
         from framework.binding.settings import bind
 
@@ -105,9 +105,9 @@ class Bound(Generic[Settings]):
         if self.schema_class is None:
             hint = "Pass schema=Settings, or write schema = module:Settings in the project file."
             raise ConfigError("the schema is not a class", where=f"App({self.name!r}).settings", hint=hint)
-        reading = self.engine.reading  # before it is read: what is made too late goes where nobody looks any more
+        reading = self.engine.reading  # if a reload comes between, the object stays in this one
         made: Settings = self.bind(self.schema_class)
-        if not self._overridden():  # that holds in this context alone
+        if not self._overridden():  # which apply in this context only
             reading.settings = made
         return made
 
@@ -119,7 +119,7 @@ class Bound(Generic[Settings]):
         return {(section, key): found[0] for section, options in sections for key, found in options.items()}
 
     def _check_settings(self, trial: Bound[Settings]) -> None:
-        """Make the settings of an application that this one is to become, if those of this one were asked for.
+        """Make the settings of an application that this one will become, if those of this one were asked for.
 
         Raises:
             SettingsError: what is set there does not fit the class.

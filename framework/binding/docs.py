@@ -1,5 +1,5 @@
-"""Descriptions that are written in a class: its docstring, and the text below a field. They are read from the source
-file, which takes milliseconds: only when a person asks for descriptions."""
+"""Descriptions in the source code of a class: its docstring, and the text below a field. Reading them takes
+milliseconds, so they are read only for commands that show descriptions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def descriptions(section: str, cls: type, keys: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """What a class says of its section and options: (section, key, description), with an empty key for the section.
+    """The descriptions of a section and its options: (section, key, description), with an empty key for the section.
 
     Args:
-        keys: its fields that are options, and what those are called.
+        keys: the fields that are options, with the names of the options.
     """
     if text := _of_class(cls):
         yield section, "", text
@@ -22,7 +22,7 @@ def descriptions(section: str, cls: type, keys: Mapping[str, str]) -> Iterator[t
 
 
 def _of_class(cls: type) -> str:
-    """The docstring of a class, unless it was made: dataclasses and named tuples have `Server(port: int = 8000)`."""
+    """The docstring of a class, unless it was generated, such as `Server(port: int = 8000)` of a dataclass."""
     from inspect import cleandoc
 
     text = str(vars(cls).get("__doc__") or "")
@@ -30,7 +30,7 @@ def _of_class(cls: type) -> str:
 
 
 def _of_fields(cls: type) -> dict[str, str]:
-    """The texts below the fields of a class and of those that it is derived from."""
+    """The texts below the fields of a class and of its base classes."""
     import ast
     from inspect import cleandoc, getsource
     from itertools import pairwise
@@ -42,7 +42,7 @@ def _of_fields(cls: type) -> dict[str, str]:
             continue
         try:
             (tree,) = ast.parse(dedent(getsource(base))).body
-        except (OSError, TypeError, SyntaxError, ValueError):  # typed at a prompt, or made by a function
+        except (OSError, TypeError, SyntaxError, ValueError):  # there is no source file
             continue
         for field, text in pairwise(getattr(tree, "body", ())):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):

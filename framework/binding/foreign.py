@@ -1,6 +1,6 @@
-"""What the code of others raises while a class is made, told without their words: those may hold a value.
+"""Exceptions that a settings class raises, reported without their messages: those may contain a value.
 
-Of pydantic, the message of a built-in error type is told as it is: it says what is expected.
+The messages of pydantic's built-in error types are shown: they say what is expected.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    #: The field, empty for the object as a whole; the path inside of its value; what is told.
+    #: The field, empty for the object as a whole; the path inside its value; the message.
     Refusal = tuple[str, str, str]
 
-#: Built-in errors of pydantic whose messages hold a part of the value or somebody's own words.
+#: Built-in error types of pydantic whose messages contain a part of the value, or text of the application.
 _WITH_VALUES = ("value_error", "assertion_error", "union_tag_invalid", "get_attribute_error", "timezone_offset")
-#: Packages whose frames say nothing about where a class refuses a value.
+#: Packages whose frames do not show where a class refuses a value.
 _LIBRARIES = ("attr", "attrs", "msgspec", "pydantic", "framework", "dataclasses", "typing", "enum")
 
 
 def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, list[Refusal]]:
-    """An object of a settings class and what its own code says against the values.
+    """An object of a settings class, and why its code refuses the values.
 
     Args:
         values: the arguments of its constructor.
-        faulty: the fields of which there is no value, because it was refused before. Then the object is not made, but
-            a pydantic model still checks the others.
+        faulty: the fields without a value, because the value was refused before. Then no object is made, but a
+            pydantic model still checks the other fields.
 
     Returns:
-        The object, NOTHING if there is none.
+        The object, or NOTHING.
     """
     if faulty and kind_of(cls) != "pydantic":
         return NOTHING, []
@@ -43,7 +43,7 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
         refusals = list(_told(cls, error))
     else:
         return (NOTHING if faulty else found), []
-    if faulty:  # what concerns the object as a whole, or one of these, is not known
+    if faulty:  # the object as a whole cannot be judged without these
         refusals = [refusal for refusal in refusals if refusal[0] not in ("", *faulty)]
     return NOTHING, refusals
 
@@ -66,7 +66,7 @@ def is_pydantics(error: Exception) -> bool:
 
 
 def messages(error: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """What pydantic says against values: (trail of keys and numbers, message)."""
+    """The errors of a ValidationError: (trail of keys and numbers, message)."""
     from typing import get_args
 
     from pydantic_core import core_schema
@@ -89,7 +89,7 @@ def path_of(trail: tuple[Any, ...]) -> str:
 
 
 def raised(error: Exception) -> str:
-    """The kind of an exception and the line of the application that raised it, without its message."""
+    """The type of an exception and the line of the application that raised it, without the message."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         frame = trace.tb_frame

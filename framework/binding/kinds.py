@@ -1,4 +1,4 @@
-"""The kinds of classes that settings may be, one function a kind: which fields a class has, and how one is made.
+"""The supported kinds of classes, with a function for each: which fields a class has, and how an object is made.
 
 A class is recognised by what its library puts on it, so that no library is imported for a class of another.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
-#: Stands for a default that there is none of.
+#: Stands for a missing default, value or object.
 NOTHING: Any = object()
 KINDS = "a dataclass, a pydantic BaseModel, a TypedDict, a NamedTuple, an attrs class or a msgspec.Struct"
 
@@ -22,11 +22,11 @@ class Field:
 
     Attributes:
         name: as the class has it; `arg`: as the constructor takes it; `key`: the option's name.
-        annotation: its type, resolved. `metadata`: what else is said of it, as in `Annotated`.
+        annotation: its type, resolved. `metadata`: what stands beside the type in `Annotated`.
         default: the value, or NOTHING. `factory`: what makes it, or None.
         needed: whether the class cannot be made without it.
-        is_raw: whether a validator of its class wants the value as it is written.
-        description: what its class says of it.
+        is_raw: whether a validator of its class takes the value before it is converted.
+        description: its description in the class.
     """
 
     __slots__ = (
@@ -53,12 +53,12 @@ class Field:
         self.is_raw, self.description = is_raw, description or ""
 
     def make_default(self) -> Any:
-        """The default, made anew where it has a factory; NOTHING if there is none or it depends on other values."""
+        """The default, from the factory if there is one; NOTHING without a default, or if the factory fails."""
         if self.factory is None:
             return self.default
         try:
             return self.factory()
-        except Exception:  # whatever the factory of a class does without the values beside it
+        except Exception:  # a factory of the application
             return NOTHING
 
 
@@ -88,7 +88,7 @@ def kind_of(given: Any) -> str:
 
 
 def refused(given: Any) -> str:
-    """Why a class cannot hold settings although it looks like one that could; empty if nothing is known."""
+    """Why a class is refused that looks like a settings class; empty if it is not refused."""
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in getattr(given, "__mro__", ())]
     if ("pydantic_settings", "BaseSettings") in bases or ("pydantic", "BaseSettings") in bases:
         return "a BaseSettings class reads the environment itself: derive it from pydantic.BaseModel instead"
@@ -130,7 +130,7 @@ def _hints(cls: type) -> dict[str, Any]:
         return get_type_hints(cls, include_extras=True)
     except NameError as fault:
         name = fault.name or str(fault)
-    except Exception as fault:  # whatever evaluating the text of an annotation raises
+    except Exception as fault:  # an annotation is code
         raise SchemaError(
             f"its annotations cannot be resolved ({type(fault).__name__})", where=place_of(cls), hint="Correct them."
         ) from None
@@ -138,7 +138,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def unresolved(cls: type, name: str) -> SchemaError:
-    """The error about an annotation that names something that is not known where the class stands."""
+    """The error about an annotation with a name that is not defined."""
     written = ((field, text) for base in cls.__mro__ for field, text in vars(base).get("__annotations__", {}).items())
     field = next((field for field, text in written if isinstance(text, str) and name in text), "")
     if "<locals>" in cls.__qualname__:
@@ -170,7 +170,7 @@ def _dataclass(cls: Any) -> Iterator[Field]:
 
 
 def _described(metadata: Mapping[Any, Any]) -> str | None:
-    """The description in a field's metadata, under the names that are in use for it."""
+    """The description in a field's metadata, under one of the usual names."""
     return next((metadata[name] for name in ("description", "help", "doc") if name in metadata), None)
 
 
@@ -181,7 +181,7 @@ def _attrs(cls: Any) -> Iterator[Field]:
             continue
         default, factory = attribute.default, None
         if type(default).__name__ == "Factory":
-            default, factory = NOTHING, default.factory  # one that takes the object itself fails, and is left to attrs
+            default, factory = NOTHING, default.factory  # one that takes the object fails, and attrs calls it
         elif getattr(default, "name", "") == "NOTHING":
             default = NOTHING
         yield Field(
@@ -215,7 +215,7 @@ def _named_tuple(cls: Any) -> Iterator[Field]:
 
 
 def _typed_dict(cls: Any) -> Iterator[Field]:
-    """`NotRequired` is read from the resolved annotation: as text, Python 3.10 overlooks it."""
+    """`NotRequired` is read from the resolved annotation. Python 3.10 does not see it in an annotation that is text."""
     from typing import get_args, get_origin
 
     for name, hint in _hints(cls).items():
@@ -229,7 +229,7 @@ def _typed_dict(cls: Any) -> Iterator[Field]:
 def _pydantic(cls: Any) -> Iterator[Field]:
     if not getattr(cls, "__pydantic_complete__", True):
         cls.model_rebuild(raise_errors=False) if hasattr(cls, "model_rebuild") else None
-        _hints(cls)  # says what is not known
+        _hints(cls)  # raises, with the name that is not defined
         if not cls.__pydantic_complete__:
             raise SchemaError("pydantic cannot build this class yet", where=place_of(cls), hint="Call model_rebuild().")
     raw = {
@@ -280,5 +280,5 @@ def make(cls: Any, values: Mapping[str, Any]) -> Any:
 
 
 def get(kind: str, made: Any, name: str) -> Any:
-    """A field of an object, NOTHING if it is not there."""
+    """A field of an object, or NOTHING."""
     return made.get(name, NOTHING) if kind == "TypedDict" else getattr(made, name, NOTHING)

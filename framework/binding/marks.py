@@ -1,5 +1,5 @@
-"""What stands beside a type: the constraints in `Annotated`, in `msgspec.Meta` and in pydantic's `Field`, read by the
-names of their attributes, so that each library's own are understood."""
+"""The marks beside a type: constraints of `annotated_types`, `msgspec.Meta` and pydantic's `Field`. They are read by
+the names of their attributes, so no library is imported for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-#: Their attribute -> the schema's word.
+#: The attribute of a mark -> the constraint in a schema.
 _CONSTRAINTS = {
     "ge": "minimum",
     "le": "maximum",
@@ -23,14 +23,14 @@ _CONSTRAINTS = {
     "max_length": "max_length",
     "pattern": "pattern",
 }
-#: Marks of pydantic that want a value as it is written, and that change it before it is measured.
+#: Marks of pydantic that take the value before it is converted, and that change it before it is measured.
 _RAW = ("BeforeValidator", "PlainValidator", "WrapValidator", "Discriminator", "Json")
 _CHANGES = ("strip_whitespace", "to_upper", "to_lower")
 _WRAPPERS = ("Final", "ClassVar", "Required", "NotRequired", "ReadOnly")
 
 
 def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[Any]]:
-    """The bare type of an annotation, and what is said beside it."""
+    """The bare type of an annotation, and the marks beside it."""
     from typing import get_args, get_origin
 
     marks: list[Any] = []
@@ -59,8 +59,8 @@ def _flat(marks: Iterable[Any]) -> Iterator[Any]:
 
 
 def is_raw(mark: Any) -> bool:
-    """Whether a mark wants the value as it is written."""
-    name = mark.__name__ if isinstance(mark, type) else type(mark).__name__  # `Json` itself is a mark, say
+    """Whether a mark takes the value before it is converted."""
+    name = mark.__name__ if isinstance(mark, type) else type(mark).__name__  # `Json` is used as a class
     return name in _RAW or any(getattr(mark, change, None) for change in _CHANGES)
 
 
@@ -70,7 +70,7 @@ def is_validator(mark: Any) -> bool:
 
 
 def description_of(marks: Iterable[Any]) -> str:
-    """What a mark says of the option: `Doc("…")`, `Field(description=…)`, `Meta(description=…)`."""
+    """The description in a mark: `Doc("…")`, `Field(description=…)`, `Meta(description=…)`."""
     for mark in marks:
         for name in ("documentation", "description"):
             if isinstance(text := getattr(mark, name, None), str):
@@ -82,13 +82,13 @@ class Rules:
     """The constraints of one annotation.
 
     Args:
-        marks: what stands beside the type, in order. What follows a validator is about a value that only it knows.
+        marks: the marks beside the type, in order. Those after a validator concern the value that it returns.
         type_: the type of the option.
         place: where the annotation stands, for messages.
-        by_pydantic: whether pydantic applies them as well, so that what we cannot apply is left to it.
+        by_pydantic: whether pydantic applies them too, so those that cannot be applied here are left to it.
 
     Raises:
-        SchemaError: one of them cannot be applied.
+        SchemaError: a constraint cannot be applied.
     """
 
     __slots__ = ("limits", "_predicates")
@@ -96,7 +96,7 @@ class Rules:
     def __init__(
         self, marks: Iterable[Any] = (), type_: str = "string", place: str = "", by_pydantic: bool = False
     ) -> None:
-        #: Name, limit as a schema says it, limit ready to be compared.
+        #: Name, limit as in a schema, limit ready to be compared.
         self.limits: list[tuple[str, Any, Any]] = []
         self._predicates: list[Any] = []
         for mark in marks:
@@ -135,12 +135,12 @@ class Rules:
         return bool(self.limits or self._predicates)
 
     def declared(self, type_: str) -> dict[str, Any]:
-        """Those that a schema can say of an option of a type."""
+        """The constraints that a schema can have for an option of this type."""
         found: dict[str, Any] = {}
         for name, said, _ in self.limits:
             try:
                 limit(type_, name, said)
-            except ValueError:  # of a table, say: then the class alone has it
+            except ValueError:  # such as one of a table: only the class has it
                 continue
             found[name] = said
         return found
@@ -161,5 +161,5 @@ class Rules:
 def _holds(predicate: Any, value: Any) -> bool:
     try:
         return bool(predicate(value))
-    except Exception:  # whatever a function of somebody's raises
+    except Exception:  # a function of the application
         return False

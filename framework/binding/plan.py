@@ -1,4 +1,4 @@
-"""A settings class as sections and options: what it declares, and what is read for an object of it."""
+"""A settings class as sections and options: what it declares, and what is read to make an object of it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Leaf:
     """A field that is an option.
 
     Attributes:
-        field, reader: what the class says of it.
+        field, reader: the field, and how its value is read.
         section, key: the option.
-        plain: its default as a file would have it, NOTHING if it has none.
+        plain: its default in the form of a file, or NOTHING.
         required: whether it must be set.
     """
 
@@ -50,14 +50,14 @@ class Leaf:
 
 
 def _plain(reader: Reader, default: Any) -> Any:
-    """A default as a file would have it. Where None is the default, empty text stands for it, if it is read so."""
+    """A default in the form of a file. Empty text stands for None, if it is read as None."""
     if default is None:
         return "" if reader.empty_is_none and reader.type != "string" else NOTHING
     if default is NOTHING:
         return NOTHING
     try:
         return written(default)
-    except Exception:  # whatever an object of somebody's does when it is looked at
+    except Exception:  # an object of the application
         return NOTHING
 
 
@@ -68,7 +68,7 @@ class Node:
         cls: the class.
         field: the field that holds its object; None at the top.
         section: the section of its options; empty where there are none.
-        base: the object that is the default of the field, NOTHING without one.
+        base: the default of the field, if that is an object of the class, or NOTHING.
         leaves, nodes: its options, and the sections below it.
     """
 
@@ -97,8 +97,8 @@ class Declared(dict):  # type: ignore[type-arg]
 
     Attributes:
         origin: the class. `places`: where in it each option stands.
-        plain: its defaults are meant as they are: no `%`, `$` or `~` in them means anything.
-        describe: gives what is written about the options in the source, as (section, key, description).
+        plain: its defaults are used as they are: nothing in them is expanded.
+        describe: yields the descriptions in the source code, as (section, key, description).
     """
 
     origin, plain = "", True
@@ -107,14 +107,14 @@ class Declared(dict):  # type: ignore[type-arg]
 
 
 class Plan:
-    """What is read for an object of a class.
+    """What is read to make an object of a class.
 
     Args:
         cls: a class of one of the kinds that `kinds.KINDS` names.
         section: the section of its own options. Without one, each field is a class, and a section.
 
     Raises:
-        SchemaError: the class says something that cannot be.
+        SchemaError: the class is not valid as a schema.
     """
 
     def __init__(self, cls: type, section: str = "") -> None:
@@ -166,7 +166,7 @@ class Plan:
                     raw=inner.is_raw,
                 )
                 reader.none = reader.none or default is None
-                if not _is_steady(inner, default):
+                if base is NOTHING and not _is_steady(inner, default):
                     default = NOTHING
                 node.leaves.append(Leaf(inner, reader, section, default, is_required and not is_optional))
         return node
@@ -200,10 +200,10 @@ def _nested(field: Field) -> type | None:
 
 
 def _is_steady(field: Field, default: Any) -> bool:
-    """Whether a default is the same each time: one that is made anew, as by `uuid4`, is declared by nobody."""
+    """Whether a default is the same each time. One that is not, as from `uuid4`, is not declared."""
     if field.factory is None or default is NOTHING:
         return True
     try:
         return bool(field.make_default() == default)
-    except Exception:  # whatever comparing such objects raises
+    except Exception:  # comparing objects of the application
         return False

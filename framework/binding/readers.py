@@ -1,9 +1,9 @@
-"""What an annotation means: how a value that a layer has becomes one of its type, in the words of `convert`.
+"""Readers of annotations: they convert a value of a layer to a type, with the functions of the getters.
 
     port: Annotated[int, Ge(1)] = 8000      # a whole number, as `conf.getint` takes it, of at least 1
     peers: list[Peer]                       # a list of tables, of a typed file or in JSON
 
-What only pydantic knows is handed to pydantic.
+Types that only pydantic knows are handed to pydantic.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 _LISTS = {"list": list, "Sequence": list, "MutableSequence": list, "Collection": list, "Iterable": list}
 _SETS = {"set": set, "Set": set, "MutableSet": set, "AbstractSet": set, "frozenset": frozenset, "tuple": tuple}
-_TABLES = ("dict", "Mapping", "MutableMapping", "OrderedDict", "defaultdict")
+_TABLES = ("dict", "Mapping", "MutableMapping")
+#: Where these are defined; a class of an application may have the same name.
+_STANDARD = ("builtins", "typing", "collections", "collections.abc", "typing_extensions")
 
 
 class Readers:
-    """Makes readers; a class that is met twice, or in itself, is looked at once."""
+    """Makes readers. A class is read once, also one that refers to itself."""
 
     def __init__(self) -> None:
         self._tables: dict[type, Table] = {}
@@ -43,13 +45,13 @@ class Readers:
         """The reader of an annotation.
 
         Args:
-            metadata: what else is said of it, as in `Annotated`.
-            place: where it stands, for messages.
-            by_pydantic: whether its value goes into a pydantic model, which applies what we do not know.
-            raw: whether it must get there as it is written.
+            metadata: what else is said about it, as in `Annotated`.
+            place: the field, for messages.
+            by_pydantic: whether the value goes into a pydantic model, which applies the marks that are not known here.
+            raw: whether the model takes the value before it is converted.
 
         Raises:
-            SchemaError: there is no way to read it.
+            SchemaError: the type is not supported.
         """
         annotation, marks = marks_of(annotation, metadata)
         if raw or any(map(is_raw, marks)):
@@ -75,24 +77,29 @@ class Readers:
         from typing import get_args, get_origin
 
         origin, args = get_origin(annotation), get_args(annotation)
-        name = getattr(origin or annotation, "__name__", "") or getattr(annotation, "_name", "") or ""
         if is_union(annotation):
             return self._union(annotation, marks, place, by_pydantic)
+        bare = origin or annotation
+        name = getattr(bare, "__name__", "") or getattr(bare, "_name", "") or ""
+        if getattr(bare, "__module__", "") not in _STANDARD:
+            name = ""
         if name == "Literal":
             return literal(args)
         if name in _LISTS or name in _SETS or name == "deque":
-            return self._list(origin or annotation, name, args, place, by_pydantic)
+            return self._list(bare, name, args, place, by_pydantic)
         if name in _TABLES:
             return self._dict(args, place, by_pydantic)
-        if name in ("type", "Callable") or annotation is type:
-            return Reader("import", to_import)
+        if name == "type":
+            return Reader("import", then(to_import, _subclass(args[0] if args else object)))
+        if name == "Callable":
+            return Reader("import", then(to_import, _callable))
         if kind_of(annotation) or refused(annotation):
             table = self.table(annotation)
             return Reader("json", table.read, is_structure=True, sensitive=table.sensitive)
         made = scalar(annotation if origin is None else origin)
         if made is not None:
             return made
-        if by_pydantic or hasattr(origin or annotation, "__get_pydantic_core_schema__"):
+        if by_pydantic or hasattr(bare, "__get_pydantic_core_schema__"):
             return self._raw(annotation, marks, place, by_pydantic)
         shown = getattr(annotation, "__name__", None) or str(annotation)
         hint = "Say what is expected." if shown in ("Any", "object") else "Use str, and make it in your code."
@@ -106,7 +113,7 @@ class Readers:
         return self._tables[cls]
 
     def _raw(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
-        """What only pydantic knows; a structure of classes is a table, or JSON."""
+        """The reader of a type that only pydantic knows. A structure of classes is a table, or JSON."""
         structure = _holds_classes(annotation)
         to: Callable[[Any], Any] = to_json if structure else _as_it_is
         if not by_pydantic:
@@ -118,7 +125,7 @@ class Readers:
 
     def _union(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
         kinds = members(annotation)
-        if sum(_holds_classes(kind) for kind in kinds) > 1:  # which of them is meant, pydantic knows
+        if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them is meant
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
                 return self._raw(annotation, marks, place, by_pydantic)
             raise SchemaError("which of several classes is meant is not known", where=place, hint="Use one class.")
@@ -128,8 +135,8 @@ class Readers:
         return made
 
     def _list(self, origin: Any, name: str, args: Any, place: str, by_pydantic: bool) -> Reader:
-        kinds = [arg for arg in args if arg is not Ellipsis] or [str]
-        inner = [self.of(kind, place=place, by_pydantic=by_pydantic) for kind in kinds]
+        kinds = [arg for arg in args if arg is not Ellipsis] or [object]
+        inner = [self._inner(kind, place, by_pydantic) for kind in kinds]
         is_fixed = name == "tuple" and len(args) > 0 and Ellipsis not in args
         collect = _LISTS.get(name) or _SETS.get(name) or origin
         structure = any(reader.is_structure or reader.type == "list" for reader in inner)
@@ -151,19 +158,14 @@ class Readers:
             return collect(found)
 
         one = inner[0] if not is_fixed and not structure else None
-        items = one.type if one is not None and not one.none and TYPES[one.type].to is not to_json else None
+        is_plain = one is not None and not one.none and TYPES[one.type].to is not to_json
+        items = one.type if one is not None and is_plain else None
         sensitive = any(reader.sensitive for reader in inner) or None
         choices = one.choices if one is not None else None
         return Reader("list", to, items=items, choices=choices, is_structure=structure, sensitive=sensitive)
 
     def _dict(self, args: Any, place: str, by_pydantic: bool) -> Reader:
-        from typing import Any as Anything
-
-        readers = [
-            None if kind in (Anything, object) else self.of(kind, place=place, by_pydantic=by_pydantic)
-            for kind in (args or (str, Anything))
-        ]
-        key, value = readers
+        key, value = [self._inner(kind, place, by_pydantic) for kind in args or (object, object)]
 
         def to(given: Any) -> Any:
             table = to_json(given)
@@ -172,16 +174,25 @@ class Readers:
             found, faults = {}, []
             for name, item in table.items():
                 try:
-                    made = item if value is None else value.read(item)
-                    found[name if key is None else key.read(name)] = made
+                    made = value.read(item)
+                    found[key.read(name)] = made
                 except ValueError as error:
                     faults += faults_of(error, item, f".{name}")
             if faults:
                 raise Misfit(faults)
             return found
 
-        sensitive = (value is not None and value.sensitive) or None
-        return Reader("json", to, is_structure=True, sensitive=sensitive)
+        return Reader("json", to, is_structure=True, sensitive=value.sensitive or None)
+
+    def _inner(self, kind: Any, place: str, by_pydantic: bool) -> Reader:
+        """The reader of what is in a list or table; `Any` is read as it is."""
+        from typing import Any as Anything
+
+        if kind in (Anything, object):
+            made = Reader("string", _as_it_is, takes_empty=True)
+            made.none = True
+            return made
+        return self.of(kind, place=place, by_pydantic=by_pydantic)
 
 
 class Table:
@@ -191,11 +202,11 @@ class Table:
         self.cls = cls
         self.sensitive: bool | None = None
         self._readers: dict[str, tuple[Any, Reader]] = {}
-        #: Whether the class takes keys that it does not declare.
+        #: Whether the class accepts keys that it does not declare.
         self._is_open = getattr(cls, "model_config", {}).get("extra") == "allow"
 
     def add(self, readers: Readers) -> None:
-        """Look at the fields. Those of the class's own type read through this very table."""
+        """Add the fields. One of the type of the class itself is read by this table."""
         by_pydantic = kind_of(self.cls) == "pydantic"
         for field in fields_of(self.cls):
             reader = readers.of(
@@ -213,7 +224,7 @@ class Table:
         """A table as an object.
 
         Raises:
-            Misfit: everything that is wrong in it.
+            Misfit: it does not fit. Has every fault in it.
         """
         table = to_json(given)
         if not isinstance(table, dict):
@@ -262,7 +273,7 @@ def is_union(annotation: Any) -> bool:
 
 
 def members(annotation: Any) -> list[Any]:
-    """The types in a union, without None and without what stands for no value."""
+    """The types in a union, without None and msgspec's UnsetType."""
     return [
         kind
         for kind in annotation.__args__
@@ -273,10 +284,10 @@ def members(annotation: Any) -> list[Any]:
 
 
 def _adapter(annotation: Any, marks: list[Any], place: str) -> Callable[[Any], Any]:
-    """Has pydantic make the value.
+    """Converts with pydantic.
 
     Raises:
-        SchemaError: pydantic cannot.
+        SchemaError: pydantic does not support the type.
     """
     from operator import getitem
     from typing import Annotated
@@ -286,7 +297,7 @@ def _adapter(annotation: Any, marks: list[Any], place: str) -> Callable[[Any], A
     whole: Any = getitem(Annotated, (annotation, *marks)) if marks else annotation
     try:
         adapter: Any = TypeAdapter(whole)
-    except Exception as error:  # a class of its own, or a package that is not installed
+    except Exception as error:  # code of the application, or a missing package
         what = f"pydantic cannot read this type ({type(error).__name__})"
     else:
         return lambda value: _validated(adapter, value)
@@ -296,7 +307,7 @@ def _adapter(annotation: Any, marks: list[Any], place: str) -> Callable[[Any], A
 def _validated(adapter: Any, value: Any) -> Any:
     try:
         return adapter.validate_python(value)
-    except Exception as error:  # of a validator of somebody's
+    except Exception as error:  # a validator of the application may raise anything
         if is_pydantics(error):
             faults = [(path_of(trail), what, None) for trail, what in messages(error)]
         else:
@@ -312,8 +323,23 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+def _subclass(base: Any) -> Callable[[Any], Any]:
+    def check(found: Any) -> Any:
+        if isinstance(found, type) and (not isinstance(base, type) or issubclass(found, base)):
+            return found
+        raise ValueError(f"the dotted path of a subclass of {getattr(base, '__name__', base)} is expected")
+
+    return check
+
+
+def _callable(found: Any) -> Any:
+    if callable(found):
+        return found
+    raise ValueError("the dotted path of a function or class is expected")
+
+
 def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:
-    """A value of a file that is of one of the types is that; for anything else they are tried in their order."""
+    """The reader of a union. A typed value of a file is read as its type; else the types are tried in order."""
     structures = (list, tuple, dict)
 
     def to(value: Any) -> Any:

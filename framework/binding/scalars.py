@@ -1,4 +1,4 @@
-"""Types that one text stands for, and what every reader of a type has."""
+"""Readers of types that are written as one text, and the base of all readers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FROM_TEXT = {
 
 
 class Misfit(ValueError):
-    """A value does not fit, with everything that is wrong in it."""
+    """A value does not fit. Has every fault in it."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__(faults[0][1])
@@ -40,7 +40,7 @@ class Misfit(ValueError):
 
 
 def faults_of(error: ValueError, value: Any, path: str = "") -> list[Fault]:
-    """What an error of a reader says, at a path."""
+    """The faults in an error of a reader, at a path."""
     if isinstance(error, Misfit):
         return [(path + inner, what, found) for inner, what, found in error.faults]
     return [(path, str(error), value)]
@@ -52,9 +52,9 @@ class Reader:
     Attributes:
         type: the type of the option in a schema. `items`, `choices`: as there.
         to: makes the value; raises ValueError with what is expected, and never with the value.
-        none: whether it may be None. `takes_empty`: whether empty text is something else than that.
+        none: whether it may be None. `takes_empty`: whether empty text is a value of its own.
         is_structure: whether it is made of tables or lists, so that its text is JSON.
-        sensitive: whether it is, or holds, a secret; None if nobody says so.
+        sensitive: whether the value is a secret or contains one; None if the class does not say.
         rules: the constraints.
     """
 
@@ -78,14 +78,14 @@ class Reader:
 
     @property
     def empty_is_none(self) -> bool:
-        """Whether empty text is None: where that is allowed, and empty text is nothing else."""
+        """Whether empty text is read as None."""
         return self.none and not self.takes_empty
 
     def read(self, value: Any) -> Any:
-        """A value as a layer has it, as the annotation wants it.
+        """A value of a layer, converted to the annotation.
 
         Raises:
-            ValueError: it does not fit; a Misfit if that is inside of it.
+            ValueError: it does not fit. Misfit: something inside it does not fit.
         """
         if self.none and (value is None or (value == "" and self.empty_is_none)):
             return None
@@ -100,8 +100,7 @@ def then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[
 
 
 def is_sensitive(annotation: Any) -> bool:
-    """Whether a type says that its values are secrets: pydantic's and ours, and addresses of databases, which hold
-    passwords."""
+    """Whether a type is one of secrets: pydantic's and ours, and addresses of databases, which contain passwords."""
     name = getattr(annotation, "__name__", "")
     is_secret = hasattr(annotation, "get_secret_value") or (isinstance(annotation, type) and name.endswith("Dsn"))
     return is_secret or any(map(is_sensitive, getattr(annotation, "__args__", ())))
@@ -130,7 +129,7 @@ def literal(args: tuple[Any, ...]) -> Reader:
 
 
 def scalar(annotation: Any) -> Reader | None:
-    """The reader of a type that one text stands for; None if it is none that we know."""
+    """The reader of a type that is written as one text, or None."""
     if not isinstance(annotation, type):
         return None
     name = f"{annotation.__module__}.{annotation.__qualname__}"
@@ -165,7 +164,7 @@ def _secret(annotation: Any) -> Reader | None:
 
 
 def _from_text(annotation: Any, expected: str) -> Callable[[Any], Any]:
-    """Makes a type from its text. Its own error may show the text."""
+    """Makes an object from its text. Its own error is not shown, since that may contain the text."""
     name = f"{annotation.__module__}.{annotation.__qualname__}"
 
     def to(value: Any) -> Any:
@@ -179,7 +178,7 @@ def _from_text(annotation: Any, expected: str) -> Callable[[Any], Any]:
             if name in ("datetime.date", "datetime.time"):
                 return annotation.fromisoformat(to_text(value).strip())
             return annotation(value if not isinstance(value, str) or issubclass(annotation, str) else value.strip())
-        except Exception:  # whatever a class raises that is given a text
+        except Exception:  # a class of the application may raise anything
             pass
         raise ValueError(expected)
 

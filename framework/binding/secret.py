@@ -1,4 +1,4 @@
-"""What a class says about secrets: a type for them, and a mark for an annotation."""
+"""Secrets in a settings class: a type, and a mark for annotations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 class Secret(str):
     """Text that is a secret: `str()`, `repr()` and formatting give `***`, and logs and errors hide it as well.
 
-    It is a `str`: drivers and clients take it as it is. What joins texts (`+`, `"".join`) and `json.dumps` see the
-    text itself.
+    It is a `str`, so drivers and clients accept it. `+`, `"".join` and `json.dumps` use the text itself.
 
         password = Secret("hunter22")
         password.get_secret_value()  # 'hunter22'
@@ -49,7 +48,7 @@ class Secret(str):
 
 
 class Sensitive:
-    """Marks an option as sensitive: `Annotated[str, Sensitive]`. `Sensitive(False)` says that it is none, although
+    """Marks an option as sensitive: `Annotated[str, Sensitive]`. `Sensitive(False)` says that it is not, although
     its name looks like a secret's."""
 
     __slots__ = ("value",)

@@ -1,4 +1,4 @@
-"""The door to this room: a class as the schema of an application, and its object from what is set there."""
+"""The entry to this package: a class as the schema of an application, and an object of it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def class_at(path: str) -> type:
-    """The settings class at `module:Class`, as a project file names it.
+    """The settings class at `module:Class`.
 
     Raises:
-        SchemaError: there is none.
-        FrameworkError: what its module meets while it is imported, such as one that is not to be trusted.
+        SchemaError: it does not exist, or is not a settings class.
+        FrameworkError: its module raises it while it is imported, or is not to be trusted.
     """
     module, _, name = path.partition(":")
     found: Any = None
@@ -51,10 +51,10 @@ def class_at(path: str) -> type:
 
 
 def checked(cls: Any, where: str) -> type:
-    """What was passed for a settings class.
+    """The argument, which must be a settings class.
 
     Raises:
-        SchemaError: it is none.
+        SchemaError: it is not.
     """
     if isinstance(cls, type) and (kind_of(cls) or refused(cls)):
         return cls
@@ -63,28 +63,28 @@ def checked(cls: Any, where: str) -> type:
 
 
 def bind(app: Parts, cls: Any, section: str = "") -> Any:
-    """An object of a class from what is set; its options are declared from now on.
+    """An object of a class from what is set. Its options are declared from now on.
 
     Raises:
-        SchemaError: the class says something that cannot be.
-        SettingsError: what is set does not fit; tells all of it.
+        SchemaError: the class is not valid as a schema.
+        SettingsError: what is set does not fit the class. Has all faults.
     """
     return Binder(app.engine, plan_of(app, cls, section), app.prefetch).bound()
 
 
 def faults(app: Parts, cls: type, skipped: Iterable[tuple[str, str]]) -> list[Fault]:
-    """Everything that is wrong with what is set for a class, but for the options that are not to be asked for."""
+    """All faults in what is set for a class, without those of skipped options."""
     binder = Binder(app.engine, plan_of(app, cls, ""), lambda names: {}, skipped)
     binder.tried()
     return binder.faults
 
 
 def plan_of(app: Parts, cls: Any, section: str) -> Plan:
-    """What is read for a class, which is looked at once."""
+    """The plan of a class, made once."""
     section = given.text(section, "section").lower()
     try:
         plan = app.plans.get((cls, section))
-    except TypeError:  # nothing that a dictionary holds is no class
+    except TypeError:  # it cannot be hashed, so it is not a class
         plan = None
     if plan is None:
         plan = Plan(checked(cls, "bind(cls)"), section)

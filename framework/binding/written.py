@@ -1,4 +1,4 @@
-"""A Python value as a file would have it: for the defaults and limits that a class gives as objects."""
+"""Python values in the form of a file: for defaults and limits in a class."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Modules of the standard library whose objects are written as `str` has them.
+#: Modules of the standard library whose objects are written with `str`.
 _AS_TEXT = ("decimal", "uuid", "ipaddress", "pathlib", "zoneinfo", "fractions")
 
 
 def written(value: Any) -> Any:
-    """Text, a number, a boolean, a list or a table that is read back as the value; None for None.
+    """Text, a number, a boolean, a list or a table that reads back as the value; None for None.
 
     Raises:
-        ValueError: there is no such thing.
+        ValueError: there is no such form.
     """
     kind = type(value)
     if value is None or kind in (str, int, float, bool):
