@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from framework.access import AccessLog
     from framework.chain.chain import Chain
     from framework.chain.link import Link
     from framework.chain.turns import Turns
@@ -65,6 +66,8 @@ class App(Reads, Bound[Settings]):
         missing_secrets: `placeholder` lets a pointer that leads nowhere stand for a made-up text, with a warning: for a
             build that needs no secrets. Else `error`.
         environ: a mapping instead of `os.environ`, read live.
+        access_log: a function that is called with an entry for each read; see the guide. `BILLING_ACCESS_LOG` in the
+            process environment names a file instead.
         worker: be a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is asked instead of the backends
             of `[secrets]`, also for `_secret` pointers, and there is no metastore.
 
@@ -96,6 +99,7 @@ class App(Reads, Bound[Settings]):
         missing_secrets: str = "error",
         environ: Mapping[str, str] | None = None,
         worker: bool = False,
+        access_log: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
         super().__init__()
         given.text(name, "name", 'For example App("billing").')
@@ -106,7 +110,9 @@ class App(Reads, Bound[Settings]):
         self.name, self.worker = name, given.flag(worker, "worker")
         self._pointers_class = _pointers_class(missing_secrets)
         self.sensitive = given.texts(sensitive, "sensitive")
-        getenv = (os.environ if environ is None else given.mapping(environ, "environ")).get
+        process = os.environ if environ is None else given.mapping(environ, "environ")
+        getenv = process.get
+        self.access = _access_log(name, self.names.prefix, process, access_log)
         self.sources = Sources(
             self.names,
             environ=environ,
@@ -139,10 +145,18 @@ class App(Reads, Bound[Settings]):
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
         )
         layers = self._layers(environment)
-        self.engine = Engine(
+        self.engine = self._engine_of()(
             self.names, self.schema, environment, layers, pointers, patterns=self.sensitive, max_level=self.max_level
         )
         self.conf = Config(self.engine)
+
+    def _engine_of(self) -> Callable[..., Engine]:
+        if self.access is None:
+            return Engine
+        from framework.options.logged import LoggedEngine
+
+        access = self.access
+        return lambda *given, **more: LoggedEngine(access, *given, **more)
 
     @classmethod
     def from_project(cls, directory: Path | None = None, **more: Any) -> App:
@@ -301,6 +315,16 @@ class App(Reads, Bound[Settings]):
     @safe_repr
     def __repr__(self) -> str:
         return f"<App {self.name} in {self.home}>"
+
+
+def _access_log(name: str, prefix: str, process: Mapping[str, str], write: Any) -> AccessLog | None:
+    if write is None and not process.get(f"{prefix}_ACCESS_LOG"):
+        return None
+    from framework.access import of_application
+
+    if write is not None and not callable(write):
+        raise given.wrong(write, "access_log", "a function that takes an entry")
+    return of_application(name, prefix, process, write)
 
 
 def _pointers_class(missing_secrets: str) -> type[Pointers]:

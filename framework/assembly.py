@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from framework.access import AccessLog
     from framework.chain.turns import Turns
     from framework.config import Config
     from framework.connection import Connection
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         name: str
         home: str
         worker: bool
+        access: AccessLog | None
         conf: Config
         engine: Engine
 
@@ -51,7 +53,13 @@ def build_chain(parts: Parts) -> Chain:
     links = [*parts.custom_links(), Link("environment", LOWEST, lambda: _environment(parts), role=ENVIRONMENT)]
     if not parts.worker:
         links.append(Link("metastore", HIGHEST, lambda: _metastore(parts), role=METASTORE, seconds=_seconds(parts)))
-    return Chain(
+    make: Callable[..., Chain] = Chain
+    if parts.access is not None:
+        from framework.chain.logged import LoggedChain
+
+        access = parts.access
+        make = lambda *given, **more: LoggedChain(access, *given, **more)  # noqa: E731
+    return make(
         links,
         on_failure=lambda: str(parts.conf.value("secrets", "on_failure")),
         config_links=lambda: parts.conf.getlist("secrets", "config_links"),

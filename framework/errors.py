@@ -147,7 +147,13 @@ class SchemaError(ConfigFileError):
 
 
 class PointerError(ConfigError):
-    """A `_cmd`, `_secret` or `_file` could not be followed; it never becomes the default."""
+    """A `_cmd`, `_secret` or `_file` could not be followed; it never becomes the default.
+
+    Attributes:
+        is_absent: whether every link was asked, and none has the secret.
+    """
+
+    is_absent = False
 
 
 class BackendError(ConfigError):

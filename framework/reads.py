@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from framework.access import AccessLog
     from framework.chain.chain import Chain
     from framework.chain.link import Link
     from framework.chain.turns import Turns
@@ -30,6 +31,7 @@ class Reads:
         name: str
         home: str
         worker: bool
+        access: AccessLog | None
         engine: Engine
         conf: Config
         _all_turns: list[Turns]

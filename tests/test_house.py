@@ -36,7 +36,7 @@ WINGS = """
 limits parsing current locks copies
 masking errors logs convert
 files
-given names project mistakes extra uri dialects connection
+given names project mistakes extra uri dialects connection access
 metastore probing
 layers
 backends

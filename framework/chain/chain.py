@@ -185,7 +185,7 @@ class Chain:
         failure: SecretsError | None = None
         for link in links:
             try:
-                value = link.ask(kind, key, version)
+                value = self.ask(link, kind, key, version)
             except AccessDenied:
                 raise
             except SecretsError as fault:
@@ -202,6 +202,10 @@ class Chain:
         if failure is not None:
             raise failure
         raise self._not_found(kind, key, version, links, max_level)
+
+    def ask(self, link: Link, kind: str, key: str, version: str | None) -> Any:
+        """What one link answers."""
+        return link.ask(kind, key, version)
 
     def _log_look_up(self, kind: str, key: str, link: Link | None) -> None:
         where = "nowhere" if link is None else f"in the link {link.name}"

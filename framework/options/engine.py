@@ -254,6 +254,9 @@ class Engine(Listing):
             raise not_found(self, section, key)
         return answer
 
+    def refused(self, answer: Answer) -> None:
+        """Called where a value does not convert."""
+
     def variables(self, section: str, key: str) -> list[str]:
         """The names of the variables that may write an option, in order of precedence."""
         return self.spec(*self.current_name(section, key)).variables(self.names)
@@ -267,10 +270,8 @@ class Engine(Listing):
     def _redirected(self, section: str, key: str) -> tuple[str, str]:
         new = self.current_name(section, key)
         if new != (section, key):
-            self._warn(
-                f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: ask for it by that name",
-                FutureWarning,
-            )
+            what = f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: ask for it by that name"
+            self._warn(what, FutureWarning)
         return new
 
     def _notice(self, mention: Mention) -> None:

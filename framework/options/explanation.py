@@ -125,6 +125,7 @@ def unconvertible(
         path: where in the value, such as `[1].port`. `value`: what is there, None if that says nothing.
         sensitive: whether the value is a secret, whatever the schema says.
     """
+    engine.refused(answer)
     mention = answer.mention
     section, key = mention.section, mention.key
     hidden = sensitive or answer.sensitive or engine.is_hidden(section, key)

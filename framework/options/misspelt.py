@@ -19,6 +19,8 @@ _OWN = {
     "CONFIG": ("CFG", "CONF", "CONF_FILE", "CONFIG_FILE", "CONFIG_PATH", "CONFIGURATION"),
     "ENV": ("ENVIRONMENT", "ENV_NAME"),
     "ACCESS_LOG": (),
+    "ACCESS_LOG_READS": (),
+    "ACCESS_LOG_STRICT": (),
 }
 #: How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.
 _ALIKE, _ALIKE_OWN = 0.88, 0.75

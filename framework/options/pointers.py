@@ -152,14 +152,18 @@ class Pointers:
         except ValueError as fault:
             raise pointer_error(mention, str(fault), "Write name[?version=V][#/json/pointer].") from None
         shown = reference.name if show_reference else REPLACEMENT
+        if not show_reference:  # unless it is found, it may be the secret itself
+            chain.unshown.add(reference.name)
         try:
             value, link = chain.config(reference.name, version=reference.version, max_level=max_level)
         except NotFound as fault:
             if show_reference:
-                raise pointer_error(mention, fault.what, fault.hint) from None
-            chain.unshown.add(reference.name)
-            fault.what = fault.plain or fault.what
-            raise pointer_error(mention, _without(reference.name, fault).what, _undeclared(mention)) from None
+                missing = pointer_error(mention, fault.what, fault.hint)
+            else:
+                fault.what = fault.plain or fault.what
+                missing = pointer_error(mention, _without(reference.name, fault).what, _undeclared(mention))
+            missing.is_absent = True
+            raise missing from None
         except SecretsError as failure:
             shown_failure = failure if show_reference else _without(reference.name, failure)
             denied = isinstance(failure, AccessDenied)
@@ -169,6 +173,7 @@ class Pointers:
                 shown_failure.hint
                 or ("Give this process access to it." if denied else "Try again when the store answers."),
             ) from shown_failure
+        chain.unshown.discard(reference.name)
         if reference.part is None:
             return value, link
         try:
