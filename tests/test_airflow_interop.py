@@ -262,7 +262,7 @@ def test_airflows_backend_in_our_chain(search: Search, providers: None) -> None:
     assert answers["classes"] == ["framework.connection.Connection"]
     assert (answers["loaded"], answers["prefetch"]) == (True, [])
     [warning] = [text for text in answers["warnings"] if "is Airflow's own class" in text]
-    assert f"{search.store.theirs} is Airflow's own class: Airflow starts up in this process" in warning
+    assert f"{search.store.theirs} is Airflow's own class: Airflow starts in this process" in warning
     link = search.store.theirs.rpartition(".")[2]
     others = {"elsewhere": "environment", "nobody": {"error": True}}
     assert answers["links"] == {**dict.fromkeys(search.store.connections, link), **others}
