@@ -45,6 +45,7 @@ html_extra_path = ["site/root"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
 copybutton_prompt_text = r">>> |\.\.\. |\$ |> "
 copybutton_prompt_is_regexp = True
@@ -69,9 +70,13 @@ def add_navigation(app: Any, docname: str, source: list[str]) -> None:
         return
     _, *parts = re.split(r"^## (.+)$", source[0], flags=re.MULTILINE) if docname == root_doc else ("", "", source[0])
     for caption, text in zip(parts[::2], parts[1::2], strict=True):
-        targets = [os.path.normpath(page.parent / link) for link in re.findall(r"\]\(([\w./-]+)\.md\)", text)]
-        owned = [target for target in targets if docname == root_doc or Path(target).parent == page.parent]
-        entries = "".join(f"/{target}\n" for target in dict.fromkeys(owned) if target != docname)
+        links = re.findall(r"\[([^]]+)\]\(([\w./-]+)\.md\)", text.replace("`", ""))
+        targets = {os.path.normpath(page.parent / link): name for name, link in reversed(links)}
+        entries = "".join(
+            f"{name} </{target}>\n"
+            for target, name in reversed(targets.items())
+            if target != docname and (docname == root_doc or Path(target).parent == page.parent)
+        )
         if entries:
             named = f":caption: {caption.partition(':')[0]}\n" if caption else ""
             source[0] += f"\n\n```{{toctree}}\n:hidden:\n{named}\n{entries}```\n"
