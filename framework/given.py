@@ -11,15 +11,15 @@ import os
 from framework.convert import expand_home, with_a_home
 from framework.errors import InvalidArgument
 from framework.errors import wrong as wrong
-from framework.files.lists import Entry
-from framework.files.trust import Typed, like
+from framework.files.lists import FilePattern
+from framework.files.trust import Typed, with_trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-#: The default of an argument that must be given, so that we can say what to write where it is left out.
+#: The default of an argument that must be given, so that the error can show what to write.
 MISSING: Any = object()
 
 
@@ -134,7 +134,7 @@ def _entry(given: Any, argument: str, getenv: Callable[[str], str | None]) -> st
     written = os.fspath(given)
     if os.path.isabs(written) or written.startswith("~") or isinstance(given, Typed):
         return named
-    return Entry(os.getcwd(), written)
+    return FilePattern(os.getcwd(), written)
 
 
 def path(given: Any, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> str:
@@ -151,7 +151,7 @@ def path(given: Any, argument: str, getenv: Callable[[str], str | None] = os.env
     if os.path.isabs(named):
         return named
     try:
-        return like(named, os.path.abspath(named))
+        return with_trust_of(named, os.path.abspath(named))
     except FileNotFoundError:
         pass
     raise InvalidArgument("the working directory was removed", where=argument, hint="Pass an absolute path.")
@@ -168,7 +168,7 @@ def expanded(given: Any, argument: str, getenv: Callable[[str], str | None] = os
         named = expand_home(named, with_a_home(getenv))
         if named[0] == "~":
             hint = "Set HOME, or pass an absolute path."
-            raise InvalidArgument("the home directory that '~' stands for is not known", where=argument, hint=hint)
+            raise InvalidArgument("the home directory of '~' is unknown", where=argument, hint=hint)
     return named
 
 

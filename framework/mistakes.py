@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: What stands around a text and was meant to be taken off: quotes of all sorts, and what people write placeholders in.
+#: Marks around a text that were probably not intended: quotes of all kinds, and the brackets of placeholders.
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "<": ">"}
 _UNREPLACED = ("${", "$(", "{{", "<%", "%(")
 _URI = "TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA"

@@ -1,6 +1,6 @@
 """JSON, TOML and YAML texts read within bounds: every fault of every parser becomes one error that repeats nothing.
 
-A parser reports what is wrong in its own way: with the text in the error, or as whatever Python happened to raise
+Each parser reports faults in its own way: with the text in the error, or as an accidental exception of Python
 (KeyError, OverflowError, RecursionError). Here each of these becomes `Malformed`, with its line.
 """
 
@@ -122,7 +122,7 @@ def _malformed_at(text: str, place: int, what: str) -> Malformed:
 def json_names(text: str) -> Iterator[tuple[list[str], int, int]]:
     """Every name of a JSON text: its trail, its line, and the line of the same name before it in the same object, or 0.
 
-    The text is known to be JSON, so what stands in quotes before a colon is a name.
+    The text is known to be JSON, so a string before a colon is a name.
     """
     import json
     import re
@@ -197,7 +197,7 @@ def _is_subinterpreter() -> bool:
 
 
 def _malformed_toml(error: Any) -> Malformed:
-    """tomllib tells the place in its text alone: `… (at line 3, column 5)`."""
+    """tomllib has the place only in its text: `… (at line 3, column 5)`."""
     what, place = str(error), (0, 0)
     if hasattr(error, "lineno"):
         what, place = error.msg, (error.lineno, error.colno)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
-from framework.files.lists import PLACEHOLDER, Entry, Placed
+from framework.files.lists import PLACEHOLDER, FilePattern, Placed
 from framework.files.modules import also_from
 from framework.files.text import read_doubtful
-from framework.files.trust import Found, Vouched, folder_of, found, like
+from framework.files.trust import Found, Vouched, folder_of, found, with_trust_of
 from framework.given import is_object_path
 
 TYPE_CHECKING = False
@@ -121,10 +121,12 @@ def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Proj
     folder = folder_of(path if not named else Vouched(path))
     for key in _PATHS:
         if key in settings and not (key == "schema" and is_object_path(settings[key])):
-            settings[key] = like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(settings[key]))))
+            settings[key] = with_trust_of(
+                folder, os.path.normpath(os.path.join(folder, os.path.expanduser(settings[key])))
+            )
     for key in _PATTERNS:
         if key in settings:
-            settings[key] = [Entry(folder, item) for item in settings[key]]
+            settings[key] = [FilePattern(folder, item) for item in settings[key]]
     also_from(folder)
     return Project(path, settings)
 

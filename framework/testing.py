@@ -145,7 +145,7 @@ def require(fits: object, message: str) -> None:
 
 
 class ReadingContract:
-    """What every backend must do, as far as reading alone can tell: `backend-test` runs it against live stores.
+    """What every backend must do, as far as reading can show it: `backend-test` runs it against live stores.
 
     Attributes:
         kinds: the kinds that the backend serves.
@@ -157,7 +157,7 @@ class ReadingContract:
 
     def backend(self) -> Any:
         """The backend under test."""
-        raise AssertionError("say which backend: def backend(self)")
+        raise AssertionError("define the backend: def backend(self)")
 
     def ask(self, backend: Any, kind: str, name: str) -> Any:
         return getattr(backend, f"get_{kind}")(name)
@@ -199,7 +199,7 @@ class ReadingContract:
 
 
 class BackendContract(ReadingContract):
-    """What every backend must do. Inherit it in a test class and say how its store is filled.
+    """What every backend must do. Inherit it in a test class and define how its store is filled.
 
         class TestMyBackend(BackendContract):
             def backend(self):
@@ -220,7 +220,7 @@ class BackendContract(ReadingContract):
 
     def put(self, kind: str, name: str, text: str) -> None:
         """Store a text under a name of one kind."""
-        raise AssertionError("say how the store is filled: def put(self, kind, name, text)")
+        raise AssertionError("define how the store is filled: def put(self, kind, name, text)")
 
     def prepare(self) -> None:
         for kind in self.kinds:
@@ -350,7 +350,7 @@ class BackendContract(ReadingContract):
         self.prepare()
         backend = self.in_trouble(trouble)
         if backend is None:
-            raise SkipTest("the fixture does not say how to bring the store into this state")
+            raise SkipTest("the fixture cannot bring the store into this state")
         return backend
 
     def _works(self, trouble: str) -> None:

@@ -359,7 +359,7 @@ def _said(world: World) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("*/a.toml", "*/a.toml: a * may stand in the last part of a path only. For example conf.d/*.toml."),
+        ("*/a.toml", "*/a.toml: a * is allowed only in the last part of a path. For example conf.d/*.toml."),
         ("?", "'?': an entry names no file. Remove it, or write a path."),
         ("", "'': an entry names no file."),
         ("{environment}.toml?", "{environment}.toml?: unknown placeholder {environment}. Write {env}."),

@@ -14,7 +14,7 @@ from framework import given
 from framework.backends.base import KindsBackend
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
 from framework.files.text import content
-from framework.files.trust import Untrusted, check, inside, like
+from framework.files.trust import Untrusted, check, inside, with_trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class MountedFilesBackend(KindsBackend):
             what = "this is not a directory" if os.path.lexists(root) else "the directory does not exist"
             raise BackendUnavailable(what, where=root, hint="Mount it, or correct path.")
         _attempted(lambda: check(named), root)
-        return like(named, root)
+        return with_trust_of(named, root)
 
     def _get(self, kind: str, secret_id: str) -> str | None:
         head = self._head(kind)
@@ -110,7 +110,7 @@ class MountedFilesBackend(KindsBackend):
         if head is None or not secret_id or "\0" in name or ".." in name.split("/"):
             return None
         root = self._root()
-        path = like(root, f"{root}/{name}")
+        path = with_trust_of(root, f"{root}/{name}")
         for _ in range(20):  # an orchestrator replaces a mount link by link, and this may happen in between
             real = os.path.realpath(path)
             if os.path.commonpath([root, real]) != root:

@@ -174,7 +174,7 @@ def _is_pointer(app: App, section: str, key: str) -> bool:
     return mention is not None and mention.is_pointer
 
 
-#: (command, destination of the argument) -> what may stand there; "" stands for every command.
+#: (command, destination of the argument) -> its candidates; "" means every command.
 _COMPLETERS: dict[tuple[str, str], Callable[[App, Namespace], Iterable[str]]] = {
     ("", "section"): _sections,
     ("", "ignore_section"): _sections,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from framework import errors
 from framework.chain.deadline import given_up
 from framework.cli.commands import COMMANDS, STARTS_PROGRAM
-from framework.cli.nothing import nothing_found
 from framework.cli.output import NO, OK, USAGE, UsageError, Visible, print_error, print_note, print_warning, status_of
+from framework.cli.unknown_app import nothing_found
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False

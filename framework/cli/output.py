@@ -104,7 +104,7 @@ def machine_bytes(data: bytes) -> None:
     buffer.flush()
 
 
-def tell(text: str, *, bold: bool = False) -> None:
+def print_line(text: str, *, bold: bool = False) -> None:
     """Print a line for a person to stdout: wrapped, and its level in colour, at a terminal only."""
     out = raw(sys.stdout)
     if terminal.is_terminal(out):
@@ -168,7 +168,7 @@ def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | N
         for name in columns:
             if _cell(row.get(name)):
                 line = f"{name.ljust(width)}  {_cell(row.get(name))}"
-                tell(terminal.wrapped(line, screen, width + 2), bold=number == bold)
+                print_line(terminal.wrapped(line, screen, width + 2), bold=number == bold)
         print()
     return True
 

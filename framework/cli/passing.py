@@ -47,7 +47,7 @@ def add_selection(parser: ArgumentParser) -> None:
 
 
 def chosen(args: Namespace) -> Chosen:
-    """What the flags say."""
+    """The items that the flags select."""
     return Chosen(args.only, args.map, args.connections, args.prefix)
 
 

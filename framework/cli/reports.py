@@ -52,9 +52,9 @@ def _github(problems: list[Problem]) -> None:
         place = _place(one)
         properties = {"file": place[0], "line": str(place[1])} if place else {}
         properties["title"] = "framework check"
-        said = ",".join(f"{name}={_github_property(text)}" for name, text in properties.items())
+        listed = ",".join(f"{name}={_github_property(text)}" for name, text in properties.items())
         level = "notice" if one.level == "note" else one.level
-        machine(f"::{level} {said}::{_github_text(_text(one, with_place=place is None))} ({one.code})")
+        machine(f"::{level} {listed}::{_github_text(_text(one, with_place=place is None))} ({one.code})")
     rest = problems[_ANNOTATIONS:]
     if rest:
         machine(f"and {len(rest)} more:")

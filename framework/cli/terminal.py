@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 #: How a message begins, and in which colour that is shown.
 _LEVELS = {"error:": _RED, "warning:": _YELLOW}
-#: Lines are not made narrower than this, whatever the terminal says.
+#: Lines are not made narrower than this, even in a narrower terminal.
 _NARROWEST, _USUAL = 20, 80
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: What stands before, between and after the rows, and in their place if there are none.
 _FRAMES = {"json": ("{\n", ",\n", "\n}\n", "{}\n"), "yaml": ("", "", "", "{}\n"), "env": ("", "", "", "")}
-#: Names that a message lists before it says how many more there are.
+#: Names that a message lists before it counts the others.
 _LISTED = 20
 
 
@@ -73,7 +73,7 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
             print_error(f"{fault.path}{f':{line}' if line else ''}: {what}")
         print_error(f"nothing was imported, because of {counted(len(fault.faults), 'fault')}")
         return NO
-    shadows.tell()
+    shadows.report()
     _tell(report, kind, args)
     return OK
 
@@ -240,7 +240,7 @@ def _connection_in(backend: LocalFilesystemBackend) -> Callable[[Entry], tuple[C
 
 
 def _variable_in(entry: Entry) -> tuple[str, str | None]:
-    """The text and the description that stand for a value of a file, as in Airflow."""
+    """A value of a file as text and description, as in Airflow."""
     value, description = entry.value, None
     if isinstance(value, dict) and "value" in value:
         if not set(value) <= {"value", "description"}:
@@ -291,7 +291,7 @@ class _Shadows:
             if has(name):
                 self._found[link].append(name)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         for note in self._notes:
             print_note(note)
         for link, shadowed in self._found.items():

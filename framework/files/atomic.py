@@ -106,7 +106,7 @@ class AtomicReplace:
         start = f".{self._name}."
         try:
             names = os.listdir(os.path.dirname(self._place))
-        except OSError:  # who writes will tell
+        except OSError:  # writing will fail with the reason
             return
         for name in names:
             middle = name.removeprefix(start).removesuffix(".new")

@@ -25,7 +25,7 @@ FORMATS = {"json": "json", "yaml": "yaml", "yml": "yaml", "env": "env"}
 #: Names that are sorted together.
 _RUN = 8192
 
-#: What an empty list stands for.
+#: The value of an empty list.
 NOTHING = object()
 
 

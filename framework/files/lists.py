@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
-from framework.files.trust import Typed, Untrusted, like, names_in
+from framework.files.trust import Typed, Untrusted, names_in, with_trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 PLACEHOLDER = "{env}"
 
 
-class Entry(str):
+class FilePattern(str):
     """An entry of a list in a project file. Its text is the absolute path.
 
     Attributes:
         folder: where it starts, trusted as that is. Pattern characters in it do not count.
-        written: what stands in the file.
+        written: the text in the file.
     """
 
     folder: str
     written: str
 
-    def __new__(cls, folder: str, written: str) -> Entry:
+    def __new__(cls, folder: str, written: str) -> FilePattern:
         made = super().__new__(cls, _at(folder, written))
         made.folder, made.written = folder, written
         return made
@@ -119,24 +119,24 @@ def is_absent(path: str) -> bool:
 
 
 def _parts(entry: str) -> tuple[str, str]:
-    return (entry.folder, entry.written) if isinstance(entry, Entry) else ("", entry)
+    return (entry.folder, entry.written) if isinstance(entry, FilePattern) else ("", entry)
 
 
 def _at(folder: str, written: str) -> str:
-    return like(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(written))))
+    return with_trust_of(folder, os.path.normpath(os.path.join(folder, os.path.expanduser(written))))
 
 
 def _path(entry: str, folder: str, text: str) -> str:
     if folder:
         return _at(folder, text)
-    return Typed(text) if isinstance(entry, Typed) else like(entry, text)
+    return Typed(text) if isinstance(entry, Typed) else with_trust_of(entry, text)
 
 
 def _check(text: str, written: str) -> None:
     if not text:
         raise ConfigFileError("an entry names no file", where=repr(written), hint="Remove it, or write a path.")
     if "*" in os.path.dirname(text):
-        what = "a * may stand in the last part of a path only"
+        what = "a * is allowed only in the last part of a path"
         raise ConfigFileError(what, where=written, hint="For example conf.d/*.toml.")
     for piece in text.split("{")[1:]:
         word, closed, _ = piece.partition("}")
@@ -159,7 +159,7 @@ def _names(folder: str, written: str) -> list[str]:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern in which `*` stands for any text. As in a shell, it stands for no hidden file."""
+    """Whether a name fits a pattern, in which `*` matches any text. As in a shell, it does not match hidden files."""
     if "*" not in pattern:
         return name == pattern
     start, *middle, end = pattern.split("*")

@@ -1,4 +1,4 @@
-"""The scalars of typed files as they are written, for whoever asks whether they are read as they are meant."""
+"""The scalars of typed files as they are written, to find values that are not read as intended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Written:
     """A scalar without quotes.
 
     Attributes:
-        text: as it stands in the file.
+        text: as in the file.
         place: `path:line`, for JSON `path#/the/key`.
         format: YAML, TOML or JSON.
         mark: what stands between a key and its value.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-#: The endings of typed files.
+#: The extensions of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
 #: How a parser's words on a usual mistake begin -> what to do.
 _HINTS = {
@@ -37,7 +37,7 @@ def read_table(
     """The top-level table of a TOML, YAML or JSON file, and where its keys stand.
 
     Args:
-        path: the file; its ending says what it is.
+        path: the file; its extension is its format.
         error: the class of the errors.
         text: what is in the file, if it was read already.
 
@@ -83,7 +83,7 @@ def _hint(what: str) -> str:
 
 
 def _toml_places(text: str, path: str) -> dict[tuple[str, ...], str]:
-    """Lines of keys, by a look at each line: tomli tells none. A line that it misjudges costs a line number only."""
+    """Lines of keys, found by looking at each line, for tomli has no lines. A mistake here only costs a line number."""
     places: dict[tuple[str, ...], str] = {}
     table: tuple[str, ...] = ()
     quoted = ""

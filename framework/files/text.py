@@ -27,7 +27,7 @@ def read_text(path: str, *, universal: bool = True, seconds: float | None = None
         seconds: given, the file may also be a pipe, which has so long to end.
 
     Returns:
-        The text, decoded as UTF-8 whatever the locale says.
+        The text, decoded as UTF-8 in every locale.
 
     Raises:
         ConfigFileError: the file is missing, unreadable, not to be trusted, no regular file, too large, or no UTF-8
@@ -48,7 +48,7 @@ def read_file(path: str, *, universal: bool = True, seconds: float | None = None
 
 
 def read_doubtful(path: trust.Found) -> tuple[str, ConfigFileError | None]:
-    """The text of a found file, and why it is not to be trusted if it is not: perhaps it says nothing to us.
+    """The text of a found file, and why it is not to be trusted if it is not: perhaps it is not for us.
 
     Raises: as `read_text`, but for that.
     """
@@ -117,7 +117,7 @@ def content(file: RawIOBase, seconds: float | None = None) -> tuple[bytes, os.st
         if seconds is not None:
             wait(file.fileno(), late)
         part = file.read(min(max(status.st_size - size, 0) + 65536, FILE_BYTES + 1 - size))
-        if part is None:  # it has nothing to read at once, whatever it calls itself
+        if part is None:  # it has nothing to read at once, whatever kind of file it is
             if seconds is None:
                 raise OSError(11, "nothing arrived in time")
             continue

@@ -27,7 +27,7 @@ class Found(str):
     """A path that was only found, not named by a person. It is checked when it is opened.
 
     Attributes:
-        way_out: what a person says who trusts it all the same.
+        way_out: how a person can trust it explicitly.
     """
 
     way_out = "pass --project DIR, or set FRAMEWORK_PROJECT=DIR in the environment of the process"
@@ -71,7 +71,7 @@ def found(path: str, way_out: str = "") -> Found:
     return made
 
 
-def like(base: str, path: str) -> str:
+def with_trust_of(base: str, path: str) -> str:
     """`path`, trusted as `base` is, because `base` leads to it."""
     if isinstance(base, Found):
         return found(path, base.way_out)
@@ -84,14 +84,14 @@ def folder_of(file: str) -> str:
     Args:
         file: empty for the environment, whose relative paths start where we stand.
     """
-    return like(file, os.path.dirname(os.path.abspath(file))) if file else Found()
+    return with_trust_of(file, os.path.dirname(os.path.abspath(file))) if file else Found()
 
 
 def inside(folder: str, path: str) -> str:
     """A path that starts at a folder if it is relative, and is trusted as that is. An absolute one is named."""
     if os.path.isabs(path):
         return Vouched(path) if isinstance(folder, Vouched) else path
-    return like(folder, os.path.join(folder, path))
+    return with_trust_of(folder, os.path.join(folder, path))
 
 
 def opened(path: str, *, pipes: bool = False) -> int:
@@ -149,7 +149,7 @@ def names_in(folder: str) -> list[str]:
     """
     if not isinstance(folder, Found):
         return os.listdir(folder)
-    walk = _Walk(like(folder, os.path.join(folder, ".*")))
+    walk = _Walk(with_trust_of(folder, os.path.join(folder, ".*")))
     try:
         walk.path = folder
         if walk.doubt:
@@ -164,7 +164,7 @@ def names_in(folder: str) -> list[str]:
 
 
 def check(path: str) -> str:
-    """A path that other code opens or runs: a certificate, a program. What is ours cannot be exchanged after the look.
+    """A path that other code opens or runs: a certificate, a program. A file of our own user cannot be exchanged later.
 
     Raises: as `opened`, for it must be there.
     """
@@ -196,7 +196,7 @@ def check_database(path: str) -> None:
                 raise OSError(22, f"it is {kind(status)}, and only a regular file is used")
             return
         walk = _Walk(path)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # SQLite says so, or it will be made
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # SQLite reports it, or the file will be created
         return
     try:
         if walk.is_shared:
@@ -234,7 +234,7 @@ def way_to(path: str) -> tuple[int, str, str]:
 
 
 def why_no_command(status: os.stat_result, path: str) -> tuple[str, str]:
-    """Why a command is not run that stands in a file, and what to do; empty if it is.
+    """Why a command in a file is not run, and what to do; empty if it is run.
 
     Args:
         status: of the file as it was opened.

@@ -1,4 +1,4 @@
-"""YAML texts read within bounds: as nodes, which know their lines, and as the values that nodes stand for."""
+"""YAML texts read within bounds: as nodes, which know their lines, and as the values of nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 GROWS = f"its aliases add more than {GROWTH:,} characters"
-CIRCLE = "an alias stands inside of what it stands for"
+CIRCLE = "an alias is inside of its own anchor"
 MISFIT = "the value does not fit its YAML type"
 CHARACTER = "a character stands here that YAML does not allow"
 OWN = (GROWS, CIRCLE, MISFIT, CHARACTER, TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS)
@@ -33,7 +33,7 @@ def maker() -> Any:
 
 
 def composer(events: Any) -> Any:
-    """Composes nodes out of events that come from elsewhere, one value at a time."""
+    """Composes nodes out of given events, one value at a time."""
     return _kinds()[2](events)
 
 
@@ -105,7 +105,7 @@ def _make_kinds() -> tuple[Any, Any, Any]:
 
 
 def _guarded(yaml: Any, make: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A constructor of scalars that fails with the line, and without the value, whatever the tag promised."""
+    """A constructor of scalars that fails with the line, and without the value."""
 
     def construct(self: Any, node: Any) -> Any:
         what = MISFIT
@@ -156,7 +156,7 @@ class Growth:
             size, height = 1, 0
             for item in node.value:
                 pair = item if isinstance(item, tuple) else (item,)
-                line = max(line, pair[0].start_mark.line + 1)  # an alias has the line of what it stands for
+                line = max(line, pair[0].start_mark.line + 1)  # an alias has the line of its anchor
                 for inner in pair:
                     inner_size, inner_height = self._measure(inner, level + 1, line)
                     size, height = size + inner_size, max(height, inner_height)
@@ -171,9 +171,9 @@ def yaml_fault(error: Exception, text: str, line: int) -> tuple[int, str]:
     """The line, and what is wrong there: in PyYAML's words as far as they quote nothing of the file, else in `OWN`.
 
     Args:
-        error: whatever was raised while the text was read.
+        error: what was raised while the text was read.
         text: the text, or what is at hand of it.
-        line: the line, if the error does not tell.
+        line: the line, if the error has none.
     """
     if isinstance(error, Malformed):
         return error.line or line, error.what

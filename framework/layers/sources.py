@@ -149,14 +149,16 @@ class Sources:
         from framework.convert import expand
 
         getenv = environment.get
-        return given.path(trust.like(named, expand(named, getenv)) if isinstance(named, str) else named, "home", getenv)
+        return given.path(
+            trust.with_trust_of(named, expand(named, getenv)) if isinstance(named, str) else named, "home", getenv
+        )
 
     def main_file(self, environment: Environment, home: str) -> tuple[str, bool]:
         """The main cfg file, and whether it was named."""
         named = self._config or config_in(environment, self.names)
         if named is not None:
             return named, True
-        return trust.like(home, os.path.join(home, self.names.cfg())), False
+        return trust.with_trust_of(home, os.path.join(home, self.names.cfg())), False
 
     def layers(self, environment: Environment, home: str, hides: Callable[[str, str], bool]) -> list[Layer]:
         """The file layers, high to low. What was looked for is noted in `environment`.

@@ -45,7 +45,7 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
     if not path or "\0" in path or path.startswith((":memory:", "file:")):
         raise errors.BackendError("the URL names no file", where=OPTION, hint=_WRITE)
     if like and path.startswith(f"{like}/"):
-        path = trust.like(like, path)
+        path = trust.with_trust_of(like, path)
     elif like and not os.path.isabs(path):  # it starts at the working directory
         path = trust.found(path)
     return SQLite(path, timeout, create=create)

@@ -46,7 +46,7 @@ class SQLite(Database):
     def __init__(self, path: str, timeout: float = 30.0, *, create: bool = True) -> None:
         from threading import local
 
-        self.path = trust.like(path, os.path.abspath(path))
+        self.path = trust.with_trust_of(path, os.path.abspath(path))
         self.timeout, self.where, self.create, self.makes_tables = timeout, self.path, create, create
         self._held = local()
 

@@ -1,6 +1,6 @@
-"""Connects for real, and says what happened: by the service's own protocol where it is known, else by TCP and TLS.
+"""Connects for real, and reports what happened: by the service's own protocol where it is known, else by TCP and TLS.
 
-Nothing that a server or a driver says is shown, for it may repeat the password: faults are described in our own words.
+No message of a server or driver is shown, for it may repeat the password: faults are described in our own words.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _place(connection: Connection) -> tuple[str, int, bool]:
     secure = scheme in ("https", "ldaps", "rediss") or port in _TLS_PORTS
     if kind in ("redis", "valkey"):
         secure = secure or bool(extra.get("ssl"))
-    if kind == "smtp":  # Airflow's smtp connections speak TLS unless they say that they do not
+    if kind == "smtp":  # Airflow's smtp connections use TLS unless it is switched off
         secure = port == 465 or extra.get("disable_ssl") is False
     return host, port, secure
 

@@ -1,4 +1,4 @@
-"""What `connections test` says to each kind of service, and how it understands the answer."""
+"""The requests of `connections test` to each kind of service, and how the answers are read."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from framework.options.declaration import Option
 
-#: The type of an option -> its annotation, and the word for `ReadAs` where Python's type does not tell it.
+#: The type of an option -> its annotation, and the word for `ReadAs` where Python's type is not enough.
 _TYPES = {
     "string": ("str", ""),
     "integer": ("int", ""),

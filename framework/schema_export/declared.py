@@ -1,4 +1,4 @@
-"""A schema as tables: the shape of a schema file, with the fields that say something."""
+"""A schema as tables: the shape of a schema file, without empty fields."""
 
 from __future__ import annotations
 

@@ -281,7 +281,7 @@ class _EnvSpec:
 
 
 def _pattern(word: str, limit: Any) -> str:
-    """The regular expression that an argument of `string` stands for; empty if it is none."""
+    """An argument of `string` as a regular expression; empty if it has none."""
     import re
 
     if word == "startsWith" and isinstance(limit, (str, int, float)):

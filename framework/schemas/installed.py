@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.files.modules import is_found
-from framework.files.trust import found, like
+from framework.files.trust import found, with_trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def folder_of(name: str) -> str | None:
 
 def schema_in(folder: str) -> str:
     """The path of a package's schema."""
-    return like(folder, os.path.join(folder, "config_templates", "config.yml"))
+    return with_trust_of(folder, os.path.join(folder, "config_templates", "config.yml"))
 
 
 def distributions(folders: Iterable[str]) -> list[str]:

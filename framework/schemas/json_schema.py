@@ -34,7 +34,7 @@ _FORMATS = {
     "date": "datetime",
     "duration": "duration",
 }
-#: Words that say nothing about which values are allowed, and those that are read elsewhere.
+#: Words that do not limit the values, and words that are read elsewhere.
 _SILENT = frozenset(
     (
         *("title", "description", "$comment", "examples", "example", "default", "deprecated", "readOnly", "writeOnly"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.cli.output import LINK_FAILED, NO, OK, OUTPUTS, print_message, short, show, tell
+from framework.cli.output import LINK_FAILED, NO, OK, OUTPUTS, print_line, print_message, short, show
 from framework.cli.rows import resolve_at_once
 from framework.inspection.problem import Problem
 from framework.inspection.problems import problem_of, problems_of
@@ -52,7 +52,7 @@ def _run(app: App, args: Namespace) -> int:
 
 
 def _refused(fault: FrameworkError, args: Namespace) -> int:
-    """The application cannot be made, because a file has a syntax error, say: for programs a problem like any other."""
+    """The application cannot be made, for example because of a syntax error: for programs a problem like any other."""
     if args.output == "table":
         raise fault
     return _report([problem_of(fault, "")], args)
@@ -70,7 +70,7 @@ def _report(found: list[Problem], args: Namespace) -> int:
     elif args.output == "table":
         for one in problems:
             where = f"{short(one.where)}: " if one.where else ""
-            tell(f"{one.level}: {where}{short(one.what)}")
+            print_line(f"{one.level}: {where}{short(one.what)}")
     else:
         show([{name: getattr(one, name) for name in _COLUMNS} for one in problems], _COLUMNS, args.output)
     errors_found = [one for one in problems if one.level == "error"]

@@ -8,8 +8,8 @@ from framework.errors import FrameworkError
 DESCRIPTION = """\
 Print what makes a shell complete commands, flags, sections, keys, connections and variables when TAB is pressed.
 
-It completes the command `framework`. What is completed is asked from the application of the words that stand there, but
-never over a network, and no pointer is followed.
+It completes the command `framework`. Candidates come from the application that the words before them select, but never
+over a network, and no pointer is followed.
 
 for example:
   eval "$(framework completion bash)"

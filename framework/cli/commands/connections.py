@@ -195,7 +195,7 @@ def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any
 
 
 def _without_credentials(value: Any) -> Any:
-    """What a header has after `Bearer` or `Basic` is a secret, whatever the header is called."""
+    """What a header has after `Bearer` or `Basic` is a secret in any header."""
     if isinstance(value, dict):
         return {name: _without_credentials(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -290,7 +290,7 @@ def _export(app: App, args: Namespace) -> int:
 
 
 def _written(args: Namespace, name: str, connection: Connection, description: None) -> str:
-    """A connection as it stands in a file, as Airflow writes it."""
+    """A connection as Airflow writes it to a file."""
     import json
 
     fields = {field: getattr(connection, field) for field in _EXPORTED}

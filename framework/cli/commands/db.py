@@ -88,25 +88,25 @@ def _check(app: App, args: Namespace) -> int:
     database = app.store.database
     rows: list[dict[str, Any]] = []
 
-    def tell(what: str, answer: object) -> None:
+    def add(what: str, answer: object) -> None:
         rows.append({"what": what, "answer": answer})
 
     fine = True
     try:
-        tell("database", database.url())
+        add("database", database.url())
         try:
-            tell("reachable", f"yes, {_product(database, args.retry, args.retry_delay)}")
+            add("reachable", f"yes, {_product(database, args.retry, args.retry_delay)}")
         except SecretsError:
-            tell("reachable", "no")
+            add("reachable", "no")
             raise
         found = migrations.state(database)
         whose, fine = _whose(database, found)
-        tell("tables", whose)
-        tell("version", found.version or None)
+        add("tables", whose)
+        add("version", found.version or None)
         for table, number in _rows(database, found).items():
-            tell(f"rows in {table}", number)
+            add(f"rows in {table}", number)
         if found.tables:
-            fine = _tell_keys(app, tell) and fine
+            fine = _add_keys(app, add) and fine
     finally:
         show(rows, ("what", "answer"), args.output)
     return OK if fine else NO
@@ -152,16 +152,16 @@ def _rows(database: Database, found: State) -> dict[str, int]:
     return counts
 
 
-def _tell_keys(app: App, tell: Any) -> bool:
+def _add_keys(app: App, add: Any) -> bool:
     """How many rows each key opens, and whether every row is opened by one."""
     from framework.metastore.rotation import census
 
     found = census(app.store)
     totals = [sum(counts) for counts in zip(*found.counts.values(), strict=True)] or [0] * (found.keys + 2)
     for number in range(found.keys):
-        tell(f"rows opened by key {number + 1} of {found.keys}", totals[number])
-    tell("rows in clear", totals[-2])
-    tell("rows that no key opens", totals[-1])
+        add(f"rows opened by key {number + 1} of {found.keys}", totals[number])
+    add("rows in clear", totals[-2])
+    add("rows that no key opens", totals[-1])
     if totals[-1]:
         print_note("python -m framework fernet check names the rows that no key opens")
     return not totals[-1]

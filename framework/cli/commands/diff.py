@@ -5,7 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from framework.cli.commands.snapshot import add_key, key_of
-from framework.cli.output import NO, OK, USAGE, UsageError, add_output, print_message, print_note, short, show, tell
+from framework.cli.output import (
+    NO,
+    OK,
+    USAGE,
+    UsageError,
+    add_output,
+    print_line,
+    print_message,
+    print_note,
+    short,
+    show,
+)
 from framework.convert import to_text
 from framework.inspection.difference import SAME, UNKNOWN, Difference, differences
 from framework.inspection.snapshot import Snapshot, read, taken
@@ -58,7 +69,7 @@ def _run(app: App | None, args: Namespace) -> int:
     listed = [one for one in found if args.all or one.state != SAME]
     if args.output == "table":
         for one in listed:
-            tell(_line(one, args.show_values))
+            print_line(_line(one, args.show_values))
     else:
         show([_row(one, args.show_values) for one in listed], _COLUMNS, args.output)
     different = sum(one.state not in (SAME, UNKNOWN) for one in found)
@@ -115,12 +126,12 @@ def _of_folder(directory: str, args: Namespace, *, dotenv: bool = True) -> App:
 
     found = project.find(directory, named=True)
     assert found is not None  # it must exist
-    said = dict(found.settings)
+    settings = dict(found.settings)
     if not dotenv:  # it is not in the revision, and the one of today is another
-        said["dotenv"] = []
+        settings["dotenv"] = []
     if args.given.env:
-        said["env"] = args.given.env
-    return App(**said)
+        settings["env"] = args.given.env
+    return App(**settings)
 
 
 def _of_environment(name: str, args: Namespace) -> App:

@@ -14,9 +14,9 @@ from framework.errors import FrameworkError
 DESCRIPTION = """\
 Resolve the configuration, and become a program that finds it in its environment.
 
-Everything is resolved first; if anything fails, nothing is started, and every fault is told. The program then takes the
-place of this process, with its PID, its signals, its terminal and its exit status. Exit status before that: 125 for a
-fault of ours, 126 if the program cannot be executed, 127 if it is not found. With --mask, --watch and --files the
+Everything is resolved first; if anything fails, nothing is started, and every fault is reported. The program then takes
+the place of this process, with its PID, its signals, its terminal and its exit status. Exit status before that: 125
+for a fault of ours, 126 if the program cannot be executed, 127 if it is not found. With --mask, --watch and --files the
 program runs as a child, which gets every signal, and whose exit status is passed on.
 
 Options are called SECTION_KEY, or as --map names them. The framework's own options that open the stores, such as

@@ -9,11 +9,11 @@ from framework.cli.output import (
     UsageError,
     add_output,
     print_error,
+    print_line,
     print_note,
     short,
     show,
     status_of,
-    tell,
 )
 from framework.cli.rows import files_of
 from framework.options.misspelt import misspelt
@@ -68,7 +68,7 @@ def _run(app: App, args: Namespace) -> int:
     if args.output == "table":
         _tell(app, explanation)
         for row in files:
-            tell(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
+            print_line(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
     else:
         show([*_rows(explanation), *files], ("wins", "layer", "origin", "written as", "form", "value"), args.output)
     if not explanation.mentions:
@@ -83,17 +83,17 @@ def _tell(app: App, explanation: Explanation) -> None:
     app.schema.describe()
     option = app.schema.option(explanation.section, explanation.key)
     for line in str(explanation).split("\n"):
-        tell(short(line) if line.startswith("  ") else line, bold=line.startswith("  -> "))
+        print_line(short(line) if line.startswith("  ") else line, bold=line.startswith("  -> "))
     if option is not None:
         facts = [option.type]
         facts += ["sensitive"] if option.sensitive else []
         facts += ["required"] if option.is_required(app.environment.env) else []
         facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
         facts += [short(f"{name} {value}") for name, value in option.constraints.items()]
-        tell(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
+        print_line(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app.engine):
         if variable.option == (explanation.section, explanation.key):
-            tell(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
+            print_line(f"  near miss: {short(variable.origin)}: {short(str(variable))}")
 
 
 def _rows(explanation: Explanation) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ Print options as variables or as a document that another program reads. The valu
 
 Options are called SECTION_KEY, or as --map names them. The framework's own options that open the stores, such as
 [core] fernet_key, are left out unless they are named exactly. If anything cannot be resolved or written, nothing is
-printed, and every fault is told.
+printed, and every fault is reported.
 
 for example:
   out="$(python -m framework export --only 'db.*')" && eval "$out"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.chain.link import Link
 
-#: What stands for every id below a prefix: a name that every store takes.
+#: A placeholder for every id below a prefix: a name that every store takes.
 _ANY = "anyNameThatIsAskedFor"
 #: A condition of Google's IAM has at most 12 logical operators, so 13 names.
 _TESTS = 13
@@ -57,7 +57,7 @@ def _names(app: App, link: Link) -> list[str]:
     if hasattr(backend, "policy_paths"):  # a secret may be in several places
         return list(dict.fromkeys(path for question in configs + anything for path in backend.policy_paths(*question)))
     names = [backend.name_of(*question) for question in configs]
-    # A lookup pattern leaves ids out, but no policy can say which.
+    # A lookup pattern leaves ids out, but a policy cannot name them.
     names += [backend.joined(prefix, _ANY) for kind, _ in anything if (prefix := backend.prefix(kind)) is not None]
     return list(dict.fromkeys(name for name in names if name is not None))
 
@@ -132,7 +132,7 @@ def _azure(asked: list[tuple[Any, list[str]]]) -> str:
     return as_json({"roleAssignments": [{"role": "Key Vault Secrets User", "scope": scope} for scope in scopes]})
 
 
-#: Store -> the classes of its backends, what writes the policy, and what the policy cannot say.
+#: Store -> the classes of its backends, what writes the policy, and a note on what the policy lacks.
 _WRITERS: dict[str, tuple[tuple[str, ...], Callable[[list[tuple[Any, list[str]]]], str], str]] = {
     "aws": (
         ("SecretsManagerBackend", "SystemsManagerParameterStoreBackend"),

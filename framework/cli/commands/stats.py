@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.cli.output import OK, add_output, print_error, print_note, show, status_of
 
 DESCRIPTION = """\
-Resolve everything once, and tell what that cost: calls, hits, absent answers and logins of each custom backend.
+Resolve everything once, and show what that cost: calls, hits, absent answers and logins of each custom backend.
 
 for example:
   python -m framework stats

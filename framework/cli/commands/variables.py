@@ -171,7 +171,7 @@ def _export(app: App, args: Namespace) -> int:
 
 
 def _written(args: Namespace, key: str, text: str, description: str | None) -> str:
-    """A variable as it stands in a file: read back as the same text, and where it can be, what Airflow writes."""
+    """A variable as a file has it: it reads back as the same text and, if possible, is what Airflow writes."""
     from framework.cli.transfer import env_line, yaml_lines
 
     if args.file_format == "env":
@@ -187,7 +187,7 @@ def _written(args: Namespace, key: str, text: str, description: str | None) -> s
 
 
 def _typed(text: str, *, exactly: bool) -> Any:
-    """What a JSON text says; the text itself if it is not JSON, or a JSON text, as in Airflow.
+    """The value of a JSON text; the text itself if it is not JSON, or a JSON string, as in Airflow.
 
     Args:
         exactly: only if writing it gives the same text again.
