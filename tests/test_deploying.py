@@ -37,7 +37,8 @@ def commands() -> list[list[str]]:
     found += [shlex.split(step["run"]) for step in steps if step.get("run", "").startswith("framework ")]
     found += [shlex.split(text) for text in re.findall(r"`(framework [^`|$]+)`", MOVING)]
     text = (DOCS / "guides" / "operators" / "deploying.md").read_text()
-    found += [shlex.split(" ".join(call.split())) for call in re.findall(r"`(framework [^`|]+)[|`]", text)]
+    calls = [shlex.split(" ".join(call.split())) for call in re.findall(r"`(framework [^`|]+)[|`]", text)]
+    found += [words for words in calls if len(words) > 2]
     return found
 
 
