@@ -1096,3 +1096,22 @@ def test_classes_with_the_names_of_the_standard_library() -> None:
         cls = dataclasses.make_dataclass("Server", [("it", inner), ("them", list[inner])])  # type: ignore[valid-type]
         made = application(SERVER_IT__SIZE="7", SERVER__THEM='[{"size": 1}]').bind(cls, "server")
         assert (made.it, made.them) == (inner(7), [inner(1)])
+
+
+def test_keys_of_a_sensitive_table_are_not_shown() -> None:
+    cls = dataclasses.make_dataclass("Server", [("it", Annotated[dict[str, int], Sensitive]), ("open", dict[str, int])])
+    peer = dataclasses.make_dataclass("Peer", [("port", int), ("password", Secret)])
+    with_peers = dataclasses.make_dataclass("Server", [("it", list[peer])])  # type: ignore[valid-type]
+    text = json.dumps({HIDDEN: "x"})
+    assert told(application(section(cls), SERVER__IT=text, SERVER__OPEN='{"a.b": "x"}'), section(cls)) == [
+        "BILLING__SERVER__IT: [server] it.…: a whole number is expected, such as 8080",
+        "BILLING__SERVER__OPEN: [server] open.a.b: a whole number is expected, such as 8080, not 'x'",
+    ]
+    text = json.dumps([{"port": HIDDEN, "password": HIDDEN, HIDDEN: 1}])
+    assert told(application(section(with_peers), SERVER__IT=text), section(with_peers)) == [
+        "BILLING__SERVER__IT: [server] it[0].port: a whole number is expected, such as 8080",
+        "BILLING__SERVER__IT: [server] it[0].…: there is no such key",
+    ]
+    model = pydantic.create_model("Server", it=(Annotated[pydantic.Json[dict[str, int]], Sensitive], ...))
+    (fault,) = told(application(section(model), SERVER__IT=json.dumps({HIDDEN: "x"})), section(model))
+    assert fault == "BILLING__SERVER__IT: [server] it.…: Server refuses the value"

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from framework.binding.foreign import made
 from framework.binding.kinds import NOTHING, get, kind_of
-from framework.binding.scalars import faults_of
+from framework.binding.scalars import faults_of, path_of
 from framework.errors import FrameworkError, InvalidValue, SettingsError, clean
 from framework.options.explanation import unconvertible
 from framework.options.notices import not_found
@@ -128,7 +128,8 @@ class Binder:
             refused = by_name.get(name)
             where = f"[{node.section}]" if node.section else node.cls.__name__
             if refused is None:
-                self.faults.append(Fault(None, InvalidValue(f"{name}{path}: {what}" if name else what, where=where)))
+                inside = f"{name}{path_of(path, hidden=True)}".lstrip(".")
+                self.faults.append(Fault(None, InvalidValue(f"{inside}: {what}" if inside else what, where=where)))
             else:
                 self._refused(node, refused, read.answers[refused], path, what)
         return found
@@ -165,8 +166,10 @@ class Binder:
             return leaf.reader.read(answer.value)
         except ValueError as error:
             faults = faults_of(error, answer.value)
+        hidden = leaf.reader.sensitive or answer.sensitive or self._engine.is_hidden(*name)
         for path, what, value in faults:
-            misfit = unconvertible(self._engine, answer, what, path=path, value=value, sensitive=leaf.reader.sensitive)
+            shown = path_of(path, hidden=bool(hidden))
+            misfit = unconvertible(self._engine, answer, what, path=shown, value=value, sensitive=hidden)
             self.faults.append(Fault(name, misfit))
         return _FAULTY
 
@@ -180,13 +183,18 @@ class Binder:
         option = self._engine.schema.option(leaf.section, leaf.key)
         return option is not None and option.default == leaf.plain
 
-    def _refused(self, node: Node, leaf: Leaf, answer: Answer | FrameworkError | None, path: str, what: str) -> None:
+    def _refused(
+        self, node: Node, leaf: Leaf, answer: Answer | FrameworkError | None, path: tuple[Any, ...], what: str
+    ) -> None:
         """The class itself refuses a value. If the option is sensitive, its message is not shown: it may hold it."""
-        name = leaf.section, leaf.key
-        origin = answer.mention.origin if answer is not None and not isinstance(answer, FrameworkError) else "default"
-        if leaf.reader.sensitive or self._engine.is_hidden(*name):
+        name, origin = (leaf.section, leaf.key), "default"
+        hidden = leaf.reader.sensitive or self._engine.is_hidden(*name)
+        if answer is not None and not isinstance(answer, FrameworkError):
+            origin, hidden = answer.mention.origin, hidden or answer.sensitive
+        if hidden:
             what = f"{node.cls.__name__} refuses the value"
-        self.faults.append(Fault(name, InvalidValue(f"[{name[0]}] {name[1]}{path}: {what}", where=origin)))
+        label = f"[{name[0]}] {name[1]}{path_of(path, hidden=bool(hidden))}"
+        self.faults.append(Fault(name, InvalidValue(f"{label}: {what}", where=origin)))
 
 
 _FAULTY: Any = object()

@@ -6,6 +6,7 @@ The messages of pydantic's built-in error types are shown: they say what is expe
 from __future__ import annotations
 
 from framework.binding.kinds import NOTHING, kind_of, make
+from framework.binding.scalars import Key
 from framework.errors import FrameworkError
 
 TYPE_CHECKING = False
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from framework.binding.scalars import Path
+
     #: The field, empty for the object as a whole; the path inside its value; the message.
-    Refusal = tuple[str, str, str]
+    Refusal = tuple[str, Path, str]
 
 #: Built-in error types of pydantic whose messages contain a part of the value, or text of the application.
 _WITH_VALUES = ("value_error", "assertion_error", "union_tag_invalid", "get_attribute_error", "timezone_offset")
@@ -38,7 +41,7 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
     try:
         found = make(cls, values)
     except FrameworkError as error:
-        refusals = [("", "", str(error))]
+        refusals = [("", (), str(error))]
     except Exception as error:
         refusals = list(_told(cls, error))
     else:
@@ -50,14 +53,14 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
 
 def _told(cls: type, error: Exception) -> Iterator[Refusal]:
     if not is_pydantics(error):
-        yield "", "", f"{cls.__name__} refuses the values ({raised(error)})"
+        yield "", (), f"{cls.__name__} refuses the values ({raised(error)})"
         return
     names = {name: name for name in getattr(cls, "__pydantic_fields__", {})}
     for name, info in getattr(cls, "__pydantic_fields__", {}).items():
         names.update({alias: name for alias in (info.alias, info.validation_alias) if isinstance(alias, str)})
     for trail, what in messages(error):
         field = names.get(trail[0], "") if trail else ""
-        yield field, path_of(trail[1:] if field else trail), what or f"{cls.__name__} refuses the value"
+        yield field, trail[1:] if field else trail, what
 
 
 def is_pydantics(error: Exception) -> bool:
@@ -65,7 +68,7 @@ def is_pydantics(error: Exception) -> bool:
     return type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic")
 
 
-def messages(error: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
+def messages(error: Any) -> Iterator[tuple[Path, str]]:
     """The errors of a ValidationError: (trail of keys and numbers, message)."""
     from typing import get_args
 
@@ -80,12 +83,7 @@ def messages(error: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
             what = f"a validator refuses it ({raised(reason)})"
         else:
             what = f"a validator refuses it ({kind})"
-        yield tuple(entry["loc"]), what
-
-
-def path_of(trail: tuple[Any, ...]) -> str:
-    """A trail of keys and numbers as people write it: `[1].port`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in trail)
+        yield tuple(Key(step) if isinstance(step, str) else step for step in entry["loc"]), what
 
 
 def raised(error: Exception) -> str:

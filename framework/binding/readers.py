@@ -8,11 +8,11 @@ Types that only pydantic knows are handed to pydantic.
 
 from __future__ import annotations
 
-from framework.binding.foreign import is_pydantics, made, messages, path_of, raised
+from framework.binding.foreign import is_pydantics, made, messages, raised
 from framework.binding.kinds import fields_of, kind_of, place_of, refused
 from framework.binding.limits import ReadAs
 from framework.binding.marks import Rules, is_raw, is_validator, marks_of
-from framework.binding.scalars import Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
+from framework.binding.scalars import Key, Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
 from framework.binding.secret import Sensitive
 from framework.convert import to_import, to_json, to_list
 from framework.errors import SchemaError
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    #: The path inside of an option's value, what is expected there, and what is there.
-    Fault = tuple[str, str, Any]
+    from framework.binding.scalars import Fault
 
 _LISTS = {"list": list, "Sequence": list, "MutableSequence": list, "Collection": list, "Iterable": list}
 _SETS = {"set": set, "Set": set, "MutableSet": set, "AbstractSet": set, "frozenset": frozenset, "tuple": tuple}
@@ -152,7 +151,7 @@ class Readers:
                 try:
                     found.append(inner[number if is_fixed else 0].read(item))
                 except ValueError as error:
-                    faults += faults_of(error, item, f"[{number}]")
+                    faults += faults_of(error, item, (number,))
             if faults:
                 raise Misfit(faults)
             return collect(found)
@@ -177,7 +176,7 @@ class Readers:
                     made = value.read(item)
                     found[key.read(name)] = made
                 except ValueError as error:
-                    faults += faults_of(error, item, f".{name}")
+                    faults += faults_of(error, item, (Key(name),))
             if faults:
                 raise Misfit(faults)
             return found
@@ -239,20 +238,20 @@ class Table:
                     values[field.arg] = reader.read(plain[key])
                     continue
             except ValueError as error:
-                faults += faults_of(error, plain[key], f".{key}")
+                faults += faults_of(error, plain[key], (key,))
             else:
                 if not field.needed:
                     continue
-                faults.append((f".{key}", "a value is required", None))
+                faults.append(((key,), "a value is required", None))
             faulty.add(field.name)
         unknown = [str(name) for name in table if str(name).lower() not in self._readers]
         if self._is_open:
             values.update({name: table[name] for name in unknown})
         else:
-            faults += [(f".{name}", self._unknown(name), None) for name in unknown]
+            faults += [((Key(name),), self._unknown(name), None) for name in unknown]
         found, refusals = made(self.cls, values, faulty)
         by_name = {field.name: key for key, (field, _) in self._readers.items()}
-        faults += [(f".{by_name[name]}{path}" if name else path, what, None) for name, path, what in refusals]
+        faults += [((by_name[name], *path) if name else path, what, None) for name, path, what in refusals]
         if faults:
             raise Misfit(faults)
         return found
@@ -309,9 +308,9 @@ def _validated(adapter: Any, value: Any) -> Any:
         return adapter.validate_python(value)
     except Exception as error:  # a validator of the application may raise anything
         if is_pydantics(error):
-            faults = [(path_of(trail), what, None) for trail, what in messages(error)]
+            faults = [(path, what, None) for path, what in messages(error)]
         else:
-            faults = [("", f"a validator refuses it ({raised(error)})", None)]
+            faults = [((), f"a validator refuses it ({raised(error)})", None)]
     raise Misfit(faults)
 
 

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    #: The path inside of an option's value, what is expected there, and what is there.
-    Fault = tuple[str, str, Any]
+    #: A path: numbers in lists, keys in tables.
+    Path = tuple[Any, ...]
+    #: The path inside an option's value, what is expected there, and what is there.
+    Fault = tuple[Path, str, Any]
 
 _PLAIN = {str: "string", int: "integer", float: "float", bool: "boolean"}
 _TYPES = {"datetime.timedelta": "duration", "datetime.datetime": "datetime", "decimal.Decimal": "decimal"}
@@ -39,7 +41,24 @@ class Misfit(ValueError):
         self.faults = faults
 
 
-def faults_of(error: ValueError, value: Any, path: str = "") -> list[Fault]:
+class Key(str):
+    """A key in a table that is part of a value, and not the name of a field."""
+
+    __slots__ = ()
+
+
+def path_of(path: Path, *, hidden: bool = False) -> str:
+    """A path as people write it: `[1].port`.
+
+    Args:
+        path: numbers and keys.
+        hidden: whether keys that are part of the value must not be shown.
+    """
+    steps = ("…" if hidden and isinstance(step, Key) else step for step in path)
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def faults_of(error: ValueError, value: Any, path: Path = ()) -> list[Fault]:
     """The faults in an error of a reader, at a path."""
     if isinstance(error, Misfit):
         return [(path + inner, what, found) for inner, what, found in error.faults]
