@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from framework import current, given
-from framework.binding.bound import Bound, Settings
+from framework.bound import Bound, Settings
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, public, warn
 from framework.layers.base import Layer

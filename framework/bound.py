@@ -1,4 +1,4 @@
-"""The methods of an application for settings classes. The rest of this package is loaded when a class is used."""
+"""The methods of an application for settings classes. What they use is loaded when there is a class."""
 
 from __future__ import annotations
 
