@@ -473,3 +473,44 @@ def test_what_a_class_declares_later_is_seen_by_every_getter(tmp_path: Path) -> 
         assert app.conf.value("later", "number") == 7
         assert app.conf.getint("later", "more", fallback=1) == 6
         assert app.conf.getsection("later") == {"number": 7, "more": 6}
+
+
+# A variable that changes while it is read
+
+
+@pytest.mark.parametrize("before", ["1", None])
+@pytest.mark.parametrize("meanwhile", ["2", None])
+@pytest.mark.parametrize("variable", ["BILLING__S__NUMBER", "A"])
+@pytest.mark.parametrize("name", ["get", "getint", "value"])
+def test_a_variable_that_is_set_back_during_a_read(
+    name: str, variable: str, before: str | None, meanwhile: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same object is there before and after the read, and another one while it looks."""
+    (tmp_path / "billing.cfg").write_text("[s]\nnumber = $A\n")
+    environ: dict[str, str] = {"A": "3"}
+
+    def put(text: str | None) -> None:
+        environ.pop(variable, None)
+        if text is not None:
+            environ[variable] = text
+
+    put(before)
+    app = application(tmp_path, environ)
+    find = app.engine.answer
+
+    def answer_between_changes(*args: Any, **how: Any) -> Any:
+        put(meanwhile)
+        try:
+            return find(*args, **how)
+        finally:
+            put(before)
+
+    def read(conf: Any, key: str) -> Any:
+        return KEPT[name](conf)
+
+    expected = outcome(read, application(tmp_path, environ).conf, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(app.engine, "answer", answer_between_changes)
+        outcome(read, app.conf, "")
+    for _ in range(2):
+        assert outcome(read, app.conf, "") == expected

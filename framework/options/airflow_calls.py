@@ -19,10 +19,12 @@ from framework.options.engine import text_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, TextIO
+    from typing import Any, TextIO, TypeVar
 
     from framework.options.engine import Engine
     from framework.options.values import Mention
+
+    T = TypeVar("T")
 
 _BLOCK = "for a block, use conf.override({(section, key): value}); for the file, run: python -m framework config"
 _FILES = "name the file when the application is made: App(config_files=[…])"
@@ -64,8 +66,8 @@ class AirflowCalls:
 
     if TYPE_CHECKING:
 
-        def get(self, section: str, key: str, *, fallback: Any = ...) -> Any: ...
-        def getlist(self, section: str, key: str, delimiter: str = ...) -> Any: ...
+        def get(self, section: str, key: str, *, fallback: Any = ...) -> str | None: ...
+        def getlist(self, section: str, key: str, delimiter: str = ...) -> list[Any] | None: ...
         def sections(self) -> list[str]: ...
         def options(self, section: str) -> list[str]: ...
         def source(self, mention: Mention) -> str: ...
@@ -83,15 +85,13 @@ class AirflowCalls:
         Raises:
             MandatoryOptionNotFound: the option is not set, or the fallback is None (also a ValueError).
         """
-        text: str = self._mandatory(section, key, lambda: self.get(section, key, **how))
-        return text
+        return self._mandatory(section, key, lambda: self.get(section, key, **how))
 
     def get_mandatory_list_value(self, section: str, key: str, delimiter: str = ",", **how: Any) -> list[Any]:
         """Like `getlist`, but there must be a value; raises as `get_mandatory_value` does."""
-        items: list[Any] = self._mandatory(section, key, lambda: self.getlist(section, key, delimiter, **how))
-        return items
+        return self._mandatory(section, key, lambda: self.getlist(section, key, delimiter, **how))
 
-    def _mandatory(self, section: str, key: str, get: Callable[[], Any]) -> Any:
+    def _mandatory(self, section: str, key: str, get: Callable[[], T | None]) -> T:
         where, hint = f"[{section}] {key}", "Set it."
         try:
             value = get()

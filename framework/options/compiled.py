@@ -67,13 +67,25 @@ class Recorder:
     What is found is noted before it is used: what changes later is noticed by the next call.
     """
 
-    __slots__ = ("_engine", "_reading", "_name", "_names", "_raws", "_variables", "_is_steady", "_found", "_is_final")
+    __slots__ = (
+        "_engine",
+        "_reading",
+        "_name",
+        "_spelled",
+        "_names",
+        "_raws",
+        "_variables",
+        "_is_steady",
+        "_found",
+        "_is_final",
+    )
 
     def __init__(self, engine: Engine, section: str, key: str) -> None:
         self._engine, self._name = engine, given.option(section, key)
         self._reading = engine.reading  # an answer from before a reload is not kept after it
         environment = engine.environment
-        self._names = [environment.encode(name) for name in engine.variables(*self._name)]
+        self._spelled = engine.variables(*self._name)
+        self._names = [environment.encode(name) for name in self._spelled]
         self._raws = [environment.data.get(name) for name in self._names]
         self._variables: dict[Any, Any] = {}
         self._is_steady, self._is_final = True, False
@@ -99,13 +111,22 @@ class Recorder:
         """The value is made of the answer, and not of a fallback."""
         self._is_final = True
 
+    def _is_found_in(self, winner: int | None) -> bool:
+        """Whether the answer is from the variable that was set when the search began, and from its text."""
+        answer, environment = self.answer, self._engine.environment
+        if answer is None or not self._engine.is_process(answer.mention.source):
+            return winner is None
+        mention = answer.mention
+        if winner is None or mention.origin != self._spelled[winner]:
+            return False
+        return bool(mention.raw == environment.decode(self._raws[winner]))
+
     def keep(self, table: dict[Any, Compiled], place: Hashable, value: Any) -> None:
         """Keep what the getter returned, unless it depends on more than can be checked."""
         answer, data = self.answer, self._engine.environment.data
         winner = next((place for place, raw in enumerate(self._raws) if raw is not None), None)
-        is_process = answer is not None and self._engine.is_process(answer.mention.source)
-        if not self._is_steady or is_process != (winner is not None):
-            return  # the environment changed under our hands
+        if not self._is_steady or not self._is_found_in(winner):
+            return  # the environment changed meanwhile
         if overrides.get() or hasattr(data, "__missing__"):
             return  # a defaultdict, say: looking into it, as a getter does, would write
         if answer is not None and answer.mention.is_pointer and _is_restricted():

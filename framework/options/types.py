@@ -122,8 +122,7 @@ def _scaled(number: str, factor: int) -> int:
     product = int(digits) * factor
     if product % parts:
         raise ValueError
-    whole_bytes: int = product // parts
-    return whole_bytes
+    return int(product // parts)
 
 
 def to_bytes(value: Any) -> int:
