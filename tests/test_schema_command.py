@@ -39,7 +39,7 @@ server:
     old_layout: {type: boolean, deprecated: true, deprecation_reason: there is one layout only since 3.0}
     ratio: {type: float, default: 0.5, exclusive_minimum: 0}
     size: {type: bytes, default: 64MiB, maximum: 1GiB}
-    limits: {type: json, default: '{"a": 1}'}
+    limits: {type: json, default: '{"a": [1, {"b": []}]}'}
     table: {type: object}
     price: {type: decimal, default: "9.95"}
     start: {type: datetime, default: "2024-05-01"}
@@ -239,7 +239,8 @@ options.value("server", "prot")
 
 
 def validator(billing: Any) -> Any:
-    jsonschema = pytest.importorskip("jsonschema")
+    import jsonschema
+
     schema = json.loads(billing.run("schema", "export", "--format", "json-schema")[1])
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)

@@ -66,7 +66,7 @@ class Annotations:
         """The lines that import what was used."""
         self._use("App")
         modules: dict[str, list[str]] = {"dataclasses": ["dataclass"] if also_from_dataclasses else []}
-        for name in sorted(self.used, key=str.lower):
+        for name in sorted(self.used, key=lambda name: (name.islower(), name)):
             module = _MODULES.get(name) or _FROM_FRAMEWORK.get(name)
             if name in _FROM_TYPING:
                 module = "typing"
@@ -177,8 +177,8 @@ class Annotations:
         """A value as source."""
         if isinstance(value, (list, dict)):
             self._use("field")
-            inner = f"[{', '.join(map(self._source, value))}]" if isinstance(value, list) else repr(value)
-            return f"field(default_factory={'list' if value == [] else 'dict' if value == {} else f'lambda: {inner}'})"
+            empty = {"[]": "list", "{}": "dict"}
+            return f"field(default_factory={empty.get(str(value)) or f'lambda: {self._nested(value)}'})"
         if hasattr(value, "total_seconds"):
             self._use("timedelta")
             microseconds = f", microseconds={value.microseconds}" if value.microseconds else ""
@@ -194,6 +194,13 @@ class Annotations:
             self._use("Path")
             return f"Path({quoted(str(value))})"
         return quoted(value)
+
+    def _nested(self, value: Any) -> str:
+        if isinstance(value, list):
+            return f"[{', '.join(map(self._nested, value))}]"
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{quoted(key)}: {self._nested(inner)}" for key, inner in value.items()) + "}"
+        return self._source(value)
 
 
 def quoted(value: Any) -> str:

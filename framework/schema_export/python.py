@@ -112,9 +112,10 @@ def _is_name(word: str) -> bool:
 
 def _docstring(text: str, indent: str) -> list[str]:
     """A description as a docstring, wrapped."""
+    from inspect import cleandoc
     from textwrap import wrap
 
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    text = cleandoc(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     lines = [piece for line in text.split("\n") for piece in (wrap(line, _WIDTH - len(indent)) or [""])]
     if lines[-1].endswith('"') and not lines[-1].endswith('\\"'):
         lines[-1] = lines[-1][:-1] + '\\"'
