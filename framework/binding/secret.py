@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.masking import REPLACEMENT, add_mask
+from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,5 +57,6 @@ class Sensitive:
     def __init__(self, value: bool = True) -> None:
         self.value = value
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"Sensitive({self.value})"
