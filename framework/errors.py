@@ -129,6 +129,8 @@ class SettingsError(ConfigError):
         faults: every fault as an error of its own: OptionNotFound, InvalidValue, PointerError, …
     """
 
+    faults: tuple[FrameworkError, ...] = ()  # for an error that was made without its constructor
+
     def __init__(self, name: str, faults: Iterable[FrameworkError]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(str(fault).rstrip(".") for fault in self.faults), where=name)

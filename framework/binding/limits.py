@@ -3,6 +3,7 @@ Python has no class for."""
 
 from __future__ import annotations
 
+from framework.masking.wording import safe_repr
 from framework.options.types import TYPES
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ class Limits:
         self.ge, self.gt, self.le, self.lt, self.multiple_of = ge, gt, le, lt, multiple_of
         self.min_length, self.max_length, self.pattern = min_length, max_length, pattern
 
+    @safe_repr
     def __repr__(self) -> str:
         limits = {name: getattr(self, name) for name in self.__slots__}
         return f"Limits({', '.join(f'{name}={limit!r}' for name, limit in limits.items() if limit is not None)})"
@@ -59,5 +61,6 @@ class ReadAs:
             raise ValueError(f"unknown type {type!r}; use one of {', '.join(TYPES)}")
         self.type = type
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"ReadAs({self.type!r})"

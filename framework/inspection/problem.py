@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from framework.masking.wording import safe_repr
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -75,6 +77,7 @@ class Problem:
     def _key(self) -> tuple[Any, ...]:
         return self.level, self.code, self.where, self.what
 
+    @safe_repr
     def __repr__(self) -> str:
         return f"<Problem {self.level} {self.code}>"
 
