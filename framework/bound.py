@@ -107,9 +107,11 @@ class Bound(Generic[Settings]):
             raise ConfigError("the schema is not a class", where=f"App({self.name!r}).settings", hint=hint)
         reading = self.engine.reading  # if a reload comes between, the object stays in this one
         made: Settings = self.bind(self.schema_class)
-        if not self._overridden():  # which apply in this context only
-            reading.settings = made
-        return made
+        if self._overridden():  # which apply in this context only
+            return made
+        reading.settings = made if reading.settings is None else reading.settings  # another thread may be first
+        kept: Settings = reading.settings
+        return kept
 
     def _overridden(self) -> Mapping[tuple[str, str], Any]:
         """The options that are overridden in this context."""

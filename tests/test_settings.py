@@ -1115,3 +1115,43 @@ def test_keys_of_a_sensitive_table_are_not_shown() -> None:
     model = pydantic.create_model("Server", it=(Annotated[pydantic.Json[dict[str, int]], Sensitive], ...))
     (fault,) = told(application(section(model), SERVER__IT=json.dumps({HIDDEN: "x"})), section(model))
     assert fault == "BILLING__SERVER__IT: [server] it.…: Server refuses the value"
+
+
+def test_a_class_is_held_to_the_constraints_of_a_schema_file() -> None:
+    options = {"port": {"type": "integer", "maximum": 10}, "mode": {"choices": ["a", "b"]}}
+    schema = {"server": {"options": options}}
+    cls = dataclasses.make_dataclass("Server", [("port", int, 5), ("mode", str, "a")])
+    assert application(schema, SERVER__PORT="7", SERVER__MODE="b").bind(cls, "server") == cls(7, "b")
+    with pytest.raises(SettingsError) as caught:
+        application(schema, SERVER__PORT="70", SERVER__MODE="c").bind(cls, "server")
+    assert [str(fault) for fault in caught.value.faults] == [
+        "BILLING__SERVER__PORT: [server] port: at most 10 is expected, not '70'",
+        "BILLING__SERVER__MODE: [server] mode: one of 'a', 'b' is expected, not 'c'",
+    ]
+
+
+def test_threads_that_ask_first_get_the_same_settings() -> None:
+    app, made = application(Settings), list[Any]()
+    bind, met = app.bind, threading.Barrier(4, timeout=30)
+
+    def slow(cls: type) -> Any:
+        met.wait()
+        return bind(cls)
+
+    app.bind = slow  # type: ignore[assignment, method-assign]
+    threads = [threading.Thread(target=lambda: made.append(app.settings)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    app.bind = bind  # type: ignore[method-assign]
+    assert len(made) == 4 and any(app.settings is one for one in made)
+
+
+def test_sections_of_the_framework_may_be_in_a_class() -> None:
+    core = dataclasses.make_dataclass("Core", [("parallelism", int, 4), ("fernet_key", str, "")])
+    cls = dataclasses.make_dataclass("Settings", [("core", core)])
+    app = application(cls, CORE__FERNET_KEY=HIDDEN)
+    assert app.bind(cls).core == core(4, HIDDEN)
+    assert app.engine.is_sensitive("core", "fernet_key")
+    assert app.conf.value("core", "command_timeout_seconds") == 30

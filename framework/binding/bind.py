@@ -163,15 +163,28 @@ class Binder:
                 return _FAULTY
         assert answer is not None
         try:
-            return leaf.reader.read(answer.value)
+            value = leaf.reader.read(answer.value)
+            self._hold_to_schema(leaf, answer)
         except ValueError as error:
             faults = faults_of(error, answer.value)
+        else:
+            return value
         hidden = leaf.reader.sensitive or answer.sensitive or self._engine.is_hidden(*name)
         for path, what, value in faults:
             shown = path_of(path, hidden=bool(hidden))
             misfit = unconvertible(self._engine, answer, what, path=shown, value=value, sensitive=hidden)
             self.faults.append(Fault(name, misfit))
         return _FAULTY
+
+    def _hold_to_schema(self, leaf: Leaf, answer: Answer) -> None:
+        """Apply the constraints and choices of a schema file that declares the option as well.
+
+        Raises:
+            ValueError: the value breaks one of them.
+        """
+        option = self._engine.schema.option(leaf.section, leaf.key)
+        if option is not None and not option.plain and (option.constraints or option.choices):
+            option.convert(answer.value)
 
     def _is_required(self, leaf: Leaf) -> bool:
         """Whether the schema requires the option in this environment: then no default answers."""
