@@ -11,7 +11,8 @@ of its blocks.
     ```text        is not run
 
 `...` stands for anything in what is shown. A page that speaks of `examples/` finds a copy of them.
-One page by hand: `python tests/test_docs.py docs/reference/names.md`.
+One page by hand: `python tests/test_docs.py docs/reference/names.md`; after `--python PATH`, with the commands of another
+environment, such as one with the built wheel.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def session(page: Path) -> int:
     commands.mkdir(parents=True)
     for name, runs in (("python", ""), ("framework", " -m framework"), ("pytest", " -m pytest -p no:cacheprovider")):
         path = commands / name
-        path.write_text(shell.format(f"'{sys.executable}'{runs}"))
+        path.write_text(shell.format(f"'{os.environ.get('DOCS_PYTHON', sys.executable)}'{runs}"))
         path.chmod(0o700)
     if "examples/" in page.read_text(encoding="utf-8"):
         shutil.copytree(ROOT / "examples", "examples", ignore=shutil.ignore_patterns("__pycache__"))
@@ -229,7 +230,7 @@ def test_every_snippet_of_the_page_runs_and_shows_what_it_shows(page: Path, tmp_
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run_in(folder: Path, page: Path) -> subprocess.CompletedProcess[str]:
+def run_in(folder: Path, page: Path, python: str = "") -> subprocess.CompletedProcess[str]:
     ours = ("BILLING_", "FRAMEWORK_", "QUICKSTART_", "AIRFLOW_", "COV_")
     env = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     env |= {
@@ -240,6 +241,8 @@ def run_in(folder: Path, page: Path) -> subprocess.CompletedProcess[str]:
         "COLUMNS": "100",
         "TERM": "dumb",
     }
+    if python:
+        env |= {"DOCS_PYTHON": python, "PYTHONPATH": str(folder / "installed")}
     words = [sys.executable, __file__, "--here", str(page)]
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
 
@@ -502,8 +505,9 @@ def main(words: list[str]) -> int:
     if words[0] == "--here":
         os.umask(0o077)
         return session(Path(words[1]))
+    python = os.path.abspath(words[1]) if words[0] == "--python" else ""
     with tempfile.TemporaryDirectory() as folder:
-        done = run_in(Path(folder).resolve(), Path(words[0]).resolve())
+        done = run_in(Path(folder).resolve(), Path(words[-1]).resolve(), python)
         print(done.stdout + done.stderr)
         return done.returncode
 
