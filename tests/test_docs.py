@@ -11,8 +11,8 @@ of its blocks.
     ```text        is not run
 
 `...` stands for anything in what is shown. A page that speaks of `examples/` finds a copy of them.
-One page by hand: `python tests/test_docs.py docs/reference/names.md`; after `--python PATH`, with the commands of another
-environment, such as one with the built wheel.
+One page by hand: `python tests/test_docs.py docs/reference/names.md`. `--python PATH` before it takes the commands of
+another environment, such as one with the built wheel.
 """
 
 from __future__ import annotations
