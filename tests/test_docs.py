@@ -337,6 +337,9 @@ def test_every_wing_is_on_the_map() -> None:
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     for folder in sorted(path.parent for path in (ROOT / "framework").glob("*/__init__.py")):
         assert f"  {folder.name}/ " in text, folder.name
+    on_map = text.split("```text\nframework/\n", 1)[1].split("```")[0].split()
+    for path in (ROOT / "framework").glob("[a-z]*.py"):
+        assert path.stem in on_map, path.name
     for named in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
         assert "NAME" in named or any((root / named).exists() for root in (ROOT, ROOT / "framework")), named
 
