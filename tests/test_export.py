@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import glob
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from functools import cache
 from io import StringIO
@@ -406,6 +409,22 @@ def test_github_appends_to_the_file_of_the_runner(billing: World) -> None:
     assert (status, out, err) == (0, "::add-mask::made-up-password\n", "")
     found = read_by_github(file.read_text())
     assert {"BEFORE": "1", "DB_PASSWORD": "made-up-password"}.items() <= found.items()
+
+
+def test_a_terminal_is_refused(billing: World) -> None:
+    words = [sys.executable, "-m", "framework", "export", "--only", "db.port"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    for more, status, shown in (([], 2, b"pass --yes"), (["--yes"], 0, b"export DB_PORT='5432'")):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(billing.home)
+            os.execve(sys.executable, [*words, *more], environ)
+        seen = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(terminal, 1024):
+                seen += piece
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status and shown in b" ".join(seen.split()), seen
 
 
 def test_usage(billing: World, monkeypatch: pytest.MonkeyPatch) -> None:

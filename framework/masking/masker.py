@@ -203,7 +203,7 @@ class Masker:
 
     def _spans_in_base64(self, data: bytes, nesting: int, index: Index) -> list[tuple[int, int]]:
         """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
-        shortest = (4 * index.gram + 2) // 3
+        shortest = (4 * index.shortest + 2) // 3
         groups: list[bytes] = []
         pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
         size = at = 0

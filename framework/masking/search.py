@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BLOCK = 512
+#: Bytes of a URL with a password, `s://u:p@`.
+_SHORTEST_URL = 8
 _ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
 _CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -29,19 +31,21 @@ class Index:
     end cost no more than one.
     """
 
-    __slots__ = ("gram", "forms", "lengths", "spaced", "windows")
+    __slots__ = ("gram", "forms", "lengths", "spaced", "windows", "shortest")
 
     def __init__(self, gram: int) -> None:
         self.gram = gram
         self.forms: set[bytes] = set()
         self.lengths: dict[bytes, tuple[int, ...]] = {}
         self.spaced = False
+        self.shortest = _SHORTEST_URL  # what is looked for in base64 has so many bytes at least
         self.windows = [slice(at, at + gram) for at in range(_BLOCK)]
 
     def add(self, form: bytes) -> None:
         ending = form[-self.gram :]
         lengths = self.lengths.get(ending, ())
         self.spaced = self.spaced or b" " in form
+        self.shortest = min(self.shortest, len(form))
         self.forms.add(form)  # before its length: another thread that sees the length must find the form
         if len(form) not in lengths:
             self.lengths[ending] = (*lengths, len(form))
