@@ -481,7 +481,7 @@ def test_what_a_class_declares_later_is_seen_by_every_getter(tmp_path: Path) -> 
 @pytest.mark.parametrize("before", ["1", None])
 @pytest.mark.parametrize("meanwhile", ["2", None])
 @pytest.mark.parametrize("variable", ["BILLING__S__NUMBER", "A"])
-@pytest.mark.parametrize("name", ["get", "getint", "value"])
+@pytest.mark.parametrize("name", ["get", "getint", "value", "getsection"])
 def test_a_variable_that_is_set_back_during_a_read(
     name: str, variable: str, before: str | None, meanwhile: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,20 @@ def unchanged(variables: Iterable[tuple[Any, Any]], data: Mapping[Any, Any]) -> 
     return True
 
 
+def holds(kept: Compiled, data: Mapping[Any, Any]) -> bool:
+    """Whether a compiled answer holds in an environment: what a getter looks at, one step after the other."""
+    var, raw, absent, _ = kept
+    if data.get(var) is not raw:
+        return False
+    if absent is None:
+        return True
+    first, second, third, others = absent
+    if first in data or second in data or third in data:
+        return False
+    more, variables, _ = others or (None, None, None)
+    return (more is None or data.keys().isdisjoint(more)) and (variables is None or unchanged(variables, data))
+
+
 class Recorder:
     """Resolves an option for one getter, and notes what its answer depends on, so that the value can be kept.
 

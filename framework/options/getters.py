@@ -6,7 +6,7 @@ from framework import convert, given
 from framework.copies import copied, kept_form
 from framework.errors import InvalidValue, public, warn
 from framework.given import MISSING
-from framework.options.compiled import UNSET, Recorder, compiled, unchanged
+from framework.options.compiled import UNSET, Known, Recorder, compiled, holds, unchanged
 from framework.options.engine import text_of
 from framework.options.overrides import held, overrides
 from framework.options.values import Answer
@@ -312,9 +312,8 @@ class Getters:
             environ, sections = reading.sections = dict(data), {}
         if section not in sections:
             found = self._section(section)
-            if _is_restricted():
-                return found
-            sections[section] = kept_form(found)
+            if self._is_of(environ, section, found):
+                sections[section] = kept_form(found)
             return found
         kept, fresh = sections[section]
         return kept if fresh is None else fresh(kept)  # type: ignore[no-any-return]
@@ -324,17 +323,22 @@ class Getters:
         values = ((key, self._guess(section, key)) for key in keys)
         return {key: value for key, value in values if value is not UNSET} if keys else None
 
+    def _is_of(self, environ: dict[Any, Any], section: str, found: dict[str, Any] | None) -> bool:
+        """Whether a section was read in this environment: no variable changed, or changed and changed back."""
+        for key in self._engine.keys(section):
+            kept = self._typed.get((section, key, "guess"))
+            if kept is None or not holds(kept, environ):
+                return False
+            value, _ = kept_form(UNSET if found is None else found.get(key, UNSET))
+            if (value is not UNSET) if type(kept[3]) is Known else (value is not kept[3] and value != kept[3]):
+                return False
+        return True
+
     @compiled("guess")
     def _guess(self, section: str, key: str, **how: bool) -> Any:
         """The option as it looks, or `UNSET`: an option of a section that has changed elsewhere is found at once."""
         answer = self._answer(section, key, **how)
         return UNSET if answer is None else self._converted_answer(answer, convert.guess, **how)
-
-
-def _is_restricted() -> bool:
-    from framework.chain.level import is_restricted
-
-    return is_restricted()
 
 
 def _as_it_is(value: Any) -> Any:
