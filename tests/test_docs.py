@@ -450,6 +450,12 @@ def test_no_page_tells_to_install_the_package_of_another_project(page: Path) -> 
     assert not found, f"{name_of(page)}: {found}"
 
 
+def test_no_example_depends_on_another_projects_package() -> None:
+    for path in ROOT.glob("examples/*/pyproject.toml"):
+        wanted = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
+        assert not [name for name in wanted if re.match(r"framework\b", name)], name_of(path)
+
+
 def test_decisions_have_numbers_without_gaps_a_status_and_a_date() -> None:
     records = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     assert [record.name[:5] for record in records] == [f"{number:04d}-" for number in range(1, len(records) + 1)]
