@@ -440,3 +440,38 @@ def test_every_name_and_text_makes_valid_source() -> None:
             json.loads(text)
         elif file_format == "env-example":
             assert all(line.startswith("#") or not line for line in text.splitlines())
+
+
+def test_the_schema_of_a_class_is_written_with_defaults_that_mean_the_same(world: Any) -> None:
+    world.write(
+        "classes.py",
+        """\
+from dataclasses import dataclass, field
+
+@dataclass(frozen=True)
+class Peer:
+    host: str
+
+@dataclass(frozen=True)
+class Server:
+    rate: str = "50%"
+    home: str = "$HOME {BILLING_HOME}"
+    hosts: list[str] = field(default_factory=lambda: ["a"])
+    peers: list[Peer] = field(default_factory=list)
+
+@dataclass(frozen=True)
+class Settings:
+    server: Server
+""",
+    )
+    world.project(schema="classes:Settings")
+    for file_format, file in (("toml", "again.toml"), ("json-schema", "again.json")):
+        assert world.run("schema", "export", "--format", file_format, "-o", file)[0] == 0
+        app = App("billing", home=str(world.home), schema=file, environ={"HOME": "/h"})
+        assert app.conf.get("server", "rate") == "50%", file_format
+        assert app.conf.value("server", "hosts") == ["a"]
+        home = "-" if file_format == "toml" else "$HOME {BILLING_HOME}"
+        assert app.conf.get("server", "home", fallback="-") == home
+    assert "# default = $HOME {BILLING_HOME} (it would be expanded here)" in Path("again.toml").read_text()
+    for file_format in FORMATS:
+        assert world.run("schema", "export", "--format", file_format)[0] == 0

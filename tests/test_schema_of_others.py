@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.errors import SchemaError
-from framework.options.schema import load
+from framework.options.schema import Schema, load
 from framework.schemas.env_spec import from_env_spec
 
 ENV_SCHEMA = """\
@@ -174,6 +177,33 @@ def test_a_default_is_not_expanded(world: Any) -> None:
     world.write(".env.schema", "# @defaultSensitive=false\n# ---\nA='100% of $HOME'\n")
     world.project(schema=".env.schema")
     assert world.run("config", "get-value", "env", "a") == (0, "100% of $HOME\n", "")
+
+
+def test_what_is_not_closed_costs_one_variable_only() -> None:
+    text = 'A=\'x\nB=fn(\n  a\nC=[1,\nD=1\n# @type=string(\nE=2\nF="""\n'
+    found = from_env_spec(text, "x")
+    assert list(found["env"]["options"]) == ["d", "e"]
+    assert [place for place, _ in found.unmapped] == ["x:1", "x:2", "x:3", "x:4", "x:6", "x:8"]
+
+
+@given(text=st.text(st.sampled_from("AB_=@#'\"`()[]{},$\\\n -/1t"), max_size=80))
+def test_no_text_makes_the_reader_fail(text: str) -> None:
+    found = from_env_spec(f"# @type={text}\nA={text}\n{text}", "x", "P")
+    with suppress(SchemaError):  # a default that does not fit its type, for example
+        Schema(found, "x", places=found.places)
+
+
+@pytest.mark.parametrize("text", ["A=" + "[" * 100_000, "# @type=" + "f(" * 100_000 + "\nA=", "A='" + "x\n" * 100_000])
+def test_endless_values_end(text: str) -> None:
+    assert from_env_spec(text, "x").unmapped
+
+
+def test_references_that_multiply_end(tmp_path: Any) -> None:
+    import json
+
+    both = {f"n{n}": {"properties": {x: {"$ref": f"#/$defs/n{n + 1}"} for x in "ab"}} for n in range(60)}
+    (tmp_path / "schema.json").write_text(json.dumps({"type": "object", "$defs": both, **both["n0"]}))
+    assert any("too many sections" in what for _, what in load(str(tmp_path / "schema.json")).unmapped)
 
 
 # --- JSON Schema

@@ -32,10 +32,22 @@ def section_fields(schema: Schema, section: str) -> dict[str, Any]:
     return fields
 
 
-def option_fields(option: Option) -> dict[str, Any]:
-    """The fields of an option, as a schema file has them."""
+def is_plain(schema: Schema) -> bool:
+    """Whether nothing in the defaults is expanded, as in the schema of a class."""
+    return all(option.plain for options in sections(schema).values() for option in options)
+
+
+def option_fields(option: Option, *, plain: bool = False) -> dict[str, Any]:
+    """The fields of an option, as a schema file has them.
+
+    Args:
+        plain: whether nothing is expanded in the defaults of that file. If it is, a default of a class that would
+            then mean something else is left out.
+    """
     fields: dict[str, Any] = {"description": option.description, "type": option.type, "items": option.items}
     fields["default"] = option.default
+    if option.plain and not plain and isinstance(option.default, str):
+        fields["default"] = None if _has_references(option.default) else option.default.replace("%", "%%")
     fields["required"] = list(option.required) if isinstance(option.required, tuple) else option.required or None
     fields["sensitive"] = True if option.sensitive else option.sensitivity
     fields["choices"] = option.choices
@@ -62,10 +74,14 @@ def _without_empty(fields: dict[str, Any], *kept: str) -> dict[str, Any]:
 
 def is_expanded(option: Option) -> bool:
     """Whether the default is known on the machine only: it has `{BILLING_HOME}`, `$VAR`, `~` or `%(x)s`."""
+    text = option.default
+    return isinstance(text, str) and not option.plain and ("%" in text or _has_references(text))
+
+
+def _has_references(text: str) -> bool:
     import re
 
-    text = option.default
-    return isinstance(text, str) and not option.plain and bool(re.search(r"[%$]|^~|\{[A-Z][A-Z0-9_]*\}", text))
+    return bool(re.search(r"\$|^~|\{[A-Z][A-Z0-9_]*\}", text))
 
 
 def typed_default(option: Option) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from framework.convert import to_text
 from framework.names import POINTER_FORMS
 from framework.schema_export import MADE_BY
-from framework.schema_export.declared import option_fields, section_fields, typed_default
+from framework.schema_export.declared import is_plain, option_fields, section_fields, typed_default
 from framework.schemas.json_schema import EXTENSION, LIMITS
 
 TYPE_CHECKING = False
@@ -34,11 +34,12 @@ _ANY_TABLE = {"type": ["object", "array", "string", "number", "boolean", "null"]
 def write(schema: Schema, names: Names) -> str:
     import json
 
+    plain = is_plain(schema)
     root: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": f"{MADE_BY} json-schema",
         "title": f"The configuration files of {names.app}",
-        EXTENSION: {},
+        **({} if plain else {EXTENSION: {}}),  # whether defaults are expanded
         "type": "object",
         "properties": {},
         "patternProperties": {"^(x-|\\.)": {}},
@@ -56,7 +57,7 @@ def write(schema: Schema, names: Names) -> str:
         elif not option.own:
             node.pop(EXTENSION, None)
             node.update(_about_section(schema, option.section))
-        _add(node, option, schema)
+        _add(node, option, plain=plain)
     for content in root["properties"].values():
         if content.get(EXTENSION) == {"own": True}:  # `[secrets.backends.NAME]` and the like are not listed
             content["additionalProperties"] = True
@@ -73,7 +74,7 @@ def _about_section(schema: Schema, section: str) -> dict[str, Any]:
     return {**about, EXTENSION: fields} if fields else about
 
 
-def _add(section: dict[str, Any], option: Option, schema: Schema) -> None:
+def _add(section: dict[str, Any], option: Option, *, plain: bool) -> None:
     properties = section["properties"]
     node = properties.setdefault(option.name, {})
     if "properties" in node:  # a section of that name: its tables are allowed there
@@ -99,7 +100,7 @@ def _add(section: dict[str, Any], option: Option, schema: Schema) -> None:
     for old_section, old_key, _ in option.renamed_from:
         if old_section == option.section:
             properties.setdefault(old_key, {"deprecated": True, EXTENSION: {"own": True}})
-    node[EXTENSION] = {"own": True} if option.own else option_fields(option)
+    node[EXTENSION] = {"own": True} if option.own else option_fields(option, plain=plain)
 
 
 def _value(type_: str, option: Option) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.layers.writers import toml_key, toml_value
+from framework.layers.writers import comment, toml_key, toml_value
 from framework.schema_export import MADE_BY
 from framework.schema_export.declared import option_fields, section_fields, sections
 
@@ -22,7 +22,10 @@ def write(schema: Schema, names: Names) -> str:
             lines += ["", f"[{toml_key(section)}]", *_fields(fields)]
         for option in options:
             header = f"[{toml_key(section)}.options.{toml_key(option.name)}]"
-            lines += ["", header, *_fields(option_fields(option))]
+            fields = option_fields(option)
+            lines += ["", header, *_fields(fields)]
+            if "default" not in fields and option.default is not None:
+                lines.append(f"{comment(f'default = {option.default}')} (it would be expanded here)")
     return "\n".join(lines) + "\n"
 
 

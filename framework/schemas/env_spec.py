@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from framework.schemas.env_syntax import QUOTES, Call, Malformed, is_open, parse, text_of
+from framework.parsing import TOO_DEEP
+from framework.schemas.env_syntax import QUOTES, Call, Malformed, is_open, open_brackets, parse, text_of
 from framework.schemas.translated import Translated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+#: Lines of one value, and characters of one decorator.
+_MOST_LINES, _LONGEST = 1_000, 100_000
 #: The section of variables whose names have no `__`.
 SECTION = "env"
 
@@ -108,8 +112,8 @@ class _EnvSpec:
     def _item(self, name: str, rest: str, number: int, comments: list[tuple[int, str]]) -> None:
         try:
             value, after = self._value(rest)
-        except Malformed as fault:
-            self._note(number, f"{name}: {fault}")
+        except (Malformed, RecursionError) as fault:
+            self._note(number, f"{name}: {_reason(fault)}")
             return
         if after.startswith("#"):
             comments = [*comments, (number, after[1:].strip())]
@@ -125,6 +129,7 @@ class _EnvSpec:
 
     def _option(self, name: str, value: Any, number: int, comments: list[tuple[int, str]]) -> dict[str, Any]:
         marks: dict[str, tuple[int, Any]] = {}
+        comments = _joined(comments)
         about: list[str] = [text for _, text in comments if text and not text.startswith("@")]
         for line, word, given in self._decorators(comments):
             if word in ("docs", "docsUrl"):
@@ -234,13 +239,7 @@ class _EnvSpec:
     def _decorators(self, comments: list[tuple[int, str]]) -> list[tuple[int, str, Any]]:
         """The decorators of a block of comments: line, name and value."""
         found: list[tuple[int, str, Any]] = []
-        joined: list[tuple[int, str]] = []
-        for number, text in comments:
-            if joined and joined[-1][1].startswith("@") and is_open(joined[-1][1]):
-                joined[-1] = joined[-1][0], f"{joined[-1][1]} {text}"
-            else:
-                joined.append((number, text))
-        for number, text in joined:
+        for number, text in _joined(comments):
             while text.startswith("@"):
                 end = next((at for at, letter in enumerate(text) if letter in " =("), len(text))
                 name, text = text[1:end], text[end:]
@@ -250,8 +249,8 @@ class _EnvSpec:
                         value, text = parse(text[1:], " #")
                     elif text.startswith("("):
                         value, text = parse(f"{name}{text}", " #")
-                except Malformed as fault:
-                    self._note(number, f"@{name}: {fault}")
+                except (Malformed, RecursionError) as fault:
+                    self._note(number, f"@{name}: {_reason(fault)}")
                     break
                 found.append((number, name, value))
                 text = text.lstrip()
@@ -260,24 +259,54 @@ class _EnvSpec:
     def _value(self, text: str) -> tuple[Any, str]:
         """The value of a variable, which may go on in the lines below, and what is after it."""
         text = text.strip()
-        for quote in QUOTES:
-            if text.startswith(quote):
-                while text.find(quote, len(quote)) < 0 and self.at < len(self.lines):
-                    text += "\n" + self.lines[self.at]
-                    self.at += 1
-                if len(quote) == 3:
-                    inner, end, after = text[3:].partition(quote)
-                    if not end:
-                        raise Malformed("the quotes are not closed")
-                    return inner.removeprefix("\n").removesuffix("\n"), after.strip()
-                break
-        while is_open(text) and self.at < len(self.lines):
-            text += "\n" + self.lines[self.at].strip()
-            self.at += 1
+        quote = next((quote for quote in QUOTES if text.startswith(quote)), "")
+        if quote:
+            text = self._continued(text, lambda last: quote in last, opened=text.find(quote, len(quote)) < 0)
+        if len(quote) == 3:
+            inner, _, after = text[3:].partition(quote)
+            return inner.removeprefix("\n").removesuffix("\n"), after.strip()
+        if not quote and is_open(text):
+            depth = [open_brackets(text)]
+
+            def is_closed(line: str) -> bool:
+                depth[0] += open_brackets(line)
+                return depth[0] <= 0
+
+            text = self._continued(text, is_closed, opened=True)
         if text[:1] in ("", "#"):
             return None, text
         value, after = parse(text, "#")
         return value, after.strip()
+
+    def _continued(self, text: str, ends: Callable[[str], bool], *, opened: bool) -> str:
+        """A value with the lines below that belong to it. If it never ends, only its first line is lost."""
+        lines, at = [text], self.at
+        while opened:
+            if at >= len(self.lines) or len(lines) > _MOST_LINES:
+                raise Malformed("the quotes or brackets are not closed")
+            lines.append(self.lines[at])
+            opened = not ends(self.lines[at])
+            at += 1
+        self.at = at
+        return "\n".join(lines)
+
+
+def _reason(fault: Exception) -> str:
+    return str(fault) if isinstance(fault, Malformed) else TOO_DEEP
+
+
+def _joined(comments: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines of a block of comments, a decorator that goes on in the next lines as one."""
+    found: list[tuple[int, str]] = []
+    depth = 0
+    for number, text in comments:
+        if depth > 0 and len(found[-1][1]) < _LONGEST:
+            found[-1] = found[-1][0], f"{found[-1][1]} {text}"
+            depth += open_brackets(text)
+        else:
+            found.append((number, text))
+            depth = open_brackets(text) if text.startswith("@") else 0
+    return found
 
 
 def _pattern(word: str, limit: Any) -> str:

@@ -29,8 +29,13 @@ class Malformed(ValueError):
 
 def is_open(text: str) -> bool:
     """Whether a bracket is open at the end, outside of quotes."""
+    return open_brackets(text) > 0
+
+
+def open_brackets(text: str) -> int:
+    """How many more brackets a line opens than it closes, outside of quotes and comments."""
     depth, quote = 0, ""
-    for letter in text:
+    for at, letter in enumerate(text):
         if quote:
             quote = "" if letter == quote else quote
         elif letter in "'\"`":
@@ -39,9 +44,9 @@ def is_open(text: str) -> bool:
             depth += 1
         elif letter in ")]}":
             depth -= 1
-        elif letter == "#" and depth <= 0:
+        elif letter == "#" and (depth <= 0 or text[at + 1 : at + 2] in ("", " ")):
             break
-    return depth > 0
+    return depth
 
 
 def parse(text: str, ends: str) -> tuple[Any, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.limits import DEPTH
 from framework.schemas.translated import Translated
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ LIMITS = {
     "max_length": "maxLength",
     "pattern": "pattern",
 }
+#: A few $ref can stand for any number of sections.
+_MOST_SECTIONS = 10_000
 _OF_LISTS = {"min_length": "minItems", "max_length": "maxItems", "unique_items": "uniqueItems"}
 _TYPES = {"string": "string", "integer": "integer", "number": "float", "boolean": "boolean", "object": "object"}
 _FORMATS = {
@@ -58,7 +61,7 @@ def from_json_schema(table: Mapping[str, Any], places: Mapping[Trail, str], path
 class _JsonSchema:
     def __init__(self, table: Mapping[str, Any], places: Mapping[Trail, str], path: str) -> None:
         self.table, self.places, self.path = table, places, path
-        self.found = Translated(path)
+        self.found, self.visited = Translated(path), 0
         self.found.plain = EXTENSION not in table
 
     def translated(self) -> Translated:
@@ -74,6 +77,11 @@ class _JsonSchema:
         return self.found
 
     def _section(self, section: str, node: Mapping[str, Any], trail: Trail, above: tuple[int, ...]) -> None:
+        self.visited += 1
+        if self.visited > _MOST_SECTIONS or len(above) > DEPTH:
+            if not self.found.unmapped or "too many sections" not in self.found.unmapped[-1][1]:
+                self._note(trail, "too many sections, or one inside the other: the others are left out")
+            return
         if id(node["properties"]) in above:
             self._note(trail, f"[{section}] is inside of itself, by a $ref")
             return
