@@ -39,9 +39,11 @@ def kept_form(value: Any) -> tuple[Any, Callable[[Any], Any] | None]:
     import pickle
 
     try:
-        return pickle.dumps(value), pickle.loads
+        kept = pickle.dumps(value)
+        pickle.loads(kept)
     except Exception:  # whatever the classes in it raise
         return value, None
+    return kept, pickle.loads
 
 
 def _is_plain(value: Any) -> bool:

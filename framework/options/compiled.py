@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 #: A fallback that was not passed.
 UNSET: Any = object()
 
-#: Stands for a name where there are fewer than three: no variable can be called so.
-_NOBODY = "\0"
+#: Used where there are fewer than three names: no variable can be called so.
+_NO_NAME = "\0"
 
 
 class Known:
-    """An answer that is kept where the value depends on the getter's fallback: in the place of a `Recorder`."""
+    """An answer that is kept because the value depends on the getter's fallback. It takes the place of a `Recorder`."""
 
     __slots__ = ("answer",)
 
@@ -151,7 +151,7 @@ class Recorder:
         absent: Absent | None = None
         if names or any(others):
             while len(names) < 3:
-                names.append(names[0] if names else self._engine.environment.encode(_NOBODY))
+                names.append(names[0] if names else self._engine.environment.encode(_NO_NAME))
             absent = (*names[:3], others if any(others) else None)
         self._engine.keep(
             self._reading, table, place, (self._names[winner or 0], self._raws[winner or 0], absent, kept)

@@ -1,4 +1,4 @@
-"""The one precedence engine: who writes `[section] key`, and what the first of them means.
+"""The one precedence engine: where `[section] key` is written, and the value of the first mention.
 
 Finding and following are two acts. `mentions` is pure: it lists, in order of precedence, and runs nothing. `resolve`
 expands a plain text or follows a pointer. Everything else reads through these two.
@@ -45,7 +45,7 @@ class Engine(Listing):
         schema: its declared options.
         environment: the process environment and the `.env` files.
         layers: the file layers and the defaults, high to low.
-        pointers: who follows pointers.
+        pointers: follows pointers.
         patterns: fnmatch patterns on `section.key` that declare more options sensitive.
         max_level: which levels of the chain an option's pointer may ask; None: all of them.
     """
@@ -84,7 +84,7 @@ class Engine(Listing):
         self._take(Reading([process, *dotenv, *layers]))
 
     def become(self, other: Engine) -> None:
-        """Read what another engine of the same application has read, and know where its pointers led."""
+        """Take over what another engine of the same application has read, and what its pointers gave."""
         self._pointers.learn(other._pointers)
         self._take(other.reading)
 
@@ -110,7 +110,7 @@ class Engine(Listing):
     # Finding
 
     def mentions(self, section: str, key: str, *, old_names: bool = True) -> Iterator[Mention]:
-        """Every writing of an option, in order of precedence. Nothing is expanded, run or fetched.
+        """Every mention of an option, in order of precedence. Nothing is expanded, run or fetched.
 
         Args:
             section, key: in lower case, by their current names.
