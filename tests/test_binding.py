@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -21,6 +22,8 @@ import msgspec
 import pydantic
 import pytest
 import typing_extensions
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from framework import App, Secret, Sensitive
@@ -344,6 +347,7 @@ TYPES: list[tuple[Any, str, Any]] = [
     (list, "a, b", ["a", "b"]),
     (list, '["a", 5, null]', ["a", 5, None]),
     (list[Any], "a, b", ["a", "b"]),
+    (dict[tuple[int, ...], int], '{"1,2": 1}', {(1, 2): 1}),
     (tuple, "a", ("a",)),
     (typing.List[str], "a", ["a"]),  # noqa: UP006
     (list[list[int]], "[[1], [2, 3]]", [[1], [2, 3]]),
@@ -453,6 +457,15 @@ def test_types(annotation: Any, text: str, expected: Any, kind: str) -> None:
             "[server] it: at most 60s is expected, not '2m'",
         ),
         (Annotated[pathlib.Path, at.MaxLen(2)], "/etc", "[server] it: a length of at most 2 is expected"),
+        (set[str | dict], "[{}]", "[server] it: a list of texts or numbers is expected"),  # type: ignore[type-arg]
+        (dict[list[int], int], '{"1": 1}', "[server] it.1: a key that is a text or a number is expected"),
+        (dict[frozenset[int], int], "5", '[server] it: a table is expected, such as {"key": "value"}'),
+        (
+            Annotated[datetime.date, at.Ge(datetime.date(2024, 1, 1))],
+            "2023-12-31",
+            "[server] it: at least 2024-01-01 is",
+        ),
+        (Annotated[str, at.Ge(1)], "x", "[server] it: a value that can be compared with 1 is expected, not 'x'"),
         (type[Exception], "builtins.int", "[server] it: the dotted path of a subclass of Exception is expected"),
         (typing.Callable[[], str], "string.digits", "[server] it: the dotted path of a function or class is expected"),
         (pydantic.HttpUrl, "x", "[server] it: Input should be a valid URL, relative URL without a base"),
@@ -491,3 +504,47 @@ def test_what_no_option_can_be(annotation: Any, expected: str) -> None:
         bound(cls)
     assert str(caught.value).startswith(f"{__name__}.Server.it: {expected}") or "types.Server.it" in str(caught.value)
     assert caught.value.what.startswith(expected)
+
+
+# Whatever is annotated, and whatever is set
+
+PIECES: list[Any] = [annotation for annotation, _, _ in TYPES]
+PIECES += [bytes, Any, complex, None, pydantic.RootModel[int], DataclassTls, PydanticTls, DictTls, AttrsTls, StructTls]
+MARKS = [at.Ge(1), at.Len(1, 2), Sensitive, pydantic.AfterValidator(lambda value: value + 1), at.Predicate(str.isdigit)]
+TEXTS = [text for _, text, _ in TYPES]
+TEXTS += ["null", "[null]", "[[1]]", '{"a": {"a": 1}}', '[{"host": "h", "port": 0}]', "1e400", "\0", "é", "{", '"s"']
+
+
+def annotations() -> st.SearchStrategy[Any]:
+    def around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.one_of(
+            inner.map(lambda one: list[one]),  # type: ignore[valid-type]
+            inner.map(lambda one: Optional[one]),
+            st.tuples(inner, inner).map(lambda two: typing.Union[two]),  # type: ignore[arg-type]
+            st.tuples(inner, inner).map(lambda two: dict[two]),  # type: ignore[misc]
+            inner.map(lambda one: frozenset[one]),  # type: ignore[valid-type]
+            st.tuples(inner, st.sampled_from(MARKS)).map(lambda two: Annotated[two]),  # type: ignore[arg-type]
+        )
+
+    return st.recursive(st.sampled_from(PIECES), around, max_leaves=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    annotation=annotations(),
+    text=st.sampled_from(TEXTS),
+    kind=st.sampled_from(["dataclass", "pydantic", "TypedDict", "attrs"]),
+)
+def test_any_class_and_any_text_give_an_object_or_an_error_of_ours(annotation: Any, text: str, kind: str) -> None:
+    make: dict[str, Any] = {
+        "dataclass": lambda: dataclasses.make_dataclass("Server", [("it", annotation)]),
+        "pydantic": lambda: pydantic.create_model("Server", it=(annotation, ...)),
+        "TypedDict": lambda: typing.TypedDict("Server", {"it": annotation}),
+        "attrs": lambda: attrs.make_class("Server", {"it": attrs.field(type=annotation)}),
+    }
+    try:
+        cls = make[kind]()
+    except Exception:
+        assume(False)
+    with contextlib.suppress(SchemaError, SettingsError):
+        bound(cls, SERVER__IT=text, SERVER_IT__CERT=text, SERVER_IT__KEY=text)

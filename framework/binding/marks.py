@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from framework.binding.written import written
 from framework.errors import SchemaError
-from framework.options.constraints import check_limit, compiled, limit
+from framework.options.constraints import CONSTRAINTS, check_limit, compiled, limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ class Rules:
 
     def check(self, value: Any, *, is_text: bool) -> None:
         """Raises ValueError with what is expected if a value breaks a constraint."""
-        measured = value
+        text = value
         if is_text:
-            measured = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+            text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
         for name, said, ready in self.limits:
-            check_limit(name, said, ready, measured)
+            check_limit(name, said, ready, text if "text" in CONSTRAINTS[name].families else value)
         for predicate in self._predicates:
             if not _holds(predicate, value):
                 name = getattr(predicate, "__qualname__", "") or type(predicate).__name__

@@ -12,7 +12,7 @@ from framework.binding.foreign import is_pydantics, made, messages, raised
 from framework.binding.kinds import fields_of, kind_of, place_of, refused
 from framework.binding.limits import ReadAs
 from framework.binding.marks import Rules, is_raw, is_validator, marks_of
-from framework.binding.scalars import Key, Misfit, Reader, faults_of, is_sensitive, literal, scalar, then
+from framework.binding.scalars import Key, Misfit, Reader, faults_of, hashable, is_sensitive, literal, scalar, then
 from framework.binding.secret import Sensitive
 from framework.convert import to_import, to_json, to_list
 from framework.errors import SchemaError
@@ -154,7 +154,11 @@ class Readers:
                     faults += faults_of(error, item, (number,))
             if faults:
                 raise Misfit(faults)
-            return collect(found)
+            try:
+                return collect(found)
+            except TypeError:  # a list or a table in a set
+                pass
+            raise ValueError("a list of texts or numbers is expected")
 
         one = inner[0] if not is_fixed and not structure else None
         is_plain = one is not None and not one.none and TYPES[one.type].to is not to_json
@@ -173,8 +177,7 @@ class Readers:
             found, faults = {}, []
             for name, item in table.items():
                 try:
-                    made = value.read(item)
-                    found[key.read(name)] = made
+                    found[hashable(key.read(name))] = value.read(item)
                 except ValueError as error:
                     faults += faults_of(error, item, (Key(name),))
             if faults:

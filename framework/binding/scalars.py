@@ -41,6 +41,13 @@ class Misfit(ValueError):
         self.faults = faults
 
 
+def hashable(key: Any) -> Any:
+    """A key of a table, which must not be a list or a table itself. Raises ValueError."""
+    if isinstance(key, (list, set, dict)):
+        raise ValueError("a key that is a text or a number is expected")
+    return key
+
+
 class Key(str):
     """A key in a table that is part of a value, and not the name of a field."""
 

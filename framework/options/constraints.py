@@ -175,9 +175,11 @@ def check_limit(name: str, stated: Any, limit_: Any, value: Any) -> None:
         expected = f"{before}{shown}{after}" if after else before
         if name == "pattern" and len(value) > MAX_SEARCHED:
             expected += f", and of at most {MAX_SEARCHED} characters"
-    except TypeError:  # a time with its offset and one without cannot be compared
+    except TypeError:  # a time with its offset and one without cannot be compared, nor a text and a number
         has = "with" if getattr(limit_, "tzinfo", None) else "without"
-        expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(stated)}"
+        expected = f"a value that can be compared with {to_text(stated)} is expected"
+        if hasattr(limit_, "tzinfo"):
+            expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(stated)}"
     raise ValueError(expected)
 
 
