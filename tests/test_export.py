@@ -430,6 +430,8 @@ def test_a_terminal_is_refused(billing: World) -> None:
 def test_usage(billing: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert billing.run("export", "--dialect", "node")[0] == 2
     assert billing.run("export", "--format", "xml")[0] == 2
+    for prefix in ("A=", "a b", "1", "A-"):
+        assert billing.run("export", "--prefix", prefix)[0] == 2
 
 
 def test_dump_as_env_is_the_portable_form(billing: World, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ once."""
 
 from __future__ import annotations
 
-from framework.cli.output import print_error, status_of
+from framework.cli.output import UsageError, print_error, status_of
 from framework.delivery.selection import Chosen, select
 
 TYPE_CHECKING = False
@@ -47,7 +47,13 @@ def add_selection(parser: ArgumentParser) -> None:
 
 
 def chosen(args: Namespace) -> Chosen:
-    """The items that the flags select."""
+    """The items that the flags select.
+
+    Raises:
+        UsageError: no name can begin with the prefix.
+    """
+    if args.prefix and not (args.prefix.isascii() and args.prefix.isidentifier()):
+        raise UsageError("--prefix takes letters, digits and _", hint="For example --prefix APP_, or --prefix own.")
     return Chosen(args.only, args.map, args.connections, args.prefix)
 
 

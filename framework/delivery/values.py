@@ -7,6 +7,7 @@ from framework.connection import FIELDS
 from framework.convert import to_text
 from framework.errors import BackendUnavailable, ConfigError, FrameworkError, InvalidSecret, NotFound
 from framework.masking import add_mask, redact_text, should_hide_value_for_name
+from framework.masking.search import encode, passwords_in_urls
 from framework.options.engine import text_of
 
 TYPE_CHECKING = False
@@ -143,7 +144,33 @@ def _outcome(take: Callable[..., Value], *given: Any) -> Value | FrameworkError:
 
 def _option(app: App, name: tuple[str, str]) -> Value:
     answer = app.engine.required(*name)
+    learn(answer.value, ".".join(name))
     return Value(text_of(answer), answer.value, answer.sensitive or app.engine.is_hidden(*name))
+
+
+def learn(value: Any, name: str) -> None:
+    """Have the masker know what is secret by its name, or by a name inside of it, and the passwords in URLs."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        from framework.parsing import read_json
+
+        try:
+            value = read_json(value)
+        except ValueError:
+            pass
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            learn(inner, name if should_hide_value_for_name(name) else str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            learn(inner, name)
+    elif isinstance(value, str):
+        add_mask(value, name)
+        if "://" in value:
+            data = encode(value)
+            for start, end in passwords_in_urls(data, should_hide_value_for_name):
+                add_mask(data[start:end])
+    else:
+        add_mask(value, name)
 
 
 def _question(app: App, kind: str, name: str) -> Callable[[], Any]:

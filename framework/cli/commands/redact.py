@@ -8,12 +8,9 @@ import sys
 from framework.cli.output import OK, UsageError, print_warning, raw
 from framework.cli.passing import print_faults
 from framework.cli.rows import resolve_at_once
-from framework.convert import to_text
-from framework.delivery.values import Faults
+from framework.delivery.values import Faults, learn
 from framework.errors import FrameworkError
-from framework.masking import add_mask, should_hide_value_for_name
-from framework.masking.search import encode, passwords_in_urls
-from framework.parsing import read_json
+from framework.masking import should_hide_value_for_name
 
 DESCRIPTION = """\
 Copy stdin to stdout without the secrets of this configuration, as they come: in every spelling, wherever a piece ends.
@@ -70,7 +67,7 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
                 yield name, fault
                 continue
             if answer is not None:
-                _learn_value(answer.value, ".".join(name))
+                learn(answer.value, ".".join(name))
     for kind in ("connection", "variable"):
         for listed in _listed(app, kind):
             try:
@@ -80,27 +77,6 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
                     app.hide_variable(listed, app.get_variable(listed))
             except FrameworkError as fault:
                 yield (kind, listed), fault
-
-
-def _learn_value(value: Any, name: str) -> None:
-    """Have the masker know what is secret by its name, or the name that it has inside, and passwords in URLs."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            value = read_json(value)
-        except ValueError:
-            pass
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _learn_value(inner, name if should_hide_value_for_name(name) else str(key))
-    elif isinstance(value, list):
-        for inner in value:
-            _learn_value(inner, name)
-    else:
-        text = to_text(value)
-        add_mask(text, name)
-        data = encode(text)
-        for start, end in passwords_in_urls(data, should_hide_value_for_name):
-            add_mask(data[start:end])
 
 
 def _listed(app: App, kind: str) -> list[str]:
