@@ -7,6 +7,7 @@ nothing. A list may be one item or any iterable.
 from __future__ import annotations
 
 import os
+from time import monotonic
 
 from framework.convert import expand_home, with_a_home
 from framework.errors import InvalidArgument
@@ -58,6 +59,18 @@ def seconds(given: Any, argument: str) -> float:
     if isinstance(given, (int, float)) and not isinstance(given, bool) and given > 0:
         return given
     raise wrong(given, argument, "a number of seconds above 0")
+
+
+def since(max_age: Any) -> float | None:
+    """The time on the monotonic clock after which an answer must have been asked for, from the argument `max_age`.
+
+    Raises: as `text`.
+    """
+    if max_age is None:
+        return None
+    if isinstance(max_age, (int, float)) and not isinstance(max_age, bool) and max_age >= 0:
+        return monotonic() - max_age
+    raise wrong(max_age, "max_age", "a number of seconds, 0 or more")
 
 
 def enum(given: Any, argument: str) -> Any:

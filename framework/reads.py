@@ -43,14 +43,23 @@ class Reads:
         def answer(self, section: str, key: str) -> Answer: ...
         def custom_links(self) -> list[Link]: ...
 
-    def get_connection(self, conn_id: str) -> Connection:
+    def get_connection(self, conn_id: str, *, max_age: float | None = None) -> Connection:
         """The connection from the first link that has it; its password and secret extras are masked from now on.
+
+        Args:
+            conn_id: its name.
+            max_age: seconds: an answer counts only if the store was asked for it no longer ago. 0: the store is asked
+                now, even if another thread is asking already, and no older value stands in for it. None: an answer
+                counts as long as it is kept (`[secrets] cache_ttl_seconds`).
 
         Raises:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'))[0]
+        return self._connection(conn_id, None if max_age is None else given.since(max_age))
+
+    def _connection(self, conn_id: str, since: float | None) -> Connection:
+        return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'), since)[0]
 
     def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
         """Connect for real, step by step: whether every step worked, and the message of the last one.
@@ -66,9 +75,11 @@ class Reads:
         steps = probe(connection, given.seconds(timeout, "timeout"))
         return all(step.ok for step in steps), steps[-1].result
 
-    def get_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
-        """The variable from the first link that has it; see `Variable.get`."""
-        return read(self, key, default, deserialize_json)
+    def get_variable(
+        self, key: str, default: Any = UNSET, deserialize_json: bool = False, *, max_age: float | None = None
+    ) -> Any:
+        """The variable from the first link that has it; see `Variable.get`, and `get_connection` for `max_age`."""
+        return read(self, key, default, deserialize_json, None if max_age is None else given.since(max_age))
 
     def hide_variable(self, key: str, value: Any) -> None:
         """Mask a variable's value from now on if its key looks like a secret's."""
@@ -115,13 +126,17 @@ class Reads:
         failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
         return {name: clean(failure) for name, failure in failures.items()}
 
-    async def aget_connection(self, conn_id: str) -> Connection:
+    async def aget_connection(self, conn_id: str, *, max_age: float | None = None) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
-        return await self._turns.read("connection", conn_id, lambda: self.get_connection(conn_id))
+        since = given.since(max_age)  # now, and not when its turn comes
+        return await self._turns.read("connection", conn_id, lambda: self._connection(conn_id, since))
 
-    async def aget_variable(self, key: str, default: Any = UNSET, deserialize_json: bool = False) -> Any:
+    async def aget_variable(
+        self, key: str, default: Any = UNSET, deserialize_json: bool = False, *, max_age: float | None = None
+    ) -> Any:
         """`get_variable`, without blocking the event loop."""
-        return await self._turns.read("variable", key, lambda: self.get_variable(key, default, deserialize_json))
+        since = given.since(max_age)
+        return await self._turns.read("variable", key, lambda: read(self, key, default, deserialize_json, since))
 
     @property
     def _turns(self) -> Turns:

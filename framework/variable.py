@@ -108,10 +108,10 @@ class Variable:
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
 
-def read(app: Application, key: str, default: Any, deserialize_json: bool) -> Any:
-    """`Variable.get` for one application."""
+def read(app: Application, key: str, default: Any, deserialize_json: bool, since: float | None = None) -> Any:
+    """`Variable.get` for one application. `since`: see `Link.ask`."""
     try:
-        value, link = app.chain.variable(_checked(key))
+        value, link = app.chain.variable(_checked(key), since)
     except VariableNotFound:
         if default is UNSET:
             raise

@@ -18,7 +18,10 @@ GUARD = 120.0
 class Clock:
     """Replaces `monotonic` where answers, logins and tokens expire. It moves only when a test moves it."""
 
-    MODULES = ("framework.chain.cache", "framework.backends.session", "framework.backends.vault.session")
+    MODULES = (
+        *(f"framework.{name}" for name in ("given", "chain.cache", "chain.link", "chain.batches")),
+        *("framework.backends.session", "framework.backends.vault.session"),
+    )
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self._looks, self._change = 1000.0, 0, threading.Condition()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from framework.backends.base import BaseSecretsBackend
 from framework.chain.level import AtWork
 from framework.chain.link import OF_THE_PROCESS
@@ -20,24 +22,25 @@ if TYPE_CHECKING:
     Outcomes = dict[VersionedName, object]  # values, None for absence, exceptions
 
 
-def ask_many(link: Link, wanted: list[VersionedName], runner: Runner) -> list[object]:
+def ask_many(link: Link, wanted: list[VersionedName], runner: Runner, since: float | None = None) -> list[object]:
     """For each config secret what `link.ask` returns, or the error that it raises.
 
     Args:
         link: the link to ask.
         wanted: names and versions, each once.
         runner: makes the calls side by side.
+        since: see `Link.ask`.
     """
     if not link.is_remote:
-        return [outcome_of(_question(link, secret)) for secret in wanted]
+        return [outcome_of(_question(link, secret, since=since)) for secret in wanted]
     outage = Outage(runner.workers)
-    batches = _batches(link, wanted)
+    batches = _batches(link, wanted, since)
     outcomes: Outcomes = {}
-    answers = runner.run([_batch_question(link, batch, outage) for batch in batches])
+    answers = runner.run([_batch_question(link, batch, outage, since) for batch in batches])
     for batch, answer in zip(batches, answers, strict=True):
         outcomes.update(dict.fromkeys(batch, answer) if isinstance(answer, Exception) else answer)
     rest = [secret for secret in wanted if secret not in outcomes]
-    outcomes.update(zip(rest, runner.run([_question(link, secret, outage) for secret in rest]), strict=True))
+    outcomes.update(zip(rest, runner.run([_question(link, secret, outage, since) for secret in rest]), strict=True))
     return [_as_if_asked_alone(link, secret[0], outcomes[secret]) for secret in wanted]
 
 
@@ -56,21 +59,23 @@ def batch_size(link: Link, number: int) -> int:
     return max(1, number if size is None else int(size))
 
 
-def _batches(link: Link, wanted: list[VersionedName]) -> list[list[VersionedName]]:
+def _batches(link: Link, wanted: list[VersionedName], since: float | None) -> list[list[VersionedName]]:
     """What is asked for together. Versions are asked for one by one; what needs no call is left out."""
-    plain = [secret for secret in wanted if secret[1] is None and not link.cache.peek(("config", *secret))[0]]
+    plain = [secret for secret in wanted if secret[1] is None and not link.cache.peek(("config", *secret), since)[0]]
     plain = [secret for secret in plain if link.asks_for("config", secret[0])]
     size = batch_size(link, len(plain))
     starts = range(0, len(plain) if size > 1 else 0, size)
     return [batch for start in starts if len(batch := plain[start : start + size]) > 1]
 
 
-def _question(link: Link, secret: VersionedName, outage: Outage | None = None) -> Callable[[], object]:
-    return lambda: link.ask("config", *secret, outage)
+def _question(
+    link: Link, secret: VersionedName, outage: Outage | None = None, since: float | None = None
+) -> Callable[[], object]:
+    return lambda: link.ask("config", *secret, outage, since)
 
 
 def _batch_question(
-    link: Link, batch: list[VersionedName], outage: Outage
+    link: Link, batch: list[VersionedName], outage: Outage, since: float | None
 ) -> Callable[[], dict[VersionedName, object]]:
     """One call of the store's batch; secrets that it cannot answer for are left out."""
 
@@ -87,7 +92,7 @@ def _batch_question(
         return outcomes
 
     def ask() -> Outcomes:
-        outcomes = link.cache.get_many([("config", *secret) for secret in batch], fetch)
+        outcomes = link.cache.get_many([("config", *secret) for secret in batch], fetch, since)
         return {(name, version): outcome for (_, name, version), outcome in outcomes.items()}
 
     return ask
@@ -96,11 +101,13 @@ def _batch_question(
 def _call(link: Link, names: list[str]) -> dict[str, object] | BaseException | None:
     """What the backend's batch call returns or raises; None if it has no such call."""
 
+    asked = monotonic()
+
     def keep(answer: dict[str, object]) -> None:
         """Keep the values of an answer that came too late, but not its failures."""
         for name, value in answer.items():
             if isinstance(value, str):
-                link.cache.add(("config", name, None), value)
+                link.cache.add(("config", name, None), value, asked)
 
     def get_many() -> dict[str, object]:
         return dict(link.backend.get_many("config", names))

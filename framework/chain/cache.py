@@ -57,7 +57,7 @@ class Cache:
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
     ) -> None:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
-        self._kept: dict[Key, tuple[object, float]] = {}  # value and when it was fetched, the oldest first
+        self._kept: dict[Key, tuple[object, float]] = {}  # value and when it was asked for, the oldest first
         self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
         self.misses: dict[str, int] = {}
@@ -66,15 +66,19 @@ class Cache:
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
 
-    def get(self, key: Key, fetch: Callable[[], object]) -> object:
+    def get(self, key: Key, fetch: Callable[[], object], since: float | None = None) -> object:
         """The kept value, or what `fetch` returns; if threads ask at once, one of them fetches for all.
+
+        Args:
+            since: on the monotonic clock: an answer counts only if it was asked for after that. None: as long as it is
+                kept.
 
         Raises:
             SecretsError: what `fetch` raised, in every thread that waited for it.
         """
         outcomes: dict[Key, object] = {}
         while key not in outcomes:  # another thread's question may come to nothing, then this one asks
-            outcomes = self.get_many([key], lambda keys: [outcome_of(fetch)])
+            outcomes = self.get_many([key], lambda keys: [outcome_of(fetch)], since)
         outcome = outcomes[key]
         if isinstance(outcome, FrameworkError):
             raise outcome.again()
@@ -82,13 +86,15 @@ class Cache:
             raise outcome
         return outcome
 
-    def kept(self, key: Key) -> tuple[object, float] | None:
-        """An answer that has not expired, with the time when it was fetched; None: call `get`.
+    def kept(self, key: Key, since: float | None = None) -> tuple[object, float] | None:
+        """An answer that has not expired, with the time when it was asked for; None: call `get`.
 
         No lock is taken, because it would cost more than the look-up: threads may lose a count.
         """
         entry, now = self._kept.get(key), monotonic()
         if entry is None or now >= self._sweep or now - entry[1] >= (self._negative if entry[0] is None else self._ttl):
+            return None
+        if since is not None and entry[1] <= since:
             return None
         self.counts["hits"] += 1
         return entry
@@ -110,13 +116,18 @@ class Cache:
             self._miss(key)
         return value
 
-    def get_many(self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[object] | None]) -> dict[Key, object]:
+    def get_many(
+        self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[object] | None], since: float | None = None
+    ) -> dict[Key, object]:
         """What is kept, and what `fetch` finds for the others in one call: values, None for absence, exceptions.
+
+        While the store is unavailable an old value may stand in, unless `since` is given.
 
         Args:
             keys: each once.
             fetch: asks for those that are neither kept nor being asked for. If it returns None they are left out, and
                 so are those of other threads' questions that came to nothing.
+            since: see `get`. A question of another thread that began before is not waited for, but asked anew.
         """
         outcomes: dict[Key, object] = {}
         mine: dict[Key, _Flight] = {}
@@ -125,28 +136,34 @@ class Cache:
         with self._lock:
             self._drop_expired()
             for key in keys:
-                is_kept, value = self.peek(key)
-                if not is_kept and self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR:
-                    value = self._stale_value(key, self._fault[1], warnings)
+                is_kept, value = self.peek(key, since)
+                if not is_kept and since is None and self._is_down():
+                    value = self._stale_value(key, self._fault[1], warnings)  # type: ignore[index]
                     is_kept = value is not None
                 if is_kept:
                     outcomes[key] = value
-                elif key in self._flights and self._flights[key].pid == os.getpid():
-                    others[key] = self._flights[key]
+                elif (flight := self._flights.get(key)) is not None and flight.serves(since):
+                    others[key] = flight
                 else:
                     mine[key] = self._flights[key] = _Flight()
             self.counts["hits"] += len(outcomes)
         if mine:
-            outcomes.update(self._fetched(mine, fetch, warnings))
+            outcomes.update(self._fetched(mine, fetch))
         for key, flight in others.items():
             outcomes.update((key, outcome) for outcome in flight.outcome())
+        if since is None:
+            self._replace_unavailable(outcomes, warnings)
         for text in warnings:  # outside of the lock: a warning may be an error, and run other people's code
             log(WARNING, "%s", text)
             warn(text)
         return outcomes
 
+    def _is_down(self) -> bool:
+        """Whether the store was unavailable a moment ago, so that it is not asked again if an old value will do."""
+        return self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR
+
     def _fetched(
-        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[object] | None], warnings: list[str]
+        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[object] | None]
     ) -> dict[Key, object]:
         """Ask, keep the answers, and let the waiting threads go on, whatever happens."""
         found: dict[Key, object] = {}
@@ -155,35 +172,46 @@ class Cache:
             with self._lock:
                 self.counts["calls"] += 1
                 for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
-                    found[key] = self._settled(key, outcome, warnings)
+                    found[key] = self._settled(key, outcome, flights[key].asked)
         finally:
             with self._lock:
-                for key in flights:
-                    self._flights.pop(key, None)
+                for key, flight in flights.items():
+                    if self._flights.get(key) is flight:  # else a newer question has taken its place
+                        del self._flights[key]
             for key, flight in flights.items():
                 flight.land([found[key]] if key in found else [])
         return found
 
-    def _settled(self, key: Key, outcome: object, warnings: list[str]) -> object:
-        """The outcome for the callers, once it is kept; an old value may replace that of an unavailable store."""
+    def _settled(self, key: Key, outcome: object, asked: float) -> object:
+        """The outcome for the callers, once it is kept."""
         self.state = _state_after(outcome)
         if isinstance(outcome, BackendUnavailable):
             self.counts["failures"] += 1
             self._fault = (monotonic(), outcome.again())  # without its frames
-            value = self._stale_value(key, outcome, warnings)
-            return outcome if value is None else value
+            return outcome
         self._fault = None
-        self._kept.pop(key, None)
+        is_newest = asked >= self._kept.get(key, (None, asked))[1]
+        if is_newest:
+            self._kept.pop(key, None)
         if isinstance(outcome, Exception):  # the store answers, so its older answer does not count any more
             self.counts["failures"] += 1
-        else:
-            self._keep(key, outcome)
+        elif is_newest:
+            self._keep(key, outcome, asked)
         return outcome
+
+    def _replace_unavailable(self, outcomes: dict[Key, object], warnings: list[str]) -> None:
+        """Let old values stand in for those of an unavailable store."""
+        for key, outcome in outcomes.items():
+            if isinstance(outcome, BackendUnavailable):
+                with self._lock:
+                    value = self._stale_value(key, outcome, warnings)
+                if value is not None:
+                    outcomes[key] = value
 
     def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str]) -> object:
         """The last value, if it may be used while the store is unavailable; with a warning."""
-        value, fetched = self._kept.get(key, (None, 0.0))
-        age = monotonic() - fetched
+        value, asked = self._kept.get(key, (None, 0.0))
+        age = monotonic() - asked
         if value is None or age >= self._ttl + self._stale:
             return None
         self.counts["stale"] += 1
@@ -191,26 +219,30 @@ class Cache:
         warnings.append(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
         return value
 
-    def peek(self, key: Key) -> tuple[bool, object]:
-        """Whether an answer is kept that has not expired, and which."""
-        value, fetched = self._kept.get(key, (None, None))
-        if fetched is None or monotonic() - fetched >= (self._negative if value is None else self._ttl):
+    def peek(self, key: Key, since: float | None = None) -> tuple[bool, object]:
+        """Whether an answer is kept that has not expired and was asked for after `since`, and which."""
+        value, asked = self._kept.get(key, (None, None))
+        if asked is None or monotonic() - asked >= (self._negative if value is None else self._ttl):
             return False, None
-        return True, value
+        return (True, value) if since is None or asked > since else (False, None)
 
-    def add(self, key: Key, value: object) -> None:
-        """Keep an answer that came after its deadline, unless there is a newer one."""
+    def add(self, key: Key, value: object, asked: float) -> None:
+        """Keep an answer that came after its deadline, unless there is a newer one.
+
+        Args:
+            asked: when it was asked for, on the monotonic clock.
+        """
         with self._lock:
-            if not self.peek(key)[0]:
+            if asked >= self._kept.get(key, (None, asked))[1]:
                 self._kept.pop(key, None)  # the oldest come first
-                self._keep(key, value)
+                self._keep(key, value, asked)
 
-    def _keep(self, key: Key, value: object) -> None:
-        """Keep an answer, None for absence."""
+    def _keep(self, key: Key, value: object, asked: float) -> None:
+        """Keep an answer, None for absence. It is as old as its question: the store may have changed since."""
         if value is None:
             self._miss(key)
         if self._ttl > 0:
-            self._kept[key] = (value, monotonic())
+            self._kept[key] = (value, asked)
             self._drop_expired()
 
     def _miss(self, key: Key) -> None:
@@ -219,9 +251,9 @@ class Cache:
             self.misses[key[1]] = self.misses.get(key[1], 0) + 1
 
     def age(self, key: Key) -> float | None:
-        """How many seconds ago the kept answer was fetched; None if none is kept."""
-        fetched = self._kept.get(key, (None, None))[1]
-        return None if fetched is None else monotonic() - fetched
+        """How many seconds ago the kept answer was asked for; None if none is kept."""
+        asked = self._kept.get(key, (None, None))[1]
+        return None if asked is None else monotonic() - asked
 
     def _drop_expired(self) -> None:
         """Drop expired answers. It is called whenever the link is asked, so secrets do not stay in memory."""
@@ -248,13 +280,17 @@ class Cache:
 class _Flight:
     """A question under way, and the threads that wait for its answer. After a fork it is never answered."""
 
-    __slots__ = ("pid", "_landed", "_outcome")
+    __slots__ = ("asked", "_pid", "_landed", "_outcome")
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
+        self.asked, self._pid = monotonic(), os.getpid()
         self._landed = allocate_lock()
         self._landed.acquire()
         self._outcome: list[object] = []
+
+    def serves(self, since: float | None) -> bool:
+        """Whether its answer is of use to a thread of this process that wants one asked for after `since`."""
+        return self._pid == os.getpid() and (since is None or self.asked > since)
 
     def land(self, outcome: list[object]) -> None:
         """Set the outcome: a value or an exception, or nothing."""

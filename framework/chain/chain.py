@@ -97,52 +97,67 @@ class Chain:
         """The links that are asked before the metastore, so that their values shadow its values."""
         return [link for link in self.links if link.role != METASTORE]
 
-    def connection(self, conn_id: str) -> tuple[Connection, str]:
+    def connection(self, conn_id: str, since: float | None = None) -> tuple[Connection, str]:
         """The connection and the link that has it.
+
+        Args:
+            conn_id: its name.
+            since: see `Link.ask`.
 
         Raises:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        return self._search("connection", conn_id)
+        return self._search("connection", conn_id, since=since)
 
-    def variable(self, key: str) -> tuple[Any, str]:
+    def variable(self, key: str, since: float | None = None) -> tuple[Any, str]:
         """The variable's value and the link that has it.
+
+        Args:
+            key: its name.
+            since: see `Link.ask`.
 
         Raises:
             VariableNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        return self._search("variable", key)
+        return self._search("variable", key, since=since)
 
-    def config(self, name: str, *, version: str | None = None, max_level: int | None = None) -> tuple[str, str]:
+    def config(
+        self, name: str, *, version: str | None = None, max_level: int | None = None, since: float | None = None
+    ) -> tuple[str, str]:
         """The config secret's value and the link that has it.
 
         Args:
             name: the secret's name.
             version: only links that keep versions are asked for one.
             max_level: only levels below this number are asked.
+            since: see `Link.ask`.
 
         Raises:
             NotFound: every link was asked.
             SecretsError: a link failed.
         """
         mine, collected = _collected.get()
-        known = collected.get((name, version)) if mine is self and max_level is None and not is_restricted() else None
+        is_collected = mine is self and max_level is None and since is None and not is_restricted()
+        known = collected.get((name, version)) if is_collected else None
         if isinstance(known, Exception):
             raise known
-        value, link = self._search("config", name, version, max_level) if known is None else known
+        value, link = self._search("config", name, version, max_level, since) if known is None else known
         if not isinstance(value, str):
             raise InvalidSecret("the value is not text", where=f"{link}: config {name!r}", hint="Store it as text.")
         return value, link
 
-    def collect(self, wanted: list[VersionedName], runner: Runner, collected: Collection) -> None:
+    def collect(
+        self, wanted: list[VersionedName], runner: Runner, collected: Collection, since: float | None = None
+    ) -> None:
         """Ask for many config secrets at once, link by link.
 
         Args:
             wanted: names and versions, each once.
             runner: makes the calls side by side.
             collected: is filled with the answers.
+            since: see `Link.ask`.
         """
         links = self.visible("config")
         for link in links:
@@ -151,7 +166,7 @@ class Chain:
                 return
             try:
                 askable = [secret for secret in missing if secret[1] is None or link.keeps_versions]
-                outcomes = ask_many(link, askable, runner)
+                outcomes = ask_many(link, askable, runner, since)
             except FrameworkError as fault:  # it cannot be built, so the links after it must not answer either
                 askable, outcomes = missing, [fault.again() for _ in missing]
             for secret, outcome in zip(askable, outcomes, strict=True):
@@ -178,14 +193,21 @@ class Chain:
         ceiling = at_work.get({}).get(self, HIGHEST + 1)
         return ceiling if max_level is None else min(ceiling, max_level)
 
-    def _search(self, kind: str, key: str, version: str | None = None, max_level: int | None = None) -> tuple[Any, str]:
+    def _search(
+        self,
+        kind: str,
+        key: str,
+        version: str | None = None,
+        max_level: int | None = None,
+        since: float | None = None,
+    ) -> tuple[Any, str]:
         links = self.visible(kind, max_level)
         if version is not None:
             links = [link for link in links if link.keeps_versions]
         failure: SecretsError | None = None
         for link in links:
             try:
-                value = self.ask(link, kind, key, version)
+                value = self.ask(link, kind, key, version, since)
             except AccessDenied:
                 raise
             except SecretsError as fault:
@@ -203,9 +225,9 @@ class Chain:
             raise failure
         raise self._not_found(kind, key, version, links, max_level)
 
-    def ask(self, link: Link, kind: str, key: str, version: str | None) -> Any:
+    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
         """What one link answers."""
-        return link.ask(kind, key, version)
+        return link.ask(kind, key, version, None, since)
 
     def _log_look_up(self, kind: str, key: str, link: Link | None) -> None:
         where = "nowhere" if link is None else f"in the link {link.name}"

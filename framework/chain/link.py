@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.chain.cache import Cache
 from framework.chain.deadline import Threads
@@ -156,19 +158,28 @@ class Link:
         inherited = [None, *(getattr(BaseSecretsBackend, method) for method in methods)]
         return kind not in self.unserved and any(method not in inherited for method in own)
 
-    def ask(self, kind: str, key: str, version: str | None = None, outage: Outage | None = None) -> Any:
+    def ask(
+        self,
+        kind: str,
+        key: str,
+        version: str | None = None,
+        outage: Outage | None = None,
+        since: float | None = None,
+    ) -> Any:
         """The backend's value, or None: absent, or a kind that it does not serve. Answers of remote ones are kept.
 
         The secrets of a connection, and a variable with the name of a secret, are masked from now on.
 
         Args:
             outage: knows how other questions of the same time ended.
+            since: on the monotonic clock: an answer counts only if it was asked for after that. None: as long as it is
+                kept.
 
         Raises:
             SecretsError: denied, unavailable or invalid, with the link's name and the key.
         """
         is_environment = self.role == ENVIRONMENT
-        kept = None if is_environment else self.cache.kept((kind, key, version))
+        kept = None if is_environment else self.cache.kept((kind, key, version), since)
         if kept is not None:
             return for_caller(kind, key, kept[0])
         at_hand_only = not is_environment and only_at_hand.get()
@@ -180,9 +191,9 @@ class Link:
             return None
         if at_hand_only and self.serves(kind):
             raise NotAtHand
-        return for_caller(kind, key, self._answer(kind, key, version, outage))
+        return for_caller(kind, key, self._answer(kind, key, version, outage, since))
 
-    def _answer(self, kind: str, key: str, version: str | None, outage: Outage | None) -> object:
+    def _answer(self, kind: str, key: str, version: str | None, outage: Outage | None, since: float | None) -> object:
         """The backend's answer, kept if it is remote."""
 
         def look_up() -> object:
@@ -197,7 +208,8 @@ class Link:
             return self.guard(kind, key, look_up)
 
         def guarded() -> object:
-            late = (lambda value: self.cache.add((kind, key, version), value)) if self.custom else None
+            asked = monotonic()
+            late = (lambda value: self.cache.add((kind, key, version), value, asked)) if self.custom else None
             return self.guard(kind, key, lambda: self.in_time(look_up, late))
 
         def fetch() -> object:
@@ -214,7 +226,7 @@ class Link:
             return guarded()
         if not self.is_remote:
             return self.cache.count((kind, key, version), guarded)
-        return self.cache.get((kind, key, version), fetch)
+        return self.cache.get((kind, key, version), fetch, since)
 
     def _version(self, key: str, version: str) -> object:
         """One version of a config secret; None from a backend without versions, which may still have the name."""

@@ -36,15 +36,17 @@ class LoggedChain(Chain):
         super().__init__(*arguments, **more)
         self.access = access
 
-    def connection(self, conn_id: str) -> tuple[Connection, str]:
-        return self._logged("connection", conn_id, lambda: super(LoggedChain, self).connection(conn_id))
+    def connection(self, conn_id: str, since: float | None = None) -> tuple[Connection, str]:
+        return self._logged("connection", conn_id, lambda: super(LoggedChain, self).connection(conn_id, since))
 
-    def variable(self, key: str) -> tuple[Any, str]:
-        return self._logged("variable", key, lambda: super(LoggedChain, self).variable(key))
+    def variable(self, key: str, since: float | None = None) -> tuple[Any, str]:
+        return self._logged("variable", key, lambda: super(LoggedChain, self).variable(key, since))
 
-    def config(self, name: str, *, version: str | None = None, max_level: int | None = None) -> tuple[str, str]:
+    def config(
+        self, name: str, *, version: str | None = None, max_level: int | None = None, since: float | None = None
+    ) -> tuple[str, str]:
         def look_up() -> tuple[str, str]:
-            return super(LoggedChain, self).config(name, version=version, max_level=max_level)
+            return super(LoggedChain, self).config(name, version=version, max_level=max_level, since=since)
 
         return self._logged("secret", name, look_up)
 
@@ -70,14 +72,14 @@ class LoggedChain(Chain):
                 fields = {"link": link, "cached": any(at_hand), "asked": [list(pair) for pair in links]}
                 self.access.record(kind, shown, outcome, began, **fields)
 
-    def ask(self, link: Link, kind: str, key: str, version: str | None) -> Any:
+    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
         noted = _asked.get()
         if noted is None:
-            return super().ask(link, kind, key, version)
+            return super().ask(link, kind, key, version, since)
         asked, at_hand = noted
-        at_hand.append(link.cache.peek((kind, key, version))[0])
+        at_hand.append(link.cache.peek((kind, key, version), since)[0])
         try:
-            value = super().ask(link, kind, key, version)
+            value = super().ask(link, kind, key, version, since)
         except FrameworkError as fault:
             asked.append((link.name, outcome_of(fault)))
             raise
