@@ -83,7 +83,7 @@ def row(action: Action, parser: ArgumentParser) -> str:
     notes = cell(parser._get_formatter()._expand_help(action)) if action.help else ""
     if action.choices:
         notes += ("; " if notes else "") + "one of " + ", ".join(f"`{choice}`" for choice in action.choices)
-    has_default = action.default not in (None, False, SUPPRESS, "") and action.nargs != 0
+    has_default = action.default not in (None, False, SUPPRESS, "", []) and action.nargs != 0
     return f"| {said} | {notes} | {f'`{action.default}`' if has_default else ''} |\n"
 
 

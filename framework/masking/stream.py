@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from framework.masking.search import Index
 
 #: A word with a URL in it is held back until it ends, but no longer than so many bytes.
-_LONGEST_WORD = 65_536
+_LONGEST_WORD = 8_192
 #: The longest that one escape can be: `\ud83d\udd11`. A letter of a secret may take so many bytes.
 _ESCAPE = 12
 #: The longest name of a scheme that is looked at.

@@ -15,9 +15,10 @@ DESCRIPTION = """\
 Resolve the configuration, and become a program that finds it in its environment.
 
 Everything is resolved first; if anything fails, nothing is started, and every fault is reported. The program then takes
-the place of this process, with its PID, its signals, its terminal and its exit status. Exit status before that: 125
-for a fault of ours, 126 if the program cannot be executed, 127 if it is not found. With --mask, --watch and --files the
-program runs as a child, which gets every signal, and whose exit status is passed on.
+the place of this process: its PID, its terminal, its signals and its exit status. If it is not started, the exit status
+is 125 because of the configuration or of wrong usage, 126 if the program cannot be executed, 127 if it is not found.
+With --mask, --watch and --files the program runs as a child, which gets every signal, and whose exit status is passed
+on.
 
 Options are called SECTION_KEY, or as --map names them. The framework's own options that open the stores, such as
 [core] fernet_key, are not passed unless they are named exactly.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.usage = "%(prog)s [options] -- PROGRAM [ARGUMENT ...]"
     parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False)
     add_selection(parser)
     parser.add_argument("--keep", action="store_true", help="a variable that is set already keeps its value")
