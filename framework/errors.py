@@ -277,19 +277,6 @@ def _empty(trace: TracebackType | None, *, ours: bool) -> None:
         trace = trace.tb_next
 
 
-class clean_errors:  # noqa: N801 - reads as a phrase: with clean_errors()
-    """`with clean_errors():` our errors leave the block clean, also inside of an `except` block."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FrameworkError):
-            clean(error)
-
-
 def public(given: Public) -> Public:
     """Decorates what applications call: a function, or a class with its public methods. Errors leave it clean.
 

@@ -365,19 +365,6 @@ def test_a_cause_of_ours_stays(world: World) -> None:
     assert [type(one) for one in chain_of(error)] == [errors.PointerError, errors.BackendUnavailable]
 
 
-def test_clean_errors_is_for_a_block() -> None:
-    def raising() -> None:
-        with errors.clean_errors():
-            try:
-                json.loads(f'"{CANARY}')
-            except ValueError:
-                raise errors.InvalidSecret("no JSON")  # noqa: B904 - this is what it is for
-
-    error = error_of(raising)
-    assert error.__context__ is None
-    assert_carries_none(error, CANARY)
-
-
 def test_a_log_record_shows_one_line_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise errors.InvalidSecret("it holds a\nline end \x1b[31m", where="a\rb")

@@ -9,7 +9,6 @@ from framework.parsing import TOO_DEEP, Malformed, deep_place, long_number_place
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from json import JSONDecodeError
     from typing import IO, Any
 
 #: Bytes read at a time.
@@ -168,6 +167,9 @@ class JsonWindow:
 
     def next(self) -> str:
         """The next character that is not white space, where reading goes on; empty at the end."""
+        first = self.text[self.at : self.at + 1]
+        if first > " ":
+            return first
         while True:
             found = self._find(self.text, self.at)
             if found or self._ended:
@@ -195,25 +197,26 @@ class JsonWindow:
         Raises:
             FileParseError: not a JSON value.
         """
-        from json import JSONDecodeError
-
+        fault: Any  # a JSONDecodeError, or what a hook raises
         self.next()
         while True:
             self.has_twice = False
             if self._deep >= self.at:
                 raise self.fault(self._deep, TOO_DEEP)
-            fault: JSONDecodeError | None = None
             try:
                 value, end = self._decode(self.text, self.at)
-            except JSONDecodeError as error:
-                fault = error
             except ValueError as error:
-                what = error.what if isinstance(error, Malformed) else "a number cannot be read"
+                fault = error
+            else:
+                if end < len(self.text) or self._ended:  # else a number may go on
+                    self.start, self.at = self.at, end
+                    return value
+                self._more()
+                continue
+            if not hasattr(fault, "pos"):
+                what = fault.what if isinstance(fault, Malformed) else "a number cannot be read"
                 raise self.fault(max(self.at, long_number_place(self.text, self.at)), what) from None
-            if fault is None and (end < len(self.text) or self._ended):  # else a number may go on
-                self.start, self.at = self.at, end
-                return value
-            if fault is not None and (self._ended or not self._is_cut(fault)):
+            if self._ended or not self._is_cut(fault):
                 raise self.fault(fault.pos, fault.msg) from None
             self._more()
 
@@ -222,8 +225,8 @@ class JsonWindow:
         self.has_twice = self.has_twice or len(made) < len(pairs)
         return made
 
-    def _is_cut(self, fault: JSONDecodeError) -> bool:
-        return fault.pos >= len(self.text) - _CUT or fault.msg.startswith("Unterminated string")
+    def _is_cut(self, fault: Any) -> bool:
+        return bool(fault.pos >= len(self.text) - _CUT or fault.msg.startswith("Unterminated string"))
 
 
 def _whole_number(digits: str) -> int:
