@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import World
-from patience import GUARD
+from patience import GUARD, until
 from test_exec import FRAMEWORK, Programs
 
 SHM = Path("/dev/shm")
@@ -146,6 +146,23 @@ def test_without_a_terminal_the_program_has_a_group_of_its_own(billing: Programs
     process = billing.start("--mask", "--", "sh", "-c", "ps -o pgid= -p $$; echo $$", start_new_session=True)
     group, pid = line(process).strip(), line(process).strip()
     assert group == pid and ended(process)[0] == 0
+
+
+def test_what_the_program_started_ends_with_it(billing: Programs) -> None:
+    """`timeout` signals its whole process group, and the program is in another."""
+    words = ("--mask", "--", "sh", "-c", "sleep 600 & echo $!; wait")
+    process = billing.start(*words, start_new_session=True)
+    pid = int(line(process))
+    os.killpg(process.pid, signal.SIGTERM)
+    assert ended(process)[0] == -signal.SIGTERM
+    until(lambda: not is_alive(pid))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def test_ctrl_c_comes_once(billing: Programs) -> None:

@@ -58,6 +58,7 @@ class Supervisor:
         self._pumps: dict[int, Any] = {}
         self._child = 0
         self._is_stopping = self._is_ending = False
+        self._last = 0  # the last signal that was passed on
         self._restart_at: float | None = None
         self._kill_at: float | None = None
 
@@ -111,6 +112,7 @@ class Supervisor:
             status = self._reap()
             if status is not None:
                 if not self._is_stopping or self._is_ending:
+                    self._end_group()
                     return status
                 self._is_stopping, self._kill_at = False, None
                 self._start()
@@ -120,9 +122,19 @@ class Supervisor:
         """Pass a signal on, but not what the terminal sends to the program as well: Ctrl-C."""
         if info.si_code > 0 and not self._own_group:
             return
+        self._last = info.si_signo
         if info.si_signo in _ENDING:
             self._is_ending, self._restart_at = True, None
         self._send(info.si_signo)
+
+    def _end_group(self) -> None:
+        """Send what ended the program to the rest of its group: `timeout` and CI systems signal whole groups, and that
+        of the program is not theirs."""
+        if self._own_group and self._last in (*_ENDING, signal.SIGHUP):
+            try:
+                os.killpg(self._child, self._last)
+            except (ProcessLookupError, PermissionError):  # nobody is left
+                pass
 
     def _send(self, number: int) -> None:
         try:
