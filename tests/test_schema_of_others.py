@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -179,6 +178,24 @@ def test_a_default_is_not_expanded(world: Any) -> None:
     assert world.run("config", "get-value", "env", "a") == (0, "100% of $HOME\n", "")
 
 
+def test_a_default_that_does_not_fit_is_left_out_with_a_note(tmp_path: Any) -> None:
+    (tmp_path / ".env.schema").write_text(
+        "# @type=number(precision=0)\nA=123.45\n# @type=port\nB=70000\n# @type=enum(x, y)\nC=z\n"
+        "# @type=string(minLength=9, maxLength=2)\nD=d\nE=1\nE=2\n"
+    )
+    schema = load(str(tmp_path / ".env.schema"))
+    assert [place.rpartition(":")[2] for place, _ in schema.unmapped] == ["1", "10", "4", "6", "8", "8"]
+    assert [getattr(schema.option("env", key), "default", "") for key in "abcde"] == ["123.45", None, None, None, "1"]
+
+
+def test_a_required_property_with_a_default_is_not_required(tmp_path: Any) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "type: object\nproperties: {a: {required: [k, m], properties: {k: {type: integer, default: 1}, m: {}}}}"
+    )
+    schema = load(str(tmp_path / "s.yaml"))
+    assert [getattr(schema.option("a", key), "required", "") for key in "km"] == [False, True]
+
+
 def test_what_is_not_closed_costs_one_variable_only() -> None:
     text = 'A=\'x\nB=fn(\n  a\nC=[1,\nD=1\n# @type=string(\nE=2\nF="""\n'
     found = from_env_spec(text, "x")
@@ -189,8 +206,7 @@ def test_what_is_not_closed_costs_one_variable_only() -> None:
 @given(text=st.text(st.sampled_from("AB_=@#'\"`()[]{},$\\\n -/1t"), max_size=80))
 def test_no_text_makes_the_reader_fail(text: str) -> None:
     found = from_env_spec(f"# @type={text}\nA={text}\n{text}", "x", "P")
-    with suppress(SchemaError):  # a default that does not fit its type, for example
-        Schema(found, "x", places=found.places)
+    Schema(found, "x", places=found.places)
 
 
 @pytest.mark.parametrize("text", ["A=" + "[" * 100_000, "# @type=" + "f(" * 100_000 + "\nA=", "A='" + "x\n" * 100_000])

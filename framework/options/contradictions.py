@@ -29,6 +29,22 @@ def of_options(options: Iterable[tuple[Trail, Option]]) -> Iterator[Mistake]:
             )
 
 
+def dropped(options: Iterable[tuple[Trail, Option]]) -> Iterator[tuple[str, str]]:
+    """Take out of the options what does not go together: of a schema of another tool, which may mean something else.
+
+    Returns:
+        What was taken out, as (place, what).
+    """
+    for trail, option in options:
+        for _ in range(2):
+            for _, what, _ in of_options([(trail, option)]):
+                yield option.place, f"[{option.section}] {option.name}: {what}"
+                if option.default is None:  # then it is the constraints themselves
+                    option.constraints, option.choices, option.items = {}, None, None
+                option.default = None
+                break
+
+
 def _of_constraints(trail: Trail, option: Option) -> Iterator[Mistake]:
     is_list = TYPES[option.type].family == "list"
     if option.items is not None and not is_list:

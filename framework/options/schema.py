@@ -129,6 +129,8 @@ class Schema:
                 declared[key.lower()] = made
                 options.append((trail, made))
         self._index()
+        if hasattr(sections, "unmapped"):
+            sections.unmapped.extend(contradictions.dropped(options))
         shape.refuse(contradictions.of_options(options), origin, places)
         shape.refuse(contradictions.of_renames(trails, self._next_name), origin, places)
 

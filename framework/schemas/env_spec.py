@@ -189,16 +189,15 @@ class _EnvSpec:
 
     def _argument(self, name: str, option: dict[str, Any], kind: str, word: str, limit: Any, number: int) -> None:
         pattern = _pattern(word, limit)
-        is_plain = not isinstance(limit, Call)
-        if word == "isInt" or (word == "precision" and limit == 0):
-            option["type"] = "integer" if limit in (True, 0) else option["type"]
-        elif word == "isLength" and is_plain:
+        if word == "isInt" and limit is True:
+            option["type"] = "integer"
+        elif word == "isLength" and _fits("minLength", limit, kind):
             option["min_length"] = option["max_length"] = limit
         elif pattern and "pattern" not in option and kind in ("string", "url"):
             option["pattern"] = pattern
-        elif word in _ARGUMENTS and is_plain and kind != "record":
+        elif word in _ARGUMENTS and _fits(word, limit, kind):
             option[_ARGUMENTS[word]] = limit
-        elif word != "allowEmpty":
+        elif word not in ("allowEmpty", "isInt"):
             self._note(number, f"{name}: {word} of {kind} has no counterpart")
 
     def _required(self, name: str, option: dict[str, Any], marks: dict[str, tuple[int, Any]], number: int) -> None:
@@ -289,6 +288,17 @@ class _EnvSpec:
             at += 1
         self.at = at
         return "\n".join(lines)
+
+
+def _fits(word: str, limit: Any, kind: str) -> bool:
+    """Whether an argument of a type is a constraint that we know of that type."""
+    if word == "unique":
+        return kind == "array" and isinstance(limit, bool)
+    if word in ("minLength", "maxLength"):
+        return kind in ("string", "array") and type(limit) is int and limit >= 0
+    if kind == "duration":
+        return word in ("min", "max") and isinstance(limit, str)
+    return kind in ("number", "port") and type(limit) in (int, float)
 
 
 def _reason(fault: Exception) -> str:

@@ -102,7 +102,7 @@ class _JsonSchema:
             if isinstance(inner.get(EXTENSION), dict) and inner[EXTENSION].get("own"):
                 continue
             option = self._option(f"[{section}] {key}", inner, inner_trail)
-            if isinstance(needed, list) and key in needed:
+            if isinstance(needed, list) and key in needed and "default" not in option:
                 option.setdefault("required", True)
             self.found.add(section, key, option, self._place(inner_trail))
         if isinstance(node.get("patternProperties"), dict) and not isinstance(more, dict):

@@ -26,13 +26,13 @@ class Translated(dict):  # type: ignore[type-arg]
 
     def add(self, section: str, key: str, option: dict[str, Any], place: str) -> None:
         """Declare an option, unless it cannot be called so here."""
-        name = f"{section.replace('.', '')}{key}".replace("-", "").replace("_", "")
-        if not name.isalnum() or "__" in section or "__" in key or not key:
+        parts = [*section.split("."), key]
+        if any("__" in part or not part.replace("-", "").replace("_", "").isalnum() for part in parts):
             self.unmapped.append((place, f"[{section}] {key} cannot be the name of an option"))
             return
         options = self.setdefault(section, {}).setdefault("options", {})
         if key.lower() in map(str.lower, options):
-            self.unmapped.append((place, f"[{section}] {key} differs from another option by capital letters only"))
+            self.unmapped.append((place, f"[{section}] {key} is declared before: the first declaration counts"))
             return
         options[key] = option
         self.places[section, "options", key] = place
