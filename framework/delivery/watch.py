@@ -6,7 +6,7 @@ import signal
 import threading
 from time import monotonic
 
-from framework.errors import FrameworkError
+from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Watch:
             self._found = self._resolve()
         except FrameworkError as fault:
             self._found = fault
+        except Exception as fault:  # of the system, or of a backend's code; its text may hold a secret
+            self._found = ConfigError(f"the configuration cannot be read ({type(fault).__name__})")
         self.is_looking = False
         if self._main is not None and not self._is_closed:
             signal.pthread_kill(self._main, signal.SIGCHLD)  # wakes the supervisor

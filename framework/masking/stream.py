@@ -76,11 +76,11 @@ class Stream:
             self._index, self._beginnings = index, Beginnings(index)
         spans = self._masker._spans(self._buffer, masker._NESTING, set())
         end = self._held(self._buffer, masker._NESTING)
-        for start, stop in sorted(spans, reverse=True):
-            if (
-                start - _ESCAPE < end < stop
-            ):  # what is found already is not cut in two, nor the letters of base64 before it
-                end = max(0, start - _ESCAPE)
+        if end < len(self._buffer):
+            end = _word(self._buffer, end)  # neither a URL nor a run of base64 is cut in two
+            for start, stop in sorted(spans, reverse=True):
+                if start < end < stop:
+                    end = _word(self._buffer, start)
         return self._release(end, spans)
 
     def close(self) -> bytes:
@@ -131,12 +131,15 @@ class Stream:
         return found
 
 
+def _word(data: bytes, end: int) -> int:
+    """Where the word begins that ends there, or is longer than words are."""
+    tail = data[max(0, end - _LONGEST_WORD) : end]
+    return end - (len(tail.rsplit(None, 1)[-1]) if tail and not tail[-1:].isspace() else 0)
+
+
 def _url(data: bytes) -> int:
     """Where a URL begins that has not ended, or what may be its scheme."""
-    size = len(data)
-    if not data or data[-1:].isspace():
-        return size
-    word = size - len(data.rsplit(None, 1)[-1])
+    size, word = len(data), _word(data, len(data))
     if b"://" in data[word:]:
         return word
     end = size - (2 if data.endswith(b":/") else 1 if data.endswith(b":") else 0)
