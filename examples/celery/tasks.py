@@ -16,9 +16,9 @@ celery = Celery("invoices", broker=queue, backend=queue)
 
 @worker_init.connect
 def fetch_secrets(**_: object) -> None:
-    """Before the first task, and before the worker forks: what is missing stops the worker."""
+    """Before the first task, and before the worker forks. Celery only logs other exceptions of a signal's handler."""
     for failure in invoices.prefetch().values():
-        raise failure
+        raise SystemExit(f"error: {failure}")
 
 
 @celery.task
