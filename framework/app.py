@@ -12,8 +12,7 @@ from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
 from framework.locks import ProcessLock
-from framework.masking import MIN_LENGTH, configure, should_hide_value_for_name
-from framework.masking.wording import safe_repr
+from framework.masking import MIN_LENGTH, configure, safe_repr, should_hide_value_for_name
 from framework.names import Names
 from framework.options.engine import Engine
 from framework.options.pointers import Pointers

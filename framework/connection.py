@@ -7,9 +7,7 @@ URI, fields of a wrong type, a raw line break. No message repeats the URI, the J
 from __future__ import annotations
 
 from framework.errors import InvalidConnection, public, without
-from framework.extra import checked_extra, is_unicode, read_extra, read_nested, secrets_in
-from framework.masking import add_mask, generation, redact_text
-from framework.masking.wording import safe_repr
+from framework.masking import add_mask, generation, redact_text, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +81,12 @@ class Connection:
         if port is not None and type(port) is not int:
             raise InvalidConnection(f"port is of type {type(port).__name__}", hint="It must be a whole number.")
         self.port = port
-        self.extra = checked_extra(extra)
+        if extra is None or extra == "" or extra == {}:  # as in Airflow, an empty dictionary stays one
+            self.extra: str | None = extra  # type: ignore[assignment] # it counts as empty text everywhere
+        else:
+            from framework.extra import checked_extra
+
+            self.extra = checked_extra(extra)
 
     @classmethod
     def from_uri(cls, uri: str, conn_id: str | None = None) -> Connection:
@@ -225,6 +228,10 @@ class Connection:
         Args:
             nested: read texts inside it that are JSON as well.
         """
+        if not self.extra:  # most have none, and are asked often
+            return {}
+        from framework.extra import read_extra, read_nested
+
         extra = read_extra(self.extra)
         return {key: read_nested(value) for key, value in extra.items()} if nested else extra
 
@@ -240,7 +247,10 @@ class Connection:
         """What must not be shown: the password, and every text under a sensitive name in `extra`."""
         if self.password:
             yield self.password
-        yield from secrets_in(read_extra(self.extra), sensitive=False)
+        if self.extra:
+            from framework.extra import read_extra, secrets_in
+
+            yield from secrets_in(read_extra(self.extra), sensitive=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
@@ -306,6 +316,8 @@ def _checked_text(name: str, value: object) -> str | None:
         return value
     if not isinstance(value, str):
         raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be a text.")
+    from framework.extra import is_unicode
+
     if not is_unicode(value):
         raise InvalidConnection(f"{name} is not valid Unicode", hint="Store it as UTF-8.")
     return value

@@ -38,9 +38,7 @@ An error that leaves a public method holds nothing but its message: see `clean`.
 from __future__ import annotations
 
 from framework.limits import FAULTS
-from framework.masking import shown
-from framework.masking.search import visible
-from framework.masking.wording import redact_fields, redact_message
+from framework.masking import known, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +68,7 @@ class FrameworkError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return visible(redact_message(f"{text}. {self.hint}" if self.hint else text))
+        return safe_text(f"{text}. {self.hint}" if self.hint else text)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -81,6 +79,8 @@ class FrameworkError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """With all fields, whatever the constructor takes. They are redacted: the other process knows no secrets."""
+        from framework.masking.wording import redact_fields
+
         return _unpickled, (type(self), redact_fields(self.args), redact_fields(self.__dict__))
 
 
@@ -111,7 +111,7 @@ def wrong(given: object, argument: str, expected: str, hint: str = "") -> Invali
     return InvalidArgument(f"{expected} is expected, not {type(given).__name__}", where=argument, hint=hint)
 
 
-shown.refuse_with(wrong)
+known.refuse_with(wrong)
 
 
 class MandatoryOptionNotFound(OptionNotFound, InvalidValue):
@@ -137,7 +137,7 @@ class SettingsError(ConfigError):
 
     def __str__(self) -> str:
         count = f"{len(self.faults)} faults" if len(self.faults) > 1 else "1 fault"
-        return "\n  ".join([f"{visible(redact_message(self.where))}: {count}", *map(str, self.faults)])
+        return "\n  ".join([f"{safe_text(self.where)}: {count}", *map(str, self.faults)])
 
 
 class ConfigFileError(ConfigError):
@@ -332,7 +332,7 @@ listener: Callable[[str], None] | None = None
 
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     """Warn, redacted and in one line. The warning's place is the caller outside of this package."""
-    message = visible(redact_message(message))
+    message = safe_text(message)
     if listener is not None:
         listener(message)
         return

@@ -20,14 +20,12 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def checked_extra(extra: str | Mapping[str, Any] | None) -> str | None:
-    """The text of a JSON object; empty text, an empty dictionary and None stay as they are, as in Airflow.
+def checked_extra(extra: str | Mapping[str, Any]) -> str:
+    """The text of a JSON object.
 
     Raises:
         InvalidConnection: it is not a JSON object.
     """
-    if extra is None or extra == "" or extra == {}:
-        return extra  # type: ignore[return-value] # the dictionary counts as empty text everywhere
     import json
 
     from framework.parsing import Malformed, read_json

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.masking.search import visible
-from framework.masking.wording import redact_message
+from framework.masking import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def log(level: int, layout: str, *args: object) -> None:
     """
     logger = _logger or _find()
     if logger is not None and logger.isEnabledFor(level):
-        logger.log(level, "%s", visible(redact_message(layout % args)))
+        logger.log(level, "%s", safe_text(layout % args))
 
 
 def _find() -> logging.Logger | None:

@@ -28,6 +28,7 @@ NAMES = {
         "locks chain.cache chain.deadline cli.progress cli.terminal masking.masker",
         "threading takes 1 ms of a start",
     ),
+    "_frozen_importlib_external": ("schemas.__init__", "importlib takes 0.3 ms of a start"),
     "_contextvars": ("chain.level options.overrides", "contextvars imports more"),
     "_weakref": ("chain.deadline options.overrides options.pointers", "weakref imports more"),
     "_Environ": ("layers.environment", "whether `os.environ` is Python's own, with `_data`"),
@@ -62,7 +63,7 @@ UNDOCUMENTED = {
 
 
 def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def test_every_private_name_is_in_the_list() -> None:
@@ -130,6 +131,13 @@ def test_the_data_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.decode(environment.data[encoded]) == "é"
     monkeypatch.delenv("FRAMEWORK_PRIVATE")
     assert encoded not in environment.data
+
+
+def test_the_finder_of_modules_is_the_public_one() -> None:
+    import _frozen_importlib_external
+    from importlib.machinery import PathFinder
+
+    assert _frozen_importlib_external.PathFinder is PathFinder
 
 
 def test_frames() -> None:

@@ -3,7 +3,7 @@ Python has no class for."""
 
 from __future__ import annotations
 
-from framework.masking.wording import safe_repr
+from framework.masking import safe_repr
 from framework.options.types import TYPES
 
 TYPE_CHECKING = False

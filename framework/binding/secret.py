@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from framework.masking import REPLACEMENT, add_mask
-from framework.masking.wording import safe_repr
+from framework.masking import REPLACEMENT, add_mask, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

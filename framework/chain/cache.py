@@ -11,7 +11,7 @@ from framework.chain.runner import outcome_of
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
 from framework.logs import WARNING, log
-from framework.masking.wording import safe_repr
+from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

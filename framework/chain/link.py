@@ -21,8 +21,7 @@ from framework.errors import (
 )
 from framework.locks import ProcessLock
 from framework.logs import Logins
-from framework.masking import REPLACEMENT
-from framework.masking.wording import safe_repr
+from framework.masking import REPLACEMENT, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from framework.connection import FIELDS
 from framework.convert import to_text
 from framework.errors import BackendUnavailable, ConfigError, FrameworkError, InvalidSecret, NotFound
 from framework.masking import add_mask, redact_text, should_hide_value_for_name
-from framework.masking.search import encode, passwords_in_urls
+from framework.masking.known import encode
+from framework.masking.search import passwords_in_urls
 from framework.options.engine import text_of
 
 TYPE_CHECKING = False

@@ -19,7 +19,7 @@ from framework.errors import (
 from framework.inspection.problem import Problem
 from framework.inspection.surprises import surprises
 from framework.masking import should_hide_value_for_name
-from framework.masking.search import plain_name
+from framework.masking.known import plain_name
 from framework.names import POINTER_FORMS
 from framework.options.misspelt import Misspelt, misspelt
 from framework.options.notices import nearest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.convert import expand
 from framework.copies import copied
-from framework.masking.wording import safe_repr
+from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Hides secrets wherever they are shown: the masker of this process.
 
-`RedactingFilter` and `install` are loaded when they are first used.
+What searches texts is loaded with the first text that may hold a secret; `RedactingFilter` and `install` when they are
+used.
 """
 
 from __future__ import annotations
@@ -23,10 +24,40 @@ from framework.masking.masker import should_hide_value_for_name as should_hide_v
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
 
     from framework.masking.logs import RedactingFilter as RedactingFilter
     from framework.masking.logs import install as install
+
+    Owner = TypeVar("Owner")
+
+
+def safe_text(message: str, keep: str = "") -> str:
+    """A message as it may be shown: without the secrets in it, control characters as escapes.
+
+    Args:
+        keep: characters that stay as they are, such as the line ends of our own texts.
+    """
+    from framework.masking.search import visible
+    from framework.masking.wording import redact_message
+
+    return visible(redact_message(message), keep)
+
+
+def safe_repr(describe: Callable[[Owner], str]) -> Callable[[Owner], str]:
+    """Decorates `__repr__` and `__str__`: the text has no known secret and no control character.
+
+    It never fails: a traceback with local variables may print an object whose constructor has failed.
+    """
+
+    def described(self: Owner) -> str:
+        try:
+            return safe_text(describe(self), keep="\n")
+        except Exception:
+            return f"<{type(self).__name__}, not built>"
+
+    return described
 
 
 def __getattr__(name: str) -> Any:

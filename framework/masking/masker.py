@@ -17,18 +17,7 @@ import os
 from _thread import allocate_lock
 
 from framework.limits import DEPTH
-from framework.masking.search import (
-    TO_BASE64,
-    Index,
-    Words,
-    encode,
-    parts,
-    passwords_in_urls,
-    plain_name,
-    readings,
-    replace,
-)
-from framework.masking.shown import checked, shown_text, texts
+from framework.masking.known import Index, Words, checked, encode, plain_name, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,12 +37,6 @@ SENSITIVE_NAMES = (
     *("cookie", "credentials", "fernet_key"),
 )
 _BUILT_IN = frozenset(SENSITIVE_NAMES) | {name.replace("_", "") for name in SENSITIVE_NAMES}
-
-#: How many encodings may be nested: the repr of a JSON text with a quoted URL has three.
-_NESTING = 3
-#: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes,
-#: at most so often.
-_PASSES = 8
 
 
 class Masker:
@@ -138,10 +121,12 @@ class Masker:
                 else:
                     pending += [(item, name) for item in secret]
             elif counts and secret is not None and not isinstance(secret, bool):
-                data = secret if isinstance(secret, bytes) else encode(shown_text(secret))
+                data = secret if isinstance(secret, bytes) else encode(_text_of(secret))
                 done = self._done
                 if data in done:
                     continue
+                from framework.masking.search import parts
+
                 forms = list(parts(data, self.should_hide_value_for_name))
                 with self._lock:
                     for form in (form for form in forms if form is data or len(form) >= MIN_LENGTH):
@@ -163,7 +148,7 @@ class Masker:
         text, replacement = checked(text, "text", str), checked(replacement, "replacement", str)
         if not self._index.forms and "://" not in text and "%" not in text and "\\" not in text:
             return text
-        hidden = self._redact_bytes(encode(text), encode(replacement))
+        hidden = self.redact_bytes(encode(text), replacement)
         try:
             return hidden.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:  # a secret of bytes that are no text began or ended inside a letter
@@ -171,66 +156,15 @@ class Masker:
 
     def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:
         """As `redact_text`, except inside of the pieces that `kept` finds, each as its start and end."""
-        for _ in range(_PASSES):
-            data = encode(text)
-            ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
-            found = self._spans(data, _NESTING, set())
-            spans = [(a, b) for a, b in found if not any(start <= a and b <= end for start, end in ours)]
-            if not spans:
-                break
-            text = replace(data, spans, encode(REPLACEMENT)).decode("utf-8", "replace")
-        return text
+        from framework.masking.search import redacted_around
 
-    def _redact_bytes(self, data: bytes, replacement: bytes) -> bytes:
-        for _ in range(_PASSES):
-            before, data = data, replace(data, self._spans(data, _NESTING, set()), replacement)
-            if data == before:
-                break
-        return data
+        return redacted_around(text, self._index, self.should_hide_value_for_name, REPLACEMENT, kept)
 
-    def _spans(self, data: bytes, nesting: int, seen: set[bytes]) -> list[tuple[int, int]]:
-        """Every place to hide. `seen` holds the decoded texts so far: different decodings may give the same one."""
-        seen.add(data)
-        index = self._index
-        spans = passwords_in_urls(data, self.should_hide_value_for_name)
-        if index.forms:
-            spans += index.find(data) + self._spans_in_base64(data, nesting, index)
-        if nesting:
-            for reading, origin in readings(data, index.spaced):
-                if reading not in seen:
-                    spans += [(origin[a], origin[b]) for a, b in self._spans(reading, nesting - 1, seen)]
-        return spans
+    def redact_bytes(self, data: bytes, replacement: str = REPLACEMENT) -> bytes:
+        """As `redact_text`, of bytes."""
+        from framework.masking.search import redacted
 
-    def _spans_in_base64(self, data: bytes, nesting: int, index: Index) -> list[tuple[int, int]]:
-        """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
-        shortest = (4 * index.shortest + 2) // 3
-        groups: list[bytes] = []
-        pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
-        size = at = 0
-        for run in data.translate(TO_BASE64).split(b" "):
-            end = at + len(run)
-            for start in range(at, min(at + 4, end - shortest + 1)):
-                # Padded to groups of four, and separated by bytes that no text has: //// is three times 255.
-                group = run[start - at :] + b"A" * (-(end - start) % 4) + b"////"
-                pieces.append((size, start, end))
-                groups.append(group)
-                size += len(group) // 4 * 3
-            at = end + 1
-        if not groups:
-            return []
-        from binascii import a2b_base64
-        from bisect import bisect
-
-        decoded = a2b_base64(b"".join(groups))
-        found = [(pieces[bisect(pieces, (a + 1,)) - 1], a, b) for a, b in index.find(decoded)]
-        for piece in pieces if nesting else ():
-            base, start, end = piece
-            text = decoded[base : base + (end - start) * 3 // 4]
-            margin = len(text) // 4  # the run may have begun before the base64, and may go on after it
-            if text[margin:-margin].isascii():  # three of four offsets give noise
-                found += [(piece, base + a, base + b) for a, b in self._spans(text, nesting - 1, set())]
-        spans = ((start + (a - base) * 4 // 3, start - (base - b) * 4 // 3, end) for (base, start, end), a, b in found)
-        return [(first, last) for first, last, end in spans if last <= end]
+        return redacted(data, self._index, self.should_hide_value_for_name, encode(replacement))
 
     def redact(
         self, value: Any, name: Any = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
@@ -270,7 +204,7 @@ class Masker:
         if hide:
             return replacement
         if isinstance(value, bytes):
-            return self._redact_bytes(value, encode(replacement))
+            return self.redact_bytes(value, replacement)
         return self._redact_shown(value, replacement)
 
     def _redact_items(
@@ -288,13 +222,13 @@ class Masker:
         if isinstance(value, dict):
             return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
         if isinstance(value, (set, frozenset)):  # sorted, so that it is the same in every process
-            return tuple(below(item, hide) for item in sorted(value, key=shown_text))
+            return tuple(below(item, hide) for item in sorted(value, key=_text_of))
         items = [below(item, hide) for item in value]
         return items if isinstance(value, list) else tuple(items)
 
     def _redact_shown(self, value: Any, replacement: str = REPLACEMENT) -> Any:
         """The value itself if its text shows no secret, else the redacted text."""
-        shown = shown_text(value)
+        shown = _text_of(value)
         hidden = self.redact_text(shown, replacement)
         return value if hidden == shown else hidden
 
@@ -331,6 +265,14 @@ class Masker:
             if isinstance(new, kind) and isinstance(old, kind):
                 return kind((*(below(a, b, hide) for a, b in zip(new, old, strict=False)), *new[len(old) :]))
         return new
+
+
+def _text_of(value: Any) -> str:
+    if type(value) is str:
+        return value
+    from framework.masking.shown import shown_text
+
+    return shown_text(value)
 
 
 _masker = Masker()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from framework.limits import KEPT_NAMES, NAME_LENGTH
+from framework.masking.known import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
-_BLOCK = 512
-#: Bytes of a URL with a password, `s://u:p@`.
-_SHORTEST_URL = 8
+    from framework.masking.known import Index
+
 _ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
 _CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -22,55 +21,6 @@ TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(
 _WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp", b"ftps", b"s3", b"gs", b"docker", b"grpc"))
 #: The placeholder in our own messages.
 _EXAMPLE = b"LOGIN:PASSWORD@HOST"
-
-
-class Index:
-    """The registered forms. Each length is filed under the form's last few bytes.
-
-    A look-up finds a few lengths, never the forms themselves. So a hundred thousand secrets with the same beginning or
-    end cost no more than one.
-    """
-
-    __slots__ = ("gram", "forms", "lengths", "spaced", "windows", "shortest")
-
-    def __init__(self, gram: int) -> None:
-        self.gram = gram
-        self.forms: set[bytes] = set()
-        self.lengths: dict[bytes, tuple[int, ...]] = {}
-        self.spaced = False
-        self.shortest = _SHORTEST_URL  # what is looked for in base64 has so many bytes at least
-        self.windows = [slice(at, at + gram) for at in range(_BLOCK)]
-
-    def add(self, form: bytes) -> None:
-        ending = form[-self.gram :]
-        lengths = self.lengths.get(ending, ())
-        self.spaced = self.spaced or b" " in form
-        self.shortest = min(self.shortest, len(form))
-        self.forms.add(form)  # before its length: another thread that sees the length must find the form
-        if len(form) not in lengths:
-            self.lengths[ending] = (*lengths, len(form))
-
-    def find(self, data: bytes) -> list[tuple[int, int]]:
-        """Where the forms are. As in Airflow, overlapping occurrences of one form count once."""
-        spans: list[tuple[int, int]] = []
-        taken: dict[bytes, int] = {}
-        for base in range(0, len(data) - self.gram + 1, _BLOCK):
-            block = data[base : base + _BLOCK + self.gram - 1]
-            windows = self.windows[: len(block) - self.gram + 1]
-            if self.lengths.keys().isdisjoint(map(block.__getitem__, windows)):
-                continue
-            for end, window in enumerate(windows, base + self.gram):
-                for length in self.lengths.get(block[window], ()):
-                    start = end - length
-                    form = data[start:end] if start >= 0 else b""
-                    if form in self.forms and taken.get(form, 0) <= start:
-                        taken[form] = end
-                        spans.append((start, end))
-        return spans
-
-
-def encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def parts(secret: bytes, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
@@ -109,35 +59,6 @@ def is_place(name: str) -> bool:
     return name.lower() in _PLACES or name.lower().endswith("path")
 
 
-def plain_name(name: str) -> str:
-    """`API - Key` becomes `api_key`."""
-    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
-
-
-class Words:
-    """The words of sensitive names. Results are remembered, because the same names come again and again.
-
-    Args:
-        words: in the spelling of `plain_name`.
-    """
-
-    __slots__ = ("_words", "_known")
-
-    def __init__(self, words: Iterable[str]) -> None:
-        self._words = tuple(words)
-        self._known: dict[str, bool] = {}
-
-    def are_in(self, name: str) -> bool:
-        """Whether one of the words is in a name; case and separators do not matter."""
-        known = self._known.get(name)
-        if known is None:
-            plain = plain_name(name)
-            known = any(word in plain for word in self._words)
-            if len(self._known) < KEPT_NAMES and len(name) <= NAME_LENGTH:
-                self._known[name] = known
-        return known
-
-
 def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
     """The texts inside JSON, except those under a name like `variables_file_path`."""
     if isinstance(value, str):
@@ -160,6 +81,107 @@ def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> by
             shown += [data[hidden:start], replacement]
         hidden = max(hidden, end)
     return b"".join([*shown, data[hidden:]])
+
+
+#: How many encodings may be nested: the repr of a JSON text with a quoted URL has three.
+NESTING = 3
+#: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes,
+#: at most so often.
+PASSES = 8
+
+
+def redacted(data: bytes, index: Index, is_sensitive: Callable[[str], bool], replacement: bytes) -> bytes:
+    """The data with everything replaced that has to be hidden."""
+    for _ in range(PASSES):
+        before, data = data, replace(data, spans(data, index, is_sensitive), replacement)
+        if data == before:
+            break
+    return data
+
+
+def redacted_around(
+    text: str,
+    index: Index,
+    is_sensitive: Callable[[str], bool],
+    replacement: str,
+    kept: Callable[[str], Iterable[tuple[int, int]]],
+) -> str:
+    """The same of a text, except inside of the pieces that `kept` finds, each as its start and end."""
+    for _ in range(PASSES):
+        data = encode(text)
+        ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
+        found = [
+            (a, b)
+            for a, b in spans(data, index, is_sensitive)
+            if not any(start <= a and b <= end for start, end in ours)
+        ]
+        if not found:
+            break
+        text = replace(data, found, encode(replacement)).decode("utf-8", "replace")
+    return text
+
+
+def spans(
+    data: bytes,
+    index: Index,
+    is_sensitive: Callable[[str], bool],
+    nesting: int = NESTING,
+    seen: set[bytes] | None = None,
+) -> list[tuple[int, int]]:
+    """Every place to hide.
+
+    Args:
+        data: any text.
+        index: the registered forms.
+        is_sensitive: whether the value of a name is hidden.
+        nesting: how many encodings are undone.
+        seen: the decoded texts so far: different decodings may give the same one.
+    """
+    seen = set() if seen is None else seen
+    seen.add(data)
+    found = passwords_in_urls(data, is_sensitive)
+    if index.forms:
+        found += index.find(data) + _spans_in_base64(data, index, is_sensitive, nesting)
+    if nesting:
+        for reading, origin in readings(data, index.spaced):
+            if reading not in seen:
+                inside = spans(reading, index, is_sensitive, nesting - 1, seen)
+                found += [(origin[a], origin[b]) for a, b in inside]
+    return found
+
+
+def _spans_in_base64(
+    data: bytes, index: Index, is_sensitive: Callable[[str], bool], nesting: int
+) -> list[tuple[int, int]]:
+    """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
+    shortest = (4 * index.shortest + 2) // 3
+    groups: list[bytes] = []
+    pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
+    size = at = 0
+    for run in data.translate(TO_BASE64).split(b" "):
+        end = at + len(run)
+        for start in range(at, min(at + 4, end - shortest + 1)):
+            # Padded to groups of four, and separated by bytes that no text has: //// is three times 255.
+            group = run[start - at :] + b"A" * (-(end - start) % 4) + b"////"
+            pieces.append((size, start, end))
+            groups.append(group)
+            size += len(group) // 4 * 3
+        at = end + 1
+    if not groups:
+        return []
+    from binascii import a2b_base64
+    from bisect import bisect
+
+    decoded = a2b_base64(b"".join(groups))
+    found = [(pieces[bisect(pieces, (a + 1,)) - 1], a, b) for a, b in index.find(decoded)]
+    for piece in pieces if nesting else ():
+        base, start, end = piece
+        text = decoded[base : base + (end - start) * 3 // 4]
+        margin = len(text) // 4  # the run may have begun before the base64, and may go on after it
+        if text[margin:-margin].isascii():  # three of four offsets give noise
+            found += [(piece, base + a, base + b) for a, b in spans(text, index, is_sensitive, nesting - 1)]
+    shown = ((start + (a - base) * 4 // 3, start - (base - b) * 4 // 3, end) for (base, start, end), a, b in found)
+    return [(first, last) for first, last, end in shown if last <= end]
 
 
 def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Values and log records as text, within bounds; and the arguments of the masker."""
+"""Values and log records as text, within bounds."""
 
 from __future__ import annotations
 
@@ -7,50 +7,6 @@ from framework.limits import DEPTH, GROWTH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
-    from typing import TypeVar
-
-    Kind = TypeVar("Kind")
-
-
-def _type_error(given: object, argument: str, expected: str) -> Exception:
-    return TypeError(f"{argument}: {expected} is expected, not {type(given).__name__}")
-
-
-#: Makes the error of an argument of a wrong type.
-_wrong: Callable[[object, str, str], Exception] = _type_error
-
-
-def refuse_with(wrong: Callable[[object, str, str], Exception]) -> None:
-    """Set what makes the error of a wrong argument. Errors are redacted, so the masker cannot import them."""
-    global _wrong
-    _wrong = wrong
-
-
-def checked(given: object, argument: str, kind: type[Kind], expected: str = "text") -> Kind:
-    """The argument, if it is of this type.
-
-    Raises:
-        InvalidArgument: it is not.
-    """
-    if isinstance(given, kind):
-        return given
-    raise _wrong(given, argument, expected)
-
-
-def texts(given: object, argument: str) -> list[str]:
-    """One text or several as a list; None is none. Raises: as `checked`."""
-    if given is None:
-        return []
-    if isinstance(given, str):
-        return [given]
-    if isinstance(given, (bytes, bytearray, memoryview)) or hasattr(given, "keys"):
-        raise _wrong(given, argument, "text or a list of texts")
-    try:
-        items = iter(given)  # type: ignore[call-overload] # whether it has items, is what is asked
-    except TypeError:
-        raise _wrong(given, argument, "text or a list of texts") from None
-    return [checked(item, f"{argument}[{number}]", str) for number, item in enumerate(items)]
 
 
 def shown_text(value: object) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from framework.masking import masker
-from framework.masking.search import TO_BASE64, encode, readings, replace
+from framework.masking.search import NESTING, TO_BASE64, readings, replace, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from framework.masking.search import Index
+    from framework.masking.known import Index
 
 #: A word with a URL in it is held back until it ends, but no longer than so many bytes.
 _LONGEST_WORD = 8_192
@@ -74,27 +74,28 @@ class Stream:
         index = self._masker._index
         if self._index is not index or self._beginnings.size != len(index.forms):
             self._index, self._beginnings = index, Beginnings(index)
-        spans = self._masker._spans(self._buffer, masker._NESTING, set())
-        end = self._held(self._buffer, masker._NESTING)
+        found = self._spans()
+        end = self._held(self._buffer, NESTING)
         if end < len(self._buffer):
             end = _word(self._buffer, end)  # neither a URL nor a run of base64 is cut in two
-            for start, stop in sorted(spans, reverse=True):
+            for start, stop in sorted(found, reverse=True):
                 if start < end < stop:
                     end = _word(self._buffer, start)
-        return self._release(end, spans)
+        return self._release(end, found)
 
     def close(self) -> bytes:
         """The rest."""
-        return self._release(len(self._buffer), self._masker._spans(self._buffer, masker._NESTING, set()))
+        return self._release(len(self._buffer), self._spans())
+
+    def _spans(self) -> list[tuple[int, int]]:
+        return spans(self._buffer, self._masker._index, self._masker.should_hide_value_for_name)
 
     def _release(self, end: int, spans: list[tuple[int, int]]) -> bytes:
         shown, self._buffer = self._buffer[:end], self._buffer[end:]
         inside = [span for span in spans if span[1] <= end]
         if not inside:
             return shown
-        return self._masker._redact_bytes(
-            replace(shown, inside, encode(masker.REPLACEMENT)), encode(masker.REPLACEMENT)
-        )
+        return self._masker.redact_bytes(replace(shown, inside, masker.REPLACEMENT.encode()))
 
     def _held(self, data: bytes, nesting: int) -> int:
         """Where that begins in the data which may yet become a secret, as it stands or in one of its readings."""

@@ -8,15 +8,12 @@ which are constants of the compiled modules, and the names of arguments and opti
 from __future__ import annotations
 
 from framework.masking import redact, redact_around, redact_text
-from framework.masking.search import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, ModuleType
-    from typing import Any, TypeVar
-
-    Owner = TypeVar("Owner")
+    from typing import Any
 
 #: What may stand before and after a name in a message. In `user:secret@host` and `password=secret` there is no name.
 _BEFORE, _AFTER = " \t\n'\"`[({,.", " \t\n'\"`])},.:=…"
@@ -54,21 +51,6 @@ def redact_fields(fields: Any) -> Any:
             for name, field in fields.items()
         }
     return redact_message(fields) if isinstance(fields, str) else redact(fields)
-
-
-def safe_repr(describe: Callable[[Owner], str]) -> Callable[[Owner], str]:
-    """Decorates `__repr__` and `__str__`: the text has no known secret and no control character.
-
-    It never fails: a traceback with local variables may print an object whose constructor has failed.
-    """
-
-    def described(self: Owner) -> str:
-        try:
-            return visible(redact_message(describe(self)), keep="\n")
-        except Exception:
-            return f"<{type(self).__name__}, not built>"
-
-    return described
 
 
 def _texts_in(text: str) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework import errors
-from framework.masking.wording import safe_repr
+from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 
 from framework import errors
-from framework.masking.wording import safe_repr
+from framework.masking import safe_repr
 from framework.metastore import limits, migrations, rows
 from framework.metastore.base import is_storable, persistently, quoted
 from framework.metastore.rows import TABLES

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from framework.convert import to_text
 from framework.errors import InvalidValue
-from framework.masking import REPLACEMENT, redact
+from framework.masking import REPLACEMENT, redact, safe_repr
 from framework.masking.search import visible
-from framework.masking.wording import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

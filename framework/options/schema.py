@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.errors import SchemaError
 from framework.options.declaration import Option, version
 from framework.options.own import NAMED_BACKEND, OPTIONS
-from framework.schemas import PACKAGED
+from framework.schemas import PACKAGED, folder_of, schema_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -357,8 +357,6 @@ def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, Any]
 
         facts = packaged_for(name, is_given=source is not None)
     if source is None and (facts is None or facts.is_described):
-        from framework.schemas.installed import folder_of, schema_in
-
         folder = folder_of(name)
         source = None if folder is None else schema_in(folder)
     if source is None:

@@ -11,8 +11,8 @@ import os
 
 from framework.errors import ConfigError
 from framework.files.trust import Found
-from framework.schemas import PACKAGED
-from framework.schemas.installed import distributions, fallback_defaults, folder_of, provider_sections, schema_in
+from framework.schemas import PACKAGED, folder_of, schema_in
+from framework.schemas.installed import distributions, fallback_defaults, provider_sections
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 
-from framework.files.modules import is_found
-from framework.files.trust import found, with_trust_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,25 +11,6 @@ if TYPE_CHECKING:
 
     #: Section -> its description and options, as in a schema.
     Sections = dict[str, dict[str, Any]]
-
-
-def folder_of(name: str) -> str | None:
-    """The folder of an installed package that has a schema, found without importing it.
-
-    It may also be in the project; if the project was only found, the folder is `Found` as well.
-    """
-    from importlib.machinery import PathFinder
-
-    spec = PathFinder.find_spec(name)
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        if os.path.exists(schema_in(folder)):
-            return found(folder) if is_found(folder) else folder
-    return None
-
-
-def schema_in(folder: str) -> str:
-    """The path of a package's schema."""
-    return with_trust_of(folder, os.path.join(folder, "config_templates", "config.yml"))
 
 
 def distributions(folders: Iterable[str]) -> list[str]:
