@@ -379,3 +379,18 @@ def test_a_malformed_file_is_an_error_with_its_line(tmp_path: Any) -> None:
     (tmp_path / "schema.json").write_text('{"type": "object",\n"properties": {}')
     with pytest.raises(SchemaError, match=r"schema.json:2: this is not valid JSON"):
         load(str(tmp_path / "schema.json"))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"enum": []}, {"anyOf": 1.0}, {"enum": [[1]]}, {"minimum": "x"}, {"pattern": "("}, {"examples": [None]}],
+    ids=str,
+)
+def test_an_odd_word_is_left_out(tmp_path: Any, option: dict[str, Any]) -> None:
+    import json
+
+    table = {"type": "object", "properties": {"s": {"properties": {"k": {"type": "integer", **option}}}}}
+    (tmp_path / "schema.json").write_text(json.dumps(table))
+    found = load(str(tmp_path / "schema.json")).option("s", "k")
+    assert found is not None
+    assert (found.choices, found.constraints) == (None, {})

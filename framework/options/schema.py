@@ -106,6 +106,8 @@ class Schema:
 
         if hasattr(sections, "describe"):  # a class
             self._describers.append(sections.describe)
+        if hasattr(sections, "unmapped"):
+            sections.unmapped.extend(shape.dropped(sections, places))
         shape.refuse(shape.of_schema(sections, lenient=self.foreign), origin, places)
         trails: dict[tuple[str, str], tuple[str, ...]] = {}
         options: list[tuple[tuple[str, ...], Option]] = []

@@ -207,6 +207,19 @@ def _label(trail: Trail) -> str:
     return f"[{trail[0]}] {trail[2]}".rstrip() if trail[1:2] == ("options",) and len(trail) > 2 else f"[{trail[0]}]"
 
 
+def dropped(sections: Mapping[str, Any], places: Mapping[tuple[str, ...], str]) -> Iterator[tuple[str, str]]:
+    """Take out of the options of a translated schema what has another shape here.
+
+    Returns:
+        What was taken out, as (place, what).
+    """
+    for trail, what, _ in list(of_schema(sections)):
+        fields: dict[str, Any] = sections[trail[0]]["options"][trail[2]] if trail[1:2] == ("options",) else {}
+        for name in [name for name in fields if name == trail[-1] or what.startswith(f"{name} ")]:
+            del fields[name]
+            yield _place(trail, str(trail[0]), places), f"{_label(trail)}: {what}"
+
+
 def of_schema(schema: Any, *, lenient: bool = False) -> Iterator[Mistake]:
     """What is wrong with a schema's shape: its names, fields and their types.
 

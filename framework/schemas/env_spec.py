@@ -168,7 +168,7 @@ class _EnvSpec:
             return {"type": "string"}
         option = dict(_TYPES[call.name])
         if call.name == "enum":
-            option["choices"] = [text_of(word) for word in call.args]
+            self._choices(name, option, call, number)
         elif call.name in ("array", "record") and call.args:
             self._of_items(name, option, call, number)
         for word, limit in call.named.items():
@@ -180,12 +180,18 @@ class _EnvSpec:
         if call.name == "record" or inner.name not in _TYPES:
             self._note(number, f"{name}: the values of {call.name} are not checked")
         elif inner.name == "enum":
-            option["choices"] = [text_of(word) for word in inner.args]
+            self._choices(name, option, inner, number)
         else:
             kind = _TYPES[inner.name]
             option["items"] = kind["type"]
             if len(kind) > 1 or inner.named:
                 self._note(number, f"{name}: of an item only the type {kind['type']} is checked")
+
+    def _choices(self, name: str, option: dict[str, Any], call: Call, number: int) -> None:
+        if call.args and all(isinstance(word, (str, int, float)) for word in call.args):
+            option["choices"] = [text_of(word) for word in call.args]
+        else:
+            self._note(number, f"{name}: the members of enum are computed, and not checked")
 
     def _argument(self, name: str, option: dict[str, Any], kind: str, word: str, limit: Any, number: int) -> None:
         pattern = _pattern(word, limit)

@@ -189,7 +189,7 @@ class _JsonSchema:
             if not isinstance(node, dict):
                 return {}, trail
             reference = node.get("$ref")
-            branches = [one for word in ("allOf", "anyOf", "oneOf") for one in node.get(word) or ()]
+            branches = [one for word in ("allOf", "anyOf", "oneOf") for one in _listed(node.get(word))]
             branches = [one for one in branches if not (isinstance(one, dict) and one.get("type") == "null")]
             rest = {key: value for key, value in node.items() if key not in ("$ref", "allOf", "anyOf", "oneOf")}
             if isinstance(reference, str):
@@ -232,6 +232,10 @@ class _JsonSchema:
         while trail and trail not in self.places:
             trail = trail[:-1]
         return self.places.get(trail, self.path)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _fits(word: str, limit: Any, type_: str) -> bool:
