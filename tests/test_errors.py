@@ -324,7 +324,8 @@ CASES = {
     "project_unknown_setting": Case(
         """
         HOME/pyproject.toml:5: unknown setting 'nam'. Use one of name, schema, home, config,
-        config_files, settings_files, dynaconf, settings_environments, root_section, dotenv, environments,
+        config_files, settings_files, dynaconf, settings_environments, root_section, env_style, missing_secrets, dotenv,
+        environments,
         sensitive, worker.
         """,
         project={"nam": "billing"},

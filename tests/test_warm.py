@@ -16,7 +16,7 @@ from patience import GUARD, Clock, until
 
 from framework import App, BaseSecretsBackend, Connection, connection, errors, masking
 from framework.chain import deadline, turns
-from framework.masking import masker
+from framework.masking import search
 from framework.metastore.crypto import generate
 
 URI = "postgres://me:{password}@host/db?api_key=key-of-the-api&region=alps"
@@ -184,9 +184,9 @@ def test_a_variable_with_the_name_of_a_secret_is_masked(make: Callable[..., App]
 
 def test_the_same_secret_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
-    parts = masker.parts
+    parts = search.parts
     monkeypatch.setattr(
-        "framework.masking.masker.parts", lambda data, names: (seen.append(data), parts(data, names))[1]
+        "framework.masking.search.parts", lambda data, names: (seen.append(data), parts(data, names))[1]
     )
     for _ in range(10):
         masking.add_mask("secret-of-today")

@@ -35,7 +35,7 @@ class EnvironmentVariablesBackend(TeamsBackend):
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         """The connection. It is the same object while the variable has the same text; the link hands out copies."""
-        text = self._look_up("connection", conn_id, team_name)
+        text = self.get_conn_value(conn_id, team_name)
         if not text:
             self._read.pop(conn_id, None)
             return None
