@@ -106,7 +106,9 @@ def spied_ours(short: str, kwargs: dict[str, Any], asked: list[str]) -> Any:
     if short == "vault":
         backend._ask = lambda kind, act, mount, path, version=None: asked.append(path)
     elif short == "kubernetes":
-        backend._page = lambda query, *_: (asked.append(query["label_selector"]), {"items": []})[1]
+        kubernetes = import_module(module)
+        kubernetes._page = lambda login, query: (asked.append(query["label_selector"]), {"items": []})[1]
+        backend.ask = lambda question, *_: question(None)
     else:
         backend.read = lambda name, version=None: asked.append(name)
     return backend
