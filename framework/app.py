@@ -8,6 +8,7 @@ from framework import current, given
 from framework.bound import Bound, Settings
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, public, warn
+from framework.following import Following
 from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @public
-class App(Reads, Bound[Settings]):
+class App(Reads, Following, Bound[Settings]):
     """One application.
 
         app = App("billing", schema="schema.toml", config_files=["production.toml"])
@@ -142,6 +143,7 @@ class App(Reads, Bound[Settings]):
             lambda: self.chain,
             lambda: self.conf.getfloat("core", "command_timeout_seconds"),
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
+            lambda: self._follow_secrets(),
         )
         layers = self._layers(environment)
         self.engine = self._engine_of()(
@@ -258,13 +260,15 @@ class App(Reads, Bound[Settings]):
 
         The files are looked up again: patterns may match others, and `BILLING_ENV` may have changed.
         Nothing that was asked before, and is answered later, is kept. The schema and the home stay. `settings` that
-        were asked for are made and checked first. If anything fails, nothing has changed.
+        were asked for are made and checked first. If anything fails, nothing has changed. Functions that were passed to
+        `on_change` are called afterwards.
 
         Raises:
             ConfigError: a file cannot be read, or what is set does not fit the class of `settings`.
         """
         from copy import copy
 
+        before = self._values()
         with self._reloading:  # of two at once, the one that read last is the one that counts
             trial = copy(self)
             trial._read_from(self.sources.environment())
@@ -277,6 +281,10 @@ class App(Reads, Bound[Settings]):
 
         log(INFO, "%s: its files were read again", self.name)
         self._configure_masking()
+        for refresher in self._refresher:
+            refresher.wake()  # the interval may be another one
+        self._follow_secrets()
+        self._tell_differences(before)
 
     @staticmethod
     def _tell_doubts(environment: Environment) -> None:

@@ -108,13 +108,14 @@ class Config(Getters, AirflowCalls):
 
         name = self._engine.current_name(*given.option(section, key))
         mentions = list(self._engine.mentions(*name))
-        answer, error = None, None
+        answer, error, kept = None, None, None
         if mentions:
             try:
                 answer = self._engine.resolve(mentions[0])
+                kept = self._engine.followed(mentions[0]) if mentions[0].is_pointer else None
             except FrameworkError as fault:
                 error = clean(fault).with_traceback(None)
-        return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name))
+        return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name), kept=kept)
 
     def override(self, values: Mapping[tuple[str, str], Any]) -> Override:
         """A block in which options have other values, in this context (thread or task) alone.

@@ -26,7 +26,7 @@ from framework.layers.cfg import CfgLayer
 from framework.layers.environment import Environment
 from framework.limits import DEPTH, FAULTS, FILE_BYTES, GROWTH
 from framework.masking import Masker
-from framework.options.pointers import part_of
+from framework.options.references import part_of
 
 CANARY = "s3cretPw77"
 

@@ -32,7 +32,7 @@ from framework.files.tables import read_table
 from framework.layers.cfg import CfgLayer
 from framework.layers.environment import Environment
 from framework.masking import Masker
-from framework.options.pointers import part_of
+from framework.options.references import part_of
 from framework.parsing import Malformed, read_json, read_toml
 
 CANARY = "s3cretPw77canary"

@@ -18,7 +18,7 @@ from framework.chain.level import AtWork, at_work
 from framework.chain.link import Link
 from framework.cli.main import main
 from framework.metastore.rotation import rotate
-from framework.options.pointers import part_of
+from framework.options.references import part_of
 from framework.testing import MemoryBackend
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: For how many seconds after an outage an old answer is used without asking the store.
 _DOWN_FOR = 5.0
+#: What is counted.
+_COUNTS = ("calls", "hits", "absent", "failures", "stale", "refreshes", "refresh failures")
 #: More answers than this are not kept at once; the oldest goes first.
 _MAX_KEPT = 10_000
 
@@ -34,7 +36,8 @@ class Cache:
         stale_if_error_seconds: how much longer a value may be used while the store is unavailable.
 
     Attributes:
-        counts: `calls` to the store, `hits` here, `absent` answers, `failures`, `stale` answers.
+        counts: `calls` to the store, `hits` here, `absent` answers, `failures`, `stale` answers; options that were
+            read again (`refreshes`) or could not be (`refresh failures`).
         misses: name -> how often it was absent.
         state: how the last question went: `ok`, `unavailable`, `denied` or `not asked`.
     """
@@ -59,7 +62,7 @@ class Cache:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
         self._kept: dict[Key, tuple[object, float]] = {}  # value and when it was asked for, the oldest first
         self._sweep = inf  # when the oldest has to go
-        self.counts = dict.fromkeys(("calls", "hits", "absent", "failures", "stale"), 0)
+        self.counts = dict.fromkeys(_COUNTS, 0)
         self.misses: dict[str, int] = {}
         self.state = "not asked"
         self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when

@@ -189,6 +189,10 @@ class Chain:
             links = [link for link in links if link.name.lower() in named]
         return links
 
+    def hides_links(self, max_level: int | None) -> bool:
+        """Whether fewer links may be asked from here than elsewhere, because a link is at work."""
+        return is_restricted() and (max_level is None or self._ceiling(max_level) < max_level)
+
     def _ceiling(self, max_level: int | None) -> int:
         ceiling = at_work.get({}).get(self, HIGHEST + 1)
         return ceiling if max_level is None else min(ceiling, max_level)
@@ -291,6 +295,11 @@ class Chain:
                 state, found = ("shadowed" if found else "found") + _age(link, kind, key), True
             rows.append((link.name, state))
         return rows
+
+    def age(self, link_name: str, name: str, version: str | None) -> float:
+        """How many seconds ago a link was asked for the config secret that it keeps; 0 if it keeps none."""
+        ages = (link.cache.age(("config", name, version)) for link in self.custom if link.name == link_name)
+        return next(ages, None) or 0.0
 
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind that the links can list, sorted, each once.

@@ -94,6 +94,11 @@ class Link:
                 self._filters_names = getattr(type(made), "asks_for", None) not in (None, BaseSecretsBackend.asks_for)
                 self._backend = made
 
+    def renew(self) -> None:
+        """Build the backend anew when it is next asked, because what it is built from has changed."""
+        with self._lock:
+            self._backend = None
+
     def in_time(self, question: Callable[[], Result], late: Callable[[Result], None] | None = None) -> Result:
         """What a question returns or raises; under a deadline if the link may hang.
 

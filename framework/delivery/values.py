@@ -255,7 +255,7 @@ def _secrets(app: App, sources: list[Source]) -> dict[Source, Any]:
 
 
 def _secret(answer: Any, part: str | None) -> Value:
-    from framework.options.pointers import part_of
+    from framework.options.references import part_of
 
     if isinstance(answer, Exception):
         raise answer

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from framework.layers.environment import Environment
     from framework.names import Names
+    from framework.options.followed import Followed
     from framework.options.pointers import Pointers
     from framework.options.references import Reference
     from framework.options.schema import Schema
@@ -83,6 +84,15 @@ class Engine(Listing):
         ]
         self._take(Reading([process, *dotenv, *layers]))
 
+    def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: float) -> None:
+        """Replace what pointers gave, all at once; see `Table.replace`."""
+        with self._loading:  # nothing is compiled meanwhile
+            self._clear()
+            self._pointers.replace(
+                [(mention, self.max_level(mention.section, mention.key), new) for mention, new in changes], since
+            )
+            self.reading = self.reading.again()
+
     def become(self, other: Engine) -> None:
         """Take over what another engine of the same application has read, and what its pointers gave."""
         self._pointers.learn(other._pointers)
@@ -90,9 +100,12 @@ class Engine(Listing):
 
     def _take(self, reading: Reading) -> None:
         with self._loading:
+            self._clear()  # first: else a reader could see a new value, and then an old one of another option
             self.reading = reading
-            self.compiled.clear()
-            self.typed.clear()
+
+    def _clear(self) -> None:
+        self.compiled.clear()
+        self.typed.clear()
 
     def keep(self, reading: Reading, table: dict[Any, Compiled], place: Hashable, compiled: Compiled) -> None:
         """Keep a compiled answer that was found in a reading, unless there is a newer reading by now."""
@@ -180,7 +193,25 @@ class Engine(Listing):
 
     def is_followed(self, mention: Mention) -> bool:
         """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
-        return self._pointers.is_followed(mention, self.max_level(mention.section, mention.key))
+        return self.followed(mention) is not None
+
+    def followed(self, mention: Mention) -> Followed | None:
+        """What a pointer gave, if it is kept."""
+        return self._pointers.followed(mention, self.max_level(mention.section, mention.key))
+
+    def follow_anew(self, mention: Mention, since: float | None = None) -> Followed:
+        """Follow a pointer whatever it gave before, and keep nothing.
+
+        Args:
+            since: see `Link.ask`.
+
+        Raises:
+            PointerError: it leads nowhere.
+        """
+        spec = self.spec(mention.section, mention.key)
+        is_known = spec.option is not None or spec.sensitive
+        max_level = self.max_level(mention.section, mention.key)
+        return self._pointers.ask(mention, max_level, show_reference=is_known, since=since)
 
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from framework.errors import FrameworkError
     from framework.options.engine import Engine
+    from framework.options.followed import Followed
     from framework.options.values import Answer, Mention
 
 #: Shown in place of a value.
@@ -60,6 +61,7 @@ class Explanation:
         answer: what the first one gives, or None.
         error: why it gives nothing, or None.
         hidden: whether the value must not be shown.
+        kept: what the winning pointer gave, with its age, or None.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Explanation:
         error: FrameworkError | None,
         *,
         hidden: bool,
+        kept: Followed | None = None,
     ) -> None:
+        self.kept = kept
         self.section, self.key = name
         self.mentions, self.answer, self.error = mentions, answer, error
         self.hidden = hidden or (answer is not None and answer.sensitive)
@@ -91,7 +95,7 @@ class Explanation:
             lines.append("  the option is not set")
         else:
             link = f", answered by the link {self.answer.link}" if self.answer.link else ""
-            lines.append(f"  = {self.value}{link}")
+            lines.append(f"  = {self.value}{link}{self.kept.told() if self.kept else ''}")
         for number, mention in enumerate(self.mentions):
             mark = "->" if number == 0 else "  "
             old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""

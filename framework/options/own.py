@@ -106,6 +106,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "default": "30",
                 "minimum": 0,
             },
+            "refresh_interval_seconds": {
+                "description": "How often the secrets behind _secret pointers are read again, in seconds, give or take "
+                "a tenth. 0: never.",
+                "type": "float",
+                "default": "0",
+                "minimum": 0,
+            },
+            "refresh_max_age_seconds": {
+                "description": "How old the last value of a _secret pointer may become while it cannot be read again, "
+                "in seconds. 0: any age.",
+                "type": "float",
+                "default": "0",
+                "minimum": 0,
+            },
             "max_workers": {
                 "description": "How many calls to backends are made at once.",
                 "type": "integer",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from _weakref import ref
+from time import monotonic
 
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
+from framework.options.followed import Followed, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeVar
 
     from framework.chain.chain import Chain
-    from framework.layers.base import Layer
     from framework.layers.environment import Environment
     from framework.options.references import Reference
     from framework.options.values import Mention
@@ -33,35 +33,6 @@ def pointer_text(mention: Mention) -> str:
     return mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
 
 
-def part_of(text: str, pointer: str) -> str:
-    """The part of a JSON text that a JSON pointer (RFC 6901) names, as text.
-
-    Raises:
-        ValueError: no JSON, or no such part. Neither is in the message.
-    """
-    from framework.convert import to_text
-    from framework.parsing import Malformed, read_json
-
-    fault = ""
-    try:
-        value = read_json(text)
-    except Malformed as error:
-        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is not JSON"
-    if fault:
-        raise ValueError(f"its value {fault}, so it has no parts")
-    for step in pointer.split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            raise ValueError("its value has no such part")
-    if value is None:
-        raise ValueError("its value has null there, which is not a value")
-    return to_text(value)
-
-
 class Pointers:
     """Follows pointers, and keeps what they give for as long as the layer is there that they are written in.
 
@@ -70,6 +41,10 @@ class Pointers:
         chain: who is asked for a `_secret`.
         timeout: how long a command may run, in seconds.
         allow_token_like: whether a secret's name may have the shape of a token.
+        held: called when the value of a secret is kept.
+
+    Attributes:
+        table: what the pointers gave.
     """
 
     def __init__(
@@ -78,22 +53,23 @@ class Pointers:
         chain: Callable[[], Chain],
         timeout: Callable[[], float],
         allow_token_like: Callable[[], bool] = lambda: False,
+        held: Callable[[], object] = lambda: None,
     ) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
-        self._allow_token_like = allow_token_like
-        #: Layer -> (form, text, max_level) -> (value, link).
-        self._followed: dict[ref[Layer], dict[tuple[str, str, int | None], tuple[str, str | None]]] = {}
-
-    def _followed_in(self, layer: Layer) -> dict[tuple[str, str, int | None], tuple[str, str | None]]:
-        """What is known of the pointers in a layer. A reload makes other layers, and so forgets it."""
-        followed = self._followed
-        return followed.setdefault(ref(layer, lambda gone: followed.pop(gone, None)), {})
+        self._allow_token_like, self._held = allow_token_like, held
+        self.table = Table()
 
     def learn(self, other: Pointers) -> None:
         """Take over what the pointers gave that another one has followed."""
-        for layer, followed in list(other._followed.items()):
-            if (there := layer()) is not None:
-                self._followed_in(there).update(followed)
+        for layer, followed in other.table:
+            self.table.of(layer).update(followed)
+
+    def replace(self, changes: Iterable[tuple[Mention, int | None, Followed | None]], since: float) -> None:
+        """Replace what pointers gave; see `Table.replace`. Each change: the pointer, its `max_level`, what it gives."""
+        self.table.replace(
+            [(mention.source, (mention.form, pointer_text(mention), level), new) for mention, level, new in changes],
+            since,
+        )
 
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
@@ -107,12 +83,12 @@ class Pointers:
 
         return parse_reference(text, allow_token_like=self._allow_token_like())
 
-    def is_followed(self, mention: Mention, max_level: int | None) -> bool:
-        """Whether it is known where a pointer leads."""
+    def followed(self, mention: Mention, max_level: int | None) -> Followed | None:
+        """What a pointer gave, if it is kept."""
         try:
-            return (mention.form, pointer_text(mention), max_level) in self._followed_in(mention.source)
+            return self.table.of(mention.source).get((mention.form, pointer_text(mention), max_level))
         except FrameworkError:  # it is raised when the pointer is followed
-            return False
+            return None
 
     def follow(self, mention: Mention, max_level: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
         """Where the pointer leads.
@@ -129,24 +105,38 @@ class Pointers:
         Raises:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
-        text = pointer_text(mention)
-        followed, key = self._followed_in(mention.source), (mention.form, text, max_level)
+        followed, key = self.table.of(mention.source), (mention.form, pointer_text(mention), max_level)
         kept = followed.get(key)
-        if kept is not None:
-            return kept
-        if mention.form != "secret":
-            kept = followed[key] = (self._cmd if mention.form == "cmd" else self._file)(mention, text), None
-            return kept
-        from framework.chain.level import is_restricted
+        if kept is None:
+            kept = self.ask(mention, max_level, show_reference=show_reference)
+            if mention.form != "secret":
+                followed[key] = kept
+            elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
+                followed[key] = kept
+                self._held()
+        return kept.value, kept.link
 
-        kept = self._secret(self._chain(), mention, text, max_level, show_reference)
-        if not is_restricted():  # else the whole chain may say otherwise
-            followed[key] = kept
-        return kept
+    def ask(
+        self, mention: Mention, max_level: int | None, *, show_reference: bool = True, since: float | None = None
+    ) -> Followed:
+        """Follow a pointer whatever it gave before, and keep nothing.
+
+        Args, Raises: as for `follow`, and `since` as in `Link.ask`.
+        """
+        text, asked = pointer_text(mention), monotonic()
+        if mention.form != "secret":
+            return Followed((self._cmd if mention.form == "cmd" else self._file)(mention, text), None, asked)
+        return self._secret(self._chain(), mention, text, max_level, show_reference, since)
 
     def _secret(
-        self, chain: Chain, mention: Mention, text: str, max_level: int | None, show_reference: bool
-    ) -> tuple[str, str | None]:
+        self,
+        chain: Chain,
+        mention: Mention,
+        text: str,
+        max_level: int | None,
+        show_reference: bool,
+        since: float | None,
+    ) -> Followed:
         try:
             reference = self._parse(text)
         except ValueError as fault:
@@ -155,7 +145,7 @@ class Pointers:
         if not show_reference:  # unless it is found, it may be the secret itself
             chain.unshown.add(reference.name)
         try:
-            value, link = chain.config(reference.name, version=reference.version, max_level=max_level)
+            value, link = chain.config(reference.name, version=reference.version, max_level=max_level, since=since)
         except NotFound as fault:
             if show_reference:
                 missing = pointer_error(mention, fault.what, fault.hint)
@@ -174,10 +164,13 @@ class Pointers:
                 or ("Give this process access to it." if denied else "Try again when the store answers."),
             ) from shown_failure
         chain.unshown.discard(reference.name)
+        from framework.options.references import part_of
+
+        asked = monotonic() - chain.age(link, reference.name, reference.version)
         if reference.part is None:
-            return value, link
+            return Followed(value, link, asked)
         try:
-            return part_of(value, reference.part), link
+            return Followed(part_of(value, reference.part), link, asked)
         except ValueError as fault:
             raise pointer_error(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 

@@ -39,17 +39,10 @@ class Plan:
             mention = next(engine.mentions(*name), None)
             if mention is not None and mention.is_pointer and not engine.is_followed(mention):
                 self.pointers[name] = mention
-                reference = self._reference(mention)
+                reference = secret_of(engine, mention)
                 if reference is not None:
                     self.secrets[name] = reference
         self.references = list(dict.fromkeys(self.secrets.values()))
-
-    def _reference(self, mention: Mention) -> VersionedName | None:
-        """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
-        if mention.form != "secret" or self.engine.max_level(mention.section, mention.key) is not None:
-            return None
-        reference = self.engine.reference_of(mention)
-        return None if reference is None else (reference.name, reference.version)
 
     def calls(self, chain: Chain) -> list[dict[str, Any]]:
         """What would be run, read and asked, without doing it."""
@@ -70,6 +63,14 @@ class Plan:
             call = f"at most {counted(count, 'call')}" if link.is_remote else "look up"
             rows.append({"by": link.name, "call": call, "for": which})
         return rows
+
+
+def secret_of(engine: Engine, mention: Mention) -> VersionedName | None:
+    """What a `_secret` names; None for one that is resolved alone: it builds a link, or cannot be read."""
+    if mention.form != "secret" or engine.max_level(mention.section, mention.key) is not None:
+        return None
+    reference = engine.reference_of(mention)
+    return None if reference is None else (reference.name, reference.version)
 
 
 def prefetch(
@@ -102,17 +103,23 @@ def prefetch(
             outcomes[name] = outcome_of(resolve) if reference in collected else missing
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
-        outcome = outcomes[name]
-        if isinstance(outcome, BackendUnavailable):  # it was too late
-            failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
-            failures[name].__cause__ = outcome  # so that it is known for a link's
-        elif isinstance(outcome, BackendError):  # of a link, which other options may need too
-            failures[name] = pointer_error(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
-        elif isinstance(outcome, FrameworkError):
+        outcome = about_option(mention, outcomes[name])
+        if isinstance(outcome, FrameworkError):
             failures[name] = outcome
         elif isinstance(outcome, Exception):
             raise outcome
     return failures
+
+
+def about_option(mention: Mention, outcome: Any) -> Any:
+    """The outcome of following a pointer; an error of a link becomes one of the option."""
+    if isinstance(outcome, BackendUnavailable):  # it was too late
+        fault = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
+        fault.__cause__ = outcome  # so that it is known for a link's
+        return fault
+    if isinstance(outcome, BackendError):  # of a link, which other options may need too
+        return pointer_error(mention, f"{outcome.where}: {outcome.what}", outcome.hint)
+    return outcome
 
 
 def _resolving(

@@ -64,6 +64,35 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
     return Reference(name, version, part if hash_ else None)
 
 
+def part_of(text: str, pointer: str) -> str:
+    """The part of a JSON text that a JSON pointer (RFC 6901) names, as text.
+
+    Raises:
+        ValueError: no JSON, or no such part. Neither is in the message.
+    """
+    from framework.convert import to_text
+    from framework.parsing import Malformed, read_json
+
+    fault = ""
+    try:
+        value = read_json(text)
+    except Malformed as error:
+        fault = f"cannot be read as JSON ({error.what})" if error.is_beyond else "is not JSON"
+    if fault:
+        raise ValueError(f"its value {fault}, so it has no parts")
+    for step in pointer.split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise ValueError("its value has no such part")
+    if value is None:
+        raise ValueError("its value has null there, which is not a value")
+    return to_text(value)
+
+
 #: How well-known tokens begin: those of GitHub, GitLab, Slack, Stripe, OpenAI, AWS, Google, Vault, JWT and so on.
 _TOKEN_PREFIXES = (
     *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glsa_"),

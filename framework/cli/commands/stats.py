@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from framework.app import App
 
-_COLUMNS = ("link", "state", "calls", "hits", "absent", "failures", "stale", "kept", "logins", "most missed")
+_COLUMNS = (
+    *("link", "state", "calls", "hits", "absent", "failures", "stale"),
+    *("refreshes", "refresh failures", "kept", "logins", "most missed"),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import BackendUnavailable, FrameworkError, PointerError, SettingsError, public
 from framework.integrations.dynaconf import application
 from framework.masking import add_mask
-from framework.options.pointers import part_of
-from framework.options.references import Reference, parse_reference
+from framework.options.references import Reference, parse_reference, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,87 @@
+"""Work that is done again and again beside an application, in a daemon thread, and anew in the child of a fork."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextvars import Context
+from threading import Event, Thread
+from weakref import WeakSet, ref
+
+from framework.locks import ProcessLock
+from framework.logs import WARNING, log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Repeated:
+    """Calls a function of an object again and again while the object lives.
+
+    Args:
+        owner: the object, which is not kept alive.
+        seconds: how long to wait before each call, give or take a tenth, so that the processes of a fleet do not all
+            ask at once. 0: no more.
+        act: what is called, with the object.
+    """
+
+    def __init__(self, owner: Any, seconds: Callable[[Any], float], act: Callable[[Any], object]) -> None:
+        self._seconds, self._act = seconds, act
+        self._changed, self._runs, self._lock = Event(), False, ProcessLock()
+        self._owner = ref(owner, lambda gone: self.wake())
+        _all.add(self)
+
+    def start(self) -> None:
+        """Begin, unless it runs or is not wanted."""
+        if self._runs:
+            return
+        with self._lock:
+            owner = self._owner()
+            if self._runs or owner is None or not self._seconds(owner):
+                return
+            self._runs = True
+        # A context of its own: what the caller overrides, or waits for, is not meant here.
+        Thread(target=Context().run, args=(self._run,), name="framework-refresh", daemon=True).start()
+
+    def wake(self) -> None:
+        """Look again how long to wait."""
+        self._changed.set()
+
+    def _run(self) -> None:
+        while True:
+            owner = self._owner()
+            seconds = 0.0 if owner is None else self._seconds(owner)
+            if not seconds:
+                self._runs = False
+                return
+            del owner
+            if self._changed.wait(seconds * random.uniform(0.9, 1.1)):
+                self._changed.clear()
+                continue
+            owner = self._owner()
+            if owner is not None:
+                try:
+                    self._act(owner)
+                except Exception as fault:  # a warning may be an error here; the next time may go well
+                    log(WARNING, "the refresh in the background failed: %s", fault)
+            del owner
+
+    def begin_anew(self) -> None:
+        """In the child of a fork, which has none of the threads."""
+        if self._runs:
+            self._changed, self._runs = Event(), False
+            self.start()
+
+
+_all: WeakSet[Repeated] = WeakSet()
+
+
+def _after_fork() -> None:
+    for one in list(_all):
+        one.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
