@@ -283,7 +283,8 @@ class App(Reads, Following, Bound[Settings]):
         self._configure_masking()
         for refresher in self._refresher:
             refresher.wake()  # the interval may be another one
-        self._follow_secrets()
+        if self.engine.holds_secrets():
+            self._follow_secrets()
         self._tell_differences(before)
 
     @staticmethod

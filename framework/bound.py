@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework import given
-from framework.errors import ConfigError, public
+from framework.errors import ConfigError, public, warn
 from framework.options.overrides import Override, held, overrides
 
 TYPE_CHECKING = False
@@ -113,6 +113,16 @@ class Bound(Generic[Settings]):
         kept: Settings = reading.settings
         return kept
 
+    def _renew_settings(self) -> None:
+        """Make the settings anew after a refresh, if they were asked for. If that fails, the old ones stay."""
+        reading = self.engine.reading
+        if reading.settings is None or self.schema_class is None:
+            return
+        try:
+            reading.settings = in_no_context(lambda: self.bind(self.schema_class))  # type: ignore[arg-type]
+        except ConfigError as fault:
+            warn(f"the settings stay as they were: {fault}")
+
     def _overridden(self) -> Mapping[tuple[str, str], Any]:
         """The options that are overridden in this context."""
         layers = overrides.get()
@@ -133,3 +143,10 @@ class Bound(Generic[Settings]):
             return
         with Override(trial.engine, overridden):
             trial._made_settings()
+
+
+def in_no_context(call: Callable[[], Any]) -> Any:
+    """What a call returns where nothing is overridden."""
+    from contextvars import Context
+
+    return Context().run(call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _weakref import ref
 
 from framework import given
+from framework.bound import in_no_context
 from framework.errors import FrameworkError, clean, public, warn
 from framework.locks import ProcessLock
 
@@ -33,11 +34,10 @@ class Following:
         name: str
         engine: Engine
         conf: Config
-        schema_class: type | None
 
         @property
         def chain(self) -> Chain: ...
-        def bind(self, cls: type, section: str = "") -> Any: ...
+        def _renew_settings(self) -> None: ...
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Following:
 
     def _values(self) -> dict[Name, Any]:
         """The values of the options that are listened to, as far as they are known without asking anybody."""
-        values: dict[Name, Any] = self._in_no_context(
+        values: dict[Name, Any] = in_no_context(
             lambda: {name: value for name in list(self._listeners) for value in self._known(name)}
         )
         return values
@@ -149,24 +149,7 @@ class Following:
             value: Any = _NOT_SET if answer is None else answer.value
             return bool(value != before[name])
 
-        self._tell(self._in_no_context(lambda: [name for name in before if differs(name)]))
-
-    @staticmethod
-    def _in_no_context(call: Callable[[], Any]) -> Any:
-        """What a call returns where nothing is overridden."""
-        from contextvars import Context
-
-        return Context().run(call)
-
-    def _renew_settings(self) -> None:
-        """Make the object of the settings anew, if it was asked for. One that cannot be made keeps the old one."""
-        reading, cls = self.engine.reading, self.schema_class
-        if reading.settings is None or cls is None:
-            return
-        try:
-            reading.settings = self._in_no_context(lambda: self.bind(cls))
-        except FrameworkError as fault:
-            warn(f"the settings stay as they were: {fault}")
+        self._tell(in_no_context(lambda: [name for name in before if differs(name)]))
 
     # In the background
 

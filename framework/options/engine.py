@@ -199,6 +199,10 @@ class Engine(Listing):
         """What a pointer gave, if it is kept."""
         return self._pointers.followed(mention, self.max_level(mention.section, mention.key))
 
+    def holds_secrets(self) -> bool:
+        """Whether the value of any `_secret` pointer is kept."""
+        return any(form == "secret" for _, known in self._pointers.table for form, _, _ in list(known))
+
     def follow_anew(self, mention: Mention, since: float | None = None) -> Followed:
         """Follow a pointer whatever it gave before, and keep nothing.
 
