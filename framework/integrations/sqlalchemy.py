@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy.exc import NoSuchModuleError
 
+from framework import given
 from framework.dialects import ASYNC_DRIVERS, url_and_arguments
 from framework.errors import BackendError, InvalidConnection, public
+from framework.integrations.rotation import Credentials, Rotating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +30,21 @@ if TYPE_CHECKING:
 
 #: The extra of this package that installs a driver.
 _EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+#: How drivers call login and password.
+_CREDENTIALS = ("user", "username", "password", "passwd")
 
 
 @public
-def create_engine(app: App, conn_id: str, *, driver: str | None = None, **options: Any) -> sqlalchemy.Engine:
-    """An engine for a connection of the application.
+def create_engine(
+    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: Any
+) -> sqlalchemy.Engine:
+    """An engine for a connection of the application, which survives a rotation of its password: see `attach`.
 
     Args:
         app: whose connection it is.
         conn_id: its name.
         driver: instead of the usual one: psycopg for PostgreSQL, PyMySQL for MySQL and MariaDB.
+        rotation_timeout: see `attach`.
         options: what `sqlalchemy.create_engine` takes. `connect_args` is added to what `extra` gives, and wins.
 
     Raises:
@@ -49,11 +56,15 @@ def create_engine(app: App, conn_id: str, *, driver: str | None = None, **option
     connection = app.get_connection(conn_id)
     url = _url(connection, driver, options)
     with _plain_errors(connection, url):
-        return sqlalchemy.create_engine(url, **options)
+        engine = sqlalchemy.create_engine(url, **options)
+    _attach(engine, Rotating(conn_id, app, rotation_timeout))
+    return engine
 
 
 @public
-def create_async_engine(app: App, conn_id: str, *, driver: str | None = None, **options: Any) -> AsyncEngine:
+def create_async_engine(
+    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: Any
+) -> AsyncEngine:
     """The same for asyncio: psycopg for PostgreSQL, aiomysql for MySQL and MariaDB, aiosqlite for SQLite.
 
     Args, Raises: as `create_engine`. In a running event loop, read the connection before: `await
@@ -64,7 +75,74 @@ def create_async_engine(app: App, conn_id: str, *, driver: str | None = None, **
     connection = app.get_connection(conn_id)
     url = _url(connection, driver or ASYNC_DRIVERS.get(connection.conn_type or ""), options)
     with _plain_errors(connection, url):
-        return create_async_engine(url, **options)
+        engine = create_async_engine(url, **options)
+    _attach(engine.sync_engine, Rotating(conn_id, app, rotation_timeout))
+    return engine
+
+
+@public
+def attach(
+    engine: sqlalchemy.Engine | AsyncEngine, conn_id: str, *, app: App | None = None, rotation_timeout: float = 10.0
+) -> None:
+    """Let an engine log in with a connection's login and password, so that a rotation goes unnoticed.
+
+    What is open stays open. A new connection of the pool logs in with what the application keeps; if that is refused,
+    with what worked last, then with what the store has now, and so on. The rest of the engine's URL stays as it is.
+    An engine for SQLite stays as it is.
+
+    Args:
+        engine: as SQLAlchemy makes it, synchronous or not.
+        conn_id: the connection of the application.
+        app: whose connection it is; None: the current application's.
+        rotation_timeout: how many seconds a new connection waits for a login that works. Afterwards the server's own
+            error is raised.
+
+    Raises:
+        InvalidArgument: `engine` is no engine.
+        InvalidConnection: the driver of the engine takes login and password in another way.
+    """
+    inner = getattr(engine, "sync_engine", engine)
+    if not isinstance(inner, sqlalchemy.Engine):
+        raise given.wrong(engine, "engine", "an engine of SQLAlchemy")
+    rotating = Rotating(conn_id, app, rotation_timeout)
+    if not _attach(inner, rotating) and inner.dialect.name != "sqlite":
+        what = f"the driver {inner.driver} does not take login and password as arguments"
+        raise InvalidConnection(what, where=f"connection {conn_id!r}", hint="Use another driver.")
+
+
+def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
+    """Whether the engine could be attached: its driver takes login and password by name."""
+    url, dialect = engine.url, engine.dialect
+    if dialect.name == "sqlite":
+        return False
+
+    def credentials(one: Any) -> dict[str, Any]:
+        named = dialect.create_connect_args(url.set(username=one.login or None, password=one.password))[1]
+        return {name: named[name] for name in _CREDENTIALS if name in named}
+
+    if len(credentials(Credentials("a", "b"))) != 2:
+        return False
+    if rotating.login.good is None and url.password is not None:
+        rotating.login.good = Credentials(url.username, str(url.password))
+
+    @sqlalchemy.event.listens_for(engine, "do_connect")
+    def connect(used: Any, record: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        ours = dict(options)
+        listeners = list(used.dispatch.do_connect)
+        for listener in listeners[listeners.index(connect) + 1 :]:  # added later: they would not be asked any more
+            made = listener(used, record, arguments, options)
+            if made is not None:
+                return made
+        if any(options.get(name) != ours.get(name) for name in _CREDENTIALS):
+            return used.connect(*arguments, **options)  # a listener has a password of its own
+        rest = {name: value for name, value in options.items() if name not in _CREDENTIALS}
+
+        def attempt(one: Any) -> Any:
+            return used.connect(*arguments, **{**rest, **credentials(one)})
+
+        return (rotating.run_in_greenlet if used.is_async else rotating.run)(attempt)
+
+    return True
 
 
 def _url(connection: Connection, driver: str | None, options: dict[str, Any]) -> sqlalchemy.URL:

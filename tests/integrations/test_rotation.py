@@ -1,0 +1,627 @@
+"""Passwords that are rotated while services run: real servers, real drivers, and nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+import sqlalchemy
+from patience import GUARD, until
+
+from framework import App, BaseSecretsBackend, errors
+from framework.chain.cache import Cache
+from framework.chain.link import Link
+from framework.integrations import rotation
+from framework.integrations.sqlalchemy import attach, create_async_engine, create_engine
+
+_numbers = itertools.count(1)
+
+
+class Store(BaseSecretsBackend):
+    """One connection, which a test changes, behind a link that keeps its answers."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields, self.asked, self.is_down = fields, 0, False
+
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+        self.asked += 1
+        if self.is_down:
+            raise errors.BackendUnavailable("it is down")
+        return json.dumps(self.fields)
+
+
+def app_over(store: Store, tmp_path: Path) -> App:
+    class Over(App):
+        def custom_links(self) -> list[Link]:
+            return [Link("store", 1, lambda: store, cache=Cache(900, 60))]
+
+    return Over("billing", home=tmp_path, environ={})
+
+
+class Service:
+    """A server with one user whose password can be changed, and a store that holds it.
+
+    Attributes:
+        refusals: counts logins with a wrong password, as the rule counts them.
+    """
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.user, self.number = f"rotated{next(_numbers)}", 0
+        self.store = Store(**self.fields(), login=self.user, password=self.password(0))
+        self.create(self.password(0))
+        self.app = app_over(self.store, tmp_path)
+
+    def password(self, number: int) -> str:
+        return f"pass@w:rd/%?#{number}"
+
+    def in_store(self) -> None:
+        self.store.fields = {**self.store.fields, "password": self.password(self.number)}
+
+    def in_server(self) -> None:
+        self.change(self.password(self.number))
+
+    def fields(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def create(self, password: str) -> None:
+        raise NotImplementedError
+
+    def change(self, password: str) -> None:
+        raise NotImplementedError
+
+    def clients(self) -> dict[str, Callable[[], Callable[[], object]]]:
+        """Name -> makes a client; that is a function which logs in anew and asks something."""
+        raise NotImplementedError
+
+    @property
+    def login(self) -> rotation.Login:
+        return rotation._logins[self.app]["books"]
+
+
+class Database(Service):
+    kind, drivers = "", ("",)
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.server = servers.server(self.kind)
+        super().__init__(tmp_path)
+
+    def clients(self) -> dict[str, Callable[[], Callable[[], object]]]:
+        def synchronous() -> Callable[[], object]:
+            engine = create_engine(self.app, "books", poolclass=sqlalchemy.NullPool)
+
+            def ask() -> object:
+                with engine.connect() as connection:
+                    return connection.execute(sqlalchemy.text("SELECT 42")).scalar()
+
+            return ask
+
+        def asynchronous(driver: str) -> Callable[[], object]:
+            engine = create_async_engine(self.app, "books", driver=driver, poolclass=sqlalchemy.NullPool)
+
+            async def ask() -> object:
+                async with engine.connect() as connection:
+                    return (await connection.execute(sqlalchemy.text("SELECT 42"))).scalar()
+
+            return lambda: asyncio.run(ask())
+
+        return {
+            "sqlalchemy": synchronous,
+            **{f"sqlalchemy {driver}": (lambda driver=driver: asynchronous(driver)) for driver in self.drivers},
+        }
+
+
+class PostgreSQL(Database):
+    kind, drivers = "postgresql", ("psycopg", "asyncpg")
+
+    def fields(self) -> dict[str, Any]:
+        return {"conn_type": "postgres", "host": "127.0.0.1", "port": self.server.port, "schema": "postgres"}
+
+    def create(self, password: str) -> None:
+        self.server.execute(f"CREATE ROLE {self.user} LOGIN PASSWORD '{password}'")
+
+    def change(self, password: str) -> None:
+        self.server.execute(f"ALTER ROLE {self.user} PASSWORD '{password}'")
+
+    def clients(self) -> dict[str, Callable[[], Callable[[], object]]]:
+        def psycopg_alone() -> Callable[[], object]:
+            from framework.integrations.psycopg import connection_class
+
+            made = connection_class("books", app=self.app)
+
+            def ask() -> object:
+                with made.connect() as connection:
+                    return connection.execute("SELECT 42").fetchone()[0]  # type: ignore[index]
+
+            return ask
+
+        def psycopg_async() -> Callable[[], object]:
+            import psycopg
+
+            from framework.integrations.psycopg import connection_class
+
+            made = connection_class("books", app=self.app, base=psycopg.AsyncConnection)
+
+            async def ask() -> object:
+                async with await made.connect() as connection:
+                    return (await (await connection.execute("SELECT 42")).fetchone())[0]  # type: ignore[index]
+
+            return lambda: asyncio.run(ask())
+
+        def asyncpg_alone() -> Callable[[], object]:
+            from framework.integrations.asyncpg import connect
+
+            async def ask() -> object:
+                connection = await connect("books", app=self.app)
+                try:
+                    return await connection.fetchval("SELECT 42")
+                finally:
+                    await connection.close()
+
+            return lambda: asyncio.run(ask())
+
+        more = {"psycopg": psycopg_alone, "psycopg async": psycopg_async, "asyncpg": asyncpg_alone}
+        return {**super().clients(), **more}
+
+
+class MariaDB(Database):
+    kind, drivers = "mysql", ("aiomysql",)
+
+    def fields(self) -> dict[str, Any]:
+        return {"conn_type": "mysql", "host": "127.0.0.1", "port": self.server.port}
+
+    def create(self, password: str) -> None:
+        self.server.execute(f"CREATE USER '{self.user}'@'%' IDENTIFIED BY '{password}'".replace("%?", "%%?"[1:]))
+
+    def change(self, password: str) -> None:
+        self.server.execute(f"ALTER USER '{self.user}'@'%' IDENTIFIED BY '{password}'")
+
+
+class Valkey(Service):
+    def __init__(self, tmp_path: Path, port: int) -> None:
+        import redis
+
+        self.port = port
+        self.admin = redis.Redis(port=port)
+        super().__init__(tmp_path)
+
+    def fields(self) -> dict[str, Any]:
+        return {"conn_type": "redis", "host": "127.0.0.1", "port": self.port, "schema": "1"}
+
+    def create(self, password: str) -> None:
+        self.admin.acl_setuser(self.user, enabled=True, passwords=[f"+{password}"], keys="*", commands=["+@all"])
+
+    def change(self, password: str) -> None:
+        self.admin.acl_setuser(self.user, enabled=True, reset_passwords=True, passwords=[f"+{password}"])
+
+    def clients(self) -> dict[str, Callable[[], Callable[[], object]]]:
+        from framework.integrations.redis import connection_class
+
+        def synchronous(module: Any, name: str) -> Callable[[], object]:
+            made = connection_class("books", module.Connection, app=self.app)
+
+            def ask() -> object:
+                client = getattr(module, name)(connection_pool=module.ConnectionPool(connection_class=made))
+                try:
+                    return 42 if str(client.client_info()["db"]) == "1" else "another database"
+                finally:
+                    client.connection_pool.disconnect()
+
+            return ask
+
+        def asynchronous(module: Any, name: str) -> Callable[[], object]:
+            made = connection_class("books", module.Connection, app=self.app)
+
+            async def ask() -> object:
+                client = getattr(module, name)(connection_pool=module.ConnectionPool(connection_class=made))
+                try:
+                    return 42 if await client.ping() else None
+                finally:
+                    await client.connection_pool.disconnect()
+
+            return lambda: asyncio.run(ask())
+
+        import redis
+        import redis.asyncio
+        import valkey
+        import valkey.asyncio
+
+        return {
+            "redis": lambda: synchronous(redis, "Redis"),
+            "redis async": lambda: asynchronous(redis.asyncio, "Redis"),
+            "valkey": lambda: synchronous(valkey, "Valkey"),
+            "valkey async": lambda: asynchronous(valkey.asyncio, "Valkey"),
+        }
+
+
+@contextlib.contextmanager
+def service_of(kind: str, tmp_path: Path) -> Iterator[Service]:
+    if kind == "valkey":
+        with servers.valkey(tmp_path) as port:
+            yield Valkey(tmp_path, port)
+    else:
+        yield {"postgresql": PostgreSQL, "mysql": MariaDB}[kind](tmp_path)
+
+
+CLIENTS = {
+    "postgresql": ("sqlalchemy", "sqlalchemy psycopg", "sqlalchemy asyncpg", "psycopg", "psycopg async", "asyncpg"),
+    "mysql": ("sqlalchemy", "sqlalchemy aiomysql"),
+    "valkey": ("redis", "redis async", "valkey", "valkey async"),
+}
+EACH = [(kind, client) for kind, clients in CLIENTS.items() for client in clients]
+
+
+@pytest.mark.parametrize("kind, client", EACH)
+def test_a_client_logs_in_whatever_changes_first(kind: str, client: str, tmp_path: Path) -> None:
+    with service_of(kind, tmp_path) as service:
+        ask = service.clients()[client]()
+        assert ask() == 42
+        # The store first: what is fresh does not work yet, and what worked last does.
+        service.number = 1
+        service.in_store()
+        service.app.get_connection("books", max_age=0)
+        assert ask() == 42
+        refused = service.login.refused
+        assert refused <= 1
+        service.in_server()
+        assert ask() == 42
+        # The server first: the search waits for the store.
+        service.number = 2
+        service.in_server()
+        asked = service.store.asked
+        late = threading.Thread(target=lambda: (until(lambda: service.store.asked > asked), service.in_store()))
+        late.start()
+        assert ask() == 42
+        late.join(GUARD)
+        # Both before anybody asks: one refused login, and one read of the store.
+        service.number, refused, asked = 3, service.login.refused, service.store.asked
+        service.in_store()
+        service.in_server()
+        assert ask() == 42
+        assert (service.login.refused - refused, service.store.asked - asked) == (1, 1)
+        # The store is down: what worked last still works.
+        service.store.is_down = True
+        service.app.chain.links[0].cache._kept.clear()
+        assert ask() == 42
+
+
+@pytest.mark.parametrize("order", ["store first", "server first", "both valid"])
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_under_load_no_request_fails(kind: str, order: str, tmp_path: Path) -> None:
+    """Eight threads log in again and again through three rotations, in each of which both sides take their time."""
+    with service_of(kind, tmp_path) as service:
+        ask = next(iter(service.clients().values()))()
+        done, faults, is_over = [0] * 8, list[Exception](), threading.Event()
+
+        def client(number: int) -> None:
+            while not is_over.is_set():
+                try:
+                    assert ask() == 42
+                except Exception as fault:
+                    faults.append(fault)
+                done[number] += 1
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+
+        def some_requests() -> None:
+            before = list(done)
+            until(lambda: faults or all(now > then + 1 for now, then in zip(done, before, strict=True)))
+
+        some_requests()
+        for number in (1, 2, 3):
+            service.number = number
+            if order == "store first":
+                service.in_store()
+                service.app.get_connection("books", max_age=0)
+                some_requests()
+                service.in_server()
+            elif order == "server first":
+                searches = service.login.searches
+                service.in_server()
+                until(lambda searches=searches: service.login.searches > searches)
+                service.in_store()
+            else:
+                other = service.user = f"{service.user}x"
+                service.create(service.password(number))
+                service.store.fields = {**service.store.fields, "login": other, "password": service.password(number)}
+                service.app.get_connection("books", max_age=0)
+            some_requests()
+        is_over.set()
+        for thread in threads:
+            thread.join(GUARD)
+        assert faults == []
+        # All eight may be logging in when the server changes. What was never accepted is tried by one.
+        assert service.login.refused <= 3 * (8 + 3)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_a_login_that_never_works_ends_with_the_error_of_the_server(kind: str, tmp_path: Path) -> None:
+    with service_of(kind, tmp_path) as service:
+        service.number = 1
+        service.in_server()
+        made = rotation.Rotating("books", service.app, 0.2)
+        tried: list[str] = []
+        import psycopg
+
+        def attempt(one: Any) -> None:
+            tried.append(one.password)
+            if kind == "postgresql":
+                psycopg.connect(host="127.0.0.1", port=service.server.port, user=one.login, password=one.password)  # type: ignore[attr-defined]
+            elif kind == "mysql":
+                import pymysql
+
+                pymysql.connect(host="127.0.0.1", port=service.server.port, user=one.login, password=one.password)  # type: ignore[attr-defined]
+            else:
+                import redis
+
+                redis.Redis(port=service.port, username=one.login, password=one.password).ping()  # type: ignore[attr-defined]
+
+        with pytest.raises(Exception, match=r"(?i)password|access denied|invalid") as caught:
+            made.run(attempt)
+        assert rotation.is_refused(caught.value)
+        assert service.password(0) not in str(caught.value)
+        assert len(tried) <= 3, "a refused login is not repeated at once"
+
+
+class Refused(Exception):
+    sqlstate = "28P01"
+
+
+def refusing(service: Any, tried: list[Any]) -> Callable[[Any], str]:
+    def attempt(one: Any) -> str:
+        tried.append(one.password)
+        if one.password != service.valid:
+            raise Refused("password authentication failed")
+        return f"in as {one.password}"
+
+    return attempt
+
+
+class Memory:
+    """A server in memory that knows one password."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.valid = "p0"
+        self.store = Store(conn_type="postgres", login="me", password="p0")
+        self.app = app_over(self.store, tmp_path)
+
+
+def test_one_thread_searches_and_the_others_use_what_it_finds(tmp_path: Path) -> None:
+    service, tried = Memory(tmp_path), list[Any]()
+    made = rotation.Rotating("books", service.app, GUARD)
+    attempt = refusing(service, tried)
+    assert made.run(attempt) == "in as p0"
+    service.valid = "p1"
+    answers: list[Any] = []
+    threads = [threading.Thread(target=lambda: answers.append(made.run(attempt))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    until(lambda: service.store.asked > 2)  # the search has begun
+    service.store.fields["password"] = "p1"
+    for thread in threads:
+        thread.join(GUARD)
+    assert answers == ["in as p1"] * 20
+    assert made.login.searches == 1
+
+
+def test_what_is_no_refusal_is_raised_at_once(tmp_path: Path) -> None:
+    service = Memory(tmp_path)
+    made = rotation.Rotating("books", service.app, GUARD)
+
+    def attempt(one: Any) -> None:
+        raise OSError("connection refused")
+
+    with pytest.raises(OSError, match="connection refused"):
+        made.run(attempt)
+    assert (service.store.asked, made.login.refused) == (1, 0)
+
+
+def test_a_store_that_fails_is_said_where_no_login_is_known(tmp_path: Path) -> None:
+    service = Memory(tmp_path)
+    service.store.is_down = True
+    with pytest.raises(errors.BackendUnavailable, match="it is down"):
+        rotation.Rotating("books", service.app, GUARD).run(refusing(service, []))
+
+
+def test_a_search_that_is_cancelled_lets_another_one_begin(tmp_path: Path) -> None:
+    service, tried = Memory(tmp_path), list[Any]()
+    service.valid = "unknown"
+    made = rotation.Rotating("books", service.app, GUARD)
+
+    async def attempt(one: Any) -> str:
+        return refusing(service, tried)(one)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(made.arun(attempt))
+        while not made.login._is_searched:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert not made.login._is_searched
+    service.valid = service.store.fields["password"] = "p1"
+    assert asyncio.run(made.arun(attempt)) == "in as p1"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_of_a_fork_searches_for_itself(tmp_path: Path) -> None:
+    service, tried = Memory(tmp_path), list[Any]()
+    service.valid = "p1"
+    made = rotation.Rotating("books", service.app, GUARD)
+    thread = threading.Thread(target=lambda: made.run(refusing(service, tried)))
+    thread.start()
+    until(lambda: made.login._is_searched)
+    child = os.fork()
+    if child == 0:
+        service.store.fields["password"] = "p1"
+        os._exit(0 if made.run(refusing(service, tried)) == "in as p1" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    service.store.fields["password"] = "p1"
+    thread.join(GUARD)
+
+
+# Engines and pools
+
+
+def test_an_engine_that_exists_is_attached(tmp_path: Path) -> None:
+    with service_of("postgresql", tmp_path) as service:
+        url = sqlalchemy.URL.create(
+            "postgresql+psycopg",
+            "nobody",
+            "wrong",
+            "127.0.0.1",
+            service.server.port,
+            "postgres",  # type: ignore[attr-defined]
+        )
+        engine = sqlalchemy.create_engine(url, pool_size=2)
+        attach(engine, "books", app=service.app, rotation_timeout=10)
+        with engine.connect() as connection:
+            assert connection.execute(sqlalchemy.text("SELECT current_user")).scalar() == service.user
+        engine.dispose()
+
+
+def test_listeners_of_the_application_are_asked_as_well(tmp_path: Path) -> None:
+    with service_of("postgresql", tmp_path) as service:
+        engine = create_engine(service.app, "books", poolclass=sqlalchemy.NullPool)
+        seen: list[Any] = []
+
+        @sqlalchemy.event.listens_for(engine, "do_connect")
+        def changes(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> None:
+            seen.append(1)
+            options["application_name"] = "by a listener"
+
+        name = sqlalchemy.text("SELECT current_setting('application_name')")
+        with engine.connect() as connection:
+            assert connection.execute(name).scalar() == "by a listener"
+        assert seen == [1]
+
+        @sqlalchemy.event.listens_for(engine, "do_connect")
+        def has_its_own(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> None:
+            options["password"] = "a token of its own"
+
+        with pytest.raises(sqlalchemy.exc.OperationalError), engine.connect():
+            pass
+        assert service.login.refused == 0
+
+
+def test_what_cannot_be_attached(tmp_path: Path) -> None:
+    app = Memory(tmp_path).app
+    with pytest.raises(errors.InvalidArgument, match="engine"):
+        attach("sqlite://", "books", app=app)  # type: ignore[arg-type]
+    attach(sqlalchemy.create_engine("sqlite://"), "books", app=app)
+    with pytest.raises(errors.InvalidArgument, match="rotation_timeout"):
+        attach(sqlalchemy.create_engine("sqlite://"), "books", app=app, rotation_timeout=0)
+
+
+def test_pools_log_in_by_the_rule(tmp_path: Path) -> None:
+    psycopg_pool = pytest.importorskip("psycopg_pool")
+    import asyncpg
+
+    from framework.integrations.asyncpg import connect
+    from framework.integrations.psycopg import connection_class
+
+    with service_of("postgresql", tmp_path) as service:
+        with psycopg_pool.ConnectionPool(
+            connection_class=connection_class("books", app=service.app), min_size=1, max_size=2
+        ) as pool:
+            service.number = 1
+            service.in_store()
+            service.in_server()
+            with pool.connection() as one, pool.connection() as two:
+                assert one.execute("SELECT 42").fetchone() == two.execute("SELECT 42").fetchone() == (42,)
+
+        async def ask() -> Any:
+            async with asyncpg.create_pool("books", connect=connect, app=service.app, min_size=1, max_size=2) as pool:
+                service.number = 2
+                service.in_store()
+                service.in_server()
+                async with pool.acquire() as one, pool.acquire() as two:
+                    return await one.fetchval("SELECT 40") + await two.fetchval("SELECT 2")
+
+        assert asyncio.run(ask()) == 42
+
+
+# httpx
+
+
+@pytest.fixture
+def site() -> Iterator[Any]:
+    class Handler(BaseHTTPRequestHandler):
+        valid, seen = "", list[str]()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b""
+            sent = self.headers.get("Authorization", "")
+            Handler.seen.append(sent)
+            self.send_response(200 if sent == Handler.valid else 401)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    Handler.seen = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Handler.url = f"http://127.0.0.1:{server.server_port}/"  # type: ignore[attr-defined]
+    yield Handler
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_request_is_repeated_once_with_the_new_password(is_async: bool, site: Any, tmp_path: Path) -> None:
+    httpx = pytest.importorskip("httpx")
+    from framework.integrations.httpx import Auth
+
+    service = Memory(tmp_path)
+    auth = Auth("books", app=service.app, scheme="bearer")
+
+    def post(content: Any = b"body") -> Any:
+        if not is_async:
+            with httpx.Client(auth=auth) as client:
+                return client.post(site.url, content=content)
+
+        async def send() -> Any:
+            async with httpx.AsyncClient(auth=auth) as client:
+                return await client.post(site.url, content=content)
+
+        return asyncio.run(send())
+
+    site.valid = "Bearer p0"
+    assert post().status_code == 200
+    site.valid, service.store.fields["password"] = "Bearer p1", "p1"
+    answer = post()
+    assert (answer.status_code, answer.content) == (200, b"body")
+    assert site.seen == ["Bearer p0", "Bearer p0", "Bearer p1"]
+    site.valid = "Bearer p2"
+    assert post().status_code == 401, "the store has nothing else"
+    assert len(site.seen) == 4
+
+
+def test_a_stream_is_not_sent_twice_and_a_login_makes_it_basic(site: Any, tmp_path: Path) -> None:
+    httpx = pytest.importorskip("httpx")
+    from framework.integrations.httpx import Auth
+
+    service = Memory(tmp_path)
+    site.valid, service.store.fields["password"] = "nothing", "p:1"
+    with httpx.Client(auth=Auth("books", app=service.app)) as client:
+        assert client.post(site.url, content=iter([b"a", b"b"])).status_code == 401
+    (sent,) = site.seen
+    assert b64decode(sent.removeprefix("Basic ")) == b"me:p:1"
+    with pytest.raises(errors.InvalidArgument, match="scheme"):
+        Auth("books", app=service.app, scheme="digest")
