@@ -183,6 +183,10 @@ class App(Reads, Following, Bound[Settings]):
         """The main cfg file, and whether it was named. Empty: none at all."""
         return self.sources.main_file(self.environment, self.home)
 
+    def watched_files(self) -> list[str]:
+        """The files whose change makes a difference."""
+        return self.sources.watched(self.environment, self.home)
+
     def _layers(self, environment: Environment) -> list[Layer]:
         """The file layers, high to low, and the defaults; the environment says which files."""
         from framework.layers.defaults import DefaultsLayer

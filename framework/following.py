@@ -6,7 +6,7 @@ from _weakref import ref
 
 from framework import given
 from framework.bound import in_no_context
-from framework.errors import FrameworkError, clean, public, warn
+from framework.errors import ConfigError, FrameworkError, clean, public, warn
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework.config import Config
     from framework.options.engine import Engine
     from framework.repeated import Repeated
+    from framework.watching import Watching
 
     Name = tuple[str, str]  # section and key
     Listener = Callable[[str, str], object]
@@ -38,6 +39,7 @@ class Following:
         @property
         def chain(self) -> Chain: ...
         def _renew_settings(self) -> None: ...
+        def reload(self) -> None: ...
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +47,8 @@ class Following:
         self._refresher: list[Repeated] = []  # one, once it is needed
         self._refreshing = ProcessLock()
         self._told: set[str] = set()
+        self._told_of_reload = ""
+        self._watching: list[Watching] = []
         self._me = ref(self)  # also in the copy that `reload` tries
 
     def refresh(self, names: Iterable[Name] | Name | None = None) -> dict[Name, FrameworkError]:
@@ -100,11 +104,12 @@ class Following:
         name = self.engine.current_name(*given.option(section, key))
         if not callable(fn):
             raise given.wrong(fn, "fn", "a function that takes a section and a key")
-        self._listeners.setdefault(name, []).append(fn)
+        listeners = self._listeners.setdefault(name, [])
+        listeners.append(fn)
 
         def end() -> None:
-            if fn in self._listeners.get(name, ()):
-                self._listeners[name].remove(fn)
+            if fn in listeners:
+                listeners.remove(fn)
 
         return end
 
@@ -151,6 +156,83 @@ class Following:
 
         self._tell(in_no_context(lambda: [name for name in before if differs(name)]))
 
+    # Files and signals
+
+    def watch(self, seconds: float = 1.0) -> Callable[[], None]:
+        """Reload whenever one of the application's files changes, in the background; all of it or nothing.
+
+        The files are those that `dump --files` lists, also those that are not there yet. Those of `_file` pointers are
+        read again by themselves. A file that cannot be read keeps what was read before, and is reported once. With the
+        package watchfiles (the extra `watch`) the system reports changes; else the files are looked at again and again.
+
+        Args:
+            seconds: how often to look where changes are not reported.
+
+        Returns:
+            A function that ends this.
+        """
+        from framework.watching import Watching
+
+        watching, all_watching = Watching(self._me(), given.seconds(seconds, "seconds")), self._watching
+        all_watching.append(watching)
+        watching.start()
+
+        def end() -> None:
+            watching.end()
+            if watching in all_watching:
+                all_watching.remove(watching)
+
+        return end
+
+    def reload_on_signal(self, signum: int | None = None) -> None:
+        """Reload when the process gets a signal, in a thread of its own. The handler before is called as well.
+
+        A file that cannot be read keeps what was read before, and is reported once.
+
+        Args:
+            signum: which signal; None: SIGHUP.
+
+        Raises:
+            ConfigError: this is not the main thread, or there is no such signal on this system.
+        """
+        import signal
+        from threading import Thread
+
+        number = getattr(signal, "SIGHUP", None) if signum is None else signum
+        where = f"App({self.name!r}).reload_on_signal()"
+        if number is None:
+            raise ConfigError("this system has no SIGHUP", where=where, hint="Pass another signal, or use watch().")
+        me, before = self._me, None
+
+        def reload(signum: int, frame: Any) -> None:
+            app = me()
+            if app is not None:  # not here: the main thread may be in the middle of anything
+                Thread(target=app.reload_or_warn, name="framework-reload", daemon=True).start()
+            if callable(before):
+                before(signum, frame)
+
+        what = ""
+        try:
+            before = signal.signal(number, reload)
+        except (ValueError, OSError, TypeError) as fault:
+            what = str(fault)
+        if what:
+            hint = "Call it in the main thread, with a signal that can be handled."
+            raise ConfigError(f"the signal cannot be handled ({what})", where=where, hint=hint)
+
+    def reload_or_warn(self) -> Exception | None:
+        """`reload`, where nobody would catch an error: it is a warning, once, and is returned."""
+        fault: Exception | None = None
+        try:
+            self.reload()
+        except Exception as error:  # a class of settings may raise anything
+            fault = error
+        told = "" if fault is None else f"nothing is reloaded, and what was read before stays: {fault}"
+        is_new, self._told_of_reload = told != self._told_of_reload, told
+        if told and is_new:
+            _say(told)
+        return fault
+
     # In the background
 
     def _follow_secrets(self) -> None:
@@ -163,18 +245,22 @@ class Following:
 
             with self._refreshing:
                 if not self._refresher:
-                    self._refresher.append(Repeated(app, _interval, Following._refresh_quietly))
+                    self._refresher.append(Repeated(app, _interval, Following.refresh_or_warn))
         self._refresher[0].start()
 
-    def _refresh_quietly(self) -> None:
-        from framework.logs import WARNING, log
-
-        told = {str(fault) for fault in self.refresh().values()}
+    def refresh_or_warn(self, names: Iterable[Name] | None = None) -> None:
+        """`refresh`, where nobody would look at the errors: each is a warning, once."""
+        told = {str(fault) for fault in self.refresh(names).values()}
         new, self._told = told - self._told, told
-        for text in sorted(told):
-            log(WARNING, "a refresh failed, and the last value is used: %s", text)
-        for text in sorted(new):  # once, not at every refresh
-            warn(f"a refresh failed, and the last value is used: {text}")
+        for text in sorted(new):
+            _say(f"a refresh failed, and the last value is used: {text}")
+
+
+def _say(text: str) -> None:
+    from framework.logs import WARNING, log
+
+    log(WARNING, "%s", text)
+    warn(text)
 
 
 def _interval(app: Following) -> float:

@@ -27,6 +27,8 @@ class Repeated:
         act: what is called, with the object.
     """
 
+    thread_name = "framework-refresh"
+
     def __init__(self, owner: Any, seconds: Callable[[Any], float], act: Callable[[Any], object]) -> None:
         self._seconds, self._act = seconds, act
         self._changed, self._runs, self._lock = Event(), False, ProcessLock()
@@ -43,7 +45,7 @@ class Repeated:
                 return
             self._runs = True
         # A context of its own: what the caller overrides, or waits for, is not meant here.
-        Thread(target=Context().run, args=(self._run,), name="framework-refresh", daemon=True).start()
+        Thread(target=Context().run, args=(self._run,), name=self.thread_name, daemon=True).start()
 
     def wake(self) -> None:
         """Look again how long to wait."""
@@ -57,7 +59,7 @@ class Repeated:
                 self._runs = False
                 return
             del owner
-            if self._changed.wait(seconds * random.uniform(0.9, 1.1)):
+            if self._pause(seconds * random.uniform(0.9, 1.1)):
                 self._changed.clear()
                 continue
             owner = self._owner()
@@ -65,8 +67,12 @@ class Repeated:
                 try:
                     self._act(owner)
                 except Exception as fault:  # a warning may be an error here; the next time may go well
-                    log(WARNING, "the refresh in the background failed: %s", fault)
+                    log(WARNING, "work in the background failed: %s", fault)
             del owner
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait; whether somebody wants this to be looked at again."""
+        return self._changed.wait(seconds)
 
     def begin_anew(self) -> None:
         """In the child of a fork, which has none of the threads."""

@@ -194,6 +194,16 @@ class Sources:
             layers.append(CfgLayer("main cfg", path))
         return layers
 
+    def watched(self, environment: Environment, home: str) -> list[str]:
+        """The files whose change makes a difference: those that were looked for, and what patterns match by now."""
+        paths = dict.fromkeys(look.path for look in environment.looks)
+        for entry in (*self._dotenv, *self._config_files, *self._settings_files):
+            try:
+                paths.update(dict.fromkeys(look.path for look in look_for("", entry, environment.env)))
+            except ConfigFileError:  # its folder is gone: a reload says so
+                paths[f"{_written(entry)} "] = None
+        return list(paths)
+
     def _settings_layers(self, environment: Environment, hides: Callable[[str, str], bool]) -> Iterable[Layer]:
         from framework.layers import settings
 

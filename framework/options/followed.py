@@ -22,16 +22,17 @@ class Followed:
     Attributes:
         value: the text.
         link: the link that has it; None for a command or a file.
+        path: the file that it was read from, or None.
         asked: when its source was asked, on the monotonic clock; a refresh that finds the same value moves it.
         noted: when it was noted here.
         refreshed: when it was last asked for anew; None if it never was.
         fault: why that failed, else None.
     """
 
-    __slots__ = ("value", "link", "asked", "noted", "refreshed", "fault")
+    __slots__ = ("value", "link", "path", "asked", "noted", "refreshed", "fault")
 
-    def __init__(self, value: str, link: str | None, asked: float) -> None:
-        self.value, self.link, self.asked = value, link, asked
+    def __init__(self, value: str, link: str | None, asked: float, path: str | None = None) -> None:
+        self.value, self.link, self.asked, self.path = value, link, asked, path
         self.noted = monotonic()
         self.refreshed: float | None = None
         self.fault: FrameworkError | None = None

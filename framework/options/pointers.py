@@ -124,8 +124,11 @@ class Pointers:
         Args, Raises: as for `follow`, and `since` as in `Link.ask`.
         """
         text, asked = pointer_text(mention), monotonic()
-        if mention.form != "secret":
-            return Followed((self._cmd if mention.form == "cmd" else self._file)(mention, text), None, asked)
+        if mention.form == "cmd":
+            return Followed(self._cmd(mention, text), None, asked)
+        if mention.form == "file":
+            value, path = self._file(mention, text)
+            return Followed(value, None, asked, path)
         return self._secret(self._chain(), mention, text, max_level, show_reference, since)
 
     def _secret(
@@ -174,7 +177,7 @@ class Pointers:
         except ValueError as fault:
             raise pointer_error(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 
-    def _file(self, mention: Mention, text: str) -> str:
+    def _file(self, mention: Mention, text: str) -> tuple[str, str]:
         from framework.files.text import read_text
         from framework.files.trust import folder_of, inside
 
@@ -188,7 +191,7 @@ class Pointers:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
             raise pointer_error(mention, f"{place}: {fault.what}", fault.hint) from None
-        return content.removesuffix("\n").removesuffix("\r")
+        return content.removesuffix("\n").removesuffix("\r"), path
 
     def _cmd(self, mention: Mention, text: str) -> str:
         self._refuse_open_file(mention)

@@ -1,0 +1,236 @@
+"""Files that change while an application runs: `watch` and `reload_on_signal`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import GUARD, until
+
+from framework import App, errors, watching
+
+
+@pytest.fixture(params=["reported", "looked for"])
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "reported":
+        pytest.importorskip("watchfiles")
+    else:
+        monkeypatch.setattr(watching, "_has_watchfiles", lambda: False)
+    how: str = request.param
+    return how
+
+
+def application(home: Path, **options: Any) -> App:
+    return App("billing", home=home, environ={"PATH": os.environ["PATH"]}, sensitive=["s.*"], **options)
+
+
+@pytest.fixture
+def watched() -> Iterator[Callable[..., App]]:
+    ends = []
+
+    def watch(home: Path, **options: Any) -> App:
+        app = application(home, **options)
+        ends.append(app.watch(0.02))
+        return app
+
+    yield watch
+    for end in ends:
+        end()
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file as a careful editor does."""
+    path.with_suffix(".new").write_text(text)
+    os.replace(path.with_suffix(".new"), path)
+
+
+def test_a_changed_file_is_read_and_who_listens_is_told(how: str, tmp_path: Path, watched: Any) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\nother = 1\n")
+    app = watched(tmp_path)
+    told: list[Any] = []
+    app.on_change("s", "port", lambda *name: told.append((name, app.conf.get("s", "port"))))
+    app.on_change("s", "other", lambda *name: told.append(name))
+    write(tmp_path / "billing.cfg", "[s]\nport = 2\nother = 1\n")
+    until(lambda: told)
+    assert told == [(("s", "port"), "2")]
+    (tmp_path / "billing.cfg").write_text("[s]\nport = 30\nother = 1\n")  # in place
+    until(lambda: app.conf.get("s", "port") == "30")
+
+
+def test_files_that_appear_and_go(how: str, tmp_path: Path, watched: Any) -> None:
+    (tmp_path / "conf.d").mkdir()
+    patterns = [str(tmp_path / "conf.d" / "*.toml"), str(tmp_path / "later.toml?")]
+    app = watched(tmp_path, config_files=patterns, dotenv=[str(tmp_path / ".env?")])
+    read = lambda: app.conf.get("s", "port", fallback="none")  # noqa: E731
+    assert read() == "none"
+    write(tmp_path / "conf.d" / "a.toml", "[s]\nport = 1\n")
+    until(lambda: read() == "1")
+    write(tmp_path / "later.toml", "[s]\nport = 2\n")
+    until(lambda: read() == "2")
+    write(tmp_path / ".env", "BILLING__S__PORT=3\n")
+    until(lambda: read() == "3")
+    for path in (tmp_path / ".env", tmp_path / "later.toml", tmp_path / "conf.d" / "a.toml"):
+        path.unlink()
+    until(lambda: read() == "none")
+
+
+def test_a_mount_that_swaps_a_link_is_noticed(how: str, tmp_path: Path, watched: Any) -> None:
+    """As Kubernetes updates a ConfigMap: the file is a link through a link to a folder, which is replaced."""
+    for number in (1, 2):
+        (tmp_path / f"..{number}").mkdir()
+        (tmp_path / f"..{number}" / "app.toml").write_text(f"[s]\nport = {number}\n")
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "app.toml").symlink_to("..data/app.toml")
+    app = watched(tmp_path, config_files=[str(tmp_path / "app.toml")])
+    assert app.conf.get("s", "port") == "1"
+    (tmp_path / "..tmp").symlink_to("..2")
+    os.replace(tmp_path / "..tmp", tmp_path / "..data")
+    until(lambda: app.conf.get("s", "port") == "2")
+
+
+def test_a_broken_file_keeps_what_was_read_and_is_reported_once(how: str, tmp_path: Path) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
+    app = application(tmp_path)
+    noted: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_, **__: noted.append(str(message))  # type: ignore[assignment]
+        end = app.watch(0.02)
+        write(tmp_path / "billing.cfg", "no section = 2\n")
+        until(lambda: noted)
+        looks = len(noted)
+        write(tmp_path / "another", "")
+        seen = threading.Event()
+        app.on_change("s", "port", lambda *name: seen.set())
+        assert app.conf.get("s", "port") == "1"
+        write(tmp_path / "billing.cfg", "[s]\nport = 3\n")
+        assert seen.wait(GUARD)
+        end()
+    assert app.conf.get("s", "port") == "3"
+    assert looks == len(noted) == 1
+    assert "nothing is reloaded, and what was read before stays: " in noted[0]
+    assert "billing.cfg:1" in noted[0]
+
+
+def test_a_file_of_a_pointer_is_read_again_by_itself(how: str, tmp_path: Path, watched: Any) -> None:
+    write(tmp_path / "password", "one")
+    write(tmp_path / "billing.cfg", f"[s]\npassword_file = {tmp_path}/password\nrun_cmd = cat {tmp_path}/password\n")
+    app = watched(tmp_path)
+    assert (app.conf.get("s", "password"), app.conf.get("s", "run")) == ("one", "one")
+    told = threading.Event()
+    app.on_change("s", "password", lambda *name: told.set())
+    reading = app.engine.reading.layers
+    until(lambda: any(one._pointed for one in app._watching))
+    write(tmp_path / "password", "two")
+    assert told.wait(GUARD)
+    assert (app.conf.get("s", "password"), app.conf.get("s", "run")) == ("two", "one")
+    assert app.engine.reading.layers is reading, "the files were not read again"
+
+
+def watchers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "framework-watch"]
+
+
+def test_watching_ends(how: str, tmp_path: Path) -> None:
+    gc.collect()
+    until(lambda: not watchers())
+    app = application(tmp_path)
+    end = app.watch(0.02)
+    assert len(watchers()) == 1
+    end()
+    end()
+    until(lambda: not watchers())
+    app.watch(0.02)
+    assert len(watchers()) == 1
+    del app
+    gc.collect()
+    until(lambda: not watchers())
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_watches_for_itself(how: str, tmp_path: Path, watched: Any) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
+    app = watched(tmp_path)
+    child = os.fork()
+    if child == 0:
+        seen = threading.Event()
+        app.on_change("s", "port", lambda *name: seen.set())
+        write(tmp_path / "billing.cfg", "[s]\nport = 2\n")
+        os._exit(0 if seen.wait(GUARD) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1", None])
+def test_a_wrong_interval_is_refused(seconds: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidArgument, match="seconds"):
+        application(tmp_path).watch(seconds)
+
+
+# Signals
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGUSR1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_reloads_and_the_handler_before_is_called(tmp_path: Path, handlers: None) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
+    app = application(tmp_path)
+    before: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: before.append(number))
+    app.reload_on_signal()
+    app.reload_on_signal(signal.SIGUSR1)
+    for text, number in (("2", signal.SIGHUP), ("3", signal.SIGUSR1)):
+        write(tmp_path / "billing.cfg", f"[s]\nport = {text}\n")
+        signal.raise_signal(number)
+        until(lambda text=text: app.conf.get("s", "port") == text)
+    assert before == [signal.SIGUSR1]
+
+
+def test_a_broken_file_after_a_signal_keeps_what_was_read(
+    tmp_path: Path, handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
+    app = application(tmp_path)
+    app.reload_on_signal()
+    noted: list[str] = []
+    monkeypatch.setattr(errors, "listener", noted.append)
+    write(tmp_path / "billing.cfg", "no section\n")
+    for _ in range(2):
+        running = set(threading.enumerate())
+        signal.raise_signal(signal.SIGHUP)
+        for thread in set(threading.enumerate()) - running:
+            thread.join(GUARD)
+    until(lambda: noted)
+    assert app.conf.get("s", "port") == "1"
+    assert len(noted) == 1
+
+
+def test_a_signal_in_another_thread_or_one_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    app = application(tmp_path)
+    faults: list[Exception] = []
+
+    def elsewhere() -> None:
+        try:
+            app.reload_on_signal()
+        except errors.ConfigError as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join(GUARD)
+    assert "main thread" in str(faults[0])
+    for number in (signal.SIGKILL, 999, "HUP"):
+        with pytest.raises(errors.ConfigError, match="the signal cannot be handled"):
+            app.reload_on_signal(number)  # type: ignore[arg-type]
