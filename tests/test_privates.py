@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import servers
 
 PACKAGE = Path(__file__).parent.parent / "framework"
 
@@ -30,7 +31,7 @@ NAMES = {
     ),
     "_frozen_importlib_external": ("schemas.__init__", "importlib takes 0.3 ms of a start"),
     "_contextvars": ("chain.level options.overrides", "contextvars imports more"),
-    "_weakref": ("chain.deadline options.overrides options.pointers", "weakref imports more"),
+    "_weakref": ("chain.deadline options.overrides options.followed following", "weakref imports more"),
     "_Environ": ("layers.environment", "whether `os.environ` is Python's own, with `_data`"),
     "_data": ("layers.environment", "os.environ decodes and encodes at every read"),
     "_getframe": ("errors", "a warning names the caller's line"),
@@ -47,6 +48,7 @@ NAMES = {
     "_request_timeout": ("backends.kubernetes", "the only time-out that the client has"),
     "_continue": ("backends.kubernetes", "the parameter that Kubernetes calls `continue`"),
     "_pool": ("backends.session", "what urllib3 hands to Retry.increment"),
+    "_sock": ("integrations.redis", "whether a synchronous connection of valkey is open"),
     "_get_server_version_info": ("metastore.servers", "CockroachDB does not call itself PostgreSQL"),
 }
 #: Documented names, private by their spelling only.
@@ -254,6 +256,18 @@ def test_urllib3_hands_the_pool_to_retry() -> None:
         pool.request("GET", "/")
     assert given[0][0] is pool
     assert isinstance(given[0][1], urllib3.exceptions.NewConnectionError)
+
+
+@pytest.mark.parametrize("client", ["redis", "valkey"])
+def test_a_connection_of_redis_or_valkey_knows_its_socket(client: str, tmp_path: Path) -> None:
+    connection_class = pytest.importorskip(client).Connection
+    with servers.valkey(tmp_path) as port:
+        connection = connection_class(port=port)
+        assert not connection._sock
+        connection.connect()
+        assert connection._sock
+        connection.disconnect()
+        assert not connection._sock
 
 
 def test_sqlalchemy_asks_the_dialect_for_the_servers_version() -> None:
