@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,12 @@ from servers import place, served  # noqa: F401 - fixtures: databases on real se
 from framework import App, current, errors, masking, project
 from framework.cli.main import main
 from framework.files import modules
+
+# A background job ignores SIGINT and SIGQUIT, and nohup SIGHUP. Programs that the tests start would inherit that and go
+# on waiting for the signal.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -25,9 +25,9 @@ _TESTS = os.path.dirname(__file__)
 
 
 def all_modules() -> Iterator[ModuleType]:
-    """Every module of the package, imported."""
+    """Every module of the package, imported; but for those that Alembic, Python or PyInstaller runs."""
     for module in pkgutil.walk_packages(framework.__path__, "framework."):
-        if ".migrations.versions" not in module.name and not module.name.endswith("__main__"):
+        if not any(part in module.name for part in (".migrations.versions", ".__main__", ".hook-")):
             yield importlib.import_module(module.name)
 
 
