@@ -37,6 +37,8 @@ An error that leaves a public method holds nothing but its message: see `clean`.
 
 from __future__ import annotations
 
+from _contextvars import ContextVar  # its module loads more than we need
+
 from framework.limits import FAULTS
 from framework.masking import known, safe_text
 
@@ -326,15 +328,15 @@ def _make_methods_public(made: type) -> None:
             setattr(made, name, _public_function(member))
 
 
-#: Called with our warnings instead of Python's `warnings`: the command line prints them itself.
-listener: Callable[[str], None] | None = None
+#: Called with the warnings of this context instead of Python's `warnings`: a command prints them, a page shows them.
+listener: ContextVar[Callable[[str], object] | None] = ContextVar("framework_listener", default=None)
 
 
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
     """Warn, redacted and in one line. The warning's place is the caller outside of this package."""
     message = safe_text(message)
-    if listener is not None:
-        listener(message)
+    if (listen := listener.get()) is not None:
+        listen(message)
         return
     import sys
     import warnings

@@ -19,7 +19,7 @@ from quick import (  # noqa: F401 - hooks and a fixture: which tests are quick
 )
 from servers import place, served  # noqa: F401 - fixtures: databases on real servers
 
-from framework import App, current, errors, masking, project
+from framework import App, current, masking, project
 from framework.cli.main import main
 from framework.files import modules
 
@@ -77,8 +77,6 @@ class World:
                 status = main(words)
             except SystemExit as stop:  # argparse
                 status = stop.code if isinstance(stop.code, int) else 1
-            finally:
-                errors.listener = None
         out, err = self._capsys.readouterr()
         return status, self.shown(out), self.shown(err)
 

@@ -215,9 +215,12 @@ def _warnings(*, listed: bool) -> Iterator[None]:
     import warnings
 
     def foreign(message: Any, category: Any, filename: str, lineno: int, *_: Any, **__: Any) -> None:
-        print_warning(f"{category.__name__} at {filename}:{lineno}")  # its text may hold a secret
+        if issubclass(category, errors.FrameworkWarning):  # of a thread of its own
+            print_warning(message)
+        else:
+            print_warning(f"{category.__name__} at {filename}:{lineno}")  # its text may hold a secret
 
-    before, errors.listener = errors.listener, (lambda message: None) if listed else print_warning
+    token = errors.listener.set((lambda message: None) if listed else print_warning)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = foreign
@@ -225,4 +228,4 @@ def _warnings(*, listed: bool) -> Iterator[None]:
             warnings.simplefilter("ignore", ResourceWarning)
             yield
     finally:
-        errors.listener = before
+        errors.listener.reset(token)

@@ -6,6 +6,7 @@ import sys
 
 from framework.cli import terminal
 from framework.errors import BackendError, FrameworkError, MetastoreUnavailable, SecretsError, SettingsError
+from framework.inspection.places import short as short  # the commands take it from here
 from framework.masking.search import visible
 from framework.masking.wording import redact_message
 
@@ -200,30 +201,6 @@ def as_yaml(value: Any) -> str:
 def _cell(value: Any) -> str:
     """One line a cell, without what would move the cursor."""
     return "" if value is None else visible(str(value))
-
-
-#: What stands before a path in a message. Within a longer path, or a value, nothing is cut out.
-_BEFORE_PATHS = " \t\n'\"`([{<,;:="
-
-
-def short(text: str) -> str:
-    """A text for a person, in one line: without the path of the working directory, control characters visible."""
-    import os
-
-    try:
-        here = os.path.join(os.getcwd(), "")
-    except FileNotFoundError:  # it was removed
-        return visible(text)
-    if here == os.sep:  # every path begins so
-        return visible(text)
-    pieces: list[str] = []
-    done = at = 0
-    while (at := text.find(here, at)) >= 0:
-        if at == 0 or text[at - 1] in _BEFORE_PATHS:
-            pieces.append(text[done:at])
-            done = at + len(here)
-        at += len(here)
-    return visible("".join([*pieces, text[done:]]))
 
 
 def status_of(fault: BaseException | None) -> int:

@@ -70,7 +70,7 @@ def prefetch(app: App) -> Prefetch:
     """Resolves pointers; who waits at a terminal sees for what."""
 
     def resolve(names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
-        from framework.cli.rows import resolve_at_once
+        from framework.cli.progress import resolve_at_once
 
         return resolve_at_once(app, names)
 

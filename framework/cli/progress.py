@@ -9,11 +9,15 @@ from time import localtime, monotonic, strftime, time
 
 from framework.chain.deadline import waiting
 from framework.cli import terminal
+from framework.masking.search import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any
+
+    from framework.app import App
+    from framework.errors import FrameworkError
 
 #: Seconds that pass in silence, and between two looks.
 _PATIENCE, _PAUSE = 1.0, 0.5
@@ -118,3 +122,11 @@ class Metered(RawIOBase):
         buffer[: len(data)] = data
         self._progress.advance(len(data))
         return len(data)
+
+
+def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
+    """The failures of these options' pointers, each followed; and who waits at a terminal sees for what."""
+    if not names:
+        return {}
+    with Progress(f"resolving {counted(len(names), 'pointer')}", unit="calls") as progress:
+        return app.prefetch(names, progress.advance)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from framework.backends.local_filesystem import LocalFilesystemBackend
 from framework.chain.chain import each
-from framework.cli.listing import cannot_list, holder, names_of
 from framework.cli.output import NO, OK, UsageError, for_programs, print_error, print_message, print_note, short, show
 from framework.cli.progress import Metered, Progress
 from framework.errors import (
@@ -24,6 +23,7 @@ from framework.files.atomic import AtomicReplace
 from framework.files.entries import FORMATS, DuplicateNames, read_entries
 from framework.files.text import Bounded
 from framework.files.trust import Untrusted
+from framework.inspection.listing import cannot_list, holder, names_of
 from framework.masking.search import counted
 from framework.metastore import bulk, limits
 from framework.metastore.base import persistently
@@ -272,7 +272,7 @@ class _Shadows:
         self._links: list[tuple[str, Callable[[str], bool]]] = []
         self._found: dict[str, list[str]] = {}
         links = app.chain.before_the_metastore()
-        for link, found in zip(links, each(links, lambda link: names_of(app, link, kind)), strict=True):
+        for link, found in zip(links, each(links, lambda link: names_of(link, kind)), strict=True):
             names, failure = list[str](), ""
             if isinstance(found, FrameworkError):
                 failure = short(str(found)).rstrip(".")

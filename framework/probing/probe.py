@@ -59,7 +59,11 @@ def probe(connection: Connection, timeout: float) -> list[Step]:
         connection: which one.
         timeout: seconds for each step.
     """
-    steps: list[Step] = []
+    return list(steps(connection, timeout))
+
+
+def steps(connection: Connection, timeout: float) -> Iterator[Step]:
+    """The same, each step as soon as it is done."""
     for name, act in _steps(connection, timeout):
         start, failure = perf_counter(), ""
         try:
@@ -68,10 +72,9 @@ def probe(connection: Connection, timeout: float) -> list[Step]:
             failure = str(fault)
         except Exception as fault:  # a driver's: its text is not ours to show
             failure = reason(fault, timeout)
-        steps.append(Step(name, not failure, failure or result, (perf_counter() - start) * 1000))
+        yield Step(name, not failure, failure or result, (perf_counter() - start) * 1000)
         if failure:
-            break
-    return steps
+            return
 
 
 def _steps(connection: Connection, timeout: float) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, OUTPUTS, print_line, print_message, short, show
-from framework.cli.rows import resolve_at_once
+from framework.cli.progress import resolve_at_once
 from framework.inspection.problem import Problem
 from framework.inspection.problems import problem_of, problems_of
 from framework.masking.search import counted

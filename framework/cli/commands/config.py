@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from framework.cli.output import OK, OUTPUTS, add_output, machine, print_error, raw, show, status_of
-from framework.cli.rows import NOT_FOLLOWED, Row, rows
+from framework.cli.progress import resolve_at_once
 from framework.errors import ConfigError
+from framework.inspection.rows import NOT_FOLLOWED, Row, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, commented, commented_option
 from framework.masking.search import visible
 from framework.options.explanation import HIDDEN
@@ -134,7 +135,13 @@ def _list(app: App, args: Namespace) -> int:
         app.schema.describe()
     found = {
         (row.section, row.key): row
-        for row in rows(app, section=args.section, offline=not args.show_secrets, show_secrets=args.show_secrets)
+        for row in rows(
+            app,
+            section=args.section,
+            offline=not args.show_secrets,
+            show_secrets=args.show_secrets,
+            resolve=resolve_at_once,
+        )
     }
     names = [name for name in app.engine.entries() if args.section is None or name[0] == args.section.lower()]
     if args.output == "cfg":

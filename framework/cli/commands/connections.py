@@ -6,7 +6,7 @@ from framework.chain.level import METASTORE
 from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
 from framework.cli.output import NO, OK, UsageError, add_output, print_error, print_message, print_note, show, status_of
 from framework.connection import Connection
-from framework.errors import ConfigError, ConnectionNotFound, FrameworkError, InvalidConnection
+from framework.errors import FrameworkError, InvalidConnection
 from framework.masking.search import counted
 
 DESCRIPTION = """\
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
-    from framework.cli.listing import Listed
+    from framework.inspection.listing import Listed
 
 #: The fields in the order in which Airflow shows them.
 _SHOWN = ("conn_type", "description", "host", "schema", "login", "password", "port", "extra_dejson", "get_uri")
@@ -130,12 +130,14 @@ def _row(conn_id: str, connection: Connection) -> dict[str, Any]:
 
 
 def _list(app: App, args: Namespace) -> int:
-    from framework.cli.listing import asked, listing
+    from framework.cli.listing import list_names
+    from framework.cli.progress import Progress
+    from framework.inspection.listing import asked
     from framework.masking import add_mask, redact_text
 
     if args.hide_sensitive and not args.show_values:
         raise UsageError("--hide-sensitive goes with --show-values only")
-    listed, status = listing(app, "connection", args.prefix)
+    listed, status = list_names(app, "connection", args.prefix)
     types: dict[str, str] = {}
     if not args.show_values and any(entry.link.role == METASTORE for entry in listed):
         from framework.metastore.bulk import conn_types
@@ -145,7 +147,10 @@ def _list(app: App, args: Namespace) -> int:
     seconds = _HOUR if args.show_values else app.conf.value("secrets", "resolve_timeout_seconds")
     connections: dict[Listed, Connection] = {}
     untyped: dict[str, list[FrameworkError]] = {}
-    for entry, outcome in zip(wanted, asked(app, "connection", wanted, seconds), strict=True):
+    slow = sum(entry.link.may_hang for entry in wanted)
+    with Progress(f"asking for {counted(slow, 'connection')}" if slow else "", slow, "questions") as progress:
+        outcomes = asked(app, "connection", wanted, seconds, progress.advance)
+    for entry, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, FrameworkError) and args.show_values:
             print_error(outcome)
             status = max(status, status_of(outcome))
@@ -205,6 +210,8 @@ def _without_credentials(value: Any) -> Any:
 
 
 def _add(app: App, args: Namespace) -> int:
+    from framework.inspection import changes
+
     if fault := _misused(args):
         raise UsageError(fault)
     conn_id = args.conn_id if args.conn_id is not None else args.conn_id_flag
@@ -215,9 +222,7 @@ def _add(app: App, args: Namespace) -> int:
     except InvalidConnection as error:  # not a link's
         print_error(error)
         return NO
-    app.warn_if_shadowed("connection", conn_id)
-    app.store.set_connection(connection, overwrite=args.overwrite)
-    print_message(f"the connection {conn_id!r} is written to the metastore")
+    print_message(changes.write_connection(app, connection, overwrite=args.overwrite))
     return OK
 
 
@@ -244,30 +249,17 @@ def _misused(args: Namespace) -> str:
 
 
 def _made(conn_id: str, args: Namespace) -> Connection:
-    if args.conn_json is not None:
-        connection = Connection.from_json(args.conn_json, conn_id)
-        if not connection.conn_type:
-            raise InvalidConnection("the JSON has no conn_type", hint="Add it.")
-        return connection
-    if args.conn_uri is not None:
-        connection = Connection.from_uri(args.conn_uri, conn_id)
-        if not connection.conn_type:
-            raise InvalidConnection("the URI has no scheme", hint="Write TYPE://HOST.")
-        if args.conn_extra is None:
-            connection.description = args.conn_description
-            return connection
-        fields = {**connection.to_dict(), "extra": args.conn_extra, "description": args.conn_description}
-        return Connection(**fields)
-    fields = {f"{field}": getattr(args, f"conn_{field}") for field in ("host", "login", "password", "schema", "port")}
-    return Connection(
-        conn_id, args.conn_type, description=args.conn_description, extra=args.conn_extra or None, **fields
-    )
+    from framework.inspection import changes
+
+    fields = {field: getattr(args, f"conn_{field}") for field in (*_FIELDS, "extra", "description")}
+    fields["conn_type"] = fields.pop("type")
+    return changes.made(conn_id, uri=args.conn_uri, json=args.conn_json, **fields)
 
 
 def _delete(app: App, args: Namespace) -> int:
-    if not app.store.delete_connection(args.conn_id):
-        raise ConnectionNotFound(f"the metastore has no connection {args.conn_id!r}")
-    print_message(f"the connection {args.conn_id!r} is deleted from the metastore")
+    from framework.inspection import changes
+
+    print_message(changes.delete_connection(app, args.conn_id))
     return OK
 
 
@@ -311,17 +303,10 @@ def _written(args: Namespace, name: str, connection: Connection, description: No
 
 
 def _test(app: App, args: Namespace) -> int:
-    from framework.probing.probe import probe
+    from framework.inspection.changes import tested, verdict
 
-    if app.schema.option("core", "test_connection") is not None:  # Airflow's, which allows nothing but this one word
-        allowed = app.conf.get("core", "test_connection", fallback="Disabled")
-        if allowed.strip().lower() != "enabled":
-            what = "testing connections is disabled by [core] test_connection"
-            hint = f"To allow it, set {app.names.option('core', 'test_connection')}=Enabled."
-            raise ConfigError(what, hint=hint)
-    steps = probe(app.get_connection(args.conn_id), args.timeout)
+    steps = list(tested(app, args.conn_id, args.timeout))
     show([step.row() for step in steps], ("step", "ok", "result", "ms"), args.output)
-    works = bool(steps) and all(step.ok for step in steps)
-    verdict = "works" if works else "does not work"
-    print_message(f"the connection {args.conn_id!r} {verdict}")
+    works, sentence = verdict(args.conn_id, steps)
+    print_message(sentence)
     return OK if works else NO

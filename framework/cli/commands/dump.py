@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, print_error, short, show
-from framework.cli.rows import Row, files_of, rows
+from framework.cli.progress import resolve_at_once
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.inspection.problems import outages
+from framework.inspection.rows import Row, files_of, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.options.explanation import HIDDEN, shown
@@ -68,6 +69,7 @@ def _run(app: App, args: Namespace) -> int:
             own=args.all or args.section is not None,
             offline=args.offline,
             show_secrets=args.show_secrets,
+            resolve=resolve_at_once,
         )
     )
     if args.section is not None and not found and args.section.lower() not in app.conf.sections():

@@ -15,7 +15,7 @@ from framework.cli.output import (
     show,
     status_of,
 )
-from framework.cli.rows import files_of
+from framework.inspection.rows import declared_facts, files_of
 from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
 
@@ -85,11 +85,7 @@ def _tell(app: App, explanation: Explanation) -> None:
     for line in str(explanation).split("\n"):
         print_line(short(line) if line.startswith("  ") else line, bold=line.startswith("  -> "))
     if option is not None:
-        facts = [option.type]
-        facts += ["sensitive"] if option.sensitive else []
-        facts += ["required"] if option.is_required(app.environment.env) else []
-        facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
-        facts += [short(f"{name} {value}") for name, value in option.constraints.items()]
+        facts = map(short, declared_facts(app, option))
         print_line(f"  declared: {', '.join(facts)}" + (f"; {short(option.description)}" if option.description else ""))
     for variable in misspelt(app.engine):
         if variable.option == (explanation.section, explanation.key):

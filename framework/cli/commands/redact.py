@@ -7,7 +7,7 @@ import sys
 
 from framework.cli.output import OK, UsageError, print_warning, raw
 from framework.cli.passing import print_faults
-from framework.cli.rows import resolve_at_once
+from framework.cli.progress import resolve_at_once
 from framework.delivery.values import Faults, learn
 from framework.errors import FrameworkError
 from framework.masking import should_hide_value_for_name

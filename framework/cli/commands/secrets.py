@@ -50,9 +50,9 @@ def _get(app: App, args: Namespace) -> int:
 
 
 def _list(app: App, args: Namespace) -> int:
-    from framework.cli.listing import listing
+    from framework.cli.listing import list_names
 
-    listed, status = listing(app, "config", args.prefix)
+    listed, status = list_names(app, "config", args.prefix)
     rows = [{"name": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by} for entry in listed]
     show(rows, ("name", "link", "shadowed_by"), args.output)
     return status

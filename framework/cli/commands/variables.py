@@ -100,11 +100,11 @@ def _get(app: App, args: Namespace) -> int:
 
 
 def _list(app: App, args: Namespace) -> int:
-    from framework.cli.listing import listing
+    from framework.cli.listing import list_names
 
     if args.hide_sensitive and not args.show_values:
         raise UsageError("--hide-sensitive goes with --show-values only")
-    listed, status = listing(app, "variable", args.prefix)
+    listed, status = list_names(app, "variable", args.prefix)
     rows = []
     for entry in listed:
         row: dict[str, Any] = {"key": entry.name, "link": entry.link.name, "shadowed_by": entry.shadowed_by}
@@ -137,20 +137,17 @@ def _set(app: App, args: Namespace) -> int:
         import json
 
         value = json.dumps(value, indent=2)  # as in Airflow: the text itself becomes a JSON text
-    from framework.metastore.limits import checked
+    from framework.inspection import changes
 
-    bounded = app.store.database.bounded
-    # The store would take an empty name, as Airflow's does.
-    checked("variable", args.key, value, args.description, bounded=bounded)
-    app.warn_if_shadowed("variable", args.key)
-    app.store.set_variable(args.key, value, args.description)
-    print_message(f"the variable {args.key!r} is written to the metastore")
+    print_message(changes.write_variable(app, args.key, value, args.description))
     return OK
 
 
 def _delete(app: App, args: Namespace) -> int:
-    if app.store.delete_variable(args.key):
-        print_message(f"the variable {args.key!r} is deleted from the metastore")
+    from framework.inspection import changes
+
+    if done := changes.delete_variable(app, args.key):
+        print_message(done)
     else:
         print_note("the metastore had no such key")
     return OK  # as in Airflow, so that a script may delete what is gone

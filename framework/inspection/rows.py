@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 
-from framework.cli.output import short
-from framework.cli.progress import Progress
 from framework.convert import to_text
 from framework.errors import FrameworkError
+from framework.inspection.places import short
 from framework.layers.writers import plain_list
-from framework.masking.search import counted
 from framework.options.engine import text_of
 from framework.options.explanation import HIDDEN, shown
 from framework.options.values import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from framework.app import App
+    from framework.options.declaration import Option
     from framework.options.values import Mention
+
+    Names = list[tuple[str, str]]
+    Failures = dict[tuple[str, str], FrameworkError]
 
 NOT_FOLLOWED = "< not followed >"
 
@@ -113,6 +115,7 @@ def rows(
     own: bool = True,
     offline: bool = False,
     show_secrets: bool = False,
+    resolve: Callable[[App, Names], Failures] = lambda app, names: app.prefetch(names),
 ) -> Iterator[Row]:
     """Every option with a value, resolved; one that fails does not stop the rest.
 
@@ -122,6 +125,7 @@ def rows(
         own: keep the framework's own options that are the default.
         offline: follow no pointer.
         show_secrets: show sensitive values.
+        resolve: follows the pointers of these options and gives the failures.
     """
     found = {
         (name, key): mention
@@ -130,7 +134,8 @@ def rows(
         and (mention := next(app.engine.mentions(name, key), None)) is not None
         and (mention.layer != "default" or not (changed or (not own and _is_own(app, name, key))))
     }
-    failures = {} if offline else resolve_at_once(app, [name for name, mention in found.items() if mention.is_pointer])
+    pointers = [] if offline else [name for name, mention in found.items() if mention.is_pointer]
+    failures = resolve(app, pointers) if pointers else {}
     for name, mention in found.items():
         answer, error = None, failures.get(name)
         if error is None and not (offline and mention.is_pointer):
@@ -148,14 +153,6 @@ def _is_own(app: App, section: str, key: str) -> bool:
     return option is not None and option.own
 
 
-def resolve_at_once(app: App, names: list[tuple[str, str]]) -> dict[tuple[str, str], FrameworkError]:
-    """The failures of these options' pointers, each followed; and who waits at a terminal sees for what."""
-    if not names:
-        return {}
-    with Progress(f"resolving {counted(len(names), 'pointer')}", unit="calls") as progress:
-        return app.prefetch(names, progress.advance)
-
-
 def files_of(app: App) -> Iterator[tuple[str, str, str]]:
     """Every file that was looked for, in order of precedence, as (kind, file, `found` or `absent`)."""
     project, schema = app.sources.project, app.schema.origin
@@ -169,3 +166,12 @@ def files_of(app: App) -> Iterator[tuple[str, str, str]]:
 
 def _state(found: bool) -> str:
     return "found" if found else "absent"
+
+
+def declared_facts(app: App, option: Option) -> list[str]:
+    """What the schema says of an option beside its description: its type, whether it is required, its choices, …"""
+    facts = [option.type]
+    facts += ["sensitive"] if option.sensitive else []
+    facts += ["required"] if option.is_required(app.environment.env) else []
+    facts += [f"one of {', '.join(map(repr, option.choices))}"] if option.choices else []
+    return facts + [f"{name} {value}" for name, value in option.constraints.items()]
