@@ -228,8 +228,8 @@ def _metastore(parts: Parts) -> Any:
     option = parts.engine.schema.option("database", "sql_alchemy_conn")
     keys = Keys(lambda: parts.conf.get("core", "fernet_key", fallback=""))
     try:
-        create = option is None or option.own
-        return MetastoreBackend(Store(database.open(url, create=create, like=parts.home), keys))
+        create, failover = option is None or option.own, parts.conf.value("database", "failover_timeout_seconds")
+        return MetastoreBackend(Store(database.open(url, create=create, like=parts.home, failover=failover), keys))
     except BackendError as fault:
         fault.where = f"{parts.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
         raise

@@ -169,6 +169,7 @@ def test_check_makes_nothing(world: World) -> None:
 )
 def test_unreachable(world: World, served: Place, url: Callable[[Place], str], words: str) -> None:
     world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=url(served), BILLING__CORE__FERNET_KEY=NEW)
+    world.set(BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0")
     status, out, err = world.run("db", "check", "--output", "json")
     assert status == 3
     assert words in err
@@ -182,7 +183,7 @@ def test_unreachable(world: World, served: Place, url: Callable[[Place], str], w
 
 def test_check_waits_for_a_server(world: World, served: Place) -> None:
     assert served.server is not None
-    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=served.url)
+    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=served.url, BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0")
     served.server.stop()
     try:
         assert world.run("db", "check", "--retry", "1", "--retry-delay", "0.1")[0] == 3

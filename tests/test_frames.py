@@ -281,6 +281,7 @@ def test_keys_and_tokens() -> None:
 @pytest.mark.external
 def test_a_database_that_cannot_be_reached(world: World, url: str) -> None:
     world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=url, BILLING__CORE__FERNET_KEY=generate())
+    world.set(BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0")
     app = app_of(world)
     secret = CANARY if "nowhere" not in url else "no path is a secret"
     for act in (

@@ -231,6 +231,7 @@ def test_when_the_database_is_down_the_status_is_three(
     monkeypatch.setenv("BILLING_HOME", str(tmp_path))
     monkeypatch.setenv("BILLING__CORE__FERNET_KEY", generate())
     monkeypatch.setenv("BILLING__DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:p@127.0.0.1:1/none")
+    monkeypatch.setenv("BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS", "0")
     (tmp_path / "billing.cfg").write_text("[db]\npassword_secret = x\n")
     pytest.importorskip("psycopg")
     status = main(["--name", "billing", *words])

@@ -66,8 +66,9 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
             return bulk.put(store, kind, items, existing=existing, dry_run=args.dry_run)
 
     try:
-        # A file can be read once more where another transaction was in the way, a pipe cannot.
-        report = persistently(store.database, act) if os.path.isfile(args.file) else act()
+        # A file can be read once more after a failover, or where another transaction was in the way; a pipe cannot.
+        repeatable = existing != "fail"
+        report = persistently(store.database, act, repeatable=repeatable) if os.path.isfile(args.file) else act()
     except FileParseError as fault:
         for line, what in sorted(fault.faults):
             print_error(f"{fault.path}{f':{line}' if line else ''}: {what}")

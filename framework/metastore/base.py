@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
     T = TypeVar("T")
+    Fault = TypeVar("Fault", bound=errors.FrameworkError)
+
+_NEVER = float("inf")
 
 OPTION = "[database] sql_alchemy_conn"
 MIGRATE = "Run: python -m framework db migrate"
@@ -33,14 +36,16 @@ class Database:
         bounded: texts have a maximum length, as in Airflow's tables; not in SQLite.
         exact: comparison of names is byte-exact. MariaDB may treat `A` or `a ` as `a`.
         timeout: seconds to wait for a lock or a server.
+        outage: how long one is waited for.
     """
 
-    __slots__ = ("where", "create", "makes_tables", "timeout")
+    __slots__ = ("where", "create", "makes_tables", "timeout", "outage")
 
     where: str
     create: bool
     makes_tables: bool
     timeout: float
+    outage: Outage
 
     bounded = True
 
@@ -127,24 +132,90 @@ class Transaction:
         raise NotImplementedError
 
 
-class Overtaken(errors.MetastoreError):
-    """A deadlock with another transaction: nothing was written, and the write can be repeated."""
+#: What an error says about asking again: nothing was written, because another transaction was in the way; nothing was
+#: written, because the server is gone or may not write; and it is not known whether it was written.
+OVERTAKEN, AGAIN, UNKNOWN = "overtaken", "again", "unknown"
 
 
-def persistently(database: Database, act: Callable[[], T]) -> T:
-    """Run one transaction, and repeat it after a deadlock, for as long as the timeout of a lock."""
-    from os import urandom
-    from time import monotonic, sleep
+def marked(error: Fault, sign: str) -> Fault:
+    """An error with one of the signs above, or with none."""
+    if sign:
+        error.__dict__["sign"] = sign
+    return error
 
-    end, pause = monotonic() + database.timeout, 0.001
+
+def sign_of(error: errors.FrameworkError) -> str:
+    """The sign of an error; empty if it has none."""
+    return str(error.__dict__.get("sign", ""))
+
+
+class Outage:
+    """How long an outage of a database is waited for: by all callers together, from its first sign.
+
+    So a process does not wait anew in every call while a database is down for hours.
+
+    Args:
+        seconds: for how long.
+    """
+
+    __slots__ = ("seconds", "_began", "_seen")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._began, self._seen = seconds, 0.0, -_NEVER
+
+    def seen(self, now: float) -> float:
+        """When this outage began, which is now if there was no sign of one for a while."""
+        if now - self._seen > self.seconds:
+            self._began = now
+        self._seen = now
+        return self._began
+
+    def is_seen(self) -> bool:
+        """Whether there was a sign of one, and no answer since."""
+        return self._seen > -_NEVER
+
+    def over(self) -> None:
+        """The database has answered."""
+        self._seen = -_NEVER
+
+
+def persistently(database: Database, act: Callable[[], T], *, repeatable: bool = True) -> T:
+    """Ask or write, and do it again after what passes by itself: a lost connection, a failover, a deadlock.
+
+    Args:
+        database: says for how long: its `outage`, and its timeout for other writers in the way.
+        act: one question, or one transaction.
+        repeatable: it may be done again also if the first time may have succeeded.
+    """
+    pause, first, unsettled = 0.001, _NEVER, None
     while True:
         try:
-            return act()
-        except Overtaken:
-            if monotonic() > end:
+            answer = act()
+        except errors.FrameworkError as error:
+            sign = sign_of(error)
+            if sign == UNKNOWN:
+                unsettled = error
+            from os import urandom
+            from time import monotonic, sleep
+
+            now = monotonic()
+            first = min(first, now)
+            if sign == OVERTAKEN:
+                end = first + max(database.timeout, database.outage.seconds)
+            elif sign == AGAIN or (sign == UNKNOWN and repeatable):
+                end = min(first, database.outage.seen(now)) + database.outage.seconds
+            else:
+                end = -_NEVER
+            if now + pause <= end:
+                sleep(pause * (1 + urandom(1)[0] / 256) / 2)  # a random pause, so that two do not collide again
+                pause = min(pause * 2, 0.25)
+                continue
+            if unsettled is None or unsettled is error:
                 raise
-        sleep(pause * urandom(1)[0] / 256)  # a random pause, so that two writers do not collide again
-        pause = min(pause * 2, 0.5)
+        else:
+            database.outage.over()
+            return answer
+        raise unsettled
 
 
 def quoted(name: str) -> str:

@@ -16,7 +16,15 @@ SERVERS = ("postgresql", "postgres", "cockroachdb", "mysql", "mariadb")
 _WRITE = "Write sqlite:////absolute/path.db: three slashes, then the path."
 
 
-def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = "") -> Database:
+def open(
+    url: str,
+    timeout: float = 30.0,
+    *,
+    create: bool = True,
+    like: str = "",
+    failover: float = 0.0,
+    wants: str = "read-write",
+) -> Database:
     """The database that a URL names. Opening it touches nothing.
 
     Args:
@@ -24,6 +32,8 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
         timeout: seconds to wait for a lock or a server.
         create: our tables may be created in an empty database (not with Airflow's schema).
         like: the home; a SQLite file inside it is trusted as it is.
+        failover: seconds for which an outage of a server is waited for.
+        wants: which of several hosts are meant, in the words of libpq's `target_session_attrs`.
 
     Raises:
         BackendError: the URL names no file, or a database that is not supported.
@@ -33,7 +43,7 @@ def open(url: str, timeout: float = 30.0, *, create: bool = True, like: str = ""
         _refuse_unencoded(rest)
         from framework.metastore.servers import Server
 
-        return Server(url, timeout, create=create)
+        return Server(url, timeout, create=create, failover=failover, wants=wants)
     if scheme not in ("sqlite", "sqlite+pysqlite"):
         raise errors.BackendError(
             "the URL is not for SQLite, PostgreSQL, MySQL or MariaDB",

@@ -6,7 +6,7 @@ A driver's text is never shown, and read in only one case: libpq gives no SQLSTA
 from __future__ import annotations
 
 from framework import errors
-from framework.metastore.base import MIGRATE, Overtaken
+from framework.metastore.base import AGAIN, MIGRATE, UNKNOWN, marked
 
 TYPE_CHECKING = False
 
@@ -21,6 +21,14 @@ _MEANINGS = {
     "no right": ("the user may not do this", "Grant it, or name another user in the URL."),
     "no database": ("the server has no database of that name", "Make it, or correct the end of the URL."),
     "no schema": ("no schema is chosen in the database", "Make one, or set the user's search_path."),
+    "no quorum": (
+        "the database does not answer: the node is not in its cluster, or the cluster has no quorum",
+        "Look at the cluster's nodes: SHOW STATUS LIKE 'wsrep_%'.",
+    ),
+    "no primary": (
+        "none of the hosts in the URL accepts writes",
+        "Check that one of them is the primary server, and that it runs.",
+    ),
     "read only": ("the database is read-only", "Name the primary server in the URL."),
     "no table": ("the table does not exist", MIGRATE),
     "strange": ("the shape of its tables is not known", "Run: python -m framework db check"),
@@ -40,7 +48,13 @@ _MEANINGS = {
 }
 
 #: The kinds that mean that no write could start.
-_DOWN = ("no answer", "no room", "busy", "no login", "no database")
+_DOWN = ("no answer", "no room", "no quorum", "no primary", "busy", "no login", "no database")
+
+#: The kinds that another host may not have, and that pass when a database has failed over.
+LOST = ("no answer", "no room", "no quorum", "no primary", "read only")
+
+#: The kinds after which it is not known whether a commit was done.
+_UNSETTLED = ("no answer", "no quorum", "locked")
 
 #: PostgreSQL's SQLSTATE, or its start; the longest match counts.
 _STATES = {
@@ -55,7 +69,7 @@ _NUMBERS = {
     1044: "no right", 1142: "no right", 1143: "no right", 1227: "no right", 1370: "no right",
     1045: "no login", 1698: "no login", 1251: "no login", 1130: "no login", 1820: "no login", 1862: "no login",
     2003: "no answer", 2005: "no answer", 2006: "no answer", 2013: "no answer", 1053: "no answer", 1927: "no answer",
-    1040: "no room", 1203: "no room", 1226: "no room", 1129: "no room",
+    1047: "no quorum", 1040: "no room", 1203: "no room", 1226: "no room", 1129: "no room",
     1049: "no database", 1046: "no database", 1146: "no table", 1054: "strange", 1136: "strange", 1364: "strange",
     1290: "read only", 1792: "read only", 1836: "read only", 1205: "locked", 1969: "locked", 3024: "locked",
     1213: "overtaken", 1020: "overtaken", 1406: "too long", 1264: "too long", 1366: "unfit", 1267: "unfit",
@@ -76,6 +90,9 @@ _REFUSALS = {
     "no pg_hba.conf entry": "no login",
     "no password supplied": "no login",
     "permission denied for database": "no right",
+    "session is read-only": "read only",
+    "session is not read-only": "read only",
+    "hot standby mode": "read only",
     'role "': "no login",
     'database "': "no database",
 }
@@ -102,15 +119,23 @@ class Failure:
             "unfit": errors.InvalidSecret,
         }
         what, hint = _MEANINGS[self.kind]
-        return classes.get(self.kind, errors.BackendUnavailable)(what, where=where, hint=hint)
+        kind = classes.get(self.kind, errors.BackendUnavailable)
+        return marked(kind(what, where=where, hint=hint), self._sign(False))
 
     def for_writing(self, where: str, *, ending: bool = False) -> errors.MetastoreError:
         """The error that a write raises; `ending`: it broke at the commit, so its outcome is not known."""
         what, hint = _MEANINGS[self.kind]
-        if ending and self.kind == "no answer":
+        sign = self._sign(ending)
+        if sign == UNKNOWN:
             what, hint = "the connection broke as the write was ending", "Check whether it was written."
         down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
-        return (Overtaken if self.kind == "overtaken" else down)(what, where=where, hint=hint)
+        return marked(down(what, where=where, hint=hint), sign)
+
+    def _sign(self, ending: bool) -> str:
+        """Whether it may pass by itself."""
+        if ending and self.kind in _UNSETTLED:
+            return UNKNOWN
+        return self.kind if self.kind == "overtaken" else AGAIN if self.kind in (*LOST, "locked") else ""
 
 
 def explain(error: BaseException) -> Failure:
@@ -118,18 +143,19 @@ def explain(error: BaseException) -> Failure:
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     number = cause.args[0] if cause.args else None
+    usual = next((_CLASSES[base.__name__] for base in type(error).__mro__ if base.__name__ in _CLASSES), "failed")
     if isinstance(number, int):
-        return Failure(_NUMBERS.get(number, _CLASSES.get(type(error).__name__, "failed")))
+        return Failure(_NUMBERS.get(number, usual))
     if isinstance(state, str):
         for length in (5, 3, 2):
             if state[:length] in _STATES:
                 return Failure(_STATES[state[:length]])
-    elif type(error).__name__ == "OperationalError":
+    elif usual == "no answer":
         words = str(cause)
         for refusal, kind in _REFUSALS.items():
             if refusal in words:
                 return Failure(kind)
-    return Failure(_CLASSES.get(type(error).__name__, "failed"))
+    return Failure(usual)
 
 
 def is_about_arguments(error: BaseException) -> bool:

@@ -5,47 +5,24 @@ from __future__ import annotations
 import os
 
 from framework import errors
-from framework.metastore.base import OPTION, Database, Transaction, is_storable
-from framework.metastore.failures import explain, is_about_arguments
+from framework.metastore.base import OPTION, Database, Outage, Transaction, is_storable, persistently
+from framework.metastore.failures import Failure, explain, is_about_arguments
+from framework.metastore.hosts import Hosts
+from framework.metastore.pools import Pools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any
 
     import sqlalchemy
 
     from framework.metastore.base import Row, T
 
-#: Scheme of a URL -> SQLAlchemy's name for it, and the driver if the URL names none.
-_SCHEMES = {
-    "postgres": ("postgresql", "psycopg"),
-    "postgresql": ("postgresql", "psycopg"),
-    "cockroachdb": ("postgresql", "psycopg"),
-    "mysql": ("mysql", "pymysql"),
-    "mariadb": ("mariadb", "pymysql"),
-}
-#: Airflow's usual drivers -> ours, which connect if those are not installed.
-_STAND_INS = {"psycopg2": "psycopg", "mysqldb": "pymysql"}
-
 _TABLES = {
     "postgresql": "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
     "mysql": "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
 }
-#: MySQL: strict, so that a text that is too long is refused and not cut; double quotes for names, as in our SQL.
-_MYSQL_SESSION = (
-    "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'ANSI_QUOTES', 'STRICT_ALL_TABLES'), "
-    "innodb_lock_wait_timeout = {seconds}"
-)
-#: The first statement of each connection.
-_SESSIONS = {
-    "postgresql": "SET statement_timeout = '{seconds}s'",
-    "mysql": _MYSQL_SESSION,
-    "mariadb": _MYSQL_SESSION,
-}
-
-
 #: The options of a URL that may be shown; all others may hold a password, as may a misspelt name.
 _HARMLESS = frozenset(
     (
@@ -59,16 +36,29 @@ class Server(Database):
     """A database on a server, behind a pool of connections for each process.
 
     Args:
-        url: SQLAlchemy's URL; without a driver it means psycopg or PyMySQL.
+        url: SQLAlchemy's URL, also with several hosts; without a driver it means psycopg or PyMySQL.
         timeout: seconds to wait for the server, a lock, or a connection of the pool.
         create: `db migrate` may create our tables.
+        failover: seconds for which an outage is waited for.
+        wants: which of several hosts are meant, if the URL does not say so in `target_session_attrs`.
     """
 
-    __slots__ = ("_url", "_engines")
+    __slots__ = ("_url", "_hosts", "_pools", "_engines")
 
-    def __init__(self, url: str, timeout: float = 30.0, *, create: bool = True) -> None:
-        self.where = _without_secrets(url)
-        self._url, self.timeout, self.create, self.makes_tables = url, timeout, create, False
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 30.0,
+        *,
+        create: bool = True,
+        failover: float = 0.0,
+        wants: str = "read-write",
+    ) -> None:
+        self._url, self._hosts = url, Hosts(url, wants, OPTION)
+        self.where = self._hosts.where()
+        self.timeout, self.create, self.makes_tables = timeout, create, False
+        self.outage = Outage(failover)
+        self._pools = Pools(self._hosts, timeout, failover, self.where)
         self._engines: dict[tuple[int, bool], sqlalchemy.Engine] = {}
 
     @property
@@ -78,10 +68,10 @@ class Server(Database):
     def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
         if not all(is_storable(value) for value in params.values() if isinstance(value, str)):
             return []  # no database can hold such a name
-        return self._ask(lambda connection: _fetch(connection, sql, params)) or []
+        return persistently(self, lambda: self._ask(lambda connection: _fetch(connection, sql, params))) or []
 
     def columns(self, table: str) -> tuple[str, ...]:
-        return self._ask(lambda connection: _columns(connection, table)) or ()
+        return persistently(self, lambda: self._ask(lambda connection: _columns(connection, table))) or ()
 
     def tables(self, reader: Database | Transaction | None = None) -> set[str]:
         rows = (reader or self).read(_TABLES["mysql" if self._is_mysql() else "postgresql"], {})
@@ -98,7 +88,7 @@ class Server(Database):
 
         url = self._engine(True).url
         hidden = {name: REPLACEMENT for name in url.query if name not in _HARMLESS}
-        return url.update_query_dict(hidden).render_as_string(hide_password=True)
+        return self._hosts.whole(url.update_query_dict(hidden).render_as_string(hide_password=True))
 
     def write(self) -> Transaction:
         return _ServerTransaction(self)
@@ -147,90 +137,27 @@ class Server(Database):
             except errors.FrameworkError:
                 raise
             except Exception as error:
-                failure, broke = explain(error), asked and getattr(error, "connection_invalidated", False)
+                failure = self.explain(error)
+                broke = asked and getattr(error, "connection_invalidated", False)
             if failure.kind == "no table":
                 return None
             if last or not broke:
                 break
         raise failure.for_reading(self.where)
 
+    def explain(self, error: BaseException) -> Failure:
+        """The meaning of an error of SQLAlchemy or of a driver."""
+        failure = explain(error)
+        if failure.kind == "read only" and len(self._hosts.each) > 1:
+            return Failure("no primary")
+        return failure
+
     def _engine(self, reading: bool) -> sqlalchemy.Engine:
         """A pool of this process. The pool of a parent process is neither used nor closed."""
         mine = os.getpid(), reading
         engine = self._engines.get(mine)
         if engine is None:
-            engine = self._engines.setdefault(mine, self._make_engine(reading))
-        return engine
-
-    def _make_engine(self, reading: bool) -> sqlalchemy.Engine:
-        try:
-            import sqlalchemy
-
-            url = sqlalchemy.make_url(self._url)
-        except ImportError:
-            problem, hint = "SQLAlchemy is not installed", "Install it: pip install SQLAlchemy"
-        except Exception:
-            problem, hint = "SQLAlchemy cannot read the URL", "Write postgresql://user:password@host/name."
-        else:
-            backend, usual = _SCHEMES[url.drivername.partition("+")[0]]
-            driver = url.drivername.partition("+")[2] or usual
-            extra = "postgres" if backend == "postgresql" else "mysql"
-            problem = f"the driver {driver} is not installed"
-            hint = f"Install ours: pip install 'framework[{extra}]', and write {backend}://… without a driver."
-            for name in dict.fromkeys((driver, _STAND_INS.get(driver, driver))):
-                try:
-                    engine = self._pool(url.set(drivername=f"{backend}+{name}"), reading)
-                except ImportError:
-                    continue
-                except Exception:  # of an unknown driver, or a port that is not a number
-                    break
-                if not engine.dialect.is_async:
-                    return engine
-                problem = f"the driver {driver} is an asynchronous one"
-        raise errors.BackendError(problem, where=f"{OPTION}: {self.where}", hint=hint)
-
-    def _pool(self, url: sqlalchemy.URL, reading: bool) -> sqlalchemy.Engine:
-        import sqlalchemy
-
-        wait = max(2, int(self.timeout))  # psycopg's minimum is two
-        if url.get_backend_name() == "postgresql":
-            usual: dict[str, object] = {
-                "connect_timeout": wait,
-                "keepalives_idle": wait,  # a silent server is noticed, whatever is in between
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                "tcp_user_timeout": wait * 1000,
-                "client_encoding": "utf8",
-            }
-        else:
-            usual = {"connect_timeout": wait, "read_timeout": wait + 5, "write_timeout": wait + 5, "charset": "utf8mb4"}
-        arguments = {name: value for name, value in usual.items() if name not in url.query}
-        options: dict[str, Any] = {}
-        if url.get_driver_name() == "psycopg":
-            # Prepared statements break when another application alters the table, and behind pgbouncer.
-            arguments["prepare_threshold"] = None
-            options["use_native_hstore"] = False
-        engine = sqlalchemy.create_engine(
-            url,
-            connect_args=arguments,
-            hide_parameters=True,
-            isolation_level="AUTOCOMMIT" if reading else "READ COMMITTED",
-            pool_reset_on_return=None if reading else "rollback",
-            pool_pre_ping=True,
-            pool_timeout=self.timeout,
-            **options,
-        )
-        seconds = max(1, int(self.timeout))
-        setting = _SESSIONS[url.get_backend_name()].format(seconds=seconds)
-        if url.get_backend_name() == "postgresql":
-            _tolerate_other_names(engine.dialect)
-
-        def prepare(connection: Any, record: object) -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(setting)
-            connection.commit()  # PostgreSQL would undo the setting together with the first transaction
-
-        sqlalchemy.event.listen(engine, "connect", prepare, insert=True)  # before SQLAlchemy reads the sql_mode
+            engine = self._engines.setdefault(mine, self._pools.make(reading))
         return engine
 
 
@@ -266,7 +193,7 @@ class _ServerTransaction(Transaction):
             with self._connection.begin_nested():  # in PostgreSQL an error ends a transaction, but only up to here
                 return _columns(self._connection, table)
         except Exception as error:
-            failure = explain(error)
+            failure = self._database.explain(error)
         if failure.kind == "no table":
             return ()
         raise failure.for_writing(self._database.where)
@@ -280,7 +207,7 @@ class _ServerTransaction(Transaction):
         except errors.FrameworkError:
             raise
         except Exception as error:
-            failure = explain(error)
+            failure = self._database.explain(error)
         raise failure.for_writing(self._database.where, ending=ending)
 
     def _close(self) -> None:
@@ -288,18 +215,6 @@ class _ServerTransaction(Transaction):
             self._connection.close()  # rolls back what is not committed
         except Exception:  # it broke, which rolls back as well
             self._connection.invalidate()
-
-
-def _without_secrets(url: str) -> str:
-    """Scheme, host, port and name of the database; only the scheme if a password could be among them."""
-    import re
-
-    scheme, _, rest = url.partition("://")
-    scheme = scheme.partition("+")[0]
-    place, _, query = rest.partition("?")
-    place = place.rpartition("@")[2]
-    is_place = re.fullmatch(r"([\w.-]*|\[[\w.:%-]*\])(:[0-9]{0,5})?(/[^#;&=@:]*)?", place)
-    return f"{scheme}://{place if is_place and '@' not in query else '…'}"
 
 
 def _fetch(connection: sqlalchemy.Connection, sql: str, params: Mapping[str, object]) -> list[Row]:
@@ -312,16 +227,3 @@ def _columns(connection: sqlalchemy.Connection, table: str) -> tuple[str, ...]:
     import sqlalchemy
 
     return tuple(connection.execute(sqlalchemy.text(f'SELECT * FROM "{table}" WHERE 1 = 0')).keys())
-
-
-def _tolerate_other_names(dialect: Any) -> None:
-    """Treat CockroachDB as an old PostgreSQL: it has another name, which SQLAlchemy does not accept."""
-    ask = dialect._get_server_version_info
-
-    def version(connection: sqlalchemy.Connection) -> tuple[int, ...]:
-        try:
-            return tuple(ask(connection))
-        except AssertionError:
-            return (13, 0)
-
-    dialect._get_server_version_info = version

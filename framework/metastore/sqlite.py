@@ -7,7 +7,7 @@ import os
 from framework import errors
 from framework.files import trust
 from framework.locks import ForkGate
-from framework.metastore.base import MIGRATE, OPTION, Database, Transaction
+from framework.metastore.base import MIGRATE, OPTION, Database, Outage, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SQLite(Database):
 
         self.path = trust.with_trust_of(path, os.path.abspath(path))
         self.timeout, self.where, self.create, self.makes_tables = timeout, self.path, create, create
-        self._held = local()
+        self.outage, self._held = Outage(0.0), local()
 
     def read(self, sql: str, params: Mapping[str, object]) -> list[Row]:
         return self._read(sql, params)[1]

@@ -11,7 +11,7 @@ from itertools import chain
 from framework import errors
 from framework.masking import safe_repr
 from framework.metastore import limits, migrations, rows
-from framework.metastore.base import is_storable, persistently, quoted
+from framework.metastore.base import UNKNOWN, is_storable, persistently, quoted, sign_of
 from framework.metastore.rows import TABLES
 
 TYPE_CHECKING = False
@@ -178,7 +178,7 @@ class Store:
             return self._write(items, overwrite)
         # In one order, so that writers of the same rows wait for each other; repeated after a deadlock all the same.
         ordered = sorted(items, key=_kind_and_name)
-        return persistently(self.database, lambda: self._write(ordered, overwrite))
+        return persistently(self.database, lambda: self._write(ordered, overwrite), repeatable=overwrite)
 
     def _write(self, items: Iterable[Item], overwrite: bool) -> int:
         batches = _batches(items, self.database.bounded)
@@ -274,13 +274,20 @@ class Store:
         table = TABLES[kind][0]
         if not self.database.columns(table):
             return 0
+        unsettled = 0  # what an attempt deleted of which it is not known whether it was committed
 
         def delete() -> int:
-            with self.database.write() as transaction:
-                row = self._find(transaction, kind, name)
-                if row is None:
-                    return 0
-                return transaction.execute(f'DELETE FROM "{table}" WHERE "id" = :id', [{"id": row["id"]}])
+            nonlocal unsettled
+            deleted = 0
+            try:
+                with self.database.write() as transaction:
+                    row = self._find(transaction, kind, name)
+                    if row is not None:
+                        deleted = transaction.execute(f'DELETE FROM "{table}" WHERE "id" = :id', [{"id": row["id"]}])
+            except errors.MetastoreError as error:
+                unsettled = deleted if sign_of(error) == UNKNOWN else unsettled
+                raise
+            return deleted or unsettled
 
         return persistently(self.database, delete)
 

@@ -58,6 +58,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "default": "sqlite:///{HOME}/{APP}.db",
                 "sensitive": True,
             },
+            "failover_timeout_seconds": {
+                "description": "How long reads, and writes that may be repeated, are tried again while the database "
+                "does not answer, fails over or is read-only; in seconds. 0: not at all.",
+                "type": "float",
+                "default": "10",
+                "minimum": 0,
+            },
         },
     },
     "secrets": {

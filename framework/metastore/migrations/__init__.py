@@ -8,7 +8,7 @@ can be added to it, with a version of its own.
 from __future__ import annotations
 
 from framework import errors
-from framework.metastore.base import MIGRATE
+from framework.metastore.base import MIGRATE, persistently
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,16 +157,20 @@ def reset(database: Database) -> None:
     Raises:
         MetastoreError: the database is not ours, or was migrated by a newer release, or refuses.
     """
-    with database.write() as transaction:
-        found = state(database, transaction)
-        if not found.ours:
-            what = _FOREIGN if found.tables else "the database is empty"
-            raise errors.MetastoreError(f"{what}: there is nothing of ours to reset", where=database.where)
-        _refuse_newer(database, found)
-        # First of all, for MariaDB undoes none of this: `db migrate` then ends what was broken off.
-        transaction.execute(f'DELETE FROM "{VERSION_TABLE}"')
-        for table in TABLES:
-            transaction.execute(f'DROP TABLE IF EXISTS "{table}"')
+
+    def empty() -> None:
+        with database.write() as transaction:
+            found = state(database, transaction)
+            if not found.ours:
+                what = _FOREIGN if found.tables else "the database is empty"
+                raise errors.MetastoreError(f"{what}: there is nothing of ours to reset", where=database.where)
+            _refuse_newer(database, found)
+            # First of all, for MariaDB undoes none of this: `db migrate` then ends what was broken off.
+            transaction.execute(f'DELETE FROM "{VERSION_TABLE}"')
+            for table in TABLES:
+                transaction.execute(f'DROP TABLE IF EXISTS "{table}"')
+
+    persistently(database, empty)
     migrate(database)
 
 
@@ -218,12 +222,16 @@ def _together(database: Database, step: Callable[[Transaction, State], T]) -> T:
 
     A server has no lock for what is not there yet, and MariaDB shows every table at once.
     """
-    while True:
-        seen: list[State] = []
-        try:
-            with database.write() as transaction:
-                seen.append(state(database, transaction))
-                return step(transaction, seen[0])
-        except errors.MetastoreError:
-            if not seen or state(database) == seen[0]:
-                raise
+
+    def attempt() -> T:
+        while True:
+            seen: list[State] = []
+            try:
+                with database.write() as transaction:
+                    seen.append(state(database, transaction))
+                    return step(transaction, seen[0])
+            except errors.MetastoreError:
+                if not seen or state(database) == seen[0]:
+                    raise
+
+    return persistently(database, attempt)

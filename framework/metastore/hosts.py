@@ -1,0 +1,164 @@
+"""Several hosts in one URL: which they are, what is asked of them, and which one is tried next."""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+
+from framework import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Seconds for which a host that failed is tried only after all others.
+REST = 10.0
+
+#: What a URL may ask of a session, in libpq's words.
+WANTS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+ORDERS = ("disable", "random")
+_OWN = ("target_session_attrs", "load_balance_hosts")
+
+#: Login and password, hosts, and the rest of a URL after its scheme, as SQLAlchemy divides it.
+_PARTS = re.compile(r"((?:[^:/]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)
+_HOST = re.compile(r"(\[[\w.:%-]+\]|[\w.-]+|/[^:,@#;&=]*)(?::([0-9]{1,5}))?")
+_WRITE = "Write host:port,host:port after the @, or ?host=host:port&host=host:port."
+
+
+class Host:
+    """One of the hosts.
+
+    Attributes:
+        name: a name, an address without brackets, or the folder of a socket.
+        port: None for the usual one.
+        resting_until: on the monotonic clock; the other hosts are tried first until then.
+    """
+
+    __slots__ = ("name", "port", "resting_until")
+
+    def __init__(self, name: str, port: int | None) -> None:
+        self.name, self.port, self.resting_until = name, port, 0.0
+
+    def __str__(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port is None else f"{name}:{self.port}"
+
+    def rest(self) -> None:
+        """Try the other hosts first for a while."""
+        self.resting_until = monotonic() + REST
+
+
+class Hosts:
+    """The hosts of a URL, and the options of the URL that concern all of them.
+
+    Attributes:
+        url: the URL with the first host alone.
+        each: the hosts, in the order of the URL; empty if it names one or none, which the driver reads by itself.
+        wants: what `target_session_attrs` says, or the default.
+    """
+
+    __slots__ = ("url", "each", "wants", "_options")
+
+    def __init__(self, url: str, wants: str, option: str) -> None:
+        """Read a URL.
+
+        Args:
+            url: SQLAlchemy's URL, also with `host:port,host:port`, or with `host=` several times.
+            wants: what is asked of a session if there are several hosts, and the URL does not say.
+            option: the option that the URL is from, for messages.
+
+        Raises:
+            BackendError: a host, or an option about hosts, is not valid.
+        """
+        self.url, self.each, self.wants = url, list[Host](), "any"
+        scheme, _, rest = url.partition("://")
+        parts = _PARTS.fullmatch(rest)
+        login, place, after = parts.groups() if parts else ("", "", "")
+        path, mark, query = after.partition("?")
+        from urllib.parse import parse_qsl, urlencode
+
+        options = parse_qsl(query, keep_blank_values=True)
+        named = [host for key, value in options if key == "host" for host in value.split(",")]
+        texts = named or place.split(",")
+        # PostgreSQL's driver knows these options itself.
+        asks = scheme.startswith(("mysql", "mariadb")) and any(key in _OWN for key, _ in options)
+        if len(texts) < 2 and not (asks and texts[0]):
+            return
+        ports = [port for key, value in options if key == "port" for port in value.split(",")]
+        if len(ports) > 1 and len(ports) != len(texts):
+            raise _wrong("the URL has another number of ports than of hosts", option)
+        for number, text in enumerate(texts):
+            self.each.append(_host(text, ports[number % len(ports)] if ports else "", option))
+        own = {"host": "", "port": "", "target_session_attrs": wants, "load_balance_hosts": "disable"}
+        if len(self.each) == 1:
+            own["target_session_attrs"] = "any"
+        self._options = {key: value for key, value in options if key in _OWN}
+        own.update(self._options)
+        for key, known in (("target_session_attrs", WANTS), ("load_balance_hosts", ORDERS)):
+            if own[key] not in known:
+                raise _wrong(f"the URL's {key} is not known", option, f"Write one of: {', '.join(known)}.")
+        self.wants = own["target_session_attrs"]
+        query = urlencode([(key, value) for key, value in options if key not in own])
+        first = self.each[0]
+        shown = "" if first.name.startswith("/") else str(first)
+        self.url = f"{scheme}://{login}{shown}{path}{mark if query else ''}{query}"
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.each))
+
+    def whole(self, url: str) -> str:
+        """A form of `url` with all hosts and options again."""
+        scheme, _, rest = url.partition("://")
+        parts = _PARTS.fullmatch(rest)
+        if not self.each or parts is None:
+            return url
+        options = [f"{name}={value}" for name, value in self._options.items()]
+        mark = "" if not options else "&" if "?" in parts[3] else "?"
+        return f"{scheme}://{parts[1]}{self}{parts[3]}{mark}{'&'.join(options)}"
+
+    def where(self) -> str:
+        """Scheme, hosts and name of the database; only the scheme if a password could be among them."""
+        scheme, _, rest = self.url.partition("://")
+        scheme = scheme.partition("+")[0]
+        place, _, query = rest.partition("?")
+        place = place.rpartition("@")[2]
+        is_place = re.fullmatch(r"([\w.-]*|\[[\w.:%-]*\])(:[0-9]{0,5})?(/[^#;&=@:]*)?", place)
+        if not is_place or "@" in query:
+            return f"{scheme}://…"
+        return self.whole(f"{scheme}://{place}").partition("?")[0]
+
+    def attempts(self) -> Iterator[tuple[Host, str]]:
+        """Each host that is to be tried now, and what is asked of its session.
+
+        The hosts that rest come last. One whose rest has just ended is tried by this caller alone: the others let it
+        rest on until it has answered.
+        """
+        for wants in ("standby", "any") if self.wants == "prefer-standby" else (self.wants,):
+            for host in self._in_order():
+                yield host, wants
+
+    def _in_order(self) -> list[Host]:
+        now, hosts = monotonic(), list(self.each)
+        if self._options.get("load_balance_hosts") == "random":
+            from random import Random
+
+            Random().shuffle(hosts)  # from the system's entropy, so that it is another order in each process
+        resting = {host: host.resting_until for host in hosts}
+        for host, until in resting.items():
+            if 0 < until <= now:
+                host.rest()
+        return sorted(hosts, key=lambda host: resting[host] if resting[host] > now else 0.0)
+
+
+def _host(text: str, port: str, option: str) -> Host:
+    from urllib.parse import unquote
+
+    found = _HOST.fullmatch(unquote(text.strip()))
+    number = (found[2] if found else None) or port
+    if not found or (number and not (number.isdecimal() and 0 < int(number) < 65536)):
+        raise _wrong("the URL has a host or port that is not valid, or is empty", option)
+    return Host(found[1].strip("[]"), int(number) if number else None)
+
+
+def _wrong(what: str, option: str, hint: str = _WRITE) -> errors.BackendError:
+    return errors.BackendError(what, where=option, hint=hint)
