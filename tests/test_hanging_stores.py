@@ -118,7 +118,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
     before = current.use(None)
-    monkeypatch.setattr(errors, "listener", None)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setenv("BILLING_HOME", str(tmp_path))
     monkeypatch.setenv("BILLING_VAR_B", "from the environment")

@@ -227,7 +227,6 @@ def test_when_the_database_is_down_the_status_is_three(
 ) -> None:
     from framework.metastore.crypto import generate
 
-    monkeypatch.setattr(errors, "listener", None)
     monkeypatch.setenv("BILLING_HOME", str(tmp_path))
     monkeypatch.setenv("BILLING__CORE__FERNET_KEY", generate())
     monkeypatch.setenv("BILLING__DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:p@127.0.0.1:1/none")
