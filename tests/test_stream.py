@@ -48,7 +48,7 @@ def forms(secret: str) -> list[str]:
 
 
 SPELLED = [form for secret in SECRETS for form in forms(secret)]
-NOISE = ["\n", " ", "hello", "100%", "\\", "\\\\", "=", "://", "http://host:80/path?token=abc", "@", "s3cr3", "t-value"]
+NOISE = ["postgres://u:", "@h/db", ":", "%", "\n", " ", "hello", "100%", "\\", "\\\\", "=", "://", "http://host:80/path?token=abc", "@", "s3cr3", "t-value"]
 texts = st.lists(st.one_of(st.sampled_from(SPELLED + NOISE), st.text(max_size=4)), max_size=6).map("".join)
 
 
@@ -81,7 +81,24 @@ def test_a_secret_that_is_cut_once_anywhere(spelled: str) -> None:
 @given(texts, st.lists(st.integers(0, 400), max_size=12))
 def test_any_text_cut_anywhere(text: str, cuts: list[int]) -> None:
     data = text.encode("utf-8", "surrogatepass")
-    assert streamed(data, cuts) == whole(data)
+    assert streamed(data, cuts) == MASKER.redact_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'postgres://user:a%20]=with "quotes" \\ and üb@h/db',  # replaced, it is one word, and a password
+        "x://user:s3cr3t-value@host/db\\U0001f511 key \\U0001f5114711-4711=@ ",
+        "x://u:two words two words@h two wordsx://u:two wordsp@h",
+        "x://u:" + PEM + "p@h/db",
+        "x://u:" + base64.b64encode(b"xy" + PEM.encode()).decode() + "two words@h/db\n",
+    ],
+)
+def test_a_replacement_that_joins_words_is_cut_nowhere(text: str) -> None:
+    data = text.encode()
+    for cut in range(len(data)):
+        assert streamed(data, [cut]) == MASKER.redact_bytes(data), cut
+    assert streamed(data, list(range(len(data)))) == MASKER.redact_bytes(data)
 
 
 @pytest.mark.parametrize(

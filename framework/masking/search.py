@@ -83,6 +83,16 @@ def replace(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> by
     return b"".join([*shown, data[hidden:]])
 
 
+def replace_traced(data: bytes, spans: list[tuple[int, int]], replacement: bytes) -> tuple[bytes, Sequence[int]]:
+    """The same, and the position that every byte came from: those of a replacement from where its span begins."""
+    origin, hidden = list[int](), 0
+    for start, end in sorted(spans):
+        if start >= hidden:
+            origin += [*range(hidden, start), *[start] * len(replacement)]
+        hidden = max(hidden, end)
+    return replace(data, spans, replacement), [*origin, *range(hidden, len(data) + 1)]
+
+
 #: How many encodings may be nested: the repr of a JSON text with a quoted URL has three.
 NESTING = 3
 #: A replacement can complete another secret (`***` is text, too), so a text is searched until it no longer changes,

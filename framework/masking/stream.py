@@ -6,13 +6,15 @@ as it may be the beginning of a secret in any of its spellings; everything befor
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 from framework.masking import masker
-from framework.masking.search import NESTING, TO_BASE64, readings, replace, spans
+from framework.masking.search import NESTING, PASSES, TO_BASE64, readings, replace_traced, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from framework.masking.known import Index
 
 #: A word with a URL in it is held back until it ends, but no longer than so many bytes.
@@ -74,28 +76,34 @@ class Stream:
         index = self._masker._index
         if self._index is not index or self._beginnings.size != len(index.forms):
             self._index, self._beginnings = index, Beginnings(index)
-        found = self._spans()
-        end = self._held(self._buffer, NESTING)
+        text, origin, end = self._redacted()
+        place = len(text)
         if end < len(self._buffer):
-            end = _word(self._buffer, end)  # neither a URL nor a run of base64 is cut in two
-            for start, stop in sorted(found, reverse=True):
-                if start < end < stop:
-                    end = _word(self._buffer, start)
-        return self._release(end, found)
+            # Neither a URL nor a run of base64 is cut in two. Words are longer where a secret with a blank is replaced.
+            place = _word(text, bisect_right(origin, end) - 1)
+            place = bisect_left(origin, origin[place])  # nor is a replacement
+        self._buffer = self._buffer[origin[place] :]
+        return text[:place]
 
     def close(self) -> bytes:
         """The rest."""
-        return self._release(len(self._buffer), self._spans())
+        rest, self._buffer = self._buffer, b""
+        return self._masker.redact_bytes(rest)
 
-    def _spans(self) -> list[tuple[int, int]]:
-        return spans(self._buffer, self._masker._index, self._masker.should_hide_value_for_name)
+    def _redacted(self) -> tuple[bytes, Sequence[int], int]:
+        """The buffer redacted, the place in it that every byte came from, and the place where begins what must wait.
 
-    def _release(self, end: int, spans: list[tuple[int, int]]) -> bytes:
-        shown, self._buffer = self._buffer[:end], self._buffer[end:]
-        inside = [span for span in spans if span[1] <= end]
-        if not inside:
-            return shown
-        return self._masker.redact_bytes(replace(shown, inside, masker.REPLACEMENT.encode()))
+        A replacement may complete another secret, so that each pass has its own beginnings of secrets.
+        """
+        text, origin, end = self._buffer, range(len(self._buffer) + 1), len(self._buffer)
+        for _ in range(PASSES):
+            end = min(end, origin[self._held(text, NESTING)])
+            found = spans(text, self._masker._index, self._masker.should_hide_value_for_name)
+            before, (text, moved) = text, replace_traced(text, found, masker.REPLACEMENT.encode())
+            if text == before:
+                break
+            origin = [origin[place] for place in moved]
+        return text, origin, end
 
     def _held(self, data: bytes, nesting: int) -> int:
         """Where that begins in the data which may yet become a secret, as it stands or in one of its readings."""
