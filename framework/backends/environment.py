@@ -7,7 +7,7 @@ from framework.errors import InvalidConnection, InvalidSecret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from framework.connection import Connection
     from framework.layers.environment import Environment
@@ -20,8 +20,8 @@ class EnvironmentVariablesBackend(TeamsBackend):
     Args:
         names: the names of variables of the application.
         environment: where they are read, live.
-        references: every config secret that the configuration refers to. Two that lead to the same variable could get
-            each other's value, so both fail if it is set.
+        references: every config secret that the configuration refers to; the same object while nothing has changed.
+            Two that lead to the same variable could get each other's value, so both fail if it is set.
     """
 
     remote = False
@@ -29,8 +29,9 @@ class EnvironmentVariablesBackend(TeamsBackend):
     _is_bound = True
     _clean = ("get_connection",)  # called for every read; App cleans the error
 
-    def __init__(self, names: Names, environment: Environment, references: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, names: Names, environment: Environment, references: Callable[[], Sequence[str]]) -> None:
         self._names, self._environment, self._references = names, environment, references
+        self._referred: tuple[object, dict[str, list[str]]] = None, {}  # the references, and by variable
         self._read: dict[str, tuple[str, Connection]] = {}  # conn_id -> its text, and the connection made of it
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
@@ -69,14 +70,23 @@ class EnvironmentVariablesBackend(TeamsBackend):
         text, origin = self._environment.find(variable)
         if text is None:
             return None
-        for other in self._references():
-            if other != key and self._names.secret(other) == variable:
+        for other in self._referring_to(variable):
+            if other != key:
                 raise InvalidSecret(
                     f"the references {key!r} and {other!r} both mean the variable {variable}",
                     where=origin,
                     hint="Rename one of them.",
                 )
         return text
+
+    def _referring_to(self, variable: str) -> list[str]:
+        references = self._references()
+        if self._referred[0] is not references:
+            by_variable: dict[str, list[str]] = {}
+            for name in references:
+                by_variable.setdefault(self._names.secret(name), []).append(name)
+            self._referred = references, by_variable
+        return self._referred[1].get(variable, [])
 
     def places(self, kind: str, key: str) -> list[str]:
         """The variable that is read."""

@@ -95,7 +95,8 @@ class Stream:
 
         A replacement may complete another secret, so that each pass has its own beginnings of secrets.
         """
-        text, origin, end = self._buffer, range(len(self._buffer) + 1), len(self._buffer)
+        text, end = self._buffer, len(self._buffer)
+        origin: Sequence[int] = range(end + 1)
         for _ in range(PASSES):
             end = min(end, origin[self._held(text, NESTING)])
             found = spans(text, self._masker._index, self._masker.should_hide_value_for_name)

@@ -69,6 +69,7 @@ class Engine(Listing):
         self.compiled: dict[tuple[str, str], Compiled] = {}  # section, key -> the text
         self.typed: dict[tuple[str, str, Hashable], Compiled] = {}  # section, key, kind -> the value
         self._loading = ProcessLock()
+        self._referred: tuple[tuple[Any, ...], tuple[str, ...]] | None = None  # what it depends on, the names
         self.note = ""  # what is added to an error where something is not found
         self.load(layers)
 
@@ -172,12 +173,17 @@ class Engine(Listing):
             return spec.sensitive
         return self.schema.declared or should_hide_value_for_name(f"{section}.{key}")
 
-    def referred_secrets(self) -> Iterator[str]:
-        """The names of the config secrets that any mention refers to."""
-        for section, key in self.entries():
-            for mention in self.mentions(section, key):
-                if mention.form == "secret" and (reference := self.reference_of(mention)) is not None:
-                    yield reference.name
+    def referred_secrets(self) -> tuple[str, ...]:
+        """The names of the config secrets that any mention refers to: the same object while nothing has changed."""
+        overridden = overrides.get()
+        state = self.reading, dict(self.environment.data), overridden.get(self) if overridden else None
+        known = self._referred
+        if known is None or known[0][0] is not state[0] or known[0][1:] != state[1:]:
+            mentions = (mention for name in self.entries() for mention in self.mentions(*name))
+            found = (self.reference_of(mention) for mention in mentions if mention.form == "secret")
+            names = tuple(dict.fromkeys(reference.name for reference in found if reference is not None))
+            self._referred = known = state, names
+        return known[1]
 
     def _all_layers(self) -> list[Layer]:
         overridden = overrides.get()
