@@ -482,8 +482,9 @@ def test_an_edit_changes_what_it_should_and_nothing_else(
                 texts.setdefault(new[0], {})[new[1]] = moved
     except ConfigFileError:
         assert str(text) == before
-        # A header that is indented would become a part of the option before it.
-        assert act >= 2 or value not in ("", "8", "a\nb", "a\n\nb") or "  [no header]" in lines
+        assert act >= 2 or value not in ("", "8", "a\nb", "a\n\nb")
+        assert act not in (2, 3) or any("%(" in line for line in lines)
+        assert act != 4 or any("%(" in line or "[DEFAULT]" in line for line in lines)
         return
     after = str(text)
     assert parse(after.replace("\r\n", "\n"), "")[0] == texts
@@ -491,6 +492,20 @@ def test_an_edit_changes_what_it_should_and_nothing_else(
     assert all(line.strip() in kept for line in before.split("\n") if line.strip()[:1] in ("#", ";"))
     if end == "\r\n" and end in before:
         assert after.count("\n") == after.count("\r\n")
+
+
+@pytest.mark.parametrize("comment", ["", "# key =\n", "    # key =\n\n"])
+@pytest.mark.parametrize("header", ["  [server]", "\t[server]", "      [server]"])
+@pytest.mark.parametrize("before", ["", "[a]\nq = 1\n", "[a]\n        q = 1\n"])
+def test_an_indented_header_below_an_empty_section_stays_one(before: str, header: str, comment: str) -> None:
+    start = f"{before}[core]\n{comment}{header}\nx = 1\n"
+    for edited in (CfgText(start, "f"), CfgText(f"{start}[old]\n# about\nmoved = v\n", "f")):
+        if "old" in edited.texts:
+            edited.rename(("old", "moved"), "core", "key")
+        else:
+            edited.set("core", "key", "v")
+        texts = parse(str(edited), "")[0]
+        assert (texts["core"], texts["server"]) == ({"key": "v"}, {"x": "1"})
 
 
 def test_replace_keeps_the_mode_and_gives_new_files_one(tmp_path: Path) -> None:

@@ -178,7 +178,8 @@ class CfgText:
             if number not in inside and _commented_key(self.lines[number]) == key:
                 at = number + 1
                 last = max((span for span in spans if span[0] < number), default=None) or (spans[0] if spans else None)
-        first = self.lines[last[0]] if last else ""
+        # As deep as the header that follows, where no option comes before: below a line with less it would be its text.
+        first = self.lines[last[0]] if last else next(iter(self.lines[end:]), "")
         return at, first[: _depth(first)]
 
     def _option(self, head: str, text: str, depth: int) -> list[str]:

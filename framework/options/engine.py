@@ -175,10 +175,10 @@ class Engine(Listing):
 
     def referred_secrets(self) -> tuple[str, ...]:
         """The names of the config secrets that any mention refers to: the same object while nothing has changed."""
-        overridden = overrides.get()
-        state = self.reading, dict(self.environment.data), overridden.get(self) if overridden else None
-        known = self._referred
-        if known is None or known[0][0] is not state[0] or known[0][1:] != state[1:]:
+        overridden, data, known = overrides.get(), self.environment.data, self._referred
+        mine = overridden.get(self) if overridden else None
+        if known is None or known[0][0] is not self.reading or known[0][1:] != (data, mine):
+            state = self.reading, dict(data), mine
             mentions = (mention for name in self.entries() for mention in self.mentions(*name))
             found = (self.reference_of(mention) for mention in mentions if mention.form == "secret")
             names = tuple(dict.fromkeys(reference.name for reference in found if reference is not None))
