@@ -10,7 +10,7 @@ from framework.chain.chain import Chain
 from framework.chain.level import ENVIRONMENT, HIGHEST, LOWEST, METASTORE, NotAtHand, only_at_hand
 from framework.chain.link import Link
 from framework.errors import BackendError
-from framework.options.own import is_backend_kwarg
+from framework.options.own import OF_THE_METASTORE, is_backend_kwarg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework.chain.turns import Turns
     from framework.config import Config
     from framework.connection import Connection
+    from framework.metastore.base import Database
     from framework.options.engine import Engine
     from framework.options.values import Answer
 
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
         def answer(self, section: str, key: str) -> Answer: ...
         def get_connection(self, conn_id: str) -> Connection: ...
         def custom_links(self) -> list[Link]: ...
+
+
+#: The options of `[database]` that name the metastore, and its replica.
+METASTORE_URLS = ("sql_alchemy_conn", "sql_alchemy_conn_read")
+FAILOVER = ("database", "failover_timeout_seconds")
 
 
 def build_chain(parts: Parts) -> Chain:
@@ -161,7 +167,7 @@ def _name(parts: Parts, section: str, option: str) -> str:
 
 def max_level(parts: Parts, section: str, key: str) -> int | None:
     """For an option that a link is built from, the link's level: only links below it may answer. Else None."""
-    if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
+    if (section, key) in OF_THE_METASTORE:
         return HIGHEST
     if is_backend_kwarg(section, key) and (section != WORKERS[0] or parts.worker):
         sections = [section for section, _ in backend_options(parts)]
@@ -215,21 +221,41 @@ def _environment(parts: Parts) -> Any:
 
 
 def _metastore(parts: Parts) -> Any:
-    url = parts.conf.get("database", "sql_alchemy_conn")
-    if not url:
+    main = database_of(parts, METASTORE_URLS[0])
+    if main is None:
         nothing = BaseSecretsBackend()
         nothing.remote = False
         return nothing
     from framework.backends.metastore import MetastoreBackend
-    from framework.metastore import database
     from framework.metastore.crypto import Keys
     from framework.metastore.store import Store
 
-    option = parts.engine.schema.option("database", "sql_alchemy_conn")
     keys = Keys(lambda: parts.conf.get("core", "fernet_key", fallback=""))
+    store, replica = Store(main, keys), database_of(parts, METASTORE_URLS[1])
+    if replica is None:
+        return MetastoreBackend(store)
+    from framework.metastore.replica import Replica
+
+    return MetastoreBackend(store, Replica(Store(replica, keys), store))
+
+
+def database_of(parts: Parts, key: str) -> Database | None:
+    """The database that an option of `[database]` names, opened, which connects to nothing; None if it is not set.
+
+    Raises:
+        BackendError: the URL is not valid.
+    """
+    url = parts.conf.get("database", key, fallback="")
+    if not url:
+        return None
+    from framework.metastore import database
+
+    option, failover = parts.engine.schema.option("database", key), parts.conf.value(*FAILOVER)
+    options: dict[str, Any] = {"create": option is None or option.own, "failover": failover}
+    if key != METASTORE_URLS[0]:  # a replica is not waited for, because the primary can be asked
+        options = {"create": False, "wants": "any", "timeout": max(1.0, min(30.0, failover / 2))}
     try:
-        create, failover = option is None or option.own, parts.conf.value("database", "failover_timeout_seconds")
-        return MetastoreBackend(Store(database.open(url, create=create, like=parts.home, failover=failover), keys))
+        return database.open(url, like=parts.home, option=f"[database] {key}", **options)
     except BackendError as fault:
-        fault.where = f"{parts.answer('database', 'sql_alchemy_conn').mention.origin}: {fault.where}"
+        fault.where = f"{parts.answer('database', key).mention.origin}: {fault.where}"
         raise

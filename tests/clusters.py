@@ -151,6 +151,11 @@ class Replicated:
         self.primary.execute("SELECT pg_reload_conf()")
         until(lambda: self.primary.execute("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
 
+    def until_it_has_followed(self) -> None:
+        """Wait until the standby shows all that was written."""
+        (place,) = self.primary.execute("SELECT pg_current_wal_lsn()")[0]
+        until(lambda: self.standby.execute(f"SELECT pg_last_wal_replay_lsn() >= '{place}'") == [(True,)])
+
     def close(self) -> None:
         for server in (self.standby, self.primary):
             server._remove()

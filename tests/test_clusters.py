@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from clusters import Galera, Replicated, galera, kill, replicated  # noqa: F401 - fixtures
+from conftest import World
 from patience import until
 from servers import QUOTED_PASSWORD, MariaDB, Server
 
-from framework import errors
+from framework import App, errors
 from framework.metastore import bulk, migrations
 from framework.metastore import database as databases
 from framework.metastore.crypto import Keys, generate
@@ -260,3 +261,62 @@ def test_a_primary_that_turns_read_only(replicated: Replicated) -> None:  # noqa
     thread.join()
     assert patient.get_variable("k") == "w"
     assert store.get_variable("k") == "w"  # not from the pool's connection to the old one
+
+
+# A replica that is read
+
+
+@pytest.fixture
+def with_replica(replicated: Replicated, world: World) -> App:  # noqa: F811
+    """An application that reads from the standby, which has stopped following the primary; `k` is there before."""
+    store = opened(replicated.url(options=""))
+    store.write_many([(kind, name, "old", None) for kind in ("variable", "config") for name in ("k", "own")])
+    replicated.until_it_has_followed()
+    replicated.standby.execute("SELECT pg_wal_replay_pause()")
+    world.set(
+        BILLING__CORE__FERNET_KEY=KEY,
+        BILLING__DATABASE__SQL_ALCHEMY_CONN=replicated.primary.url("books"),
+        BILLING__DATABASE__SQL_ALCHEMY_CONN_READ=replicated.standby.url("books"),
+        BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="4",
+    )
+    world.write("billing.cfg", "[a]\npassword_secret = new\n[b]\npassword_secret = k\n")
+    return App("billing", home=str(world.home))
+
+
+def test_a_replica_is_read_and_its_lag_is_no_absence(with_replica: App, replicated: Replicated) -> None:  # noqa: F811
+    other = Store(databases.open(replicated.primary.url("books")), Keys(KEY))
+    other.write_many([(kind, name, "now", None) for kind in ("variable", "config") for name in ("k", "new")])
+    assert with_replica.get_variable("k") == "old"  # so it is the replica that answers
+    assert with_replica.get_variable("k", max_age=0) == "now"
+    assert with_replica.get_variable("new") == "now"
+    assert with_replica.prefetch() == {}
+    assert [with_replica.conf.get(section, "password") for section in "ab"] == ["now", "old"]
+    with_replica.refresh()
+    assert [with_replica.conf.get(section, "password") for section in "ab"] == ["now", "now"]
+    with pytest.raises(errors.VariableNotFound):
+        with_replica.get_variable("nowhere")
+    assert with_replica.list_names("variable") == ["k", "new", "own"]
+    with_replica.store.set_variable("own", "mine")  # what we wrote is what we read
+    assert with_replica.get_variable("own") == "mine"
+    assert with_replica.store.delete_variable("k") == 1
+    with pytest.raises(errors.VariableNotFound):
+        with_replica.get_variable("k")
+
+
+def test_one_of_the_two_databases_is_down(with_replica: App, replicated: Replicated, world: World) -> None:  # noqa: F811
+    assert with_replica.get_variable("k") == "old"
+    status, out, _ = world.run("--name", "billing", "db", "check", "--output", "json")
+    assert (status, json.loads(out)[3]["answer"][:15]) == (0, "yes, PostgreSQL")
+    kill(replicated.primary)
+    assert with_replica.get_variable("k") == "old"
+    with pytest.raises(errors.BackendUnavailable, match="does not answer"):
+        with_replica.get_variable("nowhere")
+    replicated.primary.start()
+    kill(replicated.standby)
+    assert with_replica.get_variable("own") == "old"
+    with pytest.raises(errors.VariableNotFound):
+        with_replica.get_variable("nowhere")
+    status, out, err = world.run("--name", "billing", "db", "check", "--output", "json")
+    assert (status, json.loads(out)[3]) == (1, {"what": "replica reachable", "answer": "no"})
+    assert "does not answer" in err
+    assert "canary" not in out + err

@@ -49,7 +49,7 @@ NAMES = {
     "_continue": ("backends.kubernetes", "the parameter that Kubernetes calls `continue`"),
     "_pool": ("backends.session", "what urllib3 hands to Retry.increment"),
     "_sock": ("integrations.redis", "whether a synchronous connection of valkey is open"),
-    "_get_server_version_info": ("metastore.servers", "CockroachDB does not call itself PostgreSQL"),
+    "_get_server_version_info": ("metastore.pools", "CockroachDB does not call itself PostgreSQL"),
 }
 #: Documented names, private by their spelling only.
 DOCUMENTED = {"_exit", "_fields", "_field_defaults", "_asdict", "_replace"}
@@ -274,7 +274,7 @@ def test_sqlalchemy_asks_the_dialect_for_the_servers_version() -> None:
     import sqlalchemy
     from sqlalchemy.dialects.postgresql import psycopg
 
-    from framework.metastore.servers import _tolerate_other_names
+    from framework.metastore.pools import _tolerate_other_names
 
     dialect: Any = psycopg.dialect()  # type: ignore[no-untyped-call]
 

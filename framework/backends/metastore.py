@@ -6,11 +6,15 @@ from framework.backends.base import BaseSecretsBackend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeVar
 
     from framework.connection import Connection
     from framework.errors import SecretsError
+    from framework.metastore.replica import Replica
     from framework.metastore.store import Store
+
+    T = TypeVar("T")
 
 
 class MetastoreBackend(BaseSecretsBackend):
@@ -18,25 +22,39 @@ class MetastoreBackend(BaseSecretsBackend):
 
     Args:
         store: the opened metastore.
+        replica: is asked first.
+
+    Attributes:
+        without_replica: the same, for questions whose answer must be of now.
     """
 
     remote = False
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, replica: Replica | None = None) -> None:
+        self.store, self.replica = store, replica
         self.may_hang = store.database.bounded  # a server, not a file
+        self.without_replica = self if replica is None else MetastoreBackend(store)
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
-        return self.store.get_connection(conn_id, team_name)
+        return self._get("connection", conn_id, lambda store: store.get_connection(conn_id, team_name))
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        return self.store.get_variable(key, team_name)
+        return self._get("variable", key, lambda store: store.get_variable(key, team_name))
 
     def get_config(self, key: str) -> str | None:
-        return self.store.get_config(key)
+        return self._get("config", key, lambda store: store.get_config(key))
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
-        return self.store.get_many(kind, names)  # type: ignore[return-value]
+        if self.replica is None:
+            return self.store.get_many(kind, names)  # type: ignore[return-value]
+        wanted = list(names)
+        found = self.replica.get_many(kind, wanted)
+        rest = [name for name in wanted if name not in found]
+        return {**found, **(self.store.get_many(kind, rest) if rest else {})}  # type: ignore[dict-item]
 
     def list_names(self, kind: str) -> Iterable[str]:
         return self.store.list_names(kind)
+
+    def _get(self, kind: str, name: str, question: Callable[[Store], T | None]) -> T | None:
+        found = None if self.replica is None else self.replica.get(kind, name, question)
+        return question(self.store) if found is None else found

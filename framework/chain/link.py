@@ -201,7 +201,9 @@ class Link:
         """The backend's answer, kept if it is remote."""
 
         def look_up() -> object:
-            method = getattr(self.backend, _METHODS[kind], None)
+            # A replica may be behind, so that its answers are not of now.
+            backend = self.backend if since is None else getattr(self.backend, "without_replica", self.backend)
+            method = getattr(backend, _METHODS[kind], None)
             if method is None and kind == "connection":  # a class that is not ours may have the text alone
                 method = getattr(self.backend, "get_conn_value", None)
             if method is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from framework.delivery.values import Faults, Source, resolve
 from framework.errors import ConfigError, FrameworkError, warn
 from framework.layers.writers import plain_list, stays
+from framework.options.own import OF_THE_METASTORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _is_powerful(name: str) -> bool:
 
 def _is_withheld(section: str, key: str) -> bool:
     """Whether an option opens the stores themselves: it is passed only if it is named exactly."""
-    if (section, key) in (("core", "fernet_key"), ("database", "sql_alchemy_conn")):
+    if (section, key) in OF_THE_METASTORE:
         return True
     return section.partition(".")[0] == "secrets" or (section == "workers" and key.startswith("secrets_backend"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framework.assembly import WORKERS, custom_link, note_on_workers, workers_backend
+from framework.assembly import METASTORE_URLS, WORKERS, custom_link, database_of, note_on_workers, workers_backend
 from framework.chain.chain import each
 from framework.errors import (
     AccessDenied,
@@ -138,7 +138,7 @@ def _links(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:
 def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -> Iterator[Problem]:
     """The database's URL and the keys can be read. Nothing is connected to."""
     readers: dict[tuple[str, str], Callable[[App], object]] = {
-        ("database", "sql_alchemy_conn"): lambda app: app.chain.metastore.backend,
+        **{("database", key): lambda app, key=key: database_of(app, key) for key in METASTORE_URLS},  # type: ignore[misc]
         ("core", "fernet_key"): _keys,
     }
     try:

@@ -24,6 +24,7 @@ def open(
     like: str = "",
     failover: float = 0.0,
     wants: str = "read-write",
+    option: str = OPTION,
 ) -> Database:
     """The database that a URL names. Opening it touches nothing.
 
@@ -34,26 +35,27 @@ def open(
         like: the home; a SQLite file inside it is trusted as it is.
         failover: seconds for which an outage of a server is waited for.
         wants: which of several hosts are meant, in the words of libpq's `target_session_attrs`.
+        option: the option that the URL is from, for messages.
 
     Raises:
         BackendError: the URL names no file, or a database that is not supported.
     """
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] in SERVERS:
-        _refuse_unencoded(rest)
+        _refuse_unencoded(rest, option)
         from framework.metastore.servers import Server
 
-        return Server(url, timeout, create=create, failover=failover, wants=wants)
+        return Server(url, timeout, create=create, failover=failover, wants=wants, option=option)
     if scheme not in ("sqlite", "sqlite+pysqlite"):
         raise errors.BackendError(
             "the URL is not for SQLite, PostgreSQL, MySQL or MariaDB",
-            where=OPTION,
+            where=option,
             hint="Write sqlite:////absolute/path.db, postgresql://user@host/name or mysql://user@host/name.",
         )
     # The options after "?" are for SQLAlchemy's driver, which is not used here.
     path = rest.partition("?")[0][1:] if rest.startswith("/") else ""
     if not path or "\0" in path or path.startswith((":memory:", "file:")):
-        raise errors.BackendError("the URL names no file", where=OPTION, hint=_WRITE)
+        raise errors.BackendError("the URL names no file", where=option, hint=_WRITE)
     if like and path.startswith(f"{like}/"):
         path = trust.with_trust_of(like, path)
     elif like and not os.path.isabs(path):  # it starts at the working directory
@@ -61,7 +63,7 @@ def open(
     return SQLite(path, timeout, create=create)
 
 
-def _refuse_unencoded(rest: str) -> None:
+def _refuse_unencoded(rest: str, option: str) -> None:
     """Refuse a login or password with a character that ends it in a URL: the rest would become the host."""
     place, _, after = rest.partition("/")
     mark, code = "", ""
@@ -71,4 +73,4 @@ def _refuse_unencoded(rest: str) -> None:
         mark, code = "/", "%2F"
     if mark:
         what = f"the login or the password in the URL holds a {mark!r} that is not encoded"
-        raise errors.BackendError(what, where=OPTION, hint=f"Write {code} for it.")
+        raise errors.BackendError(what, where=option, hint=f"Write {code} for it.")

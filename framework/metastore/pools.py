@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework import errors
-from framework.metastore.base import OPTION
 from framework.metastore.failures import LOST, explain
 
 TYPE_CHECKING = False
@@ -49,7 +48,7 @@ class Pools:
         hosts: of its URL.
         timeout: seconds to wait for the server, a lock, or a connection of the pool.
         failover: seconds for which an outage is waited for.
-        where: the place for messages.
+        where: the option and the place, for messages.
     """
 
     __slots__ = ("_hosts", "_timeout", "_failover", "_where")
@@ -90,7 +89,7 @@ class Pools:
                 if not engine.dialect.is_async:
                     return engine
                 problem = f"the driver {driver} is an asynchronous one"
-        raise errors.BackendError(problem, where=f"{OPTION}: {self._where}", hint=hint)
+        raise errors.BackendError(problem, where=self._where, hint=hint)
 
     def _engine(self, url: sqlalchemy.URL, reading: bool) -> sqlalchemy.Engine:
         import sqlalchemy

@@ -41,6 +41,7 @@ class Server(Database):
         create: `db migrate` may create our tables.
         failover: seconds for which an outage is waited for.
         wants: which of several hosts are meant, if the URL does not say so in `target_session_attrs`.
+        option: the option that the URL is from, for messages.
     """
 
     __slots__ = ("_url", "_hosts", "_pools", "_engines")
@@ -53,12 +54,13 @@ class Server(Database):
         create: bool = True,
         failover: float = 0.0,
         wants: str = "read-write",
+        option: str = OPTION,
     ) -> None:
-        self._url, self._hosts = url, Hosts(url, wants, OPTION)
+        self._url, self._hosts = url, Hosts(url, wants, option)
         self.where = self._hosts.where()
         self.timeout, self.create, self.makes_tables = timeout, create, False
         self.outage = Outage(failover)
-        self._pools = Pools(self._hosts, timeout, failover, self.where)
+        self._pools = Pools(self._hosts, timeout, failover, f"{option}: {self.where}")
         self._engines: dict[tuple[int, bool], sqlalchemy.Engine] = {}
 
     @property

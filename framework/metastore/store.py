@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Names in one query, and rows in one write: old versions of SQLite allow 999 parameters.
 _CHUNK = 500
+#: Names that are remembered as written; after these all count as written.
+_REMEMBERED = 100_000
 
 
 @errors.public
@@ -37,12 +39,16 @@ class Store:
     Args:
         database: where they are.
         keys: encrypt and decrypt them.
+
+    Attributes:
+        written: the kinds and names that this process has written, if somebody wants to know.
     """
 
-    __slots__ = ("database", "keys", "_sound")
+    __slots__ = ("database", "keys", "written", "_sound")
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self.database, self.keys = database, keys
+        self.written: set[tuple[str, str]] | None = None
         self._sound: set[str] = set()  # the kinds whose table was checked
 
     def get_connection(self, conn_id: str, team: str | None = None) -> Connection | None:
@@ -118,6 +124,8 @@ class Store:
         token = self.keys.encrypt(text)
         if not self.database.columns("variable"):  # without a row to change, no file is created
             return 0
+
+        self._remember("variable", (key,))
 
         def update() -> int:
             with self.database.write() as transaction:
@@ -209,6 +217,7 @@ class Store:
         """
         if not batch:
             return
+        self._remember(kind, (item[1] for item in batch))
         table, column = TABLES[kind]
         described = batch[0][3] is not None
         made = [
@@ -274,6 +283,7 @@ class Store:
         table = TABLES[kind][0]
         if not self.database.columns(table):
             return 0
+        self._remember(kind, (name,))
         unsettled = 0  # what an attempt deleted of which it is not known whether it was committed
 
         def delete() -> int:
@@ -290,6 +300,14 @@ class Store:
             return deleted or unsettled
 
         return persistently(self.database, delete)
+
+    def has_written(self, kind: str, name: str) -> bool:
+        """Whether this process has written the row, or so many rows that it does not know them all."""
+        return self.written is not None and ((kind, name) in self.written or len(self.written) >= _REMEMBERED)
+
+    def _remember(self, kind: str, names: Iterable[str]) -> None:
+        if self.written is not None and len(self.written) < _REMEMBERED:
+            self.written.update((kind, name) for name in names)
 
     def find_row(self, kind: str, name: str) -> dict[str, Any] | None:
         """The row of one name, as it is stored; raises as `get_connection` does."""

@@ -34,6 +34,9 @@ BACKEND: dict[str, dict[str, Any]] = {
     },
 }
 
+#: The options that open the metastore.
+OF_THE_METASTORE = (("core", "fernet_key"), ("database", "sql_alchemy_conn"), ("database", "sql_alchemy_conn_read"))
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "core": {
         "options": {
@@ -56,6 +59,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "description": "URL of the metastore: connections, variables and config secrets. Empty: none.",
                 "type": "string",
                 "default": "sqlite:///{HOME}/{APP}.db",
+                "sensitive": True,
+            },
+            "sql_alchemy_conn_read": {
+                "description": "URL of a replica of the metastore, which is read first. What it lacks is asked of the "
+                "metastore itself. Empty: none.",
+                "type": "string",
+                "default": "",
                 "sensitive": True,
             },
             "failover_timeout_seconds": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.cli.output import NO, OK, UsageError, add_output, print_message, print_note, show
+from framework.cli.output import NO, OK, UsageError, add_output, print_message, print_note, print_warning, show
 from framework.errors import BackendUnavailable, SecretsError
 
 DESCRIPTION = """\
@@ -99,8 +99,10 @@ def _check(app: App, args: Namespace) -> int:
         except SecretsError:
             add("reachable", "no")
             raise
+        replica_answers = _add_replica(app, add)
         found = migrations.state(database)
         whose, fine = _whose(database, found)
+        fine = fine and replica_answers
         add("tables", whose)
         add("version", found.version or None)
         for table, number in _rows(database, found).items():
@@ -110,6 +112,22 @@ def _check(app: App, args: Namespace) -> int:
     finally:
         show(rows, ("what", "answer"), args.output)
     return OK if fine else NO
+
+
+def _add_replica(app: App, add: Any) -> bool:
+    """The replica that is read, if there is one, and whether it answers."""
+    replica = app.chain.metastore.backend.replica
+    if replica is None:
+        return True
+    database = replica.store.database
+    add("replica", database.url())
+    try:
+        answer = f"yes, {database.product()}"
+    except SecretsError as error:
+        answer = "no"
+        print_warning(str(error))
+    add("replica reachable", answer)
+    return answer != "no"
 
 
 def _product(database: Database, retries: int, delay: float) -> str:

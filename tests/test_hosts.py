@@ -1,0 +1,240 @@
+"""Several hosts in a URL, and how long a failover is waited for; without a server."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import World
+from patience import Clock, clock  # noqa: F401 - a fixture
+
+from framework import App, errors
+from framework.masking import safe_text
+from framework.metastore import base, hosts
+from framework.metastore import database as databases
+from framework.metastore.base import AGAIN, OVERTAKEN, UNKNOWN, Outage, marked, persistently
+from framework.metastore.crypto import Keys, generate
+from framework.metastore.hosts import REST, Hosts
+from framework.metastore.store import Store
+
+OPTION = "[database] sql_alchemy_conn"
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "shown"),
+    [
+        ("postgresql://u:p,w@h1:1,h2:2/d", "postgresql://h1:1,h2:2/d", "postgresql+psycopg://u:***@h1:1,h2:2/d"),
+        (
+            "postgresql+psycopg://u:pw@/d?host=h1:1&host=h2&target_session_attrs=any&password=pw",
+            "postgresql://h1:1,h2/d",
+            "postgresql+psycopg://u:***@h1:1,h2/d?password=%2A%2A%2A&target_session_attrs=any",
+        ),
+        (
+            "postgresql+psycopg2://u@/d?host=h1,h2&port=1,2",
+            "postgresql://h1:1,h2:2/d",
+            "postgresql+psycopg://u@h1:1,h2:2/d",
+        ),
+        ("mysql+pymysql://u:p%40w@h1:1,h2:2/d", "mysql://h1:1,h2:2/d", "mysql+pymysql://u:***@h1:1,h2:2/d"),
+        (
+            "mariadb://u:pw@[::1]:1,[::2]/d?load_balance_hosts=random",
+            "mariadb://[::1]:1,[::2]/d",
+            "mariadb+pymysql://u:***@[::1]:1,[::2]/d?load_balance_hosts=random",
+        ),
+        ("mysql://u:pw@h/d?host=a:1&host=b:2", "mysql://a:1,b:2/d", "mysql+pymysql://u:***@a:1,b:2/d"),
+    ],
+)
+def test_urls_with_several_hosts(url: str, where: str, shown: str) -> None:
+    pytest.importorskip("psycopg")
+    opened = databases.open(url)
+    assert (opened.where, opened.url()) == (where, shown)
+    assert "pw" not in repr(opened) + repr(Store(opened, Keys(generate())))
+    for secret in ("p,w", "pw@", "p%40w"):
+        assert secret not in safe_text(f"see {url}.")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://u:pw@h1,,h2/d", "host or port that is not valid"),
+        ("mysql://u:pw@h1,h2,/d", "host or port that is not valid"),
+        ("postgresql://u:pw@h1:x,h2/d", "host or port that is not valid"),
+        ("postgresql://u:pw@h1:0,h2:99999/d", "host or port that is not valid"),
+        ("postgresql://u:pw@/d?host=a,b,c&port=1,2", "another number of ports"),
+        ("mysql://u:pw@h1,h2/d?target_session_attrs=master", "target_session_attrs is not known. Write one of: any, "),
+        (
+            "mysql://u:pw@h1,h2/d?load_balance_hosts=yes",
+            "load_balance_hosts is not known. Write one of: disable",
+        ),
+    ],
+)
+def test_urls_that_are_refused(world: World, url: str, words: str) -> None:
+    with pytest.raises(errors.BackendError, match=words) as caught:
+        databases.open(url)
+    assert "pw" not in str(caught.value)
+    world.set(BILLING_HOME=str(world.home))
+    for key in ("sql_alchemy_conn", "sql_alchemy_conn_read"):
+        world.write("billing.cfg", f"[database]\nsql_alchemy_conn = mysql://h/d\n{key} = {url}\n".replace("%", "%%"))
+        if key == "sql_alchemy_conn":
+            world.write("billing.cfg", f"[database]\n{key} = {url}\n")
+        status, out, err = world.run("--name", "billing", "check")
+        assert status == 1
+        assert words in out + err
+        assert f"[database] {key}: the URL" in out + err
+        assert "u:pw" not in out + err
+
+
+def test_one_host_is_left_to_the_driver() -> None:
+    for url in (
+        "postgresql://u:p,w@h:1/d?options=-c%20a=b,c",
+        "postgresql:///d?host=/tmp",
+        "mysql://h/d",
+        "postgresql:///d",
+    ):
+        made = Hosts(url, "read-write", OPTION)
+        assert (made.each, made.url, made.wants) == ([], url, "any")
+
+
+def names(made: Hosts) -> list[str]:
+    return [host.name for host, _ in made.attempts()]
+
+
+def test_a_host_that_failed_is_tried_last_for_a_while(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(hosts, "monotonic", lambda: clock.now)
+    made = Hosts("postgresql://a,b,c/d", "read-write", OPTION)
+    assert list(made.attempts()) == [(host, "read-write") for host in made.each]
+    made.each[0].rest()
+    assert names(made) == ["b", "c", "a"]
+    clock.now += 1
+    made.each[1].rest()
+    assert names(made) == ["c", "a", "b"]  # the one that has rested for longer first
+    clock.now += REST - 0.5
+    assert names(made) == ["a", "c", "b"]  # one caller tries it
+    assert names(made) == ["c", "b", "a"]  # and the others do not, before it has answered
+    made.each[0].resting_until = 0.0
+    assert names(made) == ["a", "c", "b"]
+
+
+def test_the_order_may_be_random_and_a_standby_preferred() -> None:
+    made = Hosts("mysql://a,b,c/d?load_balance_hosts=random", "read-write", OPTION)
+    assert {names(made)[0] for _ in range(200)} == {"a", "b", "c"}
+    made = Hosts("mysql://a,b/d?target_session_attrs=prefer-standby", "read-write", OPTION)
+    assert [(host.name, wants) for host, wants in made.attempts()] == [
+        ("a", "standby"), ("b", "standby"), ("a", "any"), ("b", "any"),
+    ]  # fmt: skip
+
+
+# How often something is done again
+
+
+class Timed:
+    """A database that says for how long, and a clock that sleeping moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failover: float) -> None:
+        self.now, self.timeout, self.outage = 100.0, 30.0, Outage(failover)
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        monkeypatch.setattr("time.sleep", self._sleep)
+        self.calls = 0
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def run(self, *signs: str, **options: bool) -> Any:
+        """Run something that fails with these signs, the last one for ever, or succeeds at `fine`."""
+        left = list(signs)
+
+        def act() -> str:
+            self.calls += 1
+            sign = left.pop(0) if len(left) > 1 else left[0]
+            if sign == "fine":
+                return sign
+            raise marked(errors.MetastoreError(sign or "no sign"), sign)
+
+        self.calls = 0
+        return persistently(self, act, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Timed]:
+    return lambda failover: Timed(monkeypatch, failover)
+
+
+def test_what_passes_is_done_again(timed: Callable[[float], Timed]) -> None:
+    at = timed(10.0)
+    assert at.run(AGAIN, OVERTAKEN, UNKNOWN, AGAIN, "fine") == "fine"
+    assert at.calls == 5
+    with pytest.raises(errors.MetastoreError, match="no sign"):
+        at.run("")
+    assert at.calls == 1
+
+
+def test_what_may_not_be_repeated_says_that_its_outcome_is_unknown(timed: Callable[[float], Timed]) -> None:
+    at = timed(10.0)
+    with pytest.raises(errors.MetastoreError, match="unknown"):
+        at.run(AGAIN, UNKNOWN, "fine", repeatable=False)
+    assert at.calls == 2  # what was certainly not written is done again
+    with pytest.raises(errors.MetastoreError, match="unknown"):
+        at.run(UNKNOWN, AGAIN)  # not that the server is gone, which is known less of
+
+
+def test_an_outage_is_waited_for_once(timed: Callable[[float], Timed]) -> None:
+    at = timed(10.0)
+    began = at.now
+    with pytest.raises(errors.MetastoreError):
+        at.run(AGAIN)
+    assert 9 < at.now - began <= 10
+    for _ in range(50):  # it lasts for long, and nobody waits in each of the calls
+        at.now += 5
+        with pytest.raises(errors.MetastoreError):
+            at.run(AGAIN)
+        assert at.calls == 1
+    assert at.run("fine") == "fine"
+    assert at.run(AGAIN, AGAIN, "fine") == "fine"  # the next outage
+    with pytest.raises(errors.MetastoreError):
+        at.run(AGAIN)
+    at.now += 11
+    assert at.run(AGAIN, "fine") == "fine"  # nobody has asked for a while
+
+
+def test_without_a_time_out_only_conflicts_are_done_again(timed: Callable[[float], Timed]) -> None:
+    at = timed(0.0)
+    with pytest.raises(errors.MetastoreError):
+        at.run(AGAIN, "fine")
+    assert at.run(OVERTAKEN, OVERTAKEN, "fine") == "fine"
+
+
+def test_a_dead_server_is_reported_without_secrets(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The command and the application say the same; a name that is nowhere is not known to be absent."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"mysql://u:canary-pw@127.0.0.1:{port},localhost:{port}/d"
+    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=url, BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0.3")
+    world.set(
+        BILLING_HOME=str(world.home), BILLING__DATABASE__SQL_ALCHEMY_CONN_READ=url, BILLING__CORE__FERNET_KEY=generate()
+    )
+    with caplog.at_level(logging.DEBUG), pytest.raises(errors.BackendUnavailable, match="does not answer"):
+        App("billing", home=str(world.home)).get_variable("x")
+    assert "the replica mysql://127.0.0.1:" in caplog.text
+    shown = caplog.text
+    for words in (
+        ("variables", "get", "x", "--default", "d"),
+        ("variables", "set", "x", "1"),
+        ("variables", "list"),
+        ("db", "check"),
+        ("stats",),
+        ("dump",),
+        ("config", "list", "--show-values"),
+        ("backend-test", "--link", "metastore"),
+        ("explain", "database", "sql_alchemy_conn_read"),
+    ):
+        status, out, err = world.run("--name", "billing", *words)
+        shown += out + err
+        if words[0] in ("variables", "db"):
+            assert status == 3
+        if "get" in words:
+            assert out == ""
+    assert "canary" not in shown
+    assert base.OPTION == OPTION
