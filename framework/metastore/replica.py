@@ -7,6 +7,7 @@ from time import monotonic
 from framework import errors
 from framework.logs import WARNING, log
 from framework.metastore.hosts import REST
+from framework.metastore.store import REMEMBERED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +42,18 @@ class Replica:
         Raises:
             BackendError: a key is malformed, or the URL of the replica is not valid.
         """
-        return None if self._primary.has_written(kind, name) else self._try(question)
+        return None if self._is_written(kind, name) else self._try(question)
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, object]:
         """The names that the replica has a valid value for. Raises: as `get`."""
-        asked = [name for name in names if not self._primary.has_written(kind, name)]
+        asked = [name for name in names if not self._is_written(kind, name)]
         found = self._try(lambda store: store.get_many(kind, asked)) if asked else None
         return {name: value for name, value in (found or {}).items() if not isinstance(value, errors.SecretsError)}
+
+    def _is_written(self, kind: str, name: str) -> bool:
+        """Whether this process has written the row, or so many rows that it does not know them all."""
+        written = self._primary.written or ()
+        return (kind, name) in written or len(written) >= REMEMBERED
 
     def _try(self, question: Callable[[Store], T | None]) -> T | None:
         if monotonic() < self._resting_until:

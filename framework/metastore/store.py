@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Names in one query, and rows in one write: old versions of SQLite allow 999 parameters.
 _CHUNK = 500
 #: Names that are remembered as written; after these all count as written.
-_REMEMBERED = 100_000
+REMEMBERED = 100_000
 
 
 @errors.public
@@ -301,12 +301,8 @@ class Store:
 
         return persistently(self.database, delete)
 
-    def has_written(self, kind: str, name: str) -> bool:
-        """Whether this process has written the row, or so many rows that it does not know them all."""
-        return self.written is not None and ((kind, name) in self.written or len(self.written) >= _REMEMBERED)
-
     def _remember(self, kind: str, names: Iterable[str]) -> None:
-        if self.written is not None and len(self.written) < _REMEMBERED:
+        if self.written is not None and len(self.written) < REMEMBERED:
             self.written.update((kind, name) for name in names)
 
     def find_row(self, kind: str, name: str) -> dict[str, Any] | None:
