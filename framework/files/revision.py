@@ -59,7 +59,7 @@ def _lay_out(revision: str, directory: str, folder: str) -> None:
         if len(words) != 4 or words[1] != b"blob" or words[0] == b"120000":  # a link leads out of the revision
             continue
         path = os.fsdecode(name)
-        if not path.endswith(_ENDINGS):
+        if not path.endswith(_ENDINGS) or ".." in path.split("/"):  # a forged tree may hold such a name
             continue
         if int(words[3]) > FILE_BYTES:
             what = f"it is larger than {FILE_BYTES // 2**20} MiB"

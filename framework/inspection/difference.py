@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.errors import ConfigError
-from framework.inspection.snapshot import Entry, Snapshot, digest_into, key_id_of
+from framework.inspection.snapshot import Entry, Snapshot, digest_into, key_id_of, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def _compared(app: str, name: tuple[str, str], one: Entry, other: Entry, key: by
     if one.reference is not None and other.reference is not None:
         return (SAME if one.reference == other.reference else DIFFERENT), ""
     if one.has_value and other.has_value:
-        is_same = one.value == other.value and type(one.value) is type(other.value)
-        return (SAME if is_same else DIFFERENT), ""
+        return (SAME if written(one.value) == written(other.value) else DIFFERENT), ""
     for entry in (one, other):
         digest_into(entry, app, name, key)
     if one.digest is None or other.digest is None or one.keyed != other.keyed:

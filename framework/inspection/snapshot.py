@@ -153,11 +153,16 @@ def _may_be_shown(app: App, option: Names, mention: Mention) -> bool:
     return is_declared and (mention.form == "file" or app.engine.reference_of(mention) is not None)
 
 
+def written(value: Any) -> str:
+    """A value with its type, also of what is inside: 1, 1.0, true and "1" differ."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
 def digest_into(entry: Entry, app: str, option: Names, key: bytes | None) -> None:
     """Note the digest of an entry's value: keyed if there is a key, plain if it is not sensitive, else none."""
     if not entry.has_value:
         return
-    message = "\0".join((app, *option, json.dumps(entry.value, sort_keys=True, default=str))).encode()
+    message = "\0".join((app, *option, written(entry.value))).encode()
     if key is not None and entry.sensitive and entry.value not in ("", None):
         entry.digest, entry.keyed = hmac.new(key, message, sha256).hexdigest(), True
     elif not entry.sensitive or entry.value in ("", None):

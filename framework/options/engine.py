@@ -235,6 +235,10 @@ class Engine(Listing):
         max_level = self.max_level(mention.section, mention.key)
         return self._pointers.ask(mention, max_level, show_reference=is_known, since=since)
 
+    def distrust(self, folder: str) -> None:
+        """Run no command and read no file that a file in this folder names: they are another revision's."""
+        self._pointers.distrusted = folder
+
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: resolving it says why."""
         return self._pointers.reference_of(mention)

@@ -45,6 +45,7 @@ class Pointers:
 
     Attributes:
         table: what the pointers gave.
+        distrusted: a folder; commands and files that its files name are not followed. Empty: none.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Pointers:
         self._environment, self._chain, self._timeout = environment, chain, timeout
         self._allow_token_like, self._held = allow_token_like, held
         self.table = Table()
+        self.distrusted = ""
 
     def learn(self, other: Pointers) -> None:
         """Take over what the pointers gave that another one has followed."""
@@ -124,12 +126,19 @@ class Pointers:
         Args, Raises: as for `follow`, and `since` as in `Link.ask`.
         """
         text, asked = pointer_text(mention), monotonic()
+        if mention.form != "secret" and self._is_distrusted(mention):
+            what = "the command is not run" if mention.form == "cmd" else "the file is not read"
+            raise pointer_error(mention, f"{what}: it is named in another revision", "Check that revision out.")
         if mention.form == "cmd":
             return Followed(self._cmd(mention, text), None, asked)
         if mention.form == "file":
             value, path = self._file(mention, text)
             return Followed(value, None, asked, path)
         return self._secret(self._chain(), mention, text, max_level, show_reference, since)
+
+    def _is_distrusted(self, mention: Mention) -> bool:
+        file = mention.source.file_of(mention.origin) if self.distrusted else None
+        return file is not None and file.startswith(f"{self.distrusted}{os.sep}")
 
     def _secret(
         self,

@@ -11,6 +11,7 @@ from framework.cli.output import (
     USAGE,
     UsageError,
     add_output,
+    print_error,
     print_line,
     print_message,
     print_note,
@@ -18,6 +19,7 @@ from framework.cli.output import (
     show,
 )
 from framework.convert import to_text
+from framework.errors import FrameworkError
 from framework.inspection.difference import SAME, UNKNOWN, Difference, differences
 from framework.inspection.snapshot import Snapshot, read, taken
 from framework.masking.search import counted, visible
@@ -58,8 +60,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(app: App | None, args: Namespace) -> int:
+    folders: dict[str, str] = {}
+    try:
+        return _compare(args, folders)
+    except FrameworkError as fault:  # whatever it is: 1 would say that the sides differ
+        for folder, side in folders.items():
+            fault.where = fault.where.replace(f"{folder}/", f"{side}:")
+        print_error(fault)
+        return USAGE
+
+
+def _compare(args: Namespace, folders: dict[str, str]) -> int:
+    """Compare the sides. `folders` gets the folder of each revision, which messages must not show."""
     with ExitStack() as stack:
-        sides = [_Side(stack, args, text) for text in (args.left, args.right)]
+        sides = [_Side(stack, args, text, folders) for text in (args.left, args.right)]
         live = next((side.app for side in sides if side.app is not None), None)
         if live is None and args.key_secret is not None:
             raise UsageError("--key-secret needs a side that is not a snapshot")
@@ -87,7 +101,7 @@ def _run(app: App | None, args: Namespace) -> int:
 class _Side:
     """One of the two arguments."""
 
-    def __init__(self, stack: ExitStack, args: Namespace, text: str) -> None:
+    def __init__(self, stack: ExitStack, args: Namespace, text: str, folders: dict[str, str]) -> None:
         import os
 
         self.text = text
@@ -99,7 +113,9 @@ class _Side:
             from framework.files.revision import files_of
 
             folder = stack.enter_context(files_of(text.removeprefix("git:"), args.given.project or os.curdir))
+            folders[folder] = text
             self.app = _of_folder(folder, args, dotenv=False)
+            self.app.engine.distrust(folder)
             self._hide = folder
         elif os.path.isfile(text):
             from framework.files.text import read_text
@@ -117,6 +133,7 @@ class _Side:
         if folder:
             for entry in found.entries.values():
                 entry.origin = entry.origin.replace(f"{folder}/", f"{self.text}:")
+                entry.fails = entry.fails and entry.fails.replace(f"{folder}/", f"{self.text}:")
         return found
 
 

@@ -77,5 +77,6 @@ def _run(app: App, args: Namespace) -> int:
         print_message(f"{args.output}: {counted(len(snapshot.entries), 'option')}")
     failed = {name: entry for name, entry in snapshot.entries.items() if entry.fails}
     for (section, key), entry in failed.items():
-        print_error(f"[{section}] {key}: {entry.fails}")
+        named = f"[{section}] {key}: "
+        print_error(named + str(entry.fails).removeprefix(named))
     return NO if failed else OK
