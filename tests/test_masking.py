@@ -21,7 +21,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from framework import masking
+from framework import App, masking
 from framework.masking import REPLACEMENT, Masker, RedactingFilter
 
 CANARY = "canary-7"
@@ -651,3 +651,14 @@ def test_our_words_survive_pickling() -> None:
     assert str(again) == str(fault)
     assert again.where == "AWS SSM ***_of_mine"
     assert "aws_secret_access_key" in again.hint
+
+
+@pytest.mark.parametrize("name", ["a.toml", "a.yaml", "a.json"])
+@pytest.mark.parametrize("value", ['{"plain": "leaf-canary"}', '["leaf-canary", 1]', '{"a": [{"b": ["leaf-canary"]}]}'])
+def test_every_text_in_a_sensitive_table_is_a_secret(tmp_path: Path, name: str, value: str) -> None:
+    written = {"a.toml": f"[api]\ntable = {value.replace(': ', ' = ')}\n", "a.json": f'{{"api": {{"table": {value}}}}}'}
+    path = tmp_path / name
+    path.write_text(written.get(name, f"api:\n  table: {value}\n"))
+    app = App("billing", home=str(tmp_path), config_files=[str(path)], sensitive=["api.*"], environ={})
+    assert "leaf-canary" in app.conf.get("api", "table")
+    assert masking.redact_text("x leaf-canary y") == "x *** y"

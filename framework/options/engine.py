@@ -7,6 +7,7 @@ expands a plain text or follows a pointer. Everything else reads through these t
 from __future__ import annotations
 
 from framework import given
+from framework.convert import to_text
 from framework.errors import FrameworkWarning, warn
 from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
@@ -262,10 +263,10 @@ class Engine(Listing):
         else:
             value = mention.source.read(mention.raw, *mention.name, mention.origin, getenv or self.environment.get)
         if sensitive:
-            add_mask(value)
+            _hide(value)
         current = self._current_value(spec, mention, value)
         if sensitive and current is not value:
-            add_mask(current)
+            _hide(current)
         return Answer(current, mention, link=link, sensitive=sensitive)
 
     def _current_value(self, spec: Spec, mention: Mention, value: Any) -> Any:
@@ -379,3 +380,13 @@ class Engine(Listing):
         if message not in warned:
             warned.add(message)
             warn(message, category)
+
+
+def _hide(value: Any) -> None:
+    """Mask a sensitive value from now on: of a list or a table every text in it, under whatever name."""
+    add_mask(value)
+    if isinstance(value, (list, tuple, dict)):
+        try:
+            add_mask(to_text(value))
+        except ValueError:  # its keys are no text; whoever reads it is told
+            pass
