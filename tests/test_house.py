@@ -47,6 +47,7 @@ binding schema_export
 config assembly variable reads bound repeated watching following app discovery __init__ testing pytest_plugin
 delivery
 inspection
+web
 integrations cli frozen __main__
 """.split()
 

@@ -258,6 +258,13 @@ class Cache:
         asked = self._kept.get(key, (None, None))[1]
         return None if asked is None else monotonic() - asked
 
+    @property
+    def oldest(self) -> float | None:
+        """How many seconds ago the oldest kept answer was asked for; None if none is kept."""
+        with self._lock:
+            self._drop_expired()
+            return monotonic() - next(iter(self._kept.values()))[1] if self._kept else None
+
     def _drop_expired(self) -> None:
         """Drop expired answers. It is called whenever the link is asked, so secrets do not stay in memory."""
         lifetime, now = max(self._ttl + self._stale, self._negative), monotonic()

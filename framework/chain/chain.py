@@ -282,11 +282,15 @@ class Chain:
                     hint=f"The links are {', '.join(known)}.",
                 )
 
-    def explain(self, kind: str, key: str) -> list[tuple[str, str]]:
-        """Every link with its state: `found`, `shadowed`, why it has no value, or its failure. Shows no value."""
+    def explain(self, kind: str, key: str, since: float | None = None) -> list[tuple[str, str]]:
+        """Every link with its state: `found`, `shadowed`, why it has no value, or its failure. Shows no value.
+
+        Args:
+            since: see `Link.ask`.
+        """
         rows, found = [], False
         links = self.visible(kind)
-        for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key)), strict=True):
+        for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key, since)), strict=True):
             if isinstance(outcome, FrameworkError):
                 state = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
             elif outcome:
@@ -357,11 +361,11 @@ def each(links: list[Link], question: Callable[[Link], Result]) -> list[Result |
     return outcomes
 
 
-def _state(link: Link, kind: str, key: str) -> str:
+def _state(link: Link, kind: str, key: str, since: float | None) -> str:
     """Why a link does not have the value; empty if it has it."""
     if not link.serves(kind):
         return "does not serve this kind"
-    value = link.ask(kind, key)
+    value = link.ask(kind, key, since=since)
     if not link.serves(kind):  # it raised NotImplementedError
         return "does not serve this kind"
     if not link.asks_for(kind, key):

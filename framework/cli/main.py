@@ -15,7 +15,7 @@ from framework.errors import ConfigError, FrameworkError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from framework.app import App
@@ -152,7 +152,12 @@ def _silence_stdout() -> None:
         pass
 
 
-def chosen_app(args: Namespace) -> App:
+def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App:
+    """The application that the words before the command name, or that is found.
+
+    Args:
+        environ: instead of the environment of this process.
+    """
     import os
 
     from framework import project
@@ -169,11 +174,11 @@ def chosen_app(args: Namespace) -> App:
                 what = f"--{flag} goes with --project or --name only"
                 raise ConfigError(what, hint=f"An App has its own {flag}=.")
         return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {} if environ is None else {"environ": environ}
     path = ""
     if args.project:
         found = project.find(args.project, named=True)
-        settings, path = _of(found), found.path if found else ""
+        settings, path = settings | _of(found), found.path if found else ""
     elif not args.name:
         found = project.here()
         if found is None:
@@ -182,7 +187,7 @@ def chosen_app(args: Namespace) -> App:
                 '[tool.framework] with name = "…" in pyproject.toml, or pass --project, --app or --name'
             )
         settings, path = (
-            _of(found),
+            settings | _of(found),
             found.path if found else os.path.join(os.environ.get("FRAMEWORK_PROJECT") or "", "pyproject.toml"),
         )
     if args.name:

@@ -35,6 +35,11 @@ def print_message(text: object) -> None:
     print(short(redact_message(str(text))), file=sys.stderr)
 
 
+def print_in_clear(text: str) -> None:
+    """Print to stderr what a message would hide, because a person needs it: a link with a token."""
+    print(text, file=sys.stderr)
+
+
 def print_error(fault: object) -> None:
     """Print an error after which the command goes on. To stop the command, raise a `FrameworkError`."""
     for one in fault.faults if isinstance(fault, SettingsError) else (fault,):

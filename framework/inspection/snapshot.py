@@ -125,7 +125,7 @@ def _entry(
     try:
         if mention.is_pointer and not resolve:
             text = pointer_text(mention)
-            if _may_be_shown(app, option, mention):
+            if may_be_shown(app, option, mention):
                 entry.reference = redact_text(text)
                 return entry
             entry.value, entry.has_value = text, True
@@ -147,7 +147,7 @@ def _is_own_default(app: App, option: Names, mention: Mention) -> bool:
     return mention.layer == "default" and declared is not None and declared.own
 
 
-def _may_be_shown(app: App, option: Names, mention: Mention) -> bool:
+def may_be_shown(app: App, option: Names, mention: Mention) -> bool:
     """Whether a pointer's text may be kept: a command may hold a secret, and so may what is only called a pointer."""
     is_declared = app.schema.option(*option) is not None or app.engine.is_sensitive(*option)
     return is_declared and (mention.form == "file" or app.engine.reference_of(mention) is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -24,9 +26,10 @@ class Reading:
         settings: the object of the settings class, once it was asked for.
         listed: the declared options and those that files hold, section -> keys, once they are listed.
         sections: the environment as it was, and the sections that were read in it, in their kept form.
+        at: when the files were read, in seconds since 1970.
     """
 
-    __slots__ = ("layers", "chains", "warned", "searched", "settings", "listed", "sections")
+    __slots__ = ("layers", "chains", "warned", "searched", "settings", "listed", "sections", "at")
 
     def __init__(self, layers: list[Layer]) -> None:
         self.layers = layers
@@ -36,9 +39,11 @@ class Reading:
         self.settings: Any = None
         self.listed: tuple[dict[str, dict[str, None]], dict[str, dict[str, None]]] | None = None
         self.sections: tuple[dict[Any, Any], dict[str, tuple[Any, Any]]] = {}, {}
+        self.at = time()
 
     def again(self) -> Reading:
         """The same layers and chain, with nothing kept of what options were: more is declared by now."""
         made = Reading(self.layers)
+        made.at = self.at
         made.chains, made.warned, made.settings = self.chains, self.warned, self.settings
         return made

@@ -19,6 +19,7 @@ STARTS_PROGRAM = ("exec",)
 COMMANDS = {
     "dump": ("dump", "the effective configuration, with the origin of every value"),
     "explain": ("explain", "where an option, connection or variable is set, and which place wins"),
+    "explore": ("explore", "all of it in a browser, with the names of every link"),
     "check": ("check", "unknown names, wrong types, pointers that lead nowhere"),
     "diff": ("diff", "compare environments, folders, revisions and snapshots"),
     "snapshot": ("snapshot", "write down what is configured, without the values"),

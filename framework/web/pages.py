@@ -1,0 +1,291 @@
+"""What each page shows, as data: a template draws it, and `PATH.json` is it."""
+
+from __future__ import annotations
+
+import os
+from time import localtime, strftime, time
+
+from framework import errors
+from framework.convert import to_text
+from framework.errors import FrameworkError
+from framework.inspection.listing import WORDS
+from framework.inspection.rows import declared_facts, rows
+from framework.inspection.snapshot import may_be_shown
+from framework.masking import redact_text
+from framework.masking.search import visible
+from framework.options.explanation import HIDDEN, shown
+from framework.options.pointers import pointer_text
+from framework.web.explorer import PAGES, Explorer
+from framework.web.handles import handle
+from framework.web.lists import busy, found_by, part_of, status, told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from framework.options.values import Mention
+
+    Query = dict[str, str]
+
+#: A link that lists for longer than this is told of in the headline.
+_SLOW = 1.0
+
+
+def overview(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """The start page: whether all is well, what is wrong, and the chain."""
+    check = explorer.check()
+    found = check.outcome or []
+    counts = {level: sum(row["level"] == level for row in found) for level in ("error", "warning", "note")}
+    chain = explorer.chain()
+    boxes: dict[str, dict[str, Any]] = {}
+    for link in explorer.links():
+        boxes[link.name] = {"link": link.name, "role": link.role, "class": chain.outcome["classes"][link.name]}
+        boxes[link.name]["counts"] = []
+    quiet, unlisted = [], []
+    for kind, page in PAGES.items():
+        for row in status(explorer, kind):
+            if row["link"] in boxes:
+                boxes[row["link"]]["counts"].append({**row, "page": page, "word": WORDS[kind][1]})
+            if row["state"] == "failed" or (row["state"] == "listing" and row["seconds"] > _SLOW):
+                quiet.append(row["link"])
+            elif row["state"] == "cannot list":
+                unlisted.append(row["link"])
+    total = list(explorer.app.engine.entries())
+    return {
+        "checked": check.done,
+        "check_failed": told(explorer, check.failure),
+        "stores_checked": explorer.stores_checked,
+        "counts": counts,
+        "quiet": list(dict.fromkeys(quiet)),
+        "unlisted": list(dict.fromkeys(unlisted)),
+        "chain_failed": told(explorer, chain.failure),
+        "well": check.done and not (check.failure or chain.failure or counts["error"] or counts["warning"] or quiet),
+        "problems": [row for row in found if row["level"] != "note"][:8],
+        "chain": list(boxes.values()),
+        "options": len(total),
+        "files": files(explorer),
+        "busy": busy(explorer, PAGES),
+    }
+
+
+def files(explorer: Explorer) -> list[dict[str, Any]]:
+    """Every file that was looked for, and whether it was changed since it was read."""
+    app, found = explorer.app, []
+    looks = [("project", app.sources.project, True)] if app.sources.project else []
+    looks += [(look.kind, look.path, look.found) for look in app.environment.looks]
+    for kind, path, is_there in looks:
+        try:
+            changed: float | None = os.stat(path).st_mtime
+        except (OSError, ValueError):
+            changed = None
+        state = "found" if is_there and changed is not None else "absent"
+        is_newer = changed is not None and changed > explorer.reading.at
+        if is_there and changed is None:
+            state = "gone"
+        found.append(
+            {
+                "kind": kind,
+                "path": explorer.place(path),
+                "state": state,
+                "changed": None if changed is None else strftime("%Y-%m-%d %H:%M:%S", localtime(changed)),
+                "newer": is_newer,
+            }
+        )
+    return found
+
+
+def options(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """Every option with its value and its place. No pointer is followed."""
+    failing = _failing(explorer)
+    words, layer, state = query.get("q", "").lower().split(), query.get("layer", ""), query.get("state", "")
+    found, layers = [], dict[str, None]()
+    for row in rows(explorer.app, offline=True):
+        layers[row.mention.layer] = None
+        name = (row.section, row.key)
+        if layer and row.mention.layer != layer:
+            continue
+        if state == "changed" and row.mention.layer == "default":
+            continue
+        if state == "fails" and name not in failing and row.error is None:
+            continue
+        is_secret = row.hidden or row.mention.is_pointer
+        if state == "secret" and not is_secret:
+            continue
+        if words:
+            text = f"[{row.section}] {row.key} {explorer.place(row.mention.origin)}"
+            text = f"{text} {'' if is_secret else row.text or ''}".lower()
+            if not all(word in text for word in words):
+                continue
+        times = sum(mention.layer != "default" for mention in explorer.app.engine.mentions(*name))
+        if state == "contested" and times < 2:
+            continue
+        found.append((row, times))
+    page, part = part_of(found, query)
+    shown_rows = [
+        {
+            "section": row.section,
+            "key": row.key,
+            "value": None if row.mention.is_pointer else visible(row.text or ""),
+            "hidden": row.hidden,
+            "pointer": _pointer(explorer, row.mention),
+            "layer": row.mention.layer,
+            "from": explorer.place(row.origin),
+            "times": times,
+            "error": told(explorer, row.error) or failing.get((row.section, row.key)),
+        }
+        for row, times in part
+    ]
+    return {
+        **found_by(query, page, len(found)),
+        "rows": shown_rows,
+        "layers": list(layers),
+        "busy": not explorer.check().done,
+    }
+
+
+def option(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """One option: its value or the way to it, problems, every place where it is set, and how to change it."""
+    app, section, key = explorer.app, query.get("section", "").lower(), query.get("key", "").lower()
+    section, key = app.engine.current_name(section, key)
+    app.schema.describe()
+    declared = app.schema.option(section, key)
+    mentions = list(app.engine.mentions(section, key))
+    first = mentions[0] if mentions else None
+    row = next((row for row in rows(app, section=section, offline=True) if row.key == key), None)
+    problems = [one for one in explorer.check().outcome or [] if (one["section"], one["key"]) == (section, key)]
+    return {
+        "section": section,
+        "key": key,
+        "handle": handle(f"{section}\n{key}"),
+        "set": first is not None,
+        "value": None if row is None or row.hidden or first is None or first.is_pointer else row.text,
+        "hidden": row is not None and (row.hidden or row.mention.is_pointer),
+        "error": None if row is None else told(explorer, row.error),
+        "pointer": None if first is None else _pointer(explorer, first),
+        "problems": problems,
+        "mentions": [_mention(explorer, mention) for mention in mentions],
+        "declared": None if declared is None else ", ".join(map(visible, declared_facts(app, declared))),
+        "description": None if declared is None else visible(declared.description or "", keep="\n"),
+        "example": None if declared is None or not declared.example else visible(str(declared.example)),
+        "variable": app.names.option(section, key),
+        "file": explorer.place(app.main_file()[0]),
+        "command": f"{explorer.command} explain {section} {key}",
+        "busy": not explorer.check().done,
+    }
+
+
+def _mention(explorer: Explorer, mention: Mention) -> dict[str, Any]:
+    app = explorer.app
+    hides = mention.is_pointer or app.engine.is_hidden(mention.section, mention.key)
+    return {
+        "layer": mention.layer,
+        "where": explorer.place(mention.origin),
+        "old_name": f"[{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else None,
+        "form": mention.form,
+        "written": (_pointer(explorer, mention) or {}).get("to") if mention.is_pointer else _raw(mention, hides),
+    }
+
+
+def _raw(mention: Mention, hides: bool) -> str:
+    """What is written there, masked."""
+    if hides:
+        return HIDDEN
+    try:
+        return visible(to_text(shown(mention.raw)))
+    except ValueError:  # a table with what has no text
+        return "a table"
+
+
+def _pointer(explorer: Explorer, mention: Mention) -> dict[str, Any] | None:
+    """What a pointer leads to, as far as that may be shown; None for a plain value."""
+    if not mention.is_pointer:
+        return None
+    app, kept = explorer.app, explorer.app.engine.followed(mention)
+    to, secret = HIDDEN, None
+    try:
+        if may_be_shown(app, (mention.section, mention.key), mention):
+            to = visible(redact_text(pointer_text(mention)))
+            reference = app.engine.reference_of(mention) if mention.form == "secret" else None
+            secret = None if reference is None else handle(reference.name)
+    except FrameworkError as fault:
+        to = explorer.text(fault)
+    return {"form": mention.form, "to": to, "secret": secret, "link": None if kept is None else kept.link}
+
+
+def links(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """Every link: what it is, how its lists went, what it was asked."""
+    job, found = explorer.chain(), []
+    lists = {kind: {row["link"]: row for row in status(explorer, kind)} for kind in PAGES}
+    for link in explorer.links():
+        stats, of_kinds = link.stats(explorer.app.chain.unshown), {}
+        for kind, by_link in lists.items():
+            if link.name in by_link:
+                of_kinds[WORDS[kind][1]] = by_link[link.name]
+        oldest = link.cache.oldest
+        found.append(
+            {
+                "link": link.name,
+                "role": link.role,
+                "class": job.outcome["classes"][link.name],
+                "lists": of_kinds,
+                "failure": next((row["why"] for row in of_kinds.values() if row["why"]), None),
+                "state": stats["state"],
+                **{word: stats[word] for word in ("calls", "hits", "absent", "failures", "stale", "kept")},
+                "oldest": None if oldest is None else round(oldest),
+            }
+        )
+    return {"links": found, "chain_failed": told(explorer, job.failure), "busy": busy(explorer, PAGES)}
+
+
+def problems(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """Everything that is wrong, errors first."""
+    check = explorer.check()
+    return {
+        "checked": check.done,
+        "failed": told(explorer, check.failure),
+        "stores": explorer.stores_checked,
+        "seconds": round(check.seconds, 1),
+        "rows": check.outcome or [],
+        "busy": not check.done,
+    }
+
+
+def plan(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """What will be run, read and asked to resolve every pointer that was not followed yet."""
+    job = explorer.plan()
+    calls = [{name: visible(str(text)) for name, text in row.items()} for row in job.outcome or []]
+    pointers = []
+    for row in rows(explorer.app, offline=True):
+        if row.mention.is_pointer:
+            found = {"section": row.section, "key": row.key, "where": explorer.place(row.mention.origin)}
+            pointers.append({**found, "pointer": _pointer(explorer, row.mention)})
+    return {
+        "calls": calls,
+        "pointers": pointers,
+        "failed": told(explorer, job.failure),
+        "busy": not job.done,
+    }
+
+
+def log(explorer: Explorer, query: Query) -> dict[str, Any]:
+    """What was shown, tested and changed here."""
+    return {"rows": [{**row, "name": visible(row["name"])} for row in explorer.log], "busy": False}
+
+
+def _failing(explorer: Explorer) -> dict[tuple[str, str], str]:
+    """The errors that `check` found, by option."""
+    found: dict[tuple[str, str], str] = {}
+    for row in explorer.check().outcome or []:
+        if row["level"] == "error" and row["section"] is not None:
+            found.setdefault((row["section"], row["key"]), row["what"])
+    return found
+
+
+def quietly(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Make the data of a page; what it warns of is on the page about problems."""
+    token = errors.listener.set(lambda message: None)
+    try:
+        return {**make(), "made": strftime("%H:%M:%S", localtime(time()))}
+    finally:
+        errors.listener.reset(token)
