@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from conftest import World
 
 from framework.inspection.problem import CODES, Problem
@@ -116,6 +117,8 @@ def test_sarif_has_what_code_scanning_wants(wrong: World) -> None:
     run = report["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert report["version"] == "2.1.0"
+    for rule in run["tool"]["driver"]["rules"]:  # GitHub refuses a rule without these
+        assert rule["fullDescription"]["text"].endswith(".") and rule["id"] in rule["help"]["text"]
     for result in run["results"]:
         assert rules[result["ruleIndex"]] == result["ruleId"]
         assert result["level"] in ("error", "warning", "note")
@@ -144,6 +147,17 @@ def test_a_file_that_does_not_parse_is_a_problem_in_every_format(
         assert ElementTree.fromstring(out)[0].get("failures") == "1"
     if format == "github":
         assert annotations(out)[0][1]["file"] == name
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_that_others_can_write_is_a_problem_in_every_format(wrong: World, format: str) -> None:
+    """Its path is of a class of its own, which no writer may trip over."""
+    (wrong.home / "conf" / "app.toml").chmod(0o666)
+    status, out, err = wrong.run("check", "--output", format)
+    assert status == 1
+    assert "app.toml" in out + err and "Traceback" not in err
+    if format == "yaml":
+        assert yaml.safe_load(out)[0]["where"].endswith("app.toml")
 
 
 @pytest.mark.parametrize("format", FORMATS)

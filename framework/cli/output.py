@@ -197,10 +197,18 @@ def _is_unicode(text: str) -> bool:
 def as_yaml(value: Any) -> str:
     import yaml
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
-    if any(end in text for end in "\x85\u2028\u2029"):  # PyYAML writes them as they are, and reads line ends
-        text = yaml.safe_dump(value, sort_keys=False, default_flow_style=False)
-    return text
+    class Dumper(yaml.SafeDumper):
+        """Also writes texts of a subclass, such as a path that was found."""
+
+    Dumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))
+
+    def dumped(**how: Any) -> str:
+        text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False, **how)
+        return text
+
+    text = dumped(allow_unicode=True)
+    # PyYAML writes these as they are, and reads line ends.
+    return dumped() if any(end in text for end in "\x85\u2028\u2029") else text
 
 
 def _cell(value: Any) -> str:
