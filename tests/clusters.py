@@ -107,13 +107,15 @@ class Galera:
     def whole_again(self) -> None:
         """Start the nodes that were killed, and wait until all three are one cluster."""
         running = [node for node in self.nodes if node.process is not None]
-        if running and not any(node.is_ready() for node in running):
-            running[0].execute("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=1'")
         until(lambda: all(node.status("cluster_size") == str(len(running)) for node in running))
         for node in self.nodes:
             if node.process is None:
                 node.start()
         until(lambda: all(node.is_ready() and node.status("cluster_size") == "3" for node in self.nodes))
+
+    def go_on_with(self, number: int) -> None:
+        """Let one node be the whole cluster, as an operator does when the others are lost."""
+        self.nodes[number].execute("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=1'")
 
 
 class Standby(PostgreSQL):
@@ -170,13 +172,13 @@ def _galera() -> Galera | str:
 
 
 @pytest.fixture
-def galera() -> Iterator[Galera]:
+def galera() -> Galera:
     """The cluster of the test run; whole at the start of each test."""
     found = _galera()
     if isinstance(found, str):
         pytest.skip(found)
-    yield found
     found.whole_again()
+    return found
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from patience import until
 from servers import QUOTED_PASSWORD, MariaDB, Server
 
 from framework import App, errors
+from framework.connection import Connection
 from framework.metastore import bulk, migrations
 from framework.metastore import database as databases
 from framework.metastore.crypto import Keys, generate
@@ -183,6 +185,22 @@ def test_writers_on_all_nodes_see_what_the_others_wrote(galera: Galera) -> None:
     assert (len(found), len(set(map(str, found.values())))) == (5, 1)
 
 
+def test_a_node_that_hangs_is_left(galera: Galera) -> None:  # noqa: F811
+    """It accepts connections and never answers, and the others have put it out of the cluster."""
+    url, node = galera.new_url(), galera.nodes[0]
+    opened(url).set_variable("k", "v")
+    assert node.process is not None
+    node.process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: galera.nodes[1].status("cluster_size") == "2")
+        store = Store(databases.open(url, failover=10.0), Keys(KEY))
+        assert store.get_variable("k") == "v"
+        store.set_variable("k", "w")
+        assert store.get_variable("k") == "w"
+    finally:
+        node.process.send_signal(signal.SIGCONT)
+
+
 def test_without_a_quorum_nothing_is_absent(galera: Galera, tmp_path: Path) -> None:  # noqa: F811
     url = galera.new_url(2, 0, 1)
     store = opened(url, failover=0.0)
@@ -203,7 +221,8 @@ def test_without_a_quorum_nothing_is_absent(galera: Galera, tmp_path: Path) -> N
     patient = Store(databases.open(url, failover=PATIENT), Keys(KEY))
     thread = threading.Thread(target=lambda: waiting.append(patient.get_variable("k")))
     thread.start()
-    galera.whole_again()
+    until(patient.database.outage.is_seen)
+    galera.go_on_with(2)
     thread.join()
     assert waiting == ["v"]
 
@@ -263,6 +282,47 @@ def test_a_primary_that_turns_read_only(replicated: Replicated) -> None:  # noqa
     assert store.get_variable("k") == "w"  # not from the pool's connection to the old one
 
 
+def test_an_outcome_that_is_not_known(replicated: Replicated) -> None:  # noqa: F811
+    """The server ends between a commit and its answer: the writes are there, and nobody was told so."""
+    url, primary = replicated.url(), replicated.primary
+    store = opened(url)
+    store.write_many([("variable", name, "old", None) for name in ("gone", "k", "other")])
+    replicated.wait_for_the_standby()
+    kill(replicated.standby)
+    done: dict[str, object] = {}
+
+    def act(name: str, write: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            try:
+                done[name] = write()
+            except errors.MetastoreError as fault:
+                done[name] = fault
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    threads = [
+        act("add", lambda: store.set_connection(Connection(conn_id="c", conn_type="x"), overwrite=False)),
+        act("change", lambda: store.set_variable("k", "new")),
+        act("update", lambda: store.update_variable("other", "new")),
+        act("delete", lambda: store.delete_variable("gone")),
+    ]
+    until(lambda: primary.execute("SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == [(4,)])
+    primary.execute("ALTER SYSTEM RESET synchronous_standby_names")  # from the next start on
+    kill(primary)
+    until(lambda: "add" in done)
+    primary.start()
+    for thread in threads:
+        thread.join()
+    fault = done.pop("add")
+    assert isinstance(fault, errors.MetastoreUnavailable)
+    assert "the connection broke as the write was ending. Check whether it was written" in str(fault)
+    assert store.get_connection("c") is not None
+    assert done == {"change": None, "update": 1, "delete": 1}
+    assert store.get_many("variable", ["k", "gone", "other"]) == {"k": "new", "other": "new"}
+
+
 # A replica that is read
 
 
@@ -277,7 +337,7 @@ def with_replica(replicated: Replicated, world: World) -> App:  # noqa: F811
         BILLING__CORE__FERNET_KEY=KEY,
         BILLING__DATABASE__SQL_ALCHEMY_CONN=replicated.primary.url("books"),
         BILLING__DATABASE__SQL_ALCHEMY_CONN_READ=replicated.standby.url("books"),
-        BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="4",
+        BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="2",
     )
     world.write("billing.cfg", "[a]\npassword_secret = new\n[b]\npassword_secret = k\n")
     return App("billing", home=str(world.home))

@@ -49,6 +49,7 @@ NAMES = {
     "_continue": ("backends.kubernetes", "the parameter that Kubernetes calls `continue`"),
     "_pool": ("backends.session", "what urllib3 hands to Retry.increment"),
     "_sock": ("integrations.redis", "whether a synchronous connection of valkey is open"),
+    "_read_timeout": ("metastore.pools", "PyMySQL has no other time-out for the handshake"),
     "_get_server_version_info": ("metastore.pools", "CockroachDB does not call itself PostgreSQL"),
 }
 #: Documented names, private by their spelling only.

@@ -99,7 +99,7 @@ class Pools:
             options["use_native_hstore"] = False
         engine = sqlalchemy.create_engine(
             url,
-            connect_args=self._arguments(url),
+            connect_args=self._arguments(url, reading),
             hide_parameters=True,
             isolation_level="AUTOCOMMIT" if reading else "READ COMMITTED",
             pool_reset_on_return=None if reading else "rollback",
@@ -113,24 +113,30 @@ class Pools:
         sqlalchemy.event.listen(engine, "handle_error", _drop_if_useless)
         return engine
 
-    def _arguments(self, url: sqlalchemy.URL) -> dict[str, object]:
+    @property
+    def _patience(self) -> int:
+        """Seconds after which a host that is silent is left for another one."""
+        wait = max(2, int(self._timeout))  # psycopg's minimum is two
+        if len(self._hosts.each) < 2 or not self._failover:
+            return wait
+        return max(2, min(wait, int(self._failover / len(self._hosts.each))))  # so that each of them gets its turn
+
+    def _arguments(self, url: sqlalchemy.URL, reading: bool) -> dict[str, object]:
         """The driver's arguments, except those that the URL has."""
-        wait = probe = max(2, int(self._timeout))  # psycopg's minimum is two
-        if len(self._hosts.each) > 1 and self._failover:  # so that all of them are tried within the failover's time-out
-            probe = max(2, min(wait, int(self._failover / len(self._hosts.each))))
+        wait, patience = max(2, int(self._timeout)), self._patience
         if url.get_backend_name() == "postgresql":
             usual: dict[str, object] = {
-                "connect_timeout": probe,
-                "keepalives_idle": probe,  # a silent server is noticed, whatever is in between
-                "keepalives_interval": 5 if probe == wait else 1,
+                "connect_timeout": patience,
+                "keepalives_idle": patience,  # a silent server is noticed, whatever is in between
+                "keepalives_interval": 5 if patience == wait else 1,
                 "keepalives_count": 3,
-                "tcp_user_timeout": probe * 1000,
+                "tcp_user_timeout": patience * 1000,
                 "client_encoding": "utf8",
             }
         else:
             usual = {
-                "connect_timeout": probe,
-                "read_timeout": wait + 5,
+                "connect_timeout": patience,
+                "read_timeout": patience if reading and patience < wait else wait + 5,
                 "write_timeout": wait + 5,
                 "charset": "utf8mb4",
             }
@@ -167,12 +173,17 @@ class Pools:
         is_postgresql = dialect.name == "postgresql"
         if is_postgresql and wants != "any":
             params = {**params, "target_session_attrs": wants}
+        seconds = params.get("read_timeout")
+        if dialect.driver == "pymysql" and seconds is not None:  # which has no other time-out for the handshake
+            params = {**params, "read_timeout": min(int(seconds), self._patience)}
         connection = dialect.connect(*args, **params)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_SESSIONS[dialect.name].format(seconds=max(1, int(self._timeout))))
                 if not is_postgresql:
                     _prepare_for_clusters(cursor, wants, dialect.loaded_dbapi)
+            if hasattr(connection, "_read_timeout"):
+                connection._read_timeout = None if seconds is None else int(seconds)
             connection.commit()  # PostgreSQL would undo the setting together with the first transaction
         except BaseException:
             connection.close()
