@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextvars import copy_context
 from time import monotonic
 
 from framework.errors import ConfigError, FrameworkError
@@ -71,7 +72,8 @@ class Watch:
         change = self._take() if not self.is_looking and self.next_look is None else None
         if self.next_look is not None and monotonic() >= self.next_look:
             self.next_look, self.is_looking = None, True
-            threading.Thread(target=self._look, daemon=True).start()
+            # In this context: warnings go where those of the command go.
+            threading.Thread(target=copy_context().run, args=(self._look,), daemon=True).start()
         return change
 
     def _look(self) -> None:
