@@ -9,7 +9,7 @@ from framework.chain.cache import Cache
 from framework.chain.chain import Chain
 from framework.chain.level import ENVIRONMENT, HIGHEST, LOWEST, METASTORE, NotAtHand, only_at_hand
 from framework.chain.link import Link
-from framework.errors import BackendError
+from framework.errors import BackendError, FrameworkError
 from framework.options.own import OF_THE_METASTORE, is_backend_kwarg
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from framework.access import AccessLog
+    from framework.chain.shared import SharedCache
     from framework.chain.turns import Turns
     from framework.config import Config
     from framework.connection import Connection
@@ -86,11 +87,14 @@ def turns(parts: Parts) -> Turns:
 
 def custom_links(parts: Parts) -> list[Link]:
     """The application's own backends, in order."""
-    return [custom_link(parts, *names, level) for level, names in enumerate(backend_options(parts), 1)]
+    share = _share(parts)
+    return [custom_link(parts, *names, level, share) for level, names in enumerate(backend_options(parts), 1)]
 
 
-def custom_link(parts: Parts, section: str, key: str, level: int = 1) -> Link:
-    """The link to the backend that an option names."""
+def custom_link(
+    parts: Parts, section: str, key: str, level: int = 1, share: Callable[[str], SharedCache] | None = None
+) -> Link:
+    """The link to the backend that an option names; `share` makes its shared cache."""
     return Link(
         _name(parts, section, key),
         level,
@@ -98,7 +102,20 @@ def custom_link(parts: Parts, section: str, key: str, level: int = 1) -> Link:
         find=_finder(parts, section, key),
         cache=_cache(parts),
         seconds=_seconds(parts),
+        share=share,
     )
+
+
+def _share(parts: Parts) -> Callable[[str], SharedCache] | None:
+    """Makes the shared cache of a link; None: there is none, and nothing of it is loaded."""
+    mention = next(parts.engine.mentions("secrets", "shared_cache_url"), None)
+    if mention is None or (not mention.is_pointer and not str(mention.raw).strip()):
+        return None
+    if not parts.conf.value("secrets", "use_cache") or not parts.conf.value("secrets", "cache_ttl_seconds"):
+        return None
+    from framework.sharing import Sharing
+
+    return Sharing(parts.conf)
 
 
 def backend_options(parts: Parts) -> list[tuple[str, str]]:
@@ -126,6 +143,9 @@ def backend_options(parts: Parts) -> list[tuple[str, str]]:
         return [(f"secrets.{name.lower()}", "backend") for name in names]
     return [("secrets", "backend")] if backend else []
 
+
+#: What the shared cache is opened with.
+SHARED_CACHE = (("secrets", "shared_cache_url"), ("secrets", "shared_cache_key"))
 
 #: Airflow's option for the backend of workers; its kwargs stand beside it.
 WORKERS = ("workers", "secrets_backend")
@@ -169,10 +189,20 @@ def max_level(parts: Parts, section: str, key: str) -> int | None:
     """For an option that a link is built from, the link's level: only links below it may answer. Else None."""
     if (section, key) in OF_THE_METASTORE:
         return HIGHEST
+    if (section, key) in SHARED_CACHE:
+        return _lowest_shared(parts)
     if is_backend_kwarg(section, key) and (section != WORKERS[0] or parts.worker):
         sections = [section for section, _ in backend_options(parts)]
         return sections.index(section) + 1 if section in sections else 1
     return None
+
+
+def _lowest_shared(parts: Parts) -> int:
+    """The level of the first link that uses the shared cache."""
+    try:
+        return next((link.level for link in parts.custom_links() if link.is_remote), 1)
+    except FrameworkError:  # told where the links are built
+        return 1
 
 
 def _seconds(parts: Parts) -> Callable[[], float]:

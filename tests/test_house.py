@@ -44,7 +44,7 @@ chain
 schemas
 options
 binding schema_export
-config assembly variable reads bound repeated watching following app discovery __init__ testing pytest_plugin
+config sharing assembly variable reads bound repeated watching following app discovery __init__ testing pytest_plugin
 delivery
 inspection
 web

@@ -119,6 +119,9 @@ class AkeylessBackend(RemoteStore):
     def where(self, name: str = "", version: str | None = None) -> str:
         return f"Akeyless, {name or 'the list of secrets'}"
 
+    def who(self, client: _Client) -> str | None:
+        return "" if self._type in ("api_key", "uid") else None  # a cloud's identity is known to Akeyless alone
+
     def open(self) -> _Client:
         return _Client(self, self._url, self._ttl)
 

@@ -12,7 +12,7 @@ from framework.backends.faults import denied, invalid, refused, throttled, unava
 from framework.backends.key_files import verification
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, causes
+from framework.backends.session import Login, causes, read_claims
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -125,6 +125,14 @@ class AzureKeyVaultBackend(RemoteStore):
             self._options["connection_verify"] = verification(verify, self.directory, "connection_verify")
         return _Client(self._url, _OneLogin(self._credential(), self), self._options, 2 * self.max_workers)
 
+    def who(self, client: _Client) -> str | None:
+        if all(self._principal):
+            return ""  # the kwargs say it
+        domain = self._url.split("/")[2].partition(":")[0].partition(".")[2]
+        token = client.credential.get_token_info(f"https://{domain}/.default").token
+        claims = read_claims(token)
+        return f"{claims['tid']} {claims['oid']}" if {"tid", "oid"} <= set(claims) else None
+
     def fetch(self, client: _Client, name: str, version: str | None) -> str:
         secret = client.call(lambda vault: vault.get_secret(name, version))
         if str(secret.name).lower() != name.lower():
@@ -183,6 +191,7 @@ class _Client:
         transport = RequestsTransport(session=pool, session_owner=False, **options)
         retry = _retry_policy()(**options)
         self._vault = SecretClient(url, credential, transport=transport, retry_policy=retry, **options)
+        self.credential = credential
         self._lock, self._is_known = ProcessLock(), False
 
     def call(self, ask: Callable[[Any], Answer]) -> Answer:

@@ -51,6 +51,7 @@ class BaseSecretsBackend:
     switches: Mapping[str, str] = {}
     retired: Iterable[str] | None = None
 
+    made_from: str | None = None  # a digest of its class and kwargs, if an application has built it
     app_name: str = "airflow"
     directory: str = ""
     _connection_class: type[Connection] | None = None
@@ -132,6 +133,16 @@ class BaseSecretsBackend:
     def build_path(path_prefix: str, secret_id: str, sep: str = "/") -> str:
         """A secret's name in a store: prefix, separator, id."""
         return f"{path_prefix}{sep}{secret_id}"
+
+    def identity(self) -> str | None:
+        """Who asks the store, for `[secrets] shared_cache_url`; None: its answers are not shared with other processes.
+
+        Processes share answers if this text, the class, its kwargs and the application's name are the same. So it names
+        the principal (account, role, token) and whatever else decides which answer a process gets and the kwargs do not
+        say: a server, region or namespace from the environment, the content of a file. Return an empty text if the
+        kwargs say everything. The text is not shown, and only a digest of it leaves the process.
+        """
+        return None
 
     def _set_connection_class(self, conn_class: type[Connection]) -> None:
         """Airflow calls this to have its own connections built. From then on a refusal is raised as Airflow's error,

@@ -53,6 +53,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
         backend.bind("airflow" if path in AIRFLOW_TWINS or path in RETIRED_PATHS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
         backend.find_connection = app.get_connection
+        backend.made_from = _digest(backend, kwargs)
     elif _connection_map(app, section) is not None:
         what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
         raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
@@ -61,6 +62,16 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
 
         backend._set_connection_class(Connection)
     return backend
+
+
+def _digest(backend: BaseSecretsBackend, kwargs: dict[str, Any]) -> str:
+    """Names the class of a backend and all that it was made from. It does not show them."""
+    import json
+    from hashlib import sha256
+
+    kind = type(backend)
+    parts = [f"{kind.__module__}.{kind.__qualname__}", backend.app_name, backend.connection_map, kwargs]
+    return sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _connection_map(app: Any, section: str) -> dict[str, Any] | None:

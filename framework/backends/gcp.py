@@ -119,6 +119,11 @@ class GcpSecretManagerBackend(RemoteStore):
         hint = "Give gcp_key_path, or run where Application Default Credentials are."
         return AccessDenied("there are no credentials of Google Cloud", where=self.store, hint=hint)
 
+    def who(self, client: _Client) -> str | None:
+        client.logged_in()  # which finds out the name of a machine's account, and proves an impersonation
+        account = client.account()
+        return None if account is None else f"{client.project} {account}"
+
     def fetch(self, client: _Client, name: str, version: str | None) -> bytes:
         path = f"projects/{client.project}/secrets/{name}/versions/{version or 'latest'}"
         answer = client.logged_in().access_secret_version(name=path, **client.limits)
@@ -202,6 +207,14 @@ class _Client:
         again = if_exception_type(exceptions.TooManyRequests, exceptions.ServiceUnavailable, Cut)
         retry = Retry(predicate=again, initial=0.25, maximum=4.0, multiplier=2.0, timeout=_CALL_SECONDS)
         self.limits = {"retry": retry, "timeout": _CALL_SECONDS}
+
+    def account(self) -> str | None:
+        """The service account or the user; None: it is not known."""
+        for name in ("service_account_email", "account", "refresh_token"):
+            found = getattr(self._credentials, name, None)
+            if found and found != "default":
+                return f"{name} {found}"
+        return None
 
     def logged_in(self) -> Any:
         """Google's client, with a token that is not about to expire. One thread fetches it: gRPC itself would report a

@@ -10,9 +10,10 @@ import os
 from framework.backends.base import read_each
 from framework.backends.faults import denied, refused, throttled, unavailable
 from framework.backends.remote import RemoteBackend
-from framework.backends.session import patiently, retrying
+from framework.backends.session import patiently, read_claims, retrying
 from framework.errors import BackendError, InvalidSecret, SecretsError
 from framework.files import trust
+from framework.limits import FILE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,6 +179,16 @@ class KubernetesSecretsBackend(RemoteBackend):
         what = f"there is no login by {self._place()} ({type(fault).__name__})"
         hint = "Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs."
         return self.misconfigured(what, hint)
+
+    def who(self, client: tuple[Any, str]) -> str | None:
+        settings, namespace = client[0].api_client.configuration, client[1]
+        tokens = [str(token).removeprefix("Bearer ") for _, token in sorted((settings.api_key or {}).items())]
+        proofs = [str(read_claims(token).get("sub") or token) for token in tokens]  # each pod has its own token
+        for path in filter(None, (settings.cert_file, settings.key_file)):
+            with open(path, "rb") as file:  # the library reads it, too
+                proofs.append(repr(file.read(FILE_BYTES)))
+        proofs += filter(None, (settings.username, settings.password))
+        return f"{settings.host} {namespace} {proofs}" if proofs else None
 
     def open(self) -> tuple[Any, str]:
         """The client and the namespace."""

@@ -75,6 +75,16 @@ class RemoteBackend(TeamsBackend):
             raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
         return {name: kwargs.get(name, getattr(self.settings, name)) for name in known}
 
+    def who(self, client: Any) -> str | None:
+        """Who asks the store, as far as the kwargs do not say it; None: it is not known. See `identity`.
+
+        It may raise what the library raises; see `faults`.
+        """
+        return None
+
+    def identity(self) -> str | None:
+        return self.ask(self.who)
+
     def not_opened(self, fault: Exception) -> FrameworkError:
         """The error for an exception in `open`."""
         return self.misconfigured(f"the client cannot be built ({type(fault).__name__})", "Check backend_kwargs.")

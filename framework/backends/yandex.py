@@ -103,6 +103,7 @@ class LockboxSecretBackend(RemoteStore):
         self._connection_id = None if is_given else yc_connection_id or DEFAULT_CONNECTION
         self._is_default = yc_connection_id is None
         self._folder_id, self._endpoint = folder_id, endpoint
+        self._account: str | None = None  # who logs in; None: the machine's service account, whose name is not known
         self._ids: dict[str, list[str]] = {}
         self._listed_at, self._lock = -inf, ProcessLock()
 
@@ -125,6 +126,9 @@ class LockboxSecretBackend(RemoteStore):
     def not_opened(self, fault: Exception) -> SecretsError:
         where = f"Yandex Cloud at {str(self._endpoint).rpartition('@')[2]}"  # a URL may hold a password
         return self.out_of_reach(self.code_of(fault), where)
+
+    def who(self, client: _Folder) -> str | None:
+        return self._account and f"{self._endpoint} {self._folder_id} {self._account}"
 
     def fetch(self, client: _Folder, name: str, version: str | None) -> str | bytes | None:
         where, gone = self.where(name), ""
@@ -182,6 +186,7 @@ class LockboxSecretBackend(RemoteStore):
         """Makes a request for a token, for an endpoint; None: the machine has a service account."""
         oauth, path, key = (how.get(name) for name in self._credentials)
         if oauth:
+            self._account = f"oauth {oauth}"
             return lambda endpoint: {"yandex_passport_oauth_token": oauth}
         if not (path or key):
             return None
@@ -190,6 +195,7 @@ class LockboxSecretBackend(RemoteStore):
             found: Any = read_key(path, self.directory, "yc_sa_key_json_path") if path else key
             found = read_json(found) if isinstance(found, str) else found
             if all(isinstance(found[field], str) for field in ("id", "service_account_id", "private_key")):
+                self._account = f"{found['service_account_id']} {found['id']}"
                 return lambda endpoint: {"jwt": _signed(found, endpoint)}
         except (ValueError, TypeError, KeyError):
             pass  # the same error as for a field of another type

@@ -92,7 +92,8 @@ def _batch_question(
         return outcomes
 
     def ask() -> Outcomes:
-        outcomes = link.cache.get_many([("config", *secret) for secret in batch], fetch, since)
+        keys, through = [("config", *secret) for secret in batch], link.through(since)
+        outcomes = link.cache.get_many(keys, lambda keys: through(keys, fetch), since)
         return {(name, version): outcome for (_, name, version), outcome in outcomes.items()}
 
     return ask

@@ -7,6 +7,7 @@ from _thread import allocate_lock
 from math import inf
 from time import monotonic
 
+from framework.chain.level import refused
 from framework.chain.runner import outcome_of
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, warn
 from framework.locks import ProcessLock
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Key = tuple[str, str, str | None]  # kind, name, version
+    Ask = Callable[[list[Key]], list[object] | None]  # see `Cache.get_many`
 
 #: For how many seconds after an outage an old answer is used without asking the store.
 _DOWN_FOR = 5.0
@@ -40,6 +42,8 @@ class Cache:
             read again (`refreshes`) or could not be (`refresh failures`).
         misses: name -> how often it was absent.
         state: how the last question went: `ok`, `unavailable`, `denied` or `not asked`.
+        is_shared: whether `fetch` may give answers of a shared cache, as `Dated`.
+        shared: the kept answers that came from there.
     """
 
     __slots__ = (
@@ -54,6 +58,8 @@ class Cache:
         "counts",
         "misses",
         "state",
+        "is_shared",
+        "shared",
     )
 
     def __init__(
@@ -65,23 +71,36 @@ class Cache:
         self.counts = dict.fromkeys(_COUNTS, 0)
         self.misses: dict[str, int] = {}
         self.state = "not asked"
+        self.is_shared = False
+        self.shared: set[Key] = set()
         self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
 
-    def get(self, key: Key, fetch: Callable[[], object], since: float | None = None) -> object:
+    def get(
+        self,
+        key: Key,
+        fetch: Callable[[], object],
+        since: float | None = None,
+        through: Callable[[list[Key], Ask], list[object] | None] | None = None,
+    ) -> object:
         """The kept value, or what `fetch` returns; if threads ask at once, one of them fetches for all.
 
         Args:
+            through: a second cache, which is given the key and what asks the store.
             since: on the monotonic clock: an answer counts only if it was asked for after that. None: as long as it is
                 kept.
 
         Raises:
             SecretsError: what `fetch` raised, in every thread that waited for it.
         """
+
+        def ask(keys: list[Key]) -> list[object]:
+            return [outcome_of(fetch)]
+
         outcomes: dict[Key, object] = {}
         while key not in outcomes:  # another thread's question may come to nothing, then this one asks
-            outcomes = self.get_many([key], lambda keys: [outcome_of(fetch)], since)
+            outcomes = self.get_many([key], ask if through is None else lambda keys: through(keys, ask), since)
         outcome = outcomes[key]
         if isinstance(outcome, FrameworkError):
             raise outcome.again()
@@ -119,9 +138,7 @@ class Cache:
             self._miss(key)
         return value
 
-    def get_many(
-        self, keys: Sequence[Key], fetch: Callable[[list[Key]], list[object] | None], since: float | None = None
-    ) -> dict[Key, object]:
+    def get_many(self, keys: Sequence[Key], fetch: Ask, since: float | None = None) -> dict[Key, object]:
         """What is kept, and what `fetch` finds for the others in one call: values, None for absence, exceptions.
 
         While the store is unavailable an old value may stand in, unless `since` is given.
@@ -136,6 +153,7 @@ class Cache:
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
         warnings: list[str] = []
+        is_strict = not self.is_shared or (since is not None and refused.get() is None)
         with self._lock:
             self._drop_expired()
             for key in keys:
@@ -148,7 +166,7 @@ class Cache:
                 elif (flight := self._flights.get(key)) is not None and flight.serves(since):
                     others[key] = flight
                 else:
-                    mine[key] = self._flights[key] = _Flight()
+                    mine[key] = self._flights[key] = _Flight(is_strict)
             self.counts["hits"] += len(outcomes)
         if mine:
             outcomes.update(self._fetched(mine, fetch))
@@ -165,15 +183,14 @@ class Cache:
         """Whether the store was unavailable a moment ago, so that it is not asked again if an old value will do."""
         return self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR
 
-    def _fetched(
-        self, flights: dict[Key, _Flight], fetch: Callable[[list[Key]], list[object] | None]
-    ) -> dict[Key, object]:
+    def _fetched(self, flights: dict[Key, _Flight], fetch: Ask) -> dict[Key, object]:
         """Ask, keep the answers, and let the waiting threads go on, whatever happens."""
         found: dict[Key, object] = {}
         try:
             outcomes = fetch(list(flights))
             with self._lock:
-                self.counts["calls"] += 1
+                if outcomes is None or not all(type(outcome) is Dated for outcome in outcomes):
+                    self.counts["calls"] += 1
                 for key, outcome in zip(flights, outcomes or (), strict=outcomes is not None):
                     found[key] = self._settled(key, outcome, flights[key].asked)
         finally:
@@ -187,6 +204,13 @@ class Cache:
 
     def _settled(self, key: Key, outcome: object, asked: float) -> object:
         """The outcome for the callers, once it is kept."""
+        if type(outcome) is Dated:
+            if outcome.replaces or outcome.asked >= self._kept.get(key, (None, outcome.asked))[1]:
+                self._kept.pop(key, None)
+                self._keep(key, outcome.value, outcome.asked)
+                self.shared.add(key)
+            return outcome.value
+        self.shared.discard(key)
         self.state = _state_after(outcome)
         if isinstance(outcome, BackendUnavailable):
             self.counts["failures"] += 1
@@ -238,6 +262,7 @@ class Cache:
         with self._lock:
             if asked >= self._kept.get(key, (None, asked))[1]:
                 self._kept.pop(key, None)  # the oldest come first
+                self.shared.discard(key)
                 self._keep(key, value, asked)
 
     def _keep(self, key: Key, value: object, asked: float) -> None:
@@ -276,6 +301,7 @@ class Cache:
                 self._sweep = sweep
                 return
             del self._kept[oldest]
+            self.shared.discard(oldest)
 
     def __len__(self) -> int:
         with self._lock:
@@ -287,12 +313,28 @@ class Cache:
         return f"<Cache of {len(self)} answers>"
 
 
+class Dated:
+    """An answer that the shared cache had.
+
+    Attributes:
+        value: None for absence.
+        asked: when the store was asked, on the monotonic clock of this process.
+        replaces: whether it takes the place of a kept value, because a server has refused that one.
+    """
+
+    __slots__ = ("value", "asked", "replaces")
+
+    def __init__(self, value: object, asked: float, *, replaces: bool = False) -> None:
+        self.value, self.asked, self.replaces = value, asked, replaces
+
+
 class _Flight:
     """A question under way, and the threads that wait for its answer. After a fork it is never answered."""
 
-    __slots__ = ("asked", "_pid", "_landed", "_outcome")
+    __slots__ = ("asked", "_is_strict", "_pid", "_landed", "_outcome")
 
-    def __init__(self) -> None:
+    def __init__(self, is_strict: bool) -> None:
+        self._is_strict = is_strict  # whether its answer is as old as its question
         self.asked, self._pid = monotonic(), os.getpid()
         self._landed = allocate_lock()
         self._landed.acquire()
@@ -300,7 +342,7 @@ class _Flight:
 
     def serves(self, since: float | None) -> bool:
         """Whether its answer is of use to a thread of this process that wants one asked for after `since`."""
-        return self._pid == os.getpid() and (since is None or self.asked > since)
+        return self._pid == os.getpid() and (since is None or (self._is_strict and self.asked > since))
 
     def land(self, outcome: list[object]) -> None:
         """Set the outcome: a value or an exception, or nothing."""

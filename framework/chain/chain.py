@@ -378,4 +378,6 @@ _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavail
 
 def _age(link: Link, kind: str, key: str) -> str:
     age = link.cache.age((kind, key, None))
+    if age is not None and (kind, key, None) in link.cache.shared:
+        return f" (in the shared cache, asked for {age:.0f} s ago)"
     return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from _contextvars import ContextVar  # its module loads more than we need
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: The roles of a link: an application's own backends, the environment variables, the database.
 CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"
 
@@ -38,6 +42,10 @@ def is_restricted() -> bool:
 
 #: Set while an event loop waits: links answer from what is kept and from the environment, or raise NotAtHand.
 only_at_hand: ContextVar[bool] = ContextVar("framework_only_at_hand", default=False)
+
+
+#: Set while a client searches for a login that its server takes: says of a value whether the server has refused it.
+refused: ContextVar[Callable[[object], bool] | None] = ContextVar("framework_refused", default=None)
 
 
 class NotAtHand(Exception):  # noqa: N818 - not a failure: the question takes a thread

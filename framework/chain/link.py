@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 
 from framework.backends.base import KINDS, BaseSecretsBackend
@@ -18,6 +19,7 @@ from framework.errors import (
     NotFound,
     OptionNotFound,
     SecretsError,
+    warn,
 )
 from framework.locks import ProcessLock
 from framework.logs import Logins
@@ -28,10 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from typing import Any, TypeVar
 
+    from framework.chain.cache import Ask, Key
+    from framework.chain.shared import SharedCache
+
     Result = TypeVar("Result")
 
 #: What may end more than a look-up.
 OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
+
+#: After how many seconds a backend that could not say who asks is asked for it again.
+_ASK_WHO_AGAIN = 30.0
 
 _METHODS = {kind: f"get_{kind}" for kind in KINDS}
 
@@ -51,6 +59,7 @@ class Link:
         make: makes the backend.
         find: finds its class, which carries the same attributes, before it is made.
         seconds: how long a question to it may take, `[secrets] resolve_timeout_seconds`.
+        share: makes the shared cache of a remote backend, given its identity; see `shared_cache`.
     """
 
     def __init__(
@@ -63,6 +72,7 @@ class Link:
         role: str = CUSTOM,
         cache: Cache | None = None,
         seconds: Callable[[], float] = lambda: 30.0,
+        share: Callable[[str], SharedCache] | None = None,
     ) -> None:
         self.name, self.level, self.role = name, level, role
         self.chain: object = None
@@ -74,6 +84,9 @@ class Link:
         self._filters_names = False  # whether the backend has an `asks_for` of its own
         self._lock, self._logins = ProcessLock(), Logins()
         self._seconds, self._threads = seconds, Threads()
+        self._share, self._sharing = share, ProcessLock()
+        self._shared: tuple[object, SharedCache | None, float] = (None, None, 0.0)  # of a backend, until when
+        self.cache.is_shared = share is not None
 
     @property
     def backend(self) -> Any:
@@ -232,7 +245,50 @@ class Link:
             return guarded()
         if not self.is_remote:
             return self.cache.count((kind, key, version), guarded)
-        return self.cache.get((kind, key, version), fetch, since)
+        if self._share is None:
+            return self.cache.get((kind, key, version), fetch, since)
+        return self.cache.get((kind, key, version), fetch, since, self.through(since))
+
+    def through(self, since: float | None) -> Callable[[list[Key], Ask], list[object] | None]:
+        """Asks by way of the shared cache, if there is one."""
+
+        def asked(keys: list[Key], ask: Ask) -> list[object] | None:
+            shared = self.shared_cache()
+            return ask(keys) if shared is None else shared.get_many(keys, ask, since)
+
+        return asked
+
+    def shared_cache(self) -> SharedCache | None:
+        """The cache that the link shares with other processes of the same identity; None: it shares nothing.
+
+        Raises:
+            BackendError: its options are wrong.
+        """
+        if self._share is None or not self.is_remote:
+            return None
+        backend = self.backend
+        with self._sharing:
+            before, shared, until = self._shared
+            if before is not backend or monotonic() >= until:
+                until = inf
+                try:
+                    who = self._identity()
+                except FrameworkError as fault:  # the store may say the same, or answer
+                    who, until = None, monotonic() + _ASK_WHO_AGAIN
+                    warn(f"{self.name}: it is not known who asks the store, so nothing is shared: {fault}")
+                shared = None if who is None else self._share(who)
+                self._shared = backend, shared, until
+        return shared
+
+    def _identity(self) -> str | None:
+        """The store and who asks it, None if the backend cannot say. Raises: what the backend raises."""
+        find = getattr(self._backend, "identity", None)
+        made_from = getattr(self._backend, "made_from", None)
+        who = None if find is None or made_from is None else self.guard("config", None, lambda: self.in_time(find))
+        if who is None:
+            name = type(self._backend).__name__
+            warn(f"{self.name}: nothing is shared, because {name} does not say who asks the store; see its `identity`")
+        return None if who is None else f"{made_from}\n{who}"
 
     def _version(self, key: str, version: str) -> object:
         """One version of a config secret; None from a backend without versions, which may still have the name."""
@@ -258,7 +314,13 @@ class Link:
             "kept": len(self.cache),
             "logins": getattr(self._backend, "logins", None),
             "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
+            **({} if self._share is None else self._shared_counts()),
         }
+
+    def _shared_counts(self) -> dict[str, object]:
+        shared = self._shared[1]
+        counts = {"hits": 0, "misses": 0, "faults": 0} if shared is None else shared.counts
+        return {f"shared {name}": number for name, number in counts.items()}
 
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""

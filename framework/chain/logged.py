@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     Value = TypeVar("Value")
 
-#: What the links of the look-up under way answered, as (link, outcome), and whether the answer was at hand.
-_asked: ContextVar[tuple[list[tuple[str, str]], list[bool]] | None] = ContextVar("framework_asked", default=None)
+#: What the links of the look-up under way answered, as (link, outcome), whether the answer was at hand, and the links
+#: whose answer came from the shared cache.
+_asked: ContextVar[tuple[list[tuple[str, str]], list[bool], list[str]] | None] = ContextVar(
+    "framework_asked", default=None
+)
 
 
 class LoggedChain(Chain):
@@ -52,7 +55,8 @@ class LoggedChain(Chain):
 
     def _logged(self, kind: str, name: str, look_up: Callable[[], tuple[Value, str]]) -> tuple[Value, str]:
         began, asked, at_hand = time.perf_counter(), list[tuple[str, str]](), list[bool]()
-        token = _asked.set((asked, at_hand))
+        shared: list[str] = []
+        token = _asked.set((asked, at_hand, shared))
         outcome, link = "found", None
         try:
             found = look_up()
@@ -70,13 +74,15 @@ class LoggedChain(Chain):
                 shown = REPLACEMENT if name in self.unshown else name
                 links = asked or ([(link, "found")] if link else [])
                 fields = {"link": link, "cached": any(at_hand), "asked": [list(pair) for pair in links]}
+                if shared:
+                    fields["shared"] = True  # an answer came from the shared cache: no store was asked for it
                 self.access.record(kind, shown, outcome, began, **fields)
 
     def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
         noted = _asked.get()
         if noted is None:
             return super().ask(link, kind, key, version, since)
-        asked, at_hand = noted
+        asked, at_hand, shared = noted
         at_hand.append(link.cache.peek((kind, key, version), since)[0])
         try:
             value = super().ask(link, kind, key, version, since)
@@ -84,4 +90,6 @@ class LoggedChain(Chain):
             asked.append((link.name, outcome_of(fault)))
             raise
         asked.append((link.name, "absent" if value is None else "found"))
+        if not at_hand[-1] and (kind, key, version) in link.cache.shared:
+            shared.append(link.name)
         return value

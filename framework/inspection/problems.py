@@ -17,6 +17,7 @@ from framework.errors import (
     SecretsError,
 )
 from framework.inspection.problem import Problem
+from framework.inspection.sharing import problems_of_sharing
 from framework.inspection.surprises import surprises
 from framework.masking import should_hide_value_for_name
 from framework.masking.known import plain_name
@@ -77,6 +78,7 @@ def problems_of(
     listed = {name for names in together.values() for name in names}
     wrong = {*listed, *failures}
     yield from _metastore(app, failed=failures, offline=offline)
+    yield from problems_of_sharing(app, failed=failures, offline=offline)
     for name, mentions in found.items():
         yield from _names(app, *name, mentions, unmeant.get(mentions[0].origin))
         yield from _forms(app, *name, mentions)

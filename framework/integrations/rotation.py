@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from framework import given
+from framework.chain.level import refused
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.integrations import application
 from framework.locks import ProcessLock
@@ -136,7 +137,11 @@ class Login:
         log(INFO, "connection %r: the server refuses the login, so the store is asked", self.conn_id)
         pause, last = _PAUSE, None
         while True:
-            fresh, fault = yield from self._read(0)
+            token = refused.set(self._is_bad)  # so that of a fleet with a shared cache one process asks the store
+            try:
+                fresh, fault = yield from self._read(0)
+            finally:
+                refused.reset(token)
             for one in _unique(fresh, self.good):
                 last = one
                 if self._may_try(one, searching=True):
@@ -150,6 +155,10 @@ class Login:
                 raise fault
             yield SLEEP, pause * random.uniform(0.5, 1)
             pause = min(2 * pause, _MOST_PAUSE)
+
+    def _is_bad(self, one: Any) -> bool:
+        """Whether the server has refused this login, or would: an absent connection is none."""
+        return one is None or (one.login, one.password) in self._bad
 
     def _read(self, max_age: float | None) -> Steps:
         """The connection and None, or None and the error of the store."""

@@ -117,6 +117,40 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "default": "0",
                 "minimum": 0,
             },
+            "shared_cache_url": {
+                "description": "URL of a Valkey or Redis server (redis://, rediss:// or unix://) that keeps answers of "
+                "remote backends, encrypted, for all processes that ask as the same principal. Empty: none.",
+                "type": "string",
+                "example": "rediss://billing:PASSWORD@cache.example.com:6379/0",
+                "default": "",
+                "sensitive": True,
+            },
+            "shared_cache_key": {
+                "description": "Fernet key of the entries in the shared cache. Not that of the metastore.",
+                "type": "string",
+                "default": "",
+                "sensitive": True,
+            },
+            "shared_cache_timeout_seconds": {
+                "description": "How long the server of the shared cache may take to answer, in seconds. Then the "
+                "backend is asked.",
+                "type": "float",
+                "default": "1",
+                "minimum": 0.01,
+            },
+            "shared_cache_wait_seconds": {
+                "description": "How long to wait for an answer that another process is asking for, in seconds.",
+                "type": "float",
+                "default": "5",
+                "minimum": 0,
+            },
+            "shared_cache_lease_seconds": {
+                "description": "For how long a process that asks the backend is waited for, in seconds. If it has not "
+                "answered then, another one asks.",
+                "type": "float",
+                "default": "3",
+                "minimum": 0.1,
+            },
             "resolve_timeout_seconds": {
                 "description": "How long a link may take to answer, and all pointers resolved at once; in seconds.",
                 "type": "float",

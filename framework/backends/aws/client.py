@@ -71,8 +71,11 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def made(service: str, store: str, settings: Mapping[str, Any], assume: Assume | None, workers: int) -> Any:
-    """A botocore client, the same as from `boto3.client`; it serves all threads.
+def made(
+    service: str, store: str, settings: Mapping[str, Any], assume: Assume | None, workers: int
+) -> tuple[Any, Callable[[str | None], str]]:
+    """A botocore client, the same as from `boto3.client`, which serves all threads; and what says whose keys it has,
+    given the address of STS.
 
     Args:
         service: AWS's name of it, `ssm`.
@@ -98,7 +101,18 @@ def made(service: str, store: str, settings: Mapping[str, Any], assume: Assume |
         credentials = assume(session, more["region_name"], options)
         session = Session(profile=profile)
         session.register_component("credential_provider", _Source(credentials))
-    return session.create_client(service, config=config, **more)
+    client = session.create_client(service, config=config, **more)
+
+    def whose(sts: str | None) -> str:
+        keys = session.get_credentials().get_frozen_credentials()
+        if not keys.token:  # they do not change, and nobody else has them
+            return f"{keys.access_key} {keys.secret_key}"
+        asked = session.create_client("sts", region_name=more["region_name"], endpoint_url=sts, config=config)
+        caller = asked.get_caller_identity()
+        is_session = ":assumed-role/" in caller["Arn"]  # each process has a session of its own
+        return f"{caller['Account']} {caller['UserId'].partition(':')[0] if is_session else caller['UserId']}"
+
+    return client, whose
 
 
 def configured(options: Mapping[str, Any], workers: int, kwarg: str, given: Mapping[str, Any], where: str) -> Any:

@@ -145,9 +145,13 @@ class AwsBackend(RemoteStore):
         settings = {**self._settings, "verify": verification(self._settings["verify"], self.directory, "verify")}
         role = self._new_role()
         assume = None if role is None else role.credentials
-        made = botocores.made(self.service, self.store, settings, assume, self.max_workers)
+        made, self._whose = botocores.made(self.service, self.store, settings, assume, self.max_workers)
         self.logins += 1
         return made
+
+    def who(self, client: Any) -> str:
+        sts = (self._role[1]["service_config"] or {}).get("sts") or {}
+        return f"{client.meta.region_name} {client.meta.endpoint_url} {self._whose(sts.get('endpoint_url'))}"
 
     def not_opened(self, fault: Exception) -> FrameworkError:
         code = type(fault).__name__

@@ -26,6 +26,8 @@ _TIMEOUTS = (5.0, 10.0)
 _PAUSES = (0.3, 0.9)
 #: Variables that name the trusted authorities, if `verify` does not.
 _AUTHORITIES = ("VAULT_CACERT", "VAULT_CAPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+#: The ways to log in whose proof is in the kwargs, so that nobody needs to ask who it is.
+_PROVEN_BY_KWARGS = ("approle", "github", "ldap", "radius", "token", "userpass")
 #: A token is renewed after this part of its lifetime.
 _RENEWED_AFTER = 2 / 3
 
@@ -76,6 +78,17 @@ class Session:
         if self._is_good(token, asked) or self._login.token(refused=token) == token:
             raise refusal
         return request(self.client)
+
+    def principal(self) -> str:
+        """The server, the namespace and who logs in: by what the login proves, or else by what the server says of the
+        token. Raises: as `call`."""
+        place = f"{self.client.url} {self.client.adapter.namespace or ''}"
+        if self._kwargs["auth_type"] in _PROVEN_BY_KWARGS and not self._kwargs["token_path"]:
+            proof = os.environ.get("VAULT_TOKEN", "") if self._kwargs["auth_type"] == "token" else ""
+            return f"{place} {proof.strip()}"
+        found = self.call(lambda client: client.auth.token.lookup_self())["data"]
+        policies = sorted({*(found.get("policies") or ()), *(found.get("identity_policies") or ())})
+        return f"{place} {found.get('entity_id') or found['accessor']} {' '.join(policies)}"
 
     def _is_good(self, token: str, asked: float) -> bool:
         """Whether a 403 is about the policy, and not about a token that has ended.

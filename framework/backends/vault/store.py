@@ -94,6 +94,9 @@ class VaultBackend(RemoteBackend):
         self._has_team_paths = use_team_secrets_path
         self._known: set[str] = set()  # mounts whose engine was checked
 
+    def who(self, client: Session) -> str:
+        return client.principal()
+
     def has_own_secrets(self, team: str) -> bool:
         return self._has_team_paths and self.has_teams(team)
 

@@ -1,0 +1,162 @@
+"""The Valkey or Redis server of the shared cache: one connection, no retries, and no question while it is down."""
+
+from __future__ import annotations
+
+import os
+from random import uniform
+from time import monotonic
+
+from framework.backends.remote import import_packages
+from framework.errors import BackendError, warn
+from framework.locks import ProcessLock
+from framework.logs import WARNING, log
+from framework.masking import add_mask, safe_repr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    Answer = TypeVar("Answer")
+
+#: What follows the name of an entry in the name of its lease.
+LEASE = ":lease"
+#: After so many failures in a row the server is left alone, for about so many seconds.
+_ENOUGH, _LEFT_ALONE = 2, 10.0
+#: What a URL may say after a question mark.
+_PARAMETERS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
+_URL_OPTION = "[secrets] shared_cache_url"
+
+
+class Server:
+    """A server, for all threads of a process. `with server:` keeps its connection until the last thread has left.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS) or `unix://`, with user and password.
+        seconds: how long to wait for an answer.
+
+    Raises:
+        BackendError: the URL is not one, or the package `redis` is not installed.
+    """
+
+    __slots__ = (
+        *("_url", "_seconds", "_lock", "_pid", "_client", "_users"),
+        *("_in_a_row", "_alone_until", "_told", "_texts"),
+    )
+
+    def __init__(self, url: str, seconds: float) -> None:
+        check_url(url)
+        import_packages({"redis": "redis"}, "shared-cache", _URL_OPTION)
+        self._url, self._seconds = url, seconds
+        self._lock = ProcessLock()
+        self._in_a_row, self._alone_until = 0, 0.0
+        self._told: set[str] = set()
+        self._client: Any = None
+        self._texts: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """A child of a fork has a connection of its own."""
+        self._pid, self._client, self._users = os.getpid(), None, 0
+
+    def __enter__(self) -> Server:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._begin()
+            self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._client is not None:
+                self._client.connection_pool.disconnect()  # ten thousand idle connections are too many
+            texts, self._texts = self._texts, []
+        for text in texts:
+            log(WARNING, "%s", text)
+            warn(text)
+
+    def run(self, commands: Callable[[Any], Answer]) -> Answer | None:
+        """What commands return that are given the client; None: they failed, or the server is left alone.
+
+        One thread at a time, so that a server that hangs costs a process two time-outs at most.
+        """
+        with self._lock:
+            if monotonic() < self._alone_until:
+                return None
+            try:
+                answer = commands(self._opened())
+            except Exception as fault:  # redis, the network and foreign servers raise many kinds
+                name = type(fault).__name__
+            else:
+                self._in_a_row = 0
+                self._told.discard("fault")
+                return answer
+            self._in_a_row += 1
+            if self._in_a_row >= _ENOUGH:
+                self._alone_until = monotonic() + _LEFT_ALONE * uniform(0.5, 1.5)
+            self._tell("fault", f"the shared cache cannot be used ({name}). The stores are asked instead.")
+            return None
+
+    def release(self, names: list[str]) -> None:
+        """Give back the leases of entries."""
+        if names:
+            self.run(lambda client: client.delete(*(name + LEASE for name in names)))
+
+    def doubt(self, text: str) -> None:
+        """Warn of an entry, once in a process."""
+        with self._lock:
+            self._tell("entry", text)
+
+    def _tell(self, what: str, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._texts.append(f"{_URL_OPTION}: {text}")
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            from redis import Redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+
+            more: dict[str, Any] = {"socket_timeout": self._seconds, "socket_connect_timeout": self._seconds}
+            more |= {"retry": Retry(NoBackoff(), 0), "retry_on_error": [], "health_check_interval": 0, "protocol": 2}
+            self._client = Redis.from_url(self._url, **more)
+        return self._client
+
+    @safe_repr
+    def __repr__(self) -> str:
+        return "<Server of the shared cache>"
+
+
+def check_url(url: str) -> None:
+    """Check `[secrets] shared_cache_url`; its password is masked from now on.
+
+    Raises:
+        BackendError: it cannot be the URL of a server.
+    """
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    what, hint = "", "Write redis://USER:PASSWORD@HOST:6379/0, rediss://… for TLS, or unix:///PATH."
+    try:
+        parts = urlsplit(url)
+        password, port, database = parts.password, parts.port, parts.path.strip("/")
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("redis", "rediss", "unix"):
+        what = "it is not a URL of redis://, rediss:// or unix://"
+    else:
+        if password:
+            add_mask(unquote(password))
+        if parts.scheme == "unix" and not parts.path:
+            what = "it has no path of a socket"
+        elif parts.scheme != "unix" and not parts.hostname:
+            what = "it has no host"
+        elif parts.scheme != "unix" and database and not database.isdigit():
+            what = "the database after the host is not a number"
+        elif unknown := [name for name in names if name not in _PARAMETERS]:
+            what, hint = f"it has the parameter {unknown[0]!r}", f"It may have {', '.join(_PARAMETERS)}."
+        del port
+    if what:
+        raise BackendError(what, where=_URL_OPTION, hint=hint)

@@ -1,0 +1,692 @@
+"""The shared cache on a real Valkey: what is asked of the store, what is trusted, and what can be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from cryptography.fernet import Fernet
+from patience import in_threads
+from servers import free_port, valkey
+
+from framework import App, BaseSecretsBackend, Connection, errors
+from framework.chain.shared import Sealed
+
+KEY = Fernet.generate_key().decode()
+PASSWORD = "canary-password-of-the-cache"
+
+
+class Ledger(BaseSecretsBackend):
+    """A remote store in this process, which counts what it is asked.
+
+    Attributes:
+        rows: (kind, name) -> the value, or the error that it raises.
+        asked: the names of each call.
+        wait: called in the middle of each call.
+    """
+
+    rows: dict[tuple[str, str], Any] = {}
+    asked: list[list[str]] = []
+    wait: Callable[[], object] = staticmethod(lambda: None)
+
+    def __init__(self, who: str = "", batch: bool = True) -> None:
+        self.who = who
+        self.batch_size = None if batch else 1
+
+    def identity(self) -> str | None:
+        return self.who
+
+    def _row(self, kind: str, name: str) -> Any:
+        value = Ledger.rows.get((kind, name))
+        if isinstance(value, Exception):
+            raise value
+        if self.who == "denied":
+            raise errors.AccessDenied("no", where=name)
+        return value
+
+    def _one(self, kind: str, name: str) -> Any:
+        Ledger.asked.append([name])
+        Ledger.wait()
+        return self._row(kind, name)
+
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
+        return self._one("connection", conn_id)
+
+    def get_variable(self, key: str, team_name: str | None = None) -> Any:
+        return self._one("variable", key)
+
+    def get_config(self, key: str) -> Any:
+        return self._one("config", key)
+
+    def get_many(self, kind: str, names: Any) -> Any:
+        names = list(names)
+        Ledger.asked.append(names)
+        Ledger.wait()
+        found = {}
+        for name in names:
+            try:
+                found[name] = self._row(kind, name)
+            except errors.SecretsError as fault:
+                found[name] = fault
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Silent(Ledger):
+    """A backend that does not say who asks."""
+
+    def identity(self) -> str | None:
+        return None
+
+
+class Local(Ledger):
+    remote = False
+
+
+@pytest.fixture(autouse=True)
+def ledger() -> type[Ledger]:
+    Ledger.rows, Ledger.asked = {}, []
+    Ledger.wait = staticmethod(lambda: None)
+    return Ledger
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with valkey(tmp_path_factory.mktemp("valkey")) as port:
+        yield port
+
+
+@pytest.fixture
+def port(server: int) -> int:
+    redis.Redis(port=server).flushall()
+    return server
+
+
+def application(
+    home: Path, url: str, backend: str = "Ledger", kwargs: Any = None, *, access_log: Any = None, **options: Any
+) -> App:
+    """One process of a fleet: its chain, caches and connections are its own."""
+    environ = {
+        "SHOP__SECRETS__BACKEND": f"test_shared_cache.{backend}",
+        "SHOP__SECRETS__BACKEND_KWARGS": json.dumps(kwargs or {}),
+        "SHOP__SECRETS__SHARED_CACHE_URL": url,
+        "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+        **{f"SHOP__SECRETS__{name.upper()}": str(value) for name, value in options.items()},
+    }
+    return App("shop", home=home, environ=environ, access_log=access_log)
+
+
+@pytest.fixture
+def make(tmp_path: Path, port: int) -> Callable[..., App]:
+    return lambda *given, **more: application(tmp_path, f"redis://127.0.0.1:{port}/0", *given, **more)
+
+
+def shared(app: App) -> dict[str, int]:
+    return {name: number for name, number in app.stats()[0].items() if name.startswith("shared")}
+
+
+# What is shared
+
+
+def test_a_connection_a_variable_and_a_secret_are_asked_for_once(make: Callable[..., App]) -> None:
+    warehouse = Connection("w", "postgres", host="h", login="u", password="p", port=5432, extra={"a": [1, None]})
+    Ledger.rows = {("connection", "w"): warehouse, ("variable", "v"): {"deep": [1]}, ("config", "s"): "text ✓"}
+    for _ in range(3):
+        app = make()
+        assert app.get_connection("w") == warehouse
+        assert app.get_variable("v") == {"deep": [1]}
+        assert app.chain.config("s")[0] == "text ✓"
+    assert sorted(map(tuple, Ledger.asked)) == [("s",), ("v",), ("w",)]
+    assert shared(app) == {"shared hits": 3, "shared misses": 0, "shared faults": 0}
+    assert app.stats()[0]["calls"] == 0
+
+
+def test_absence_is_shared_and_failures_are_not(make: Callable[..., App]) -> None:
+    Ledger.rows = {
+        ("variable", "denied"): errors.AccessDenied("no"),
+        ("variable", "down"): errors.BackendUnavailable("x"),
+    }
+    for _ in range(2):
+        app = make()
+        assert app.get_variable("nowhere", default="default") == "default"
+        for name, error in (("denied", errors.AccessDenied), ("down", errors.BackendUnavailable)):
+            with pytest.raises(error):
+                app.get_variable(name)
+    assert [name for names in Ledger.asked for name in names] == ["nowhere", "denied", "down", "denied", "down"]
+
+
+def test_who_is_denied_never_reads_what_another_fetched(make: Callable[..., App]) -> None:
+    Ledger.rows = {("config", "s"): "secret"}
+    assert make(kwargs={"who": "allowed"}).chain.config("s")[0] == "secret"
+    with pytest.raises(errors.AccessDenied):
+        make(kwargs={"who": "denied"}).chain.config("s")
+    assert make(kwargs={"who": "allowed"}).chain.config("s")[0] == "secret"
+    assert len(Ledger.asked) == 2
+
+
+def test_versions_kinds_kwargs_and_applications_are_kept_apart(make: Callable[..., App]) -> None:
+    Ledger.rows = {("config", "x"): "secret", ("variable", "x"): "variable"}
+    assert make().chain.config("x")[0] == "secret"
+    assert make().get_variable("x") == "variable"
+    Ledger.rows["config", "x"] = "of other kwargs"
+    assert make(kwargs={"batch": False}).chain.config("x")[0] == "of other kwargs"
+
+
+def test_local_links_do_not_use_it(make: Callable[..., App], port: int) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    assert make("Local").get_variable("v") == "x"
+    assert redis.Redis(port=port).keys("*") == []
+
+
+def test_an_answer_of_another_class_is_not_shared(make: Callable[..., App], port: int) -> None:
+    class Issued(Connection):
+        """As of a lease: it ends before the cache's time."""
+
+    Ledger.rows = {("connection", "w"): Issued("w", "postgres", login="u", password="p")}
+    for _ in range(2):
+        assert make().get_connection("w").login == "u"
+    assert len(Ledger.asked) == 2
+    assert redis.Redis(port=port).keys("*") == []
+
+
+def test_a_backend_that_does_not_say_who_asks_is_not_shared(make: Callable[..., App], port: int) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    with pytest.warns(UserWarning, match="nothing is shared, because Silent does not say who asks") as told:
+        app = make("Silent")
+        assert app.get_variable("v") == "x" and app.get_variable("other", default=1) == 1
+    assert len(told) == 1
+    assert redis.Redis(port=port).keys("*") == []
+
+
+def test_max_age_passes_it_and_writes_the_fresh_value(make: Callable[..., App]) -> None:
+    Ledger.rows = {("variable", "v"): "old"}
+    app = make()
+    assert app.get_variable("v") == "old"
+    Ledger.rows = {("variable", "v"): "new"}
+    assert make().get_variable("v") == "old"
+    assert app.get_variable("v", max_age=0) == "new"
+    assert make().get_variable("v") == "new"
+    assert len(Ledger.asked) == 2
+
+
+def test_an_answer_is_as_old_here_as_it_is_there(
+    make: Callable[..., App], clock_of_entries: Callable[[float], None]
+) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    make().get_variable("v")
+    clock_of_entries(600)
+    app = make()
+    app.get_variable("v")
+    assert 599 < app.chain.custom[0].cache.age(("variable", "v", None)) < 700  # type: ignore[operator]
+    clock_of_entries(500)  # older than the time to live
+    make().get_variable("v")
+    assert len(Ledger.asked) == 2
+
+
+@pytest.fixture
+def clock_of_entries(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass for the entries."""
+    passed = [0.0]
+
+    def go_on(seconds: float) -> None:
+        passed[0] += seconds
+        now = time.time
+        monkeypatch.setattr("framework.chain.shared.time", lambda: now() + passed[0])
+
+    return go_on
+
+
+def test_threads_ask_once_and_tasks_too(make: Callable[..., App]) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(20)}
+    apps = [make() for _ in range(4)]
+    in_threads(lambda: [app.get_variable(f"v{number}") for app in apps for number in range(20)], 6)
+    assert len(Ledger.asked) == 20
+
+    async def read(app: App) -> list[Any]:
+        return await asyncio.gather(*(app.aget_variable(f"v{number}") for number in range(20)))
+
+    assert asyncio.run(read(make())) == list(range(20))
+    assert len(Ledger.asked) == 20
+
+
+def test_a_child_of_a_fork_has_a_connection_of_its_own(make: Callable[..., App], port: int) -> None:
+    Ledger.rows = {("variable", "a"): "A", ("variable", "b"): "B"}
+    make().get_variable("b")
+    app = make()
+    app.get_variable("a")
+    server = app.chain.custom[0].shared_cache()._server  # type: ignore[union-attr]
+    with server:  # a connection is open
+        server.run(lambda client: client.ping())
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                status = 0 if app.get_variable("b") == "B" and app.get_variable("a") == "A" else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert server.run(lambda client: client.ping())
+
+
+def test_no_connection_stays_open(make: Callable[..., App], port: int) -> None:
+    make().get_variable("v", default=None)
+    admin = redis.Redis(port=port)
+    deadline = time.monotonic() + 5
+    while len(admin.client_list()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(admin.client_list()) == 1
+
+
+def test_while_one_process_asks_the_others_wait_for_it(make: Callable[..., App]) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    asked, go = threading.Event(), threading.Event()
+    Ledger.wait = staticmethod(lambda: asked.set() or go.wait(20))
+    found: list[Any] = []
+    threads = [threading.Thread(target=lambda: found.append(make().get_variable("v"))) for _ in range(8)]
+    threads[0].start()
+    assert asked.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.1)  # the others look at least once
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert found == ["x"] * 8
+    assert len(Ledger.asked) == 1
+
+
+def test_a_process_that_dies_while_it_asks_is_not_waited_for_longer_than_its_lease(
+    make: Callable[..., App], port: int
+) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    app = make(shared_cache_lease_seconds=0.2)
+    name = sealed(app).name(("variable", "v", None))
+    redis.Redis(port=port).set(f"{name}:lease", "1", px=200)
+    assert app.get_variable("v") == "x"
+    assert len(Ledger.asked) == 1
+
+
+# A refused value
+
+
+def refusing(app: App, bad: set[Any]) -> Any:
+    from framework.chain.level import refused
+
+    token = refused.set(lambda value: value in bad)
+    try:
+        return app.get_variable("v", max_age=0)
+    finally:
+        refused.reset(token)
+
+
+def test_a_refused_value_is_asked_for_once_by_a_fleet(make: Callable[..., App]) -> None:
+    Ledger.rows = {("variable", "v"): "old"}
+    apps = [make() for _ in range(30)]
+    assert {app.get_variable("v") for app in apps} == {"old"}
+    Ledger.rows = {("variable", "v"): "new"}
+    found: list[Any] = []
+    rest = list(apps)
+    in_threads(lambda: found.extend(refusing(rest.pop(), {"old"}) for _ in range(5)), 6)
+    assert found == ["new"] * 30
+    assert len(Ledger.asked) == 2
+    assert {app.get_variable("v") for app in apps} == {"new"}  # it took the place of the kept one
+    assert len(Ledger.asked) == 2
+
+
+def test_while_the_store_lags_a_fleet_asks_it_once_a_second(make: Callable[..., App]) -> None:
+    Ledger.rows = {("variable", "v"): "old"}
+    apps = [make() for _ in range(10)]
+    for app in apps:
+        app.get_variable("v")
+    began = time.monotonic()
+    for _ in range(4):
+        assert [refusing(app, {"old"}) for app in apps] == ["old"] * 10
+    assert len(Ledger.asked) <= 2 + int(time.monotonic() - began)
+    Ledger.rows = {("variable", "v"): "new"}
+    while refusing(apps[0], {"old"}) == "old":
+        time.sleep(0.05)
+    assert [refusing(app, {"old"}) for app in apps] == ["new"] * 10
+
+
+# Whatever is wrong with it, the store is asked
+
+
+def sealed(app: App) -> Sealed:
+    return app.chain.custom[0].shared_cache()._sealed  # type: ignore[union-attr]
+
+
+def entry(app: App, name: str) -> str:
+    return sealed(app).name(("variable", name, None))
+
+
+Poison = Callable[[redis.Redis, App], None]
+
+V = ("variable", "v", None)
+
+
+def _other_key(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), Fernet(Fernet.generate_key()).encrypt(b'{"x": ["value", "wrong"]}'))
+
+
+def _same_key(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), Fernet(KEY).encrypt(b"of another program"))
+
+
+def _swapped(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), sealed(app).seal(("variable", "w", None), "wrong", time.time()) or b"")
+
+
+def _garbage(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), os.urandom(500))
+
+
+def _forged(client: redis.Redis, app: App) -> None:
+    token = bytearray(sealed(app).seal(V, "wrong", time.time()) or b"")
+    token[60] ^= 1
+    client.set(entry(app, "v"), bytes(token))
+
+
+def _replayed(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), sealed(app).seal(V, "wrong", time.time() - 1000) or b"")
+
+
+def _future(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), sealed(app).seal(V, "wrong", time.time() + 100) or b"")
+
+
+def _wrong_type(client: redis.Redis, app: App) -> None:
+    client.lpush(entry(app, "v"), "wrong")
+
+
+def _out_of_memory(client: redis.Redis, app: App) -> None:
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", "1")
+
+
+def _password(client: redis.Redis, app: App) -> None:
+    client.config_set("requirepass", PASSWORD)
+    client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+
+
+def _endless_lease(client: redis.Redis, app: App) -> None:
+    client.lpush(f"{entry(app, 'v')}:lease", "wrong")
+
+
+POISONS = [
+    *(_other_key, _same_key, _swapped, _garbage, _forged, _replayed),
+    *(_future, _wrong_type, _out_of_memory, _password, _endless_lease),
+]
+
+
+@pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.__name__.strip("_"))
+def test_a_poisoned_cache_gives_no_wrong_value(
+    make: Callable[..., App], poison: Poison, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with valkey(tmp_path) as port:
+        Ledger.rows = {("variable", "v"): "right"}
+        app = application(tmp_path, f"redis://127.0.0.1:{port}/0", shared_cache_wait_seconds=0.2)
+        app.chain.custom[0].shared_cache()
+        poison(redis.Redis(port=port), app)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert app.get_variable("v") == "right"
+            assert app.get_variable("v", max_age=0) == "right"
+            assert app.get_variable("v") == "right"
+        assert len(told) <= 1, [str(warning.message) for warning in told]
+        assert len(Ledger.asked) == 2
+        assert not any("wrong" in str(warning.message) or KEY in str(warning.message) for warning in told)
+
+
+def test_a_poisoned_entry_is_replaced(make: Callable[..., App], port: int) -> None:
+    Ledger.rows = {("variable", "v"): "right"}
+    _garbage(redis.Redis(port=port), make())
+    with pytest.warns(UserWarning, match="was written with another key, or was changed"):
+        make().get_variable("v")
+    app = make()
+    assert app.get_variable("v") == "right"
+    assert len(Ledger.asked) == 1
+
+
+@pytest.fixture
+def timed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The connections that were tried or used in vain."""
+    from framework.chain.server import Server
+
+    faults: list[str] = []
+    run = Server.run
+
+    def counted(self: Server, commands: Any) -> Any:
+        before = self._in_a_row
+        answer = run(self, commands)
+        faults.extend(["fault"] * (self._in_a_row > before))
+        return answer
+
+    monkeypatch.setattr(Server, "run", counted)
+    return faults
+
+
+def test_a_dead_server_costs_two_attempts_and_one_warning(tmp_path: Path, timed_out: list[str]) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(30)}
+    app = application(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.warns(UserWarning) as told:
+        for number in range(30):
+            assert app.get_variable(f"v{number}") == number
+    assert len(timed_out) == 2
+    assert [str(warning.message).partition(" (")[0] for warning in told] == [
+        "[secrets] shared_cache_url: the shared cache cannot be used"
+    ]
+
+
+def test_a_server_that_hangs_costs_two_time_outs(tmp_path: Path, timed_out: list[str]) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(30)}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/0"
+        app = application(tmp_path, url, shared_cache_timeout_seconds=0.1)
+        with pytest.warns(UserWarning, match="TimeoutError") as told:
+            in_threads(lambda: [app.get_variable(f"v{number}") for number in range(30)], 4)
+        assert len(timed_out) == 2
+        assert len(told) == 1 and PASSWORD not in str(told[0].message)
+
+
+def test_a_server_that_stops_and_comes_back_is_used_again(
+    tmp_path: Path, timed_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(10)}
+    with valkey(tmp_path) as port:
+        app = application(tmp_path, f"redis://127.0.0.1:{port}/0", shared_cache_timeout_seconds=0.1)
+        app.get_variable("v0")
+        process = int(redis.Redis(port=port).info("server")["process_id"])
+        os.kill(process, signal.SIGSTOP)
+        with pytest.warns(UserWarning, match="cannot be used"):
+            assert [app.get_variable(f"v{number}") for number in range(1, 8)] == list(range(1, 8))
+        assert len(timed_out) == 2
+        os.kill(process, signal.SIGCONT)
+        app.chain.custom[0].shared_cache()._server._alone_until = 0.0  # type: ignore[union-attr]
+        assert app.get_variable("v8") == 8
+        assert application(tmp_path, f"redis://127.0.0.1:{port}/0").get_variable("v8") == 8
+        assert len(Ledger.asked) == 9
+
+
+def test_a_program_that_is_no_valkey_costs_two_attempts(tmp_path: Path, timed_out: list[str]) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(5)}
+    with socket.create_server(("127.0.0.1", 0)) as web:
+
+        def answer() -> None:
+            while True:
+                try:
+                    client, _ = web.accept()
+                except OSError:
+                    return
+                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + os.urandom(100))
+                client.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        app = application(tmp_path, f"redis://127.0.0.1:{web.getsockname()[1]}/0")
+        with pytest.warns(UserWarning, match="cannot be used"):
+            assert [app.get_variable(f"v{number}") for number in range(5)] == list(range(5))
+    assert len(timed_out) == 2
+
+
+# What can be seen
+
+
+def test_neither_names_nor_values_are_seen_in_valkey(make: Callable[..., App], port: int, tmp_path: Path) -> None:
+    canary = Connection("canary-id", "postgres", host="canary-host", login="canary-login", password="canary-pass")
+    Ledger.rows = {("connection", "canary-id"): canary, ("config", "canary-name"): "canary-value"}
+    program = [
+        sys.executable,
+        "-c",
+        f"import redis\nfor one in redis.Redis(port={port}).monitor().__enter__().listen(): print(one, flush=True)",
+    ]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as monitor:
+        assert monitor.stdout is not None
+        admin = redis.Redis(port=port)
+        while not any(client["cmd"] == "monitor" for client in admin.client_list()):
+            time.sleep(0.02)
+        for _ in range(2):
+            app = make()
+            app.get_connection("canary-id")
+            app.chain.config("canary-name")
+            app.get_variable("canary-absent", default=None)
+        admin.echo("the end of it")
+        seen = ""
+        for line in monitor.stdout:
+            seen += line
+            if "the end of it" in line:
+                break
+        monitor.kill()
+    keys = admin.keys("*")
+    assert len(keys) == 3 and "MGET" in seen
+    everything = seen + repr(keys) + repr([admin.get(key) for key in keys])
+    assert "canary" not in everything and "ledger" not in everything.lower() and KEY not in everything
+
+
+def test_the_password_of_the_url_is_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from framework.masking import redact
+
+    app = application(tmp_path, f"redis://shop:{PASSWORD}@127.0.0.1:{free_port()}/0")
+    with pytest.warns(UserWarning) as told:
+        app.get_variable("v", default=None)
+    assert not any(PASSWORD in str(warning.message) for warning in told)
+    assert PASSWORD not in str(redact(f"the password {PASSWORD}"))
+    assert PASSWORD not in repr(app.conf.explain("secrets", "shared_cache_url"))
+    assert PASSWORD not in repr(app.chain.custom[0].shared_cache()._server)  # type: ignore[union-attr]
+
+
+def test_the_access_log_and_explain_name_the_shared_cache(tmp_path: Path, port: int) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    url = f"redis://127.0.0.1:{port}/0"
+    application(tmp_path, url).get_variable("v")
+    entries: list[dict[str, Any]] = []
+    app = application(tmp_path, url, access_log=entries.append)
+    for _ in range(2):
+        assert app.get_variable("v") == "x"
+    found = [(one["cached"], one.get("shared")) for one in entries if one["kind"] == "variable"]
+    assert found == [(False, True), (True, None)]
+    assert "found (in the shared cache, asked for 0 s ago)" in dict(app.chain.explain("variable", "v")).values()
+
+
+# Servers with users, with TLS, and behind a socket
+
+
+def test_a_user_with_the_least_rights_is_enough(tmp_path: Path) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    acl = f"user shop on >{PASSWORD} ~framework:* -@all +mget +set +del +multi +exec +select"
+    with valkey(tmp_path, "--user", *acl.split()[1:]) as port:
+        for _ in range(2):
+            app = application(tmp_path, f"redis://shop:{PASSWORD}@127.0.0.1:{port}/0")
+            assert app.get_variable("v") == "x"
+        assert len(Ledger.asked) == 1
+        assert shared(app)["shared faults"] == 0
+        with pytest.warns(UserWarning, match="cannot be used .AuthenticationError."):
+            other = application(tmp_path, f"redis://shop:wrong@127.0.0.1:{port}/0")
+            assert other.get_variable("v") == "x"
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    with valkey(tmp_path, "--unixsocket", str(tmp_path / "s")):
+        for _ in range(2):
+            assert application(tmp_path, f"unix://{tmp_path}/s?db=1").get_variable("v") == "x"
+    assert len(Ledger.asked) == 1
+
+
+# Wrong options
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("cache.example.com:6379", "it is not a URL of redis://, rediss:// or unix://"),
+        ("http://cache.example.com", "it is not a URL of redis://"),
+        ("redis:///0", "it has no host"),
+        ("unix://", "it has no path of a socket"),
+        ("redis://h:port/0", "it is not a URL"),
+        ("redis://h/zero", "the database after the host is not a number"),
+        ("redis://h/0?socket_timeout=100", "it has the parameter 'socket_timeout'"),
+    ],
+)
+def test_a_wrong_url_is_an_error(tmp_path: Path, url: str, what: str) -> None:
+    app = application(tmp_path, url)
+    with pytest.raises(errors.BackendError, match=r"shared_cache_url") as caught:
+        app.get_variable("v", default=None)
+    assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "what"), [("", "is not"), ("short", "32 bytes")])
+def test_a_missing_or_wrong_key_is_an_error_that_says_how_to_make_one(
+    make: Callable[..., App], key: str, what: str
+) -> None:
+    with pytest.raises(errors.BackendError, match="framework fernet generate") as caught:
+        make(shared_cache_key=key).get_variable("v", default=None)
+    assert what in str(caught.value)
+    assert not Ledger.asked
+
+
+def test_the_key_may_be_a_pointer_below_the_link(tmp_path: Path, port: int) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    environ = {
+        "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY_SECRET": "key-of-the-cache",
+        "SHOP_SECRET_KEY_OF_THE_CACHE": KEY,
+    }
+    for _ in range(2):
+        assert App("shop", home=tmp_path, environ=environ).get_variable("v") == "x"
+    assert Ledger.asked == [["v"]]
+    del environ["SHOP_SECRET_KEY_OF_THE_CACHE"]
+    with pytest.raises(errors.PointerError):  # the link itself is not asked for it
+        App("shop", home=tmp_path, environ=environ).get_variable("v")
+    assert Ledger.asked == [["v"]]
+
+
+def test_nothing_is_loaded_unless_the_option_is_set(tmp_path: Path) -> None:
+    code = (
+        "import sys; from framework import App; app = App('shop', home=sys.argv[1], environ={"
+        "'SHOP__SECRETS__BACKEND': 'test_shared_cache.Ledger'}); app.get_variable('v', default=None);"
+        "assert app.stats()[0]['calls'] == 1; print(*(name for name in sys.modules if name.startswith('framework.')))"
+    )
+    # The module of these tests loads Redis and more itself, so only ours are looked at.
+    code = "import sys; before = set()\n" + code
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    stub = tmp_path / "test_shared_cache.py"
+    stub.write_text(
+        "from framework import BaseSecretsBackend\nclass Ledger(BaseSecretsBackend):\n"
+        "    def get_variable(self, key): return None\n"
+    )
+    environment["PYTHONPATH"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert {"framework.sharing", "framework.chain.shared", "framework.chain.server"}.isdisjoint(done.stdout.split())
