@@ -185,6 +185,31 @@ def test_writers_on_all_nodes_see_what_the_others_wrote(galera: Galera) -> None:
     assert (len(found), len(set(map(str, found.values())))) == (5, 1)
 
 
+def test_a_node_that_turns_read_only_is_left(galera: Galera) -> None:  # noqa: F811
+    """Also by the connections that only read: after a switch of the primary, what it has is old."""
+    galera.nodes[0].execute("CREATE USER IF NOT EXISTS plain IDENTIFIED BY 'canary-plain'")
+    url = galera.new_url()
+    name = url.rpartition("/")[2]
+    galera.nodes[0].execute(f"GRANT ALL ON {name}.* TO plain")
+    opened(url)
+    store = Store(databases.open(url.replace(f"admin:{QUOTED_PASSWORD}", "plain:canary-plain")), Keys(KEY))
+    store.set_variable("k", "v")
+
+    def read_from() -> int:
+        return int(store.database.read("SELECT @@port AS port", {})[0]["port"])
+
+    assert read_from() == galera.nodes[0].port
+    galera.nodes[0].execute("SET GLOBAL read_only = ON")
+    try:
+        with pytest.raises(errors.MetastoreUnavailable, match="none of the hosts in the URL accepts writes") as caught:
+            store.set_variable("k", "w")  # with no time to try again
+        store.set_variable("k", "w")
+        assert read_from() == galera.nodes[1].port
+        assert "canary" not in str(caught.value)
+    finally:
+        galera.nodes[0].execute("SET GLOBAL read_only = OFF")
+
+
 def test_a_node_that_hangs_is_left(galera: Galera) -> None:  # noqa: F811
     """It accepts connections and never answers, and the others have put it out of the cluster."""
     url, node = galera.new_url(), galera.nodes[0]

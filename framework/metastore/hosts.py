@@ -32,12 +32,13 @@ class Host:
         name: a name, an address without brackets, or the folder of a socket.
         port: None for the usual one.
         resting_until: on the monotonic clock; the other hosts are tried first until then.
+        left_at: on the same clock; connections to it that are older are not used any more.
     """
 
-    __slots__ = ("name", "port", "resting_until")
+    __slots__ = ("name", "port", "resting_until", "left_at")
 
     def __init__(self, name: str, port: int | None) -> None:
-        self.name, self.port, self.resting_until = name, port, 0.0
+        self.name, self.port, self.resting_until, self.left_at = name, port, 0.0, 0.0
 
     def __str__(self) -> str:
         name = f"[{self.name}]" if ":" in self.name else self.name
@@ -47,6 +48,11 @@ class Host:
         """Try the other hosts first for a while."""
         self.resting_until = monotonic() + REST
 
+    def leave(self) -> None:
+        """Give up all connections to it: it turned read-only, or left its cluster."""
+        self.left_at = monotonic()
+        self.rest()
+
 
 class Hosts:
     """The hosts of a URL, and the options of the URL that concern all of them.
@@ -54,10 +60,11 @@ class Hosts:
     Attributes:
         url: the URL with the first host alone.
         each: the hosts, in the order of the URL; empty if it names one or none, which the driver reads by itself.
+        driven: stands for the host that the driver reads by itself.
         wants: what `target_session_attrs` says, or the default.
     """
 
-    __slots__ = ("url", "each", "wants", "_options")
+    __slots__ = ("url", "each", "driven", "wants", "_options")
 
     def __init__(self, url: str, wants: str, option: str) -> None:
         """Read a URL.
@@ -70,7 +77,7 @@ class Hosts:
         Raises:
             BackendError: a host, or an option about hosts, is not valid.
         """
-        self.url, self.each, self.wants = url, list[Host](), "any"
+        self.url, self.each, self.driven, self.wants = url, list[Host](), Host("", None), "any"
         scheme, _, rest = url.partition("://")
         parts = _PARTS.fullmatch(rest)
         login, place, after = parts.groups() if parts else ("", "", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from framework import errors
 from framework.metastore.failures import LOST, explain
 
@@ -110,6 +112,7 @@ class Pools:
         if url.get_backend_name() == "postgresql":
             _tolerate_other_names(engine.dialect)
         sqlalchemy.event.listen(engine, "do_connect", self._connect)
+        sqlalchemy.event.listen(engine, "checkout", _refuse_if_left)
         sqlalchemy.event.listen(engine, "handle_error", _drop_if_useless)
         return engine
 
@@ -148,7 +151,9 @@ class Pools:
 
     def _connect(self, dialect: Any, record: Any, args: Any, params: dict[str, Any]) -> Any:
         """A driver's connection to the first host that has what is wanted: SQLAlchemy's event `do_connect`."""
+        record.info["since"] = monotonic()
         if not self._hosts.each:
+            record.info["host"] = self._hosts.driven
             return self._session(dialect, args, params, "any")
         fault = None
         for host, wants in self._hosts.attempts():
@@ -222,16 +227,28 @@ def _number(error: Exception) -> object:
 
 
 def _drop_if_useless(context: Any) -> None:
-    """Drop the connections to a host that turned read-only or left its cluster: SQLAlchemy's event `handle_error`."""
-    if explain(context.sqlalchemy_exception or context.original_exception).kind not in ("read only", "no quorum"):
+    """Drop connections that broke, or whose host turned read-only or left its cluster: the event `handle_error`.
+
+    SQLAlchemy does not notice that of every driver and error, and would roll back on a broken connection.
+    """
+    kind = explain(context.sqlalchemy_exception or context.original_exception).kind
+    if kind not in ("no answer", "read only", "no quorum"):
         return
     context.is_disconnect = True
-    try:
-        host = context.connection.info.get("host")
-    except Exception:  # it has no connection any more
+    if kind == "no answer" or context.connection is None:  # it was this connection alone, or one that is being made
         return
-    if host is not None:
-        host.rest()
+    try:
+        context.connection.info["host"].leave()
+    except Exception:  # another thread has dropped it already
+        return
+
+
+def _refuse_if_left(connection: Any, record: Any, proxy: Any) -> None:
+    """Replace a connection to a host that is given up: the pool's event `checkout`."""
+    if record.info["host"].left_at >= record.info["since"]:
+        from sqlalchemy.exc import DisconnectionError
+
+        raise DisconnectionError
 
 
 def _tolerate_other_names(dialect: Any) -> None:

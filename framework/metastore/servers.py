@@ -213,10 +213,13 @@ class _ServerTransaction(Transaction):
         raise failure.for_writing(self._database.where, ending=ending)
 
     def _close(self) -> None:
+        from contextlib import suppress
+
         try:
             self._connection.close()  # rolls back what is not committed
         except Exception:  # it broke, which rolls back as well
-            self._connection.invalidate()
+            with suppress(Exception):
+                self._connection.invalidate()
 
 
 def _fetch(connection: sqlalchemy.Connection, sql: str, params: Mapping[str, object]) -> list[Row]:
