@@ -22,6 +22,8 @@ OURS = {
     "the same, other letters: `get('Mail', 'TIMEOUT')`": ("conf.get('Mail', 'TIMEOUT')", 2.5),
     "a value with `$VAR` in it": ("conf.get('mail', 'host')", 5.5),
     "not set, with a fallback": ("conf.get('mail', 'nothing', fallback='x')", 6.5),
+    "`conf.getint`, not set, with a fallback": ("conf.getint('mail', 'nothing', fallback=5)", 6.5),
+    "`conf.value`, not set, with a fallback": ("conf.value('mail', 'nothing', fallback=None)", 6.5),
     "a sensitive value of a file": ("conf.get('invoices', 'token')", 3.5),
     "a sensitive value of the environment": ("conf.get('server', 'token')", 3.5),
     "a `_secret`, followed once": ("conf.get('ledger', 'token')", 3.5),

@@ -53,7 +53,7 @@ class Bound(Generic[Settings]):
 
     def _declared(self, schema: Any, getenv: Callable[[str], str | None]) -> Any:
         """A schema that was passed: a mapping, a path, or what a class declares, itself or at `module:Class`."""
-        if not isinstance(schema, type) and not given.is_object_path(schema):
+        if not isinstance(schema, type) and not hasattr(schema, "__origin__") and not given.is_object_path(schema):
             if schema is None or hasattr(schema, "keys"):
                 return schema
             if isinstance(schema, str) or hasattr(type(schema), "__fspath__"):

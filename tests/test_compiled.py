@@ -388,6 +388,56 @@ def test_a_value_that_is_changed_is_changed_for_its_caller_alone(source: str, na
         assert "changed" not in app.conf.get("s", "items")
 
 
+#: Getters of an option that is not set -> fallbacks with which nothing has to be computed the second time.
+FALLBACKS: dict[str, tuple[Callable[[Any, Any], Any], list[Any]]] = {
+    "getint": (lambda conf, fallback: conf.getint("s", "nowhere", fallback=fallback), [5, 2.0, "7", True]),
+    "getfloat": (lambda conf, fallback: conf.getfloat("s", "nowhere", fallback=fallback), [5, 2.5, "7"]),
+    "getboolean": (lambda conf, fallback: conf.getboolean("s", "nowhere", fallback=fallback), [True, False, "f"]),
+    "getlist": (lambda conf, fallback: conf.getlist("s", "nowhere", fallback=fallback), ["a, b", None, ""]),
+    "gettimedelta": (lambda conf, fallback: conf.gettimedelta("s", "nowhere", fallback), [5, None, "7"]),
+    "getjson": (lambda conf, fallback: conf.getjson("s", "nowhere", fallback=fallback), [5, None, "{}"]),
+    "getenum": (lambda conf, fallback: conf.getenum("s", "nowhere", Colour, fallback=fallback), ["RED", "GREEN"]),
+    "value": (lambda conf, fallback: conf.value("s", "nowhere", fallback=fallback), [5, 5.0, True, None, "x"]),
+    "getint, empty": (lambda conf, fallback: conf.getint("s", "empty", fallback=fallback), [5, "7", None]),
+}
+
+
+@pytest.mark.parametrize("name", FALLBACKS)
+def test_what_a_fallback_becomes_is_kept(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, fallbacks = FALLBACKS[name]
+    environ = dict(ENVIRON)
+    conf = application(tmp_path, environ).conf
+    fresh = [call(application(tmp_path).conf, fallback) for fallback in fallbacks]
+    for fallback, expected in [*zip(fallbacks, fresh, strict=True)] * 2:
+        for _ in range(3):
+            found = call(conf, fallback)
+            assert found == expected
+            assert type(found) is type(expected)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(conf), "_answer", lambda *_, **__: pytest.fail("it is computed again"))
+            assert call(conf, fallback) == expected
+    if name == "getlist":
+        call(conf, fallbacks[0]).append("changed")
+        assert call(conf, fallbacks[0]) == fresh[0]
+    environ["BILLING__S__NOWHERE"] = "RED" if name == "getenum" else "1"
+    assert (call(conf, fallbacks[0]) == fresh[0]) == (name in ("getboolean", "getenum", "getint, empty"))
+
+
+def test_a_fallback_with_a_variable_in_it_is_read_live(tmp_path: Path) -> None:
+    environ = dict(ENVIRON)
+    conf, fallback = application(tmp_path, environ).conf, "$A"
+    for value in ("41", "42"):
+        environ["A"] = value
+        for _ in range(3):
+            assert conf.getint("s", "nowhere", fallback=fallback) == int(value)
+            assert conf.getfloat("s", "empty", fallback=fallback) == int(value)
+    home = "~"
+    for value in ("/a", "/b"):
+        environ["HOME"] = value
+        for _ in range(3):
+            assert conf.value("s", "nowhere", fallback=home) == value
+
+
 def test_a_fallback_stays_the_callers_own(tmp_path: Path) -> None:
     conf, fallback = application(tmp_path).conf, {"a": 1}
     for _ in range(2):

@@ -124,14 +124,14 @@ class Binder:
                 values[field.arg] = value
         found, refusals = made(node.cls, values, faulty)
         by_name = {leaf.field.name: leaf for leaf in node.leaves}
-        for name, path, what in refusals:
+        for name, path, what, hidden in refusals:
             refused = by_name.get(name)
             where = f"[{node.section}]" if node.section else node.cls.__name__
             if refused is None:
                 inside = f"{name}{path_of(path, hidden=True)}".lstrip(".")
                 self.faults.append(Fault(None, InvalidValue(f"{inside}: {what}" if inside else what, where=where)))
             else:
-                self._refused(node, refused, read.answers[refused], path, what)
+                self._refused(refused, read.answers[refused], path, what, hidden)
         return found
 
     def _is_written_whole(self, section: str, key: str, node: Node) -> bool:
@@ -197,15 +197,15 @@ class Binder:
         return option is not None and option.default == leaf.plain
 
     def _refused(
-        self, node: Node, leaf: Leaf, answer: Answer | FrameworkError | None, path: tuple[Any, ...], what: str
+        self, leaf: Leaf, answer: Answer | FrameworkError | None, path: tuple[Any, ...], what: str, less: str
     ) -> None:
-        """The class itself refuses a value. If the option is sensitive, its message is not shown: it may hold it."""
+        """The class itself refuses a value. If the option is sensitive, less is said: the message may hold it."""
         name, origin = (leaf.section, leaf.key), "default"
         hidden = leaf.reader.sensitive or self._engine.is_hidden(*name)
         if answer is not None and not isinstance(answer, FrameworkError):
             origin, hidden = answer.mention.origin, hidden or answer.sensitive
         if hidden:
-            what = f"{node.cls.__name__} refuses the value"
+            what = less
         label = f"[{name[0]}] {name[1]}{path_of(path, hidden=bool(hidden))}"
         self.faults.append(Fault(name, InvalidValue(f"{label}: {what}", where=origin)))
 

@@ -5,7 +5,7 @@ The messages of pydantic's built-in error types are shown: they say what is expe
 
 from __future__ import annotations
 
-from framework.binding.kinds import NOTHING, kind_of, make
+from framework.binding.kinds import NOTHING, kind_of, make, origin_of
 from framework.binding.scalars import Key
 from framework.errors import FrameworkError
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from framework.binding.scalars import Path
 
-    #: The field, empty for the object as a whole; the path inside its value; the message.
-    Refusal = tuple[str, Path, str]
+    #: The field, empty for the object as a whole; the path inside its value; the message; the message for a sensitive
+    #: option, about which less is said.
+    Refusal = tuple[str, Path, str, str]
 
 #: Built-in error types of pydantic whose messages contain a part of the value, or text of the application.
 _WITH_VALUES = ("value_error", "assertion_error", "union_tag_invalid", "get_attribute_error", "timezone_offset")
@@ -41,9 +42,11 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
     try:
         found = make(cls, values)
     except FrameworkError as error:
-        refusals = [("", (), str(error))]
+        refusals = [("", (), str(error), str(error))]
     except Exception as error:
-        refusals = list(_told(cls, error))
+        refusals = (list(_by_attrs(origin_of(cls), values)) if kind_of(cls) == "attrs" else []) or list(
+            _told(cls, error)
+        )
     else:
         return (NOTHING if faulty else found), []
     if faulty:  # the object as a whole cannot be judged without these
@@ -53,14 +56,49 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
 
 def _told(cls: type, error: Exception) -> Iterator[Refusal]:
     if not is_pydantics(error):
-        yield "", (), f"{cls.__name__} refuses the values ({raised(error)})"
+        what = f"{origin_of(cls).__name__} refuses the values ({raised(error)})"
+        yield "", (), what, what
         return
     names = {name: name for name in getattr(cls, "__pydantic_fields__", {})}
     for name, info in getattr(cls, "__pydantic_fields__", {}).items():
         names.update({alias: name for alias in (info.alias, info.validation_alias) if isinstance(alias, str)})
-    for trail, what in messages(error):
+    for trail, what, hidden in messages(error):
         field = names.get(trail[0], "") if trail else ""
-        yield field, trail[1:] if field else trail, what
+        yield field, trail[1:] if field else trail, what, hidden
+
+
+def _by_attrs(cls: Any, values: Mapping[str, Any]) -> Iterator[Refusal]:
+    """What each converter and validator of an attrs class refuses: the class itself stops at the first one."""
+    made, is_set = object.__new__(cls), []
+    for attribute in cls.__attrs_attrs__:
+        default = attribute.default
+        arg = getattr(attribute, "alias", None) or attribute.name.lstrip("_")
+        try:
+            value = values.get(arg, default)
+            if value is default and type(default).__name__ == "Factory":
+                value = default.factory(made) if default.takes_self else default.factory()
+            object.__setattr__(made, attribute.name, _converted(attribute, value, made))
+        except Exception as error:
+            what = f"a converter refuses it ({raised(error)})"
+            yield attribute.name, (), what, what
+        else:
+            is_set.append(attribute)
+    for attribute in is_set:
+        try:
+            if attribute.validator is not None:
+                attribute.validator(made, attribute, getattr(made, attribute.name))
+        except Exception as error:
+            what = f"a validator refuses it ({raised(error)})"
+            yield attribute.name, (), what, what
+
+
+def _converted(attribute: Any, value: Any, made: Any) -> Any:
+    """What the converter of an attribute makes of a value."""
+    converter = attribute.converter
+    if converter is None or not hasattr(converter, "takes_self"):
+        return value if converter is None else converter(value)
+    more = [made] * converter.takes_self + [attribute] * converter.takes_field
+    return converter.converter(value, *more)
 
 
 def is_pydantics(error: Exception) -> bool:
@@ -68,22 +106,22 @@ def is_pydantics(error: Exception) -> bool:
     return type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic")
 
 
-def messages(error: Any) -> Iterator[tuple[Path, str]]:
-    """The errors of a ValidationError: (trail of keys and numbers, message)."""
+def messages(error: Any) -> Iterator[tuple[Path, str, str]]:
+    """The errors of a ValidationError: (trail of keys and numbers, message, message for a sensitive option)."""
     from typing import get_args
 
     from pydantic_core import core_schema
 
     built_in = get_args(core_schema.ErrorType)
     for entry in error.errors(include_url=False, include_input=False):
-        kind, reason = entry["type"], entry.get("ctx", {}).get("error")
-        if kind in built_in and kind not in _WITH_VALUES:
+        kind, context = entry["type"], entry.get("ctx", {})
+        reason = context.get("error")
+        what = hidden = f"a validator refuses it ({raised(reason) if isinstance(reason, Exception) else kind})"
+        if kind == "union_tag_invalid":
+            what = hidden = f"one of {context['expected_tags']} is expected for {context['discriminator']}"
+        elif kind in built_in and kind not in _WITH_VALUES:
             what = str(entry["msg"])
-        elif isinstance(reason, Exception):
-            what = f"a validator refuses it ({raised(reason)})"
-        else:
-            what = f"a validator refuses it ({kind})"
-        yield tuple(Key(step) if isinstance(step, str) else step for step in entry["loc"]), what
+        yield tuple(Key(step) if isinstance(step, str) else step for step in entry["loc"]), what, hidden
 
 
 def raised(error: Exception) -> str:

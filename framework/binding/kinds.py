@@ -62,13 +62,20 @@ class Field:
             return NOTHING
 
 
+def origin_of(cls: Any) -> Any:
+    """The class itself: `Pool` for `Pool[int]`."""
+    return cls.__origin__ if type(cls).__name__ == "_GenericAlias" else cls
+
+
 def place_of(cls: type, name: str = "") -> str:
     """Where a class or its field stands, for messages: `shop.settings.Server.port`."""
+    cls = origin_of(cls)
     return f"{cls.__module__}.{cls.__qualname__}" + (f".{name}" if name else "")
 
 
 def kind_of(given: Any) -> str:
     """The kind of a settings class; empty for anything else."""
+    given = origin_of(given)
     if not isinstance(given, type) or (hasattr(given, "__pydantic_root_model__") and given.__pydantic_root_model__):
         return ""
     if hasattr(given, "__pydantic_fields__") or hasattr(given, "__pydantic_validator__"):
@@ -108,7 +115,9 @@ def fields_of(cls: type) -> list[Field]:
     kind = kind_of(cls)
     if not kind:
         raise SchemaError(f"this is not a class of settings. Use {KINDS}", where=place_of(cls))
-    found = list(_READERS[kind](cls))
+    found = list(_READERS[kind](origin_of(cls)))
+    if kind != "pydantic" and hasattr(origin_of(cls), "__orig_bases__"):  # pydantic makes a class for each argument
+        _fill_parameters(cls, found)
     seen: dict[str, str] = {}
     for field in found:
         if field.key in seen:
@@ -116,6 +125,55 @@ def fields_of(cls: type) -> list[Field]:
             raise SchemaError(what, where=place_of(cls), hint="Rename one of them.")
         seen[field.key] = field.name
     return found
+
+
+def _fill_parameters(cls: Any, fields: list[Field]) -> None:
+    """Put the arguments of a generic class, and of those that it is derived from, into the annotations of its fields.
+
+    Raises:
+        SchemaError: one of them is missing.
+    """
+    from typing import TypeVar
+
+    arguments = _arguments(cls)
+    together = {name: kind for inner in reversed(list(arguments.values())) for name, kind in inner.items()}
+    for field in fields:
+        owner = next(
+            (base for base in origin_of(cls).__mro__ if field.name in vars(base).get("__annotations__", {})), cls
+        )
+        field.annotation = _filled(field.annotation, {**together, **arguments.get(owner, {})})
+        if isinstance(field.annotation, TypeVar):
+            name = origin_of(cls).__name__
+            what = f"the class is generic, and its {field.annotation.__name__} is not given"
+            raise SchemaError(what, where=place_of(cls, field.name), hint=f"Write the type, such as {name}[int].")
+
+
+def _arguments(cls: Any) -> dict[Any, dict[Any, Any]]:
+    """The arguments of the type parameters, for a class and each that it is derived from."""
+    from typing import Generic, get_args, get_origin
+
+    found: dict[Any, dict[Any, Any]] = {}
+    rest = [cls]
+    while rest:
+        alias = rest.pop()
+        base = origin_of(alias)
+        given = dict(zip(getattr(base, "__parameters__", ()), get_args(alias), strict=False))
+        found.setdefault(base, given)
+        inner: tuple[Any, ...] = vars(base).get("__orig_bases__") or base.__bases__
+        rest += [
+            _filled(one, given) for one in inner if isinstance(origin_of(one), type) and get_origin(one) is not Generic
+        ]
+    return found
+
+
+def _filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+    """An annotation with arguments in the place of type parameters; of one without an argument, its bound."""
+    if type(annotation).__name__ == "TypeVar":
+        return arguments.get(annotation, annotation.__bound__ or annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if not parameters or isinstance(annotation, type):
+        return annotation
+    return annotation[tuple(_filled(one, arguments) for one in parameters)]
 
 
 def _hints(cls: type) -> dict[str, Any]:
@@ -190,8 +248,26 @@ def _attrs(cls: Any) -> Iterator[Field]:
             arg=getattr(attribute, "alias", None) or attribute.name.lstrip("_"),
             default=default,
             factory=factory,
+            metadata=() if attribute.converter is not None else _limits(attribute.validator),
             description=_described(attribute.metadata),
         )
+
+
+#: The operator of a validator of attrs -> the constraint.
+_OPERATORS = {"<": "lt", "<=": "le", ">=": "ge", ">": "gt"}
+
+
+def _limits(validator: Any) -> Iterator[Any]:
+    """The constraints in validators of attrs. It still applies them all itself."""
+    if type(validator).__name__ == "_OptionalValidator":
+        validator = validator.validator
+    from framework.binding.limits import Limits
+
+    for one in getattr(validator, "_validators", (validator,)):
+        limits = {name: getattr(one, name) for name in ("min_length", "max_length") if hasattr(one, name)}
+        if (name := _OPERATORS.get(getattr(one, "compare_op", ""))) is not None:
+            limits[name] = one.bound
+        yield Limits(**limits)
 
 
 def _msgspec(cls: Any) -> Iterator[Field]:
@@ -269,7 +345,7 @@ def make(cls: Any, values: Mapping[str, Any]) -> Any:
     Raises:
         Exception: whatever the class raises; pydantic a ValidationError.
     """
-    kind = kind_of(cls)
+    kind, cls = kind_of(cls), origin_of(cls)
     if kind == "pydantic":
         if hasattr(cls, "model_validate"):
             return cls.model_validate(values, by_alias=False, by_name=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from framework.binding.kinds import NOTHING, Field, fields_of, get, kind_of, place_of
+from framework.binding.kinds import NOTHING, Field, fields_of, get, kind_of, origin_of, place_of
 from framework.binding.marks import description_of, marks_of
 from framework.binding.readers import Readers, is_union, members
 from framework.binding.scalars import Reader
 from framework.binding.written import written
 from framework.errors import SchemaError
+from framework.options.types import TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,9 +57,14 @@ def _plain(reader: Reader, default: Any) -> Any:
     if default is NOTHING:
         return NOTHING
     try:
-        return written(default)
+        plain = written(default)
     except Exception:  # an object of the application
         return NOTHING
+    if isinstance(plain, (list, dict)) and TYPES[reader.type].family == "text":  # a validator reads the text
+        import json
+
+        return json.dumps(plain)
+    return plain
 
 
 class Node:
@@ -118,7 +124,7 @@ class Plan:
     """
 
     def __init__(self, cls: type, section: str = "") -> None:
-        self.cls, self.section = cls, section
+        self.cls, self.section = origin_of(cls), section
         self._readers = Readers()
         self.root = self._node(cls, section, None, NOTHING, (), True)
 
@@ -137,7 +143,7 @@ class Plan:
                 where=place_of(above[-1], field.name if field else ""),
                 hint=f"Use a list: list[{cls.__name__}].",
             )
-        node = Node(cls, section, field, base)
+        node = Node(origin_of(cls), section, field, base)
         kind = kind_of(cls)
         for inner in fields_of(cls):
             default = inner.make_default() if base is NOTHING else get(kind, base, inner.name)
@@ -145,7 +151,7 @@ class Plan:
             nested = _nested(inner)
             if nested is not None:
                 name = f"{section}.{inner.key}" if section else inner.key
-                is_object = isinstance(default, dict if kind_of(nested) == "TypedDict" else nested)
+                is_object = isinstance(default, dict if kind_of(nested) == "TypedDict" else origin_of(nested))
                 below = is_required and not is_optional
                 node.nodes.append(
                     self._node(nested, name, inner, default if is_object else NOTHING, (*above, cls), below)

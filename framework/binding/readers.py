@@ -14,7 +14,8 @@ from framework.binding.limits import ReadAs
 from framework.binding.marks import Rules, is_raw, is_validator, marks_of
 from framework.binding.scalars import Key, Misfit, Reader, faults_of, hashable, is_sensitive, literal, scalar, then
 from framework.binding.secret import Sensitive
-from framework.convert import to_import, to_json, to_list
+from framework.binding.tagged import own_tag, tags_of
+from framework.convert import to_import, to_json, to_list, to_text
 from framework.errors import SchemaError
 from framework.options.types import TYPES
 
@@ -127,11 +128,32 @@ class Readers:
         if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them is meant
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
                 return self._raw(annotation, marks, place, by_pydantic)
-            raise SchemaError("which of several classes is meant is not known", where=place, hint="Use one class.")
+            made = self._tagged(kinds, place)
+            made.none = len(kinds) < len(annotation.__args__)
+            return made
         readers = [self.of(kind, place=place, by_pydantic=by_pydantic) for kind in kinds]
         made = readers[0] if len(readers) == 1 else _one_of(readers, kinds)
         made.none = made.none or len(kinds) < len(annotation.__args__)
         return made
+
+    def _tagged(self, kinds: list[Any], place: str) -> Reader:
+        """The reader of one of several classes: a key of the table says which."""
+        tags = tags_of(kinds) if all(map(kind_of, kinds)) else None
+        if tags is None:
+            what = "which of several classes is meant is not known"
+            hint = 'Give each a field such as kind: Literal["a"], with another word, or use one class.'
+            raise SchemaError(what, where=place, hint=hint)
+        key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
+
+        def to(value: Any) -> Any:
+            table = to_table(value)
+            tag = next((item for name, item in table.items() if str(name).lower() == key.lower()), None)
+            if tag is not None and to_text(tag) in tables:
+                return tables[to_text(tag)].read(table)
+            raise Misfit([((key,), f"one of {', '.join(map(repr, tables))} is expected", tag)])
+
+        sensitive = any(table.sensitive for table in tables.values()) or None
+        return Reader("json", to, is_structure=True, sensitive=sensitive)
 
     def _list(self, origin: Any, name: str, args: Any, place: str, by_pydantic: bool) -> Reader:
         kinds = [arg for arg in args if arg is not Ellipsis] or [object]
@@ -171,9 +193,7 @@ class Readers:
         key, value = [self._inner(kind, place, by_pydantic) for kind in args or (object, object)]
 
         def to(given: Any) -> Any:
-            table = to_json(given)
-            if not isinstance(table, dict):
-                raise ValueError('a table is expected, such as {"key": "value"}')
+            table = to_table(given)
             found, faults = {}, []
             for name, item in table.items():
                 try:
@@ -228,9 +248,7 @@ class Table:
         Raises:
             Misfit: it does not fit. Has every fault in it.
         """
-        table = to_json(given)
-        if not isinstance(table, dict):
-            raise ValueError('a table is expected, such as {"key": "value"}')
+        table = to_table(given)
         values: dict[str, Any] = {}
         faults: list[Fault] = []
         faulty: set[str] = set()
@@ -248,13 +266,20 @@ class Table:
                 faults.append(((key,), "a value is required", None))
             faulty.add(field.name)
         unknown = [str(name) for name in table if str(name).lower() not in self._readers]
+        tag_field, tag = own_tag(self.cls)
+        if tag_field in table:
+            unknown.remove(tag_field)
+            if to_text(table[tag_field]) != tag:
+                faults.append(((tag_field,), f"{tag!r} is expected", table[tag_field]))
         if self._is_open:
             values.update({name: table[name] for name in unknown})
         else:
             faults += [((Key(name),), self._unknown(name), None) for name in unknown]
         found, refusals = made(self.cls, values, faulty)
         by_name = {field.name: key for key, (field, _) in self._readers.items()}
-        faults += [((by_name[name], *path) if name else path, what, None) for name, path, what in refusals]
+        for name, path, what, hidden in refusals:
+            said = hidden if name and self._readers[by_name[name]][1].sensitive else what
+            faults.append(((by_name[name], *path) if name else path, said, None))
         if faults:
             raise Misfit(faults)
         return found
@@ -264,6 +289,18 @@ class Table:
 
         near = get_close_matches(name.lower(), self._readers, 1, 0.7)
         return f"there is no such key; did you mean {near[0]}?" if near else "there is no such key"
+
+
+def to_table(given: Any) -> dict[Any, Any]:
+    """A table, also in JSON.
+
+    Raises:
+        ValueError: it is not a table.
+    """
+    table = to_json(given)
+    if not isinstance(table, dict):
+        raise ValueError('a table is expected, such as {"key": "value"}')
+    return table
 
 
 def is_union(annotation: Any) -> bool:
@@ -311,7 +348,7 @@ def _validated(adapter: Any, value: Any) -> Any:
         return adapter.validate_python(value)
     except Exception as error:  # a validator of the application may raise anything
         if is_pydantics(error):
-            faults = [(path, what, None) for path, what in messages(error)]
+            faults = [(path, what, None) for path, what, _ in messages(error)]
         else:
             faults = [((), f"a validator refuses it ({raised(error)})", None)]
     raise Misfit(faults)

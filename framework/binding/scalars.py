@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from framework.binding.marks import Rules
 from framework.binding.secret import Secret
-from framework.convert import to_enum, to_text
+from framework.binding.written import is_flag
+from framework.convert import to_enum, to_list, to_text
 from framework.options.types import TYPES
 
 TYPE_CHECKING = False
@@ -28,6 +29,9 @@ _FROM_TEXT = {
     "ipaddress.IPv6Address": "an IPv6 address is expected, such as 2001:db8::1",
     "ipaddress.IPv4Network": "an IPv4 network is expected, such as 192.0.2.0/24",
     "ipaddress.IPv6Network": "an IPv6 network is expected, such as 2001:db8::/32",
+    "ipaddress.IPv4Interface": "an IPv4 address with a prefix is expected, such as 192.0.2.5/24",
+    "ipaddress.IPv6Interface": "an IPv6 address with a prefix is expected, such as 2001:db8::1/64",
+    "fractions.Fraction": "a fraction is expected, such as 1/3",
     "zoneinfo.ZoneInfo": "a time zone is expected, such as Europe/Berlin",
     "re.Pattern": "a regular expression is expected",
 }
@@ -163,6 +167,12 @@ def scalar(annotation: Any) -> Reader | None:
         return Reader(_PLAIN[annotation], TYPES[_PLAIN[annotation]].to, takes_empty=annotation is str)
     if name in _TYPES:
         return Reader(_TYPES[name], TYPES[_TYPES[name]].to)
+    if annotation is bytes:
+        return Reader(
+            "string", lambda value: value if type(value) is bytes else to_text(value).encode(), takes_empty=True
+        )
+    if is_flag(annotation):
+        return Reader("list", lambda value: _flags(value, annotation), items="string")
     if hasattr(annotation, "__members__"):
         return Reader("string", lambda value: to_enum(value, annotation), choices=list(annotation.__members__))
     if annotation.__module__.partition(".")[0] == "pathlib":
@@ -177,6 +187,17 @@ def scalar(annotation: Any) -> Reader | None:
             to = then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected))
             return Reader(_PLAIN[base], to, takes_empty=base is str)
     return None
+
+
+def _flags(value: Any, annotation: Any) -> Any:
+    """The members of a Flag that a list names, joined: `READ, WRITE` or `READ|WRITE`."""
+    if isinstance(value, annotation):
+        return value
+    found = annotation(0)
+    for item in to_list(value):
+        for name in item.split("|") if isinstance(item, str) else (item,):
+            found |= to_enum(name.strip() if isinstance(name, str) else name, annotation)
+    return found
 
 
 def _secret(annotation: Any) -> Reader | None:

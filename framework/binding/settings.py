@@ -56,8 +56,9 @@ def checked(cls: Any, where: str) -> type:
     Raises:
         SchemaError: it is not.
     """
-    if isinstance(cls, type) and (kind_of(cls) or refused(cls)):
-        return cls
+    if kind_of(cls) or refused(cls):
+        found: type = cls
+        return found
     name = place_of(cls) if isinstance(cls, type) else f"an object of the type {type(cls).__name__}"
     raise SchemaError(f"{name} is not a class of settings", where=where, hint=f"Pass {KINDS}.")
 

@@ -22,7 +22,7 @@ def written(value: Any) -> Any:
     if value is None or kind in (str, int, float, bool):
         return value
     if hasattr(kind, "__members__"):
-        return value.name
+        return _names(value) if is_flag(kind) else value.name
     if hasattr(value, "get_secret_value"):
         return written(value.get_secret_value())
     if hasattr(value, "total_seconds"):
@@ -44,9 +44,21 @@ def written(value: Any) -> Any:
         return value.pattern
     if callable(value) and "<" not in getattr(value, "__qualname__", "<") and "." not in value.__qualname__:
         return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, bytes):
+        return value.decode()
     if isinstance(value, (int, float)):
         return kind.__mro__[-2](value)
     raise ValueError("a value that a file can hold is expected")
+
+
+def is_flag(kind: Any) -> bool:
+    """Whether a class is an `enum.Flag`, whose members can be joined."""
+    return any(base.__module__ == "enum" and base.__name__ == "Flag" for base in kind.__mro__)
+
+
+def _names(value: Any) -> list[str]:
+    """The members that are joined in a value of a Flag, without those that are made of others."""
+    return [one.name for one in type(value) if one in value and one.value and not one.value & (one.value - 1)]
 
 
 def _is_url(kind: type) -> bool:

@@ -42,15 +42,34 @@ _NO_NAME = "\0"
 
 
 class Known:
-    """An answer that is kept because the value depends on the getter's fallback. It takes the place of a `Recorder`."""
+    """An answer that is kept because the value depends on the getter's fallback. It takes the place of a `Recorder`.
 
-    __slots__ = ("answer",)
+    Attributes:
+        answer: the answer, or None if the option is not set.
+        last: the latest fallback that can be kept, what the getter made of it, and the function that makes a value for
+            the caller of that, or None. The next call that passes the same object needs no more.
+    """
+
+    __slots__ = ("answer", "last")
 
     def __init__(self, answer: Answer | None) -> None:
         self.answer = answer
+        self.last: tuple[Any, Any, Callable[[Any], Any] | None] = (Known, None, None)
 
     def converted(self) -> None:
         """Nothing is kept of it."""
+
+    def returned(self, value: Any, fallback: Any) -> None:
+        """Keep what the getter returned for a fallback, if it depends on nothing else."""
+        if self.answer is not None and self.answer.value != "":
+            return  # such as a path below HOME
+        kind = type(fallback)
+        if fallback is UNSET or kind in _FIXED or (kind is str and "$" not in fallback and fallback[:1] != "~"):
+            self.last = (fallback, *kept_form(value))
+
+
+#: Types of fallbacks that cannot change, and in which nothing is expanded.
+_FIXED = frozenset((int, float, bool, type(None)))
 
 
 def unchanged(variables: Iterable[tuple[Any, Any]], data: Mapping[Any, Any]) -> bool:
@@ -210,17 +229,23 @@ def compiled(kind: str, *, fallback_is_third: bool = False) -> Callable[[Getter]
                                 return value
                             if fresh is not Known:
                                 return fresh(value)
-                            known = value
+                            known, passed = value, extra[0] if fallback_is_third and extra else fallback
+                            last, value, fresh = known.last
+                            if last is passed:
+                                return value if fresh is None else fresh(value)
             except (KeyError, TypeError):  # not asked before, no text, or the variable that won is gone
                 pass
             try:
                 if fallback is not UNSET:
                     how["fallback"] = fallback
-                if known is not None:
-                    return again(self, section, key, *extra, record=known, **how)
-                return resolved(self, section, key, extra, how)
+                if known is None:
+                    return resolved(self, section, key, extra, how)
+                value = again(self, section, key, *extra, record=known, **how)
+                known.returned(value, passed)
+                return value
             except BaseException:
                 extra, how, fallback, data, seen, value, known = (), {}, None, {}, None, None, None
+                passed = last = None
                 raise  # a traceback must hold no values
 
         for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

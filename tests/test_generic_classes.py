@@ -1,0 +1,266 @@
+"""Settings classes with type parameters, unions of classes, validators of attrs, and defaults that validators read."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+
+import attrs
+import msgspec
+import pydantic
+import pytest
+import typing_extensions
+
+from framework import App, Secret
+from framework.errors import SchemaError, SettingsError
+
+T = TypeVar("T")
+Number = TypeVar("Number", bound=int)
+
+HIDDEN = "hunter22-correct-horse"
+
+
+def application(**environ: str) -> App:
+    variables = {f"BILLING__POOL__{name}": text for name, text in environ.items()}
+    return App("billing", home="/nonexistent", environ=variables)
+
+
+def faults(cls: Any, **environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        application(**environ).bind(cls, "pool")
+    error = caught.value
+    while error is not None:
+        assert HIDDEN not in str(error)
+        error = error.__context__  # type: ignore[assignment]
+    return [str(fault) for fault in caught.value.faults]
+
+
+@dataclasses.dataclass
+class Data(Generic[T]):
+    size: T
+    more: list[T] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class DataOfLists(Data[list[T]], Generic[T]):  # the same letter for another type
+    top: T | None = None
+
+
+@dataclasses.dataclass
+class DataOfInt(Data[int]):
+    pass
+
+
+class Typed(typing_extensions.TypedDict, Generic[T]):
+    size: T
+
+
+class TypedInt(Typed[int]):
+    name: str
+
+
+class Tupled(NamedTuple, Generic[T]):  # type: ignore[misc]
+    size: T
+
+
+@attrs.define
+class Attributes(Generic[T]):
+    size: T
+
+
+class Struct(msgspec.Struct, Generic[T]):
+    size: T
+
+
+class Model(pydantic.BaseModel, Generic[T]):
+    size: T
+
+
+@dataclasses.dataclass
+class Bounded(Generic[Number]):
+    size: Number
+
+
+@dataclasses.dataclass
+class Around:
+    inner: Data[int]
+    many: list[Data[float]] = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [Data[int], DataOfInt, Typed[int], Attributes[int], Struct[int], Model[int], Bounded[int], Bounded]
+    + ([Tupled[int]] if hasattr(Tupled, "__parameters__") else []),
+    ids=str,
+)
+def test_the_type_of_a_generic_class(cls: Any) -> None:
+    made = application(SIZE="8_080").bind(cls, "pool")
+    assert (made["size"] if isinstance(made, dict) else made.size) == 8080
+    assert faults(cls, SIZE="x") == [
+        "BILLING__POOL__SIZE: [pool] size: a whole number is expected, such as 8080, not 'x'"
+    ]
+
+
+def test_each_base_class_has_types_of_its_own() -> None:
+    made = application(SIZE="1, 2", MORE="[[3]]", TOP="4").bind(DataOfLists[int], "pool")
+    assert made == DataOfLists(size=[1, 2], more=[[3]], top=4)
+    assert application(SIZE="1", NAME="2").bind(TypedInt, "pool") == {"size": 1, "name": "2"}
+
+
+def test_a_generic_class_as_a_section_and_in_a_list() -> None:
+    environ = {"BILLING__POOL_INNER__SIZE": "1", "BILLING__POOL__MANY": '[{"size": "1.5"}]'}
+    made = App("billing", home="/nonexistent", environ=environ).bind(Around, "pool")
+    assert made == Around(inner=Data(1), many=[Data(1.5)])
+
+
+def test_a_type_that_is_missing() -> None:
+    with pytest.raises(SchemaError, match=r"generic, and its T is not given\. Write the type, such as Data\[int\]"):
+        application(SIZE="1").bind(Data, "pool")
+
+
+class Local(msgspec.Struct, tag="local"):
+    path: str
+
+
+class Remote(msgspec.Struct, tag="remote"):
+    url: str
+    token: Secret
+
+
+@dataclasses.dataclass
+class Disk:
+    kind: Literal["disk", "tape"]
+    path: str
+
+
+@dataclasses.dataclass
+class Cloud:
+    kind: Literal["cloud"]
+    token: Secret
+
+
+@dataclasses.dataclass
+class Stores:
+    tagged: Local | Remote | None = None
+    literal: Disk | Cloud | None = None
+    many: list[Disk | Cloud] = dataclasses.field(default_factory=list)
+    one: list[Local] = dataclasses.field(default_factory=list)
+
+
+def test_which_of_several_classes_is_meant() -> None:
+    made = application(
+        TAGGED=f'{{"type": "remote", "url": "u", "token": "{HIDDEN}"}}',
+        LITERAL='{"kind": "tape", "path": "/"}',
+        MANY=f'[{{"kind": "cloud", "token": "{HIDDEN}"}}, {{"kind": "disk", "path": "/"}}]',
+        ONE='[{"type": "local", "path": "a"}, {"path": "b"}]',
+    ).bind(Stores, "pool")
+    assert made.tagged == Remote("u", Secret(HIDDEN))
+    assert made.literal == Disk("tape", "/")
+    assert made.many == [Cloud("cloud", Secret(HIDDEN)), Disk("disk", "/")]
+    assert made.one == [Local("a"), Local("b")]
+
+
+def test_a_tag_that_no_class_has() -> None:
+    found = faults(
+        Stores,
+        TAGGED=f'{{"type": "{HIDDEN}"}}',
+        LITERAL='{"path": "/"}',
+        MANY='[{"kind": "disk"}, {"kind": "clout"}]',
+        ONE='[{"type": "remote", "path": "a"}]',
+    )
+    assert found == [
+        "BILLING__POOL__TAGGED: [pool] tagged.type: one of 'local', 'remote' is expected",
+        "BILLING__POOL__LITERAL: [pool] literal.kind: one of 'disk', 'tape', 'cloud' is expected",
+        "BILLING__POOL__MANY: [pool] many[0].path: a value is required",
+        "BILLING__POOL__MANY: [pool] many[1].kind: one of 'disk', 'tape', 'cloud' is expected",
+        "BILLING__POOL__ONE: [pool] one[0].type: 'local' is expected, not 'remote'",
+    ]
+
+
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"]
+
+
+class Zoo(pydantic.BaseModel):
+    pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
+    url: pydantic.PostgresDsn
+
+
+def test_what_pydantic_expects_is_said_without_the_value() -> None:
+    assert faults(Zoo, PET=f'{{"kind": "{HIDDEN}"}}', URL=f"http://u:{HIDDEN}@h/db") == [
+        "BILLING__POOL__PET: [pool] pet: one of 'cat', 'dog' is expected for 'kind'",
+        "BILLING__POOL__URL: [pool] url: a validator refuses it (url_scheme)",
+    ]
+
+
+def below_ten(instance: Any, attribute: Any, value: int) -> None:
+    if value >= instance.limit:
+        raise ValueError(f"{HIDDEN}: {value}")
+
+
+@attrs.define
+class Checked:
+    limit: int = attrs.field(default=10, validator=[attrs.validators.ge(1), attrs.validators.le(20)])
+    name: str = attrs.field(default="a", validator=attrs.validators.max_len(3))
+    rest: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.lt(5)))
+    first: int = attrs.field(default=0, validator=below_ten)
+    second: int = attrs.field(default=0, validator=below_ten)
+    inverse: int = attrs.field(default=1, converter=lambda value: 1 // value)
+    twice: int = attrs.field(
+        default=1, converter=attrs.Converter(lambda value, made: value * made.limit, takes_self=True)
+    )
+    _private: str = attrs.field(default="ab", validator=attrs.validators.matches_re("a."))
+
+
+def test_every_validator_of_an_attrs_class_is_asked() -> None:
+    assert application(TWICE="2").bind(Checked, "pool").twice == 20
+    assert faults(Checked, LIMIT="0", NAME="long", REST="5") == [
+        "BILLING__POOL__LIMIT: [pool] limit: at least 1 is expected, not '0'",
+        "BILLING__POOL__NAME: [pool] name: a length of at most 3 is expected, not 'long'",
+        "BILLING__POOL__REST: [pool] rest: less than 5 is expected, not '5'",
+    ]
+    found = faults(Checked, FIRST="11", SECOND="12", PRIVATE="b", INVERSE="0")
+    assert [line.partition(" refuses")[0] for line in found] == [
+        "BILLING__POOL__INVERSE: [pool] inverse: a converter",
+        "BILLING__POOL__FIRST: [pool] first: a validator",
+        "BILLING__POOL__SECOND: [pool] second: a validator",
+        "BILLING__POOL__PRIVATE: [pool] private: a validator",
+    ]
+
+
+class Mode(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (Annotated[list[str], pydantic.BeforeValidator(same)], ["a", "b"]),
+        (Annotated[dict[str, int], pydantic.PlainValidator(same)], {"a": 1}),
+        (Annotated[set[int], pydantic.WrapValidator(lambda value, inner: inner(value))], {1}),
+        (pydantic.Json[list[int]], [1]),
+        (Any, {"a": [1]}),
+        (Mode, Mode.READ | Mode.WRITE),
+        (bytes, b"abc"),
+        (bytes, b"\xff"),
+    ],
+    ids=["list", "dict", "set", "Json", "Any", "Flag", "bytes", "other bytes"],
+)
+@pytest.mark.parametrize("file_format", ["toml", "json-schema", "python"])
+def test_a_default_that_is_no_text_beside_a_validator_of_text(annotation: Any, default: Any, file_format: str) -> None:
+    from framework.schema_export import export
+
+    model = pydantic.create_model("Pool", it=(annotation, default))
+    app = App("billing", home="/nonexistent", schema=pydantic.create_model("Settings", pool=(model, model())))
+    assert app.settings.pool.it == default
+    assert "it" in export(app.schema, app.engine.names, file_format)
