@@ -438,7 +438,7 @@ class Validated:
 
 def test_what_a_validator_of_attrs_raises() -> None:
     (fault,) = told(application(SERVER__PORT="0"), section(Validated))
-    assert fault == "[server]: Validated refuses the values (ValueError)"
+    assert fault == "BILLING__SERVER__PORT: [server] port: at least 1 is expected, not '0'"
 
 
 class Model(pydantic.BaseModel):
