@@ -44,6 +44,8 @@ ASYNC_DRIVERS = {"mysql": "aiomysql", "mariadb": "aiomysql", "sqlite": "aiosqlit
 #: What Airflow's hooks read in `extra` and no driver knows.
 _OF_HOOKS = frozenset(("sqlalchemy_scheme", "sqlalchemy_query", "cursor", "client", "iam", "aws_conn_id"))
 _POSTGRES = ("postgresql", "cockroachdb")
+#: Dialects whose URL has the schema behind what `extra` names: `trino://host/catalog/schema`.
+_IN_PATH = {"snowflake": "database", "trino": "catalog", "presto": "catalog"}
 
 
 def url_and_arguments(connection: Connection, driver: str | None = None) -> tuple[URL, dict[str, Any]]:
@@ -73,6 +75,8 @@ def url_and_arguments(connection: Connection, driver: str | None = None) -> tupl
     if dialect == "sqlite":
         path = connection.schema or connection.host or None
         fields = {"database": path}
+    elif dialect in _IN_PATH:
+        _put_in_path(fields, query, dialect)
     elif fields["host"] and fields["host"].startswith("/"):
         query["host" if dialect in _POSTGRES else "unix_socket"] = fields["host"]
         fields["host"] = fields["port"] = None
@@ -134,6 +138,16 @@ def _query_text(value: Any) -> str | tuple[str, ...] | None:
     if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
         return tuple(str(item) for item in value)
     return None
+
+
+def _put_in_path(fields: dict[str, Any], query: dict[str, Any], dialect: str) -> None:
+    """Put what Airflow's connections have in `extra` where the URL of such a dialect has it."""
+    first = query.pop(_IN_PATH[dialect], None)
+    if first is not None:
+        fields["database"] = f"{first}/{fields['database']}" if fields["database"] else first
+    if dialect == "snowflake" and not fields["host"] and (account := query.pop("account", None)) is not None:
+        region = query.pop("region", None)
+        fields["host"] = f"{account}.{region}" if region else account
 
 
 def _several_hosts(connection: Connection, dialect: str) -> tuple[str, ...]:

@@ -480,7 +480,7 @@ def test_validators_of_pydantic() -> None:
     assert application(cls, SERVER__MOST="7!").bind(cls).server.most == 7
     first, second = told(application(cls, SERVER__SIZE="7", SERVER__TOKEN="abc", SERVER__MOST="8"), cls)
     assert first.startswith(f"BILLING__SERVER__SIZE: [server] size: a validator refuses it (ValueError at {__file__}:")
-    assert second == "BILLING__SERVER__TOKEN: [server] token: Model refuses the value"
+    assert second.startswith("BILLING__SERVER__TOKEN: [server] token: a validator refuses it (ValueError at ")
     (fault,) = told(application(cls, SERVER__SIZE="70"), cls)
     assert fault.startswith(f"[server]: a validator refuses it (ValueError at {__file__}:")
     first, second = told(application(cls, SERVER__SIZE="7", SERVER__MOST="x"), cls)
@@ -1114,7 +1114,7 @@ def test_keys_of_a_sensitive_table_are_not_shown() -> None:
     ]
     model = pydantic.create_model("Server", it=(Annotated[pydantic.Json[dict[str, int]], Sensitive], ...))
     (fault,) = told(application(section(model), SERVER__IT=json.dumps({HIDDEN: "x"})), section(model))
-    assert fault == "BILLING__SERVER__IT: [server] it.…: Server refuses the value"
+    assert fault == "BILLING__SERVER__IT: [server] it.…: a validator refuses it (int_parsing)"
 
 
 def test_a_class_is_held_to_the_constraints_of_a_schema_file() -> None:

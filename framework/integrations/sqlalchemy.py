@@ -30,6 +30,22 @@ if TYPE_CHECKING:
 
 #: The extra of this package that installs a driver.
 _EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+#: The packages of dialects that SQLAlchemy does not have itself.
+_PACKAGES = {
+    "bigquery": "sqlalchemy-bigquery",
+    "clickhouse": "clickhouse-sqlalchemy",
+    "cockroachdb": "sqlalchemy-cockroachdb",
+    "databricks": "databricks-sqlalchemy",
+    "duckdb": "duckdb-engine",
+    "exasol": "sqlalchemy-exasol",
+    "hive": "pyhive",
+    "presto": "pyhive",
+    "redshift": "sqlalchemy-redshift",
+    "snowflake": "snowflake-sqlalchemy",
+    "teradatasql": "teradatasqlalchemy",
+    "trino": "trino[sqlalchemy]",
+    "vertica": "vertica-sqlalchemy-dialect",
+}
 #: How drivers call login and password.
 _CREDENTIALS = ("user", "username", "password", "passwd")
 
@@ -167,4 +183,8 @@ def _plain_errors(connection: Connection, url: sqlalchemy.URL) -> Iterator[None]
         package = f"'framework[{_EXTRAS[missing]}]'" if missing in _EXTRAS else missing
         raise BackendError(f"the driver {missing} is not installed", where=where, hint=f"Run: pip install {package}")
     what = f"SQLAlchemy has no dialect {dialect!r}" + (f" with the driver {driver!r}" if driver else "")
+    if dialect in _PACKAGES:
+        raise BackendError(
+            f"{what}: its package is not installed", where=where, hint=f"Run: pip install '{_PACKAGES[dialect]}'"
+        )
     raise InvalidConnection(what, where=where, hint="Set conn_type to postgres, mysql, sqlite or another dialect.")

@@ -116,6 +116,31 @@ def test_what_becomes_of_the_fields(text: Any, url: str) -> None:
     assert shown(text) == url
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        (
+            {"conn_type": "trino", "host": "h", "port": 8080, "schema": "s", "extra": {"catalog": "hive"}},
+            "trino://h:8080/hive/s",
+        ),
+        ("trino://u@h:8080/hive", "trino://u@h:8080/hive"),
+        (
+            {
+                "conn_type": "snowflake",
+                "login": "u",
+                "schema": "s",
+                "extra": {"account": "a", "region": "eu", "database": "d", "warehouse": "w"},
+            },
+            "snowflake://u@a.eu/d/s?warehouse=w",
+        ),
+        ({"conn_type": "snowflake", "host": "a", "extra": {"database": "d"}}, "snowflake://a/d"),
+    ],
+)
+def test_the_url_of_a_dialect_whose_package_is_not_installed(text: Any, url: str) -> None:
+    found = app_with(x=text).get_connection("x").sqlalchemy_url()
+    assert found.render_as_string(hide_password=False) == url
+
+
 def test_the_url_alone_is_an_object_that_hides_the_password() -> None:
     connection = Connection.from_uri("postgres://u:canary@h/db")
     assert repr(connection.sqlalchemy_url()) == "postgresql+psycopg://u:***@h/db"
@@ -156,6 +181,8 @@ def test_tables_in_extra_go_to_the_driver() -> None:
     ("text", "options", "kind", "message"),
     [
         ("http://h", {}, errors.InvalidConnection, r"'x'.*no dialect 'http'.*postgres"),
+        ("redshift://h", {}, errors.BackendError, r"'x'.*no dialect 'redshift'.*pip install 'sqlalchemy-redshift'"),
+        ("trino://h", {}, errors.BackendError, r"'x'.*no dialect 'trino'.*pip install 'trino\[sqlalchemy\]'"),
         (
             "postgres://h",
             {"driver": "nope"},
