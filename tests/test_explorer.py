@@ -515,3 +515,9 @@ def test_commands_load_nothing_of_the_explorer() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint({"starlette", "uvicorn", "jinja2", "framework.web", "framework.inspection.listing"})
+
+
+def test_the_scripts_of_the_explorer_are_small() -> None:
+    from importlib import resources
+
+    assert len(resources.files("framework.web").joinpath("static").joinpath("explorer.js").read_bytes()) <= 6000

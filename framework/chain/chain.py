@@ -282,17 +282,34 @@ class Chain:
                     hint=f"The links are {', '.join(known)}.",
                 )
 
-    def explain(self, kind: str, key: str, since: float | None = None) -> list[tuple[str, str]]:
+    def explain(
+        self,
+        kind: str,
+        key: str,
+        since: float | None = None,
+        told: Callable[[str, str], object] = lambda link, state: None,
+    ) -> list[tuple[str, str]]:
         """Every link with its state: `found`, `shadowed`, why it has no value, or its failure. Shows no value.
 
         Args:
             since: see `Link.ask`.
+            told: called with each link and its state as soon as it answers; `has it` is found or shadowed.
         """
+
+        def state_of(link: Link) -> str:
+            try:
+                state = _state(link, kind, key, since)
+            except FrameworkError as fault:
+                told(link.name, _failed(fault))
+                raise
+            told(link.name, state or "has it")
+            return state
+
         rows, found = [], False
         links = self.visible(kind)
-        for link, outcome in zip(links, each(links, lambda link: _state(link, kind, key, since)), strict=True):
+        for link, outcome in zip(links, each(links, state_of), strict=True):
             if isinstance(outcome, FrameworkError):
-                state = f"{_STATES.get(type(outcome), 'invalid')}: {outcome}"
+                state = _failed(outcome)
             elif outcome:
                 state = outcome
             else:
@@ -371,6 +388,10 @@ def _state(link: Link, kind: str, key: str, since: float | None) -> str:
     if not link.asks_for(kind, key):
         return "is never asked for it"
     return "absent" if value is None else ""
+
+
+def _failed(fault: FrameworkError) -> str:
+    return f"{_STATES.get(type(fault), 'invalid')}: {fault}"
 
 
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}

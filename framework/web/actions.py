@@ -68,7 +68,7 @@ def begin(explorer: Explorer, who: str, action: str, body: Body) -> Job | None:
     kept = 600.0 if action == "ask" else KEPT
     key = explorer.key(action, kind, name, *((who,) if action == "reveal" else ()))
     before = explorer.jobs.get(key)
-    job = explorer.jobs.start(key, lambda job: work(explorer, kind, name, body), fresh=True, keep=kept)
+    job = explorer.jobs.start(key, lambda job: work(explorer, kind, name, body, job), fresh=True, keep=kept)
     if job is not before:
         job.about = (who, action, kind, name)
     return job
@@ -85,7 +85,8 @@ def told(explorer: Explorer, job: Job) -> dict[str, Any]:
     """How an action stands, for the page; what was shown is logged before it is sent."""
     who, action, kind, name = job.about
     if not job.done:
-        return {"state": "running", "job": job.id, "seconds": round(job.seconds, 1), "steps": job.steps}
+        steps = job.steps if action == "test" else []
+        return {"state": "running", "job": job.id, "seconds": round(job.seconds, 1), "steps": steps}
     words = WORDS.get(kind, (kind,))[0]
     answer: dict[str, Any] = {"seconds": round(job.seconds, 2), "warnings": [explorer.text(w) for w in job.warnings]}
     if job.failure is not None:
@@ -106,7 +107,7 @@ def told(explorer: Explorer, job: Job) -> dict[str, Any]:
     return {**answer, "state": "done", "ok": True, "message": job.outcome}
 
 
-def _reveal(explorer: Explorer, kind: str, name: str, body: Body) -> tuple[str, str | None]:
+def _reveal(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> tuple[str, str | None]:
     """The value as the application gets it, and the link that has it."""
     app = explorer.app
     if kind == "option":
@@ -125,25 +126,25 @@ def _reveal(explorer: Explorer, kind: str, name: str, body: Body) -> tuple[str, 
     return to_text(value), link
 
 
-def _ask(explorer: Explorer, kind: str, name: str, body: Body) -> list[tuple[str, str]]:
+def _ask(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> list[tuple[str, str]]:
     """What every link answers, asked now. No value is shown."""
-    rows, since = [], monotonic()
-    for link, state in explorer.app.chain.explain(kind, name, since):
-        rows.append((link, explorer.text(state)))
-    return rows
+
+    def told(link: str, state: str) -> None:
+        job.steps.append({"link": link, "state": explorer.text(state)})
+
+    found = explorer.app.chain.explain(kind, name, monotonic(), told)
+    return [(link, explorer.text(state)) for link, state in found]
 
 
-def _test(explorer: Explorer, kind: str, name: str, body: Body) -> tuple[bool, str]:
-    job = explorer.jobs.get(explorer.key("test", kind, name))
+def _test(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> tuple[bool, str]:
     steps = []
     for step in changes.tested(explorer.app, name, _STEP):
         steps.append(step)
-        if job is not None:
-            job.steps.append(step.row())
+        job.steps.append(step.row())
     return changes.verdict(name, steps)
 
 
-def _write(explorer: Explorer, kind: str, name: str, body: Body) -> str:
+def _write(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> str:
     """Add or change what the metastore has."""
     app, given = explorer.app, body.get("fields")
     fields = {word: text for word, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
@@ -175,7 +176,7 @@ def _connection(explorer: Explorer, name: str, fields: dict[str, str], is_new: b
     return changes.made(name, **{**before, **new})
 
 
-def _delete(explorer: Explorer, kind: str, name: str, body: Body) -> str:
+def _delete(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> str:
     app = explorer.app
     if kind == "connection":
         done: str | None = changes.delete_connection(app, name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: The kinds of names, and the pages about them.
 PAGES = {"connection": "connections", "variable": "variables", "config": "secrets"}
 #: How long a page waits for jobs, in seconds.
-PATIENCE = 0.25
+PATIENCE = 0.2
 #: Secrets that one person may be shown in a minute.
 REVEALS = 30
 
@@ -181,13 +181,14 @@ class Explorer:
         )
 
     async def ready(self, kinds: Iterable[str], *others: Callable[[], Job]) -> None:
-        """Give the links, their lists and other jobs the time that a page has for them."""
+        """Give the links, their lists and other jobs the time that a page has for them. A job that had it is not
+        waited for again."""
         until = monotonic() + PATIENCE
         jobs = [start() for start in others]
         await self.jobs.wait([self.chain()], until)
         for kind in kinds:
             jobs += [job for _, job in self.lists(kind)]
-        await self.jobs.wait(jobs, until)
+        await self.jobs.wait([job for job in jobs if job.seconds < PATIENCE], until)
 
     # What was done
 

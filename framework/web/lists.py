@@ -86,7 +86,9 @@ def name(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
     by_link = status(explorer, kind)
     entries = {entry.link.name: entry for entry in explorer.entries[kind] if entry.name.upper() == key.upper()}
     asked = explorer.jobs.get(explorer.key("ask", kind, key))
-    answers: dict[str, str] = dict(asked.outcome) if asked is not None and asked.outcome else {}
+    answers: dict[str, str] = {}
+    if asked is not None:
+        answers = {step["link"]: step["state"] for step in asked.steps} | dict(asked.outcome or ())
     for row in by_link:
         entry = entries.get(row["link"])
         has = entry is not None and (entry.name == key or entry.link.role == "environment")
@@ -154,4 +156,10 @@ def part_of(found: list[Any], query: Query) -> tuple[int, list[Any]]:
 
 def found_by(query: Query, page: int, number: int) -> dict[str, Any]:
     wanted = {name: visible(query.get(name, "")) for name in ("q", "layer", "link", "state")}
-    return {"query": wanted, "page": page, "pages": max(1, -(-number // _ROWS)), "found": number}
+    return {
+        "query": wanted,
+        "filtered": any(wanted.values()),
+        "page": page,
+        "pages": max(1, -(-number // _ROWS)),
+        "found": number,
+    }

@@ -148,6 +148,10 @@ class _Site:
             explorer = self.explorer
             await explorer.ready(kinds, explorer.check, *([explorer.plan] if path == "plan" else ()))
             data = pages.quietly(lambda: make(explorer, query))
+            if request.method == "POST" and "query" in data:
+                data["query"]["q"] = (
+                    ""  # what was typed is not sent back: it may be a secret, pasted into the wrong field
+                )
             if as_json:
                 return _json(data)
             return self.render(request, template, data.pop("title", title) if path != "" else title, path, data)
