@@ -15,10 +15,10 @@ from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_wo
 from framework.chain.link import Link
 from framework.chain.places import mistake, shown_with_places
 from framework.chain.runner import beside
+from framework.chain.states import age_of, failed, state_of
 from framework.errors import (
     AccessDenied,
     BackendError,
-    BackendUnavailable,
     ConnectionNotFound,
     FrameworkError,
     InvalidSecret,
@@ -296,24 +296,24 @@ class Chain:
             told: called with each link and its state as soon as it answers; `has it` is found or shadowed.
         """
 
-        def state_of(link: Link) -> str:
+        def question(link: Link) -> str:
             try:
-                state = _state(link, kind, key, since)
+                state = state_of(link, kind, key, since)
             except FrameworkError as fault:
-                told(link.name, _failed(fault))
+                told(link.name, failed(fault))
                 raise
             told(link.name, state or "has it")
             return state
 
         rows, found = [], False
         links = self.visible(kind)
-        for link, outcome in zip(links, each(links, state_of), strict=True):
+        for link, outcome in zip(links, each(links, question), strict=True):
             if isinstance(outcome, FrameworkError):
-                state = _failed(outcome)
+                state = failed(outcome)
             elif outcome:
                 state = outcome
             else:
-                state, found = ("shadowed" if found else "found") + _age(link, kind, key), True
+                state, found = ("shadowed" if found else "found") + age_of(link, kind, key), True
             rows.append((link.name, state))
         return rows
 
@@ -376,29 +376,3 @@ def each(links: list[Link], question: Callable[[Link], Result]) -> list[Result |
             raise outcome
         outcomes.append(outcome)
     return outcomes
-
-
-def _state(link: Link, kind: str, key: str, since: float | None) -> str:
-    """Why a link does not have the value; empty if it has it."""
-    if not link.serves(kind):
-        return "does not serve this kind"
-    value = link.ask(kind, key, since=since)
-    if not link.serves(kind):  # it raised NotImplementedError
-        return "does not serve this kind"
-    if not link.asks_for(kind, key):
-        return "is never asked for it"
-    return "absent" if value is None else ""
-
-
-def _failed(fault: FrameworkError) -> str:
-    return f"{_STATES.get(type(fault), 'invalid')}: {fault}"
-
-
-_STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
-
-
-def _age(link: Link, kind: str, key: str) -> str:
-    age = link.cache.age((kind, key, None))
-    if age is not None and (kind, key, None) in link.cache.shared:
-        return f" (in the shared cache, asked for {age:.0f} s ago)"
-    return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"

@@ -1,0 +1,35 @@
+"""How a link stands towards one name, in words: for `explain`. No value is shown."""
+
+from __future__ import annotations
+
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework.chain.link import Link
+
+
+def state_of(link: Link, kind: str, key: str, since: float | None) -> str:
+    """Why a link does not have the value; empty if it has it."""
+    if not link.serves(kind):
+        return "does not serve this kind"
+    value = link.ask(kind, key, since=since)
+    if not link.serves(kind):  # it raised NotImplementedError
+        return "does not serve this kind"
+    if not link.asks_for(kind, key):
+        return "is never asked for it"
+    return "absent" if value is None else ""
+
+
+def failed(fault: FrameworkError) -> str:
+    return f"{_STATES.get(type(fault), 'invalid')}: {fault}"
+
+
+_STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
+
+
+def age_of(link: Link, kind: str, key: str) -> str:
+    age = link.cache.age((kind, key, None))
+    if age is not None and (kind, key, None) in link.cache.shared:
+        return f" (in the shared cache, asked for {age:.0f} s ago)"
+    return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"
