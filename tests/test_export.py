@@ -330,6 +330,7 @@ def test_variables_and_secrets_of_the_chain(billing: World) -> None:
 def test_what_opens_the_stores_is_passed_only_by_its_exact_name(billing: World) -> None:
     key = "k" * 43 + "="
     billing.set(BILLING__DATABASE__SQL_ALCHEMY_CONN="sqlite:///x.db", BILLING__SECRETS__ON_FAILURE="stop")
+    billing.set(BILLING__DATABASE__SQL_ALCHEMY_CONN_READ="sqlite:///y.db")
     assert not any(name.startswith(("CORE_", "DATABASE_", "SECRETS_")) for name in exported(billing))
     assert exported(billing, "--only", "core.fernet_key") == {"CORE_FERNET_KEY": key}
     assert exported(billing, "--only", "db.port", "--map", "core.fernet_key=K")["K"] == key

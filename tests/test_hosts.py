@@ -15,8 +15,9 @@ from framework import App, errors
 from framework.masking import safe_text
 from framework.metastore import base, hosts
 from framework.metastore import database as databases
-from framework.metastore.base import AGAIN, OVERTAKEN, UNKNOWN, Outage, marked, persistently
+from framework.metastore.base import AGAIN, OVERTAKEN, UNKNOWN, Outage, marked, persistently, sign_of
 from framework.metastore.crypto import Keys, generate
+from framework.metastore.failures import explain
 from framework.metastore.hosts import REST, Hosts
 from framework.metastore.store import Store
 
@@ -126,6 +127,46 @@ def test_the_order_may_be_random_and_a_standby_preferred() -> None:
     ]  # fmt: skip
 
 
+class Told(Exception):
+    """What a driver raises: SQLSTATE of PostgreSQL, or a number of MySQL."""
+
+    def __init__(self, code: str | int) -> None:
+        super().__init__(code)
+        if isinstance(code, str):
+            self.sqlstate = code
+
+
+@pytest.mark.parametrize(
+    ("code", "sign", "at_the_commit"),
+    [
+        ("40001", OVERTAKEN, OVERTAKEN),
+        ("40P01", OVERTAKEN, OVERTAKEN),
+        ("40003", AGAIN, UNKNOWN),  # as CockroachDB says that it does not know
+        ("08006", AGAIN, UNKNOWN),
+        ("08007", AGAIN, UNKNOWN),
+        ("57P01", AGAIN, UNKNOWN),
+        ("25006", AGAIN, AGAIN),
+        ("53300", AGAIN, AGAIN),
+        ("28P01", "", ""),
+        ("23505", "", ""),
+        ("53100", "", ""),
+        (1213, OVERTAKEN, OVERTAKEN),
+        (1205, AGAIN, UNKNOWN),
+        (1047, AGAIN, UNKNOWN),
+        (1290, AGAIN, AGAIN),
+        (2013, AGAIN, UNKNOWN),
+        (2006, AGAIN, UNKNOWN),
+        (1045, "", ""),
+        (1062, "", ""),
+    ],
+)
+def test_which_errors_pass(code: str | int, sign: str, at_the_commit: str) -> None:
+    failure = explain(Told(code))
+    signs = [sign_of(failure.for_writing("w", ending=ending)) for ending in (False, True)]
+    assert signs == [sign, at_the_commit]
+    assert sign_of(failure.for_reading("w")) == sign
+
+
 # How often something is done again
 
 
@@ -133,7 +174,7 @@ class Timed:
     """A database that says for how long, and a clock that sleeping moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, failover: float) -> None:
-        self.now, self.timeout, self.outage = 100.0, 30.0, Outage(failover)
+        self.where, self.now, self.timeout, self.outage = "there", 100.0, 30.0, Outage(failover)
         monkeypatch.setattr("time.monotonic", lambda: self.now)
         monkeypatch.setattr("time.sleep", self._sleep)
         self.calls = 0
@@ -218,6 +259,7 @@ def test_a_dead_server_is_reported_without_secrets(world: World, caplog: pytest.
     with caplog.at_level(logging.DEBUG), pytest.raises(errors.BackendUnavailable, match="does not answer"):
         App("billing", home=str(world.home)).get_variable("x")
     assert "the replica mysql://127.0.0.1:" in caplog.text
+    assert caplog.text.count("the database does not answer; trying again for 0.3 s") == 1
     shown = caplog.text
     for words in (
         ("variables", "get", "x", "--default", "d"),

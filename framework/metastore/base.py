@@ -203,6 +203,10 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
             if sign == OVERTAKEN:
                 end = first + max(database.timeout, database.outage.seconds)
             elif sign == AGAIN or (sign == UNKNOWN and repeatable):
+                if database.outage.seconds and not database.outage.is_seen():
+                    from framework.logs import WARNING, log
+
+                    log(WARNING, "%s: %s; trying again for %g s", database.where, error.what, database.outage.seconds)
                 end = min(first, database.outage.seen(now)) + database.outage.seconds
             else:
                 end = -_NEVER

@@ -61,7 +61,8 @@ _STATES = {
     "08": "no answer", "57P": "no answer", "53": "limit", "53100": "full", "53200": "memory", "53300": "no room",
     "28": "no login", "42501": "no right", "3D000": "no database", "3F000": "no schema", "25006": "read only",
     "42P01": "no table", "42P10": "not unique", "42": "strange", "55P03": "locked", "57014": "locked",
-    "40": "overtaken", "22": "unfit", "22001": "too long", "22003": "too long", "54": "too big", "23": "rule",
+    "40": "overtaken", "40003": "no answer", "25P03": "no answer",
+    "22": "unfit", "22001": "too long", "22003": "too long", "54": "too big", "23": "rule",
 }  # fmt: skip
 
 #: MySQL's and MariaDB's numbers.
@@ -72,7 +73,8 @@ _NUMBERS = {
     1047: "no quorum", 1040: "no room", 1203: "no room", 1226: "no room", 1129: "no room",
     1049: "no database", 1046: "no database", 1146: "no table", 1054: "strange", 1136: "strange", 1364: "strange",
     1290: "read only", 1792: "read only", 1836: "read only", 1205: "locked", 1969: "locked", 3024: "locked",
-    1213: "overtaken", 1020: "overtaken", 1406: "too long", 1264: "too long", 1366: "unfit", 1267: "unfit",
+    1213: "overtaken", 1020: "overtaken", 3101: "overtaken",
+    1406: "too long", 1264: "too long", 1366: "unfit", 1267: "unfit",
     1153: "too big", 1062: "rule", 1048: "rule", 1452: "rule", 1114: "table full", 1021: "full", 1037: "memory",
     1038: "memory", 1041: "memory",
 }  # fmt: skip
