@@ -108,9 +108,8 @@ def made(
         if not keys.token:  # they do not change, and nobody else has them
             return f"{keys.access_key} {keys.secret_key}"
         asked = session.create_client("sts", region_name=more["region_name"], endpoint_url=sts, config=config)
-        caller = asked.get_caller_identity()
-        is_session = ":assumed-role/" in caller["Arn"]  # each process has a session of its own
-        return f"{caller['Account']} {caller['UserId'].partition(':')[0] if is_session else caller['UserId']}"
+        arn = str(asked.get_caller_identity()["Arn"])
+        return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn  # each process has a session of its own
 
     return client, whose
 
