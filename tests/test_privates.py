@@ -20,6 +20,8 @@ from typing import Any, ClassVar
 
 import pytest
 import servers
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 PACKAGE = Path(__file__).parent.parent / "framework"
 
@@ -305,6 +307,34 @@ def test_the_parser_of_python_dotenv() -> None:
     found = list(_dotenv().parse_stream(StringIO("A=1\n# x\nexport B='2'\nbad line\nC\n")))
     pairs = [(each.key, each.value, each.error, each.original.line) for each in found if each.key or each.error]
     assert pairs == [("A", "1", False, 1), ("B", "2", False, 3), (None, None, True, 4), ("C", None, False, 5)]
+
+
+_PIECES = [
+    *("A", "b_1", "1x", "=", "=", "=", " ", "\t", "'", '"', "\\", "#", "\n", "\n"),
+    *("export ", "ä", "$A", "\x0c", ".", "x y"),
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+@example("A=1\n\n# x\nexport B='2 #'\nC=\"\"\nA=2")
+@example("A='\n")
+def test_simple_env_files_mean_what_python_dotenv_reads(text: str) -> None:
+    from framework.layers.environment import _dotenv, _plain
+
+    plain = _plain(text)
+    if plain is not None:
+        found = list(_dotenv().parse_stream(StringIO(text)))
+        assert not any(each.error for each in found)
+        assert {name: value for name, (value, _) in plain.items()} == {
+            each.key: each.value for each in found if each.key
+        }
+
+
+def test_the_simple_env_files_are_the_usual_ones() -> None:
+    from framework.layers.environment import _plain
+
+    assert _plain("# of the host\n\nexport A=1\nB='two words'\n") == {"A": ("1", 3), "B": ("two words", 4)}
+    assert _plain('A="a\\nb"\n') is None
 
 
 @pytest.mark.parametrize("kind", ["CSafeLoader", "SafeLoader"])

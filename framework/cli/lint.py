@@ -6,8 +6,8 @@ from framework.cli.edit import CfgText, edit
 from framework.cli.output import NO, OK, print_message, short, show
 from framework.errors import ConfigError, ConfigFileError
 from framework.masking.search import counted
+from framework.masking.shown import shown
 from framework.masking.wording import redact_message
-from framework.options.explanation import shown
 from framework.options.notices import nearest
 from framework.options.own import is_backend_kwarg
 from framework.schemas.facts import table as packaged

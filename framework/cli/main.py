@@ -9,7 +9,6 @@ from framework import errors
 from framework.chain.deadline import given_up
 from framework.cli.commands import COMMANDS, STARTS_PROGRAM
 from framework.cli.output import NO, OK, USAGE, UsageError, Visible, print_error, print_note, print_warning, status_of
-from framework.cli.unknown_app import nothing_found
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
@@ -115,7 +114,7 @@ def _run(arguments: list[str], command: list[str]) -> int:
             if args.refused is None:
                 raise
             return int(args.refused(refusal, args))
-        fault = nothing_found(app, given) if app is not None and args.unknown_app else None
+        fault = _nothing_found(app, given) if app is not None and args.unknown_app else None
         if fault is not None and args.unknown_app == "refused":
             raise fault
         if args.shows_progress:
@@ -126,6 +125,15 @@ def _run(arguments: list[str], command: list[str]) -> int:
     if fault is not None:
         raise fault
     return status
+
+
+def _nothing_found(app: App, given: Namespace) -> FrameworkError | None:
+    """The error if nothing of the application exists; one that was named by a path or an object was found."""
+    if given.app or given.config or given.dotenv or given.project:
+        return None
+    from framework.cli.unknown_app import nothing_found
+
+    return nothing_found(app, given)
 
 
 def _prepare_streams() -> None:
@@ -162,7 +170,6 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
 
     from framework import project
     from framework.app import App
-    from framework.discovery import named_by
     from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):
@@ -173,6 +180,8 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
             if getattr(args, flag):
                 what = f"--{flag} goes with --project or --name only"
                 raise ConfigError(what, hint=f"An App has its own {flag}=.")
+        from framework.discovery import named_by
+
         return named_by(named, "--app" if args.app else "FRAMEWORK_APP").use()
     settings: dict[str, Any] = {} if environ is None else {"environ": environ}
     path = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
 
+from framework.cli import terminal
 from framework.cli.commands import COMMANDS
 from framework.masking.search import counted
 
@@ -53,11 +55,18 @@ for example:
 """
 
 
+class Formatter(RawDescriptionHelpFormatter):
+    """Is told the width of the terminal: argparse would load the modules for archives to find it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal.width_of(sys.__stdout__) - 2)
+
+
 class Parser(ArgumentParser):
     """Reports wrong arguments by the names of flags alone."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, formatter_class: type[Formatter] = Formatter, **kwargs: Any) -> None:
+        super().__init__(*args, formatter_class=formatter_class, **kwargs)
         self.color = False  # of Python 3.14: the stream would show its escapes as text
 
     def error(self, message: str) -> NoReturn:
@@ -89,7 +98,6 @@ def command_parser(name: str) -> ArgumentParser:
     parser = Parser(
         prog=f"python -m framework {name}",
         description=command.DESCRIPTION,
-        formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(needs_app=True, refused=None, lists_warnings=False, unknown_app="", shows_progress=True)
@@ -112,7 +120,6 @@ def _describe(parser: ArgumentParser, what: str, call: str, text: str) -> None:
     """Describe a subcommand by its help and those of the command's examples that call it."""
     examples = [line for line in text.split("\n") if line.startswith("  ") and call in line]
     parser.description = f"{what[:1].upper()}{what[1:]}." + "".join(["\n\nfor example:", *(f"\n{e}" for e in examples)])
-    parser.formatter_class = RawDescriptionHelpFormatter
 
 
 def _without_values(message: str) -> str:

@@ -79,7 +79,7 @@ def prefetch(app: App) -> Prefetch:
 
 def print_faults(faults: Faults) -> int:
     """Print every error, an outage once for all that it stopped, and return the exit status."""
-    from framework.inspection.problems import outages
+    from framework.inspection.outages import outages
 
     down = outages(dict(faults.faults))
     reported = {name for names in down.values() for name in names}

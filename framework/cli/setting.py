@@ -10,8 +10,8 @@ from framework.convert import expand
 from framework.errors import ConfigError, FrameworkError, InvalidValue
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
+from framework.masking.shown import shown
 from framework.names import POINTER_FORMS
-from framework.options.explanation import shown
 from framework.options.notices import nearest
 from framework.options.references import parse_reference
 from framework.options.values import Mention

@@ -16,6 +16,7 @@ from framework.errors import (
     PointerError,
     SecretsError,
 )
+from framework.inspection.outages import outages
 from framework.inspection.problem import Problem
 from framework.inspection.sharing import problems_of_sharing
 from framework.inspection.surprises import surprises
@@ -357,27 +358,6 @@ def _code_of(fault: FrameworkError) -> str:
     if isinstance(fault, InvalidValue):
         return "wrong-value"
     return "unreadable" if isinstance(fault, ConfigFileError) else "invalid"
-
-
-def outages(failures: Failures) -> dict[str, Names]:
-    """Messages about links that do not answer: one for all the options, two or more, that failed because of it."""
-    from framework.chain.deadline import NOT_ASKED_AGAIN
-
-    found: dict[tuple[str, str, str], Names] = {}
-    for name, failure in failures.items():
-        fault = failure.__cause__
-        if isinstance(fault, BackendUnavailable) and fault.where:
-            what = fault.what.removesuffix(NOT_ASKED_AGAIN)  # it is one outage
-            found.setdefault((fault.where.partition(":")[0], what, fault.hint), []).append(name)
-    return {
-        f"{link}: {what}. {hint} Not resolved because of it: {_listed(names)}.": names
-        for (link, what, hint), names in found.items()
-        if len(names) > 1
-    }
-
-
-def _listed(names: Names) -> str:
-    return ", ".join(f"[{section}] {key}" for section, key in names)
 
 
 def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.inspection.places import short
 from framework.layers.writers import plain_list
+from framework.masking.shown import HIDDEN, shown
 from framework.options.engine import text_of
-from framework.options.explanation import HIDDEN, shown
 from framework.options.values import Answer
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from framework.errors import ConfigFileError, FrameworkError
 from framework.masking import redact_text
-from framework.options.explanation import shown
+from framework.masking.shown import shown
 from framework.options.pointers import pointer_text
 
 TYPE_CHECKING = False

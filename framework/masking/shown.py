@@ -1,12 +1,47 @@
-"""Values and log records as text, within bounds."""
+"""Values and log records as they may be shown, within bounds."""
 
 from __future__ import annotations
 
 from framework.limits import DEPTH, GROWTH
+from framework.masking import REPLACEMENT, redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    from typing import Any
+
+#: Shown in place of a value.
+HIDDEN = "< hidden >"
+#: A structure deeper than this is hidden: nothing that a person wrote is.
+_DEEPEST = 100
+
+
+def shown(value: Any, name: str | None = None) -> Any:
+    """A value as a list may show it: in a table or JSON, what sensitive names hold is hidden; texts are searched."""
+    return redact(_searched(value, name, ()), name)
+
+
+def _searched(value: Any, name: str | None, path: tuple[int, ...]) -> Any:
+    """The same with the JSON texts inside redacted as the structures that they are."""
+    if isinstance(value, (dict, list)):
+        if id(value) in path or len(path) > _DEEPEST:
+            return REPLACEMENT
+        path = (*path, id(value))
+        if isinstance(value, dict):
+            return {key: _searched(item, None, path) for key, item in value.items()}
+        return [_searched(item, None, path) for item in value]
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+        return value
+    import json
+
+    from framework.parsing import read_json
+
+    try:
+        parsed = read_json(value)
+    except ValueError:
+        return value
+    hidden = redact(_searched(parsed, name, path), name)
+    return value if hidden == parsed else json.dumps(hidden, ensure_ascii=False)
 
 
 def shown_text(value: object) -> str:

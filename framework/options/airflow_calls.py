@@ -193,7 +193,7 @@ class AirflowCalls:
         import io
 
         from framework.layers.writers import cfg_section, cfg_written, commented, commented_option
-        from framework.options.explanation import HIDDEN
+        from framework.masking.shown import HIDDEN
 
         if isinstance(file, (io.RawIOBase, io.BufferedIOBase)) or not hasattr(file, "write"):
             what = f"a text stream is expected, not {type(file).__name__}"
@@ -244,7 +244,7 @@ class AirflowCalls:
 
     def _shown_text(self, section: str, key: str, only_default: bool, hide: bool) -> str | None:
         """An option's value as a cfg file holds it, or `< hidden >`; None if there is none."""
-        from framework.options.explanation import HIDDEN
+        from framework.masking.shown import HIDDEN
 
         if only_default:
             default = self.get_default_value(section, key)
@@ -258,7 +258,7 @@ class AirflowCalls:
 
     def _text(self, mention: Mention, *, raw: bool, hide: bool) -> str:
         """What a mention gives, as text or as a cfg file holds it; with `hide`, as lists show it."""
-        from framework.options.explanation import HIDDEN, shown
+        from framework.masking.shown import HIDDEN, shown
 
         if hide and (mention.is_pointer or self._is_secret(mention.section, mention.key)):
             return HIDDEN

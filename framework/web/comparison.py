@@ -8,7 +8,7 @@ from framework.inspection.difference import DIFFERENT, LEFT, RIGHT, SAME, UNKNOW
 from framework.inspection.rows import NOT_FOLLOWED, rows
 from framework.inspection.snapshot import Entry, Snapshot, read, taken
 from framework.masking.search import visible
-from framework.options.explanation import HIDDEN, shown
+from framework.masking.shown import HIDDEN, shown
 from framework.web.explorer import Explorer
 
 TYPE_CHECKING = False

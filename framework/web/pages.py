@@ -13,7 +13,7 @@ from framework.inspection.rows import declared_facts, rows
 from framework.inspection.snapshot import may_be_shown
 from framework.masking import redact_text
 from framework.masking.search import visible
-from framework.options.explanation import HIDDEN, shown
+from framework.masking.shown import HIDDEN, shown
 from framework.options.pointers import pointer_text
 from framework.web.explorer import PAGES, Explorer
 from framework.web.handles import handle

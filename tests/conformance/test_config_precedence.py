@@ -12,7 +12,7 @@ import pytest
 
 from framework import masking
 from framework.app import App
-from framework.options.explanation import HIDDEN
+from framework.masking.shown import HIDDEN
 
 from .harness import Case, Refusal, Row, attempt, decode, encode, environment, hide_tmp, of_file, write_files
 from .rules.written import configs_of, pointers

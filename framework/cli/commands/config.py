@@ -10,7 +10,7 @@ from framework.errors import ConfigError
 from framework.inspection.rows import NOT_FOLLOWED, Row, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, commented, commented_option
 from framework.masking.search import visible
-from framework.options.explanation import HIDDEN
+from framework.masking.shown import HIDDEN
 
 DESCRIPTION = """\
 Single options and the list of all of them, with Airflow's names and flags; and what changes the main cfg file.

@@ -185,7 +185,7 @@ def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any
     """The row of the connection with its secrets replaced, so that its URI is made of what the other fields show."""
     from framework.connection import shown_host
     from framework.masking import redact_text
-    from framework.options.explanation import shown
+    from framework.masking.shown import shown
 
     fields = connection.to_dict()
     fields["password"] = connection.password and _HIDDEN

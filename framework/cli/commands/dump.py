@@ -6,11 +6,10 @@ from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_fai
 from framework.cli.progress import resolve_at_once
 from framework.convert import to_text
 from framework.errors import FrameworkError
-from framework.inspection.problems import outages
 from framework.inspection.rows import Row, files_of, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
-from framework.options.explanation import HIDDEN, shown
+from framework.masking.shown import HIDDEN, shown
 
 DESCRIPTION = """\
 Print the effective configuration: every value that this application will run with, and where it is from.
@@ -85,17 +84,25 @@ def _run(app: App, args: Namespace) -> int:
         listed["files"] = [{"name": file, "value": state, "link": kind} for kind, file, state in files_of(app)]
     _WRITERS[args.format](app, found, listed, args.sources)
     failed = [row for row in found if row.error is not None]
-    down = outages({(row.section, row.key): row.error for row in failed if row.error is not None})
-    reported = {name for names in down.values() for name in names}
-    alone = [str(row.error) for row in failed if (row.section, row.key) not in reported]
-    for text in (*down, *alone):
-        print_error(text)
+    if failed:
+        _print_errors(failed)
     unlisted = [entry for entries in listed.values() for entry in entries if "error" in entry]
     for entry in unlisted:
         print_error(entry["error"])
     if any(link_failed(row.error) for row in failed) or unlisted:
         return LINK_FAILED
     return NO if failed else OK
+
+
+def _print_errors(failed: list[Row]) -> None:
+    """Print why options failed, an outage once for all that it stopped."""
+    from framework.inspection.outages import outages
+
+    down = outages({(row.section, row.key): row.error for row in failed if row.error is not None})
+    reported = {name for names in down.values() for name in names}
+    alone = [str(row.error) for row in failed if (row.section, row.key) not in reported]
+    for text in (*down, *alone):
+        print_error(text)
 
 
 def _listed(app: App, kind: str) -> Any:

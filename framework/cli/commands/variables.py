@@ -124,7 +124,7 @@ def _list(app: App, args: Namespace) -> int:
 
 def _shown(key: str, value: Any, hide: bool) -> str | None:
     from framework.convert import to_text
-    from framework.options.explanation import shown
+    from framework.masking.shown import shown
 
     if value is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.options.explanation import HIDDEN
+from framework.masking.shown import HIDDEN
 
 from ..harness import Case, Refusal, Row, check, predicate, same
 from .written import (

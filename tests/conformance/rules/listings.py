@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from framework import errors
-from framework.options.explanation import HIDDEN
+from framework.masking.shown import HIDDEN
 
 from ..harness import HERE, Case, Refusal, Row, check, predicate
 from .written import (
