@@ -65,8 +65,8 @@ class Formatter(RawDescriptionHelpFormatter):
 class Parser(ArgumentParser):
     """Reports wrong arguments by the names of flags alone."""
 
-    def __init__(self, *args: Any, formatter_class: type[Formatter] = Formatter, **kwargs: Any) -> None:
-        super().__init__(*args, formatter_class=formatter_class, **kwargs)
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"formatter_class": Formatter, **how})
         self.color = False  # of Python 3.14: the stream would show its escapes as text
 
     def error(self, message: str) -> NoReturn:

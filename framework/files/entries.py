@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from framework.errors import FileParseError, FrameworkError, NotUnique
 from framework.files.stream import JsonWindow, Text, not_utf8
-from framework.files.yaml_nodes import CHARACTER, Growth, composer, maker, plain_yaml_fault
 from framework.limits import FAULTS
 from framework.parsing import TOO_DEEP, TOO_LARGE, json_names
 
@@ -201,6 +200,8 @@ def _yaml_entries(text: Text) -> Iterator[Entry]:
     """The pairs of the top mapping, each composed by itself out of the parser's events."""
     import yaml
 
+    from framework.files.yaml_nodes import CHARACTER, Growth, composer, plain_yaml_fault
+
     nodes = composer(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     growth, top = Growth(), _TopNames()
     line = 1
@@ -259,6 +260,8 @@ class _TopNames:
         """Keep what a table, or each of a list of tables, has: of a name in several, the first. Returns a fault."""
         import yaml
 
+        from framework.files.yaml_nodes import maker, plain_yaml_fault
+
         try:
             if growth:
                 growth.check(value)
@@ -281,6 +284,8 @@ class _TopNames:
 
 def _yaml_entry(path: str, line: int, name: Any, value: Any, growth: Growth | None) -> Entry:
     import yaml
+
+    from framework.files.yaml_nodes import maker, plain_yaml_fault
 
     if not isinstance(name, yaml.ScalarNode):
         return Entry(path, line, None, fault="a name is not text")
