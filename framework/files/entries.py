@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO, Any
 
+    from framework.files.yaml_nodes import Growth
+
     Fault = tuple[int, str]
 
 #: Extension -> format.
