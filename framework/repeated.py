@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
 from contextvars import Context
 from threading import Event, Thread
 from weakref import WeakSet, ref
 
+from framework.jitter import about
 from framework.locks import ProcessLock
 from framework.logs import WARNING, log
 
@@ -59,7 +59,7 @@ class Repeated:
                 self._runs = False
                 return
             del owner
-            if self._pause(seconds * random.uniform(0.9, 1.1)):
+            if self._pause(about(seconds)):
                 self._changed.clear()
                 continue
             owner = self._owner()

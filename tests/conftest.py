@@ -110,3 +110,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         module = getattr(sys.modules[name], "__dict__", {})  # None stands for a module that cannot be imported
         if str(module.get("__file__")).startswith(f"{tmp_path}{os.sep}"):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lifetimes are what they are set to, and pauses half of their bounds."""
+    monkeypatch.setattr("framework.jitter.fraction", lambda: 0.5)

@@ -20,6 +20,7 @@ SHARED = tuple(
         "named",
         "quiet",
         "session",
+        "retries",
         "signature",
         "faults",
         "key_files",
@@ -33,8 +34,8 @@ FACTORY = ("backends.factory", "backends.registry")
 #: The wings from the ground up: folders, and files of the top floor. A file imports only from the wings before its own,
 #: for types as well.
 WINGS = """
-limits parsing current locks copies
-masking errors logs convert
+limits parsing current locks copies jitter
+masking errors logs convert deadlines
 files
 given names project mistakes extra uri dialects connection access
 metastore probing

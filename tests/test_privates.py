@@ -49,7 +49,7 @@ NAMES = {
     "_preload_content": ("backends.kubernetes", "the raw answer, which is bounded"),
     "_request_timeout": ("backends.kubernetes", "the only time-out that the client has"),
     "_continue": ("backends.kubernetes", "the parameter that Kubernetes calls `continue`"),
-    "_pool": ("backends.session", "what urllib3 hands to Retry.increment"),
+    "_pool": ("backends.retries", "what urllib3 hands to Retry.increment"),
     "_sock": ("integrations.redis", "whether a synchronous connection of valkey is open"),
     "_read_timeout": ("metastore.pools", "PyMySQL has no other time-out for the handshake"),
     "_get_server_version_info": ("metastore.pools", "CockroachDB does not call itself PostgreSQL"),

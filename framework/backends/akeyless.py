@@ -11,7 +11,8 @@ from framework.backends.faults import denied, invalid, refused, throttled, unava
 from framework.backends.fields import json_object
 from framework.backends.named import DEFAULT
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, patiently
+from framework.backends.retries import patiently, wanted_by
+from framework.backends.session import Login
 from framework.errors import BackendUnavailable, InvalidSecret
 from framework.parsing import read_json
 
@@ -27,8 +28,7 @@ ACCESS_TYPES = ("api_key", "uid", "aws_iam", "gcp", "azure_ad")
 
 #: Seconds to connect, and to wait for the next bytes.
 _CONNECT, _READ = 5.0, 10.0
-#: The pauses before a call is repeated; one that the API asks for counts up to the longest.
-_WAITS, _LONGEST = (0.2, 0.8), 5.0
+#: The statuses after which a call is repeated; 0: no answer.
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
 
 
@@ -218,14 +218,14 @@ class _NoAnswer(Exception):
 
     Attributes:
         status: of the API; 0: no answer, or not one of the API.
-        wait: seconds to wait before the call is repeated; None: it is not repeated.
+        temporary: whether the API is throttled, and how many seconds it asks to wait; None: it is not asked again.
     """
 
     def __init__(self, status: int, what: str = "", wait: str = "") -> None:
         super().__init__(what)
         self.status = status
         is_temporary = status in _TRY_AGAIN and not what.endswith("TimeoutError")  # a long wait is not repeated
-        self.wait = (min(float(wait), _LONGEST) if wait.isdigit() else 0.0) if is_temporary else None
+        self.temporary = (status == 429, wanted_by(wait)) if is_temporary else None
 
 
 class _Client:
@@ -252,7 +252,7 @@ class _Client:
         raise self._backend.failed("401" if code in ("400", "403") else code, shown, self._backend.where("login"))
 
     def _post(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        return patiently(lambda: self._posted(name, body), lambda fault: getattr(fault, "wait", None), _WAITS)
+        return patiently(lambda: self._posted(name, body), lambda fault: getattr(fault, "temporary", None))
 
     def _posted(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         found: Any = {}

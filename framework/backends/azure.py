@@ -8,6 +8,7 @@ Vault returns expired secrets, because their dates are only information; a disab
 from __future__ import annotations
 
 from framework import given
+from framework.backends import retries
 from framework.backends.faults import denied, invalid, refused, throttled, unavailable
 from framework.backends.key_files import verification
 from framework.backends.named import names_among
@@ -27,11 +28,11 @@ _LIMITS = {
     "connection_timeout": 5,
     "read_timeout": 10,
     "timeout": 20,
-    "retry_total": 3,
-    "retry_backoff_factor": 0.25,
-    "retry_backoff_max": 4,
+    "retry_total": retries.TRIES - 1,
+    "retry_status": retries.TRIES - 1,
+    "retry_backoff_factor": retries.FIRST,
+    "retry_backoff_max": retries.LONGEST,
 }
-_LONGEST_WAIT = 4.0
 
 #: The text of a sign-in that was not answered: some layers of the library keep nothing else.
 _NO_ANSWER = (
@@ -239,11 +240,21 @@ def _retry_policy() -> Any:
     from azure.core.pipeline.policies import RetryPolicy
 
     class Retry(RetryPolicy):  # type: ignore[misc]
-        """Waits as long as the server asks, up to a limit."""
+        """Azure's policy with our pauses. Its limits count as well."""
 
-        def get_retry_after(self, response: Any) -> float | None:
-            wanted = super().get_retry_after(response)
-            return None if wanted is None else min(wanted, _LONGEST_WAIT)
+        def increment(self, settings: dict[str, Any], response: Any = None, error: Any = None) -> bool:
+            if not super().increment(settings, response=response, error=error):
+                return False
+            answer = None if response is None else getattr(response, "http_response", None)
+            wanted = None if answer is None else self.get_retry_after(response)
+            bounds = settings["backoff"], settings["max_backoff"]
+            is_throttled = answer is not None and answer.status_code == 429
+            pause = retries.pause_after(len(settings["history"]), is_throttled, wanted, *bounds)
+            settings["pause"] = pause
+            return pause is not None
+
+        def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
+            transport.sleep(settings["pause"])
 
     return Retry
 

@@ -10,7 +10,8 @@ import os
 from framework.backends.base import read_each
 from framework.backends.faults import denied, refused, throttled, unavailable
 from framework.backends.remote import RemoteBackend
-from framework.backends.session import patiently, read_claims, retrying
+from framework.backends.retries import retrying
+from framework.backends.session import read_claims
 from framework.errors import BackendError, InvalidSecret, SecretsError
 from framework.files import trust
 from framework.limits import FILE_BYTES
@@ -25,8 +26,6 @@ NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 #: (connect, read) in seconds.
 _TIMEOUTS = (5, 10)
-#: The pauses between four tries are 0, 2 and 4 times as many seconds.
-_BACKOFF = 0.3
 #: How many names one label selector has: it is part of the URL.
 _BATCH = 100
 _ANSWERED = "the server answered {code}"
@@ -210,7 +209,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             where = f"{self.store}, {self._place()}"
             raise BackendError("the namespace is not known", where=where, hint="Set namespace in backend_kwargs.")
         settings.connection_pool_maxsize = 2 * self.max_workers
-        settings.retries = retrying(redirect=False, backoff_factor=_BACKOFF)
+        settings.retries = retrying(redirect=False)
         return client.CoreV1Api(client.ApiClient(settings)), namespace
 
     def _is_inside(self) -> bool:
@@ -269,7 +268,12 @@ def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
             status = getattr(fault, "status", None) or status
         raise _NoList(status, what)
 
-    return patiently(asked, lambda fault: 0.0 if getattr(fault, "status", 0) == 200 else None, (0.0,))
+    try:
+        return asked()
+    except _NoList as fault:
+        if fault.status != 200:
+            raise
+    return asked()
 
 
 def _is_list(page: Any) -> bool:

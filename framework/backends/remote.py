@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
+#: How many names that a batch left out are asked for at once.
+_SIDE_BY_SIDE = 4
+
 
 class RemoteBackend(TeamsBackend):
     """A backend of another machine, over a client library.
@@ -179,10 +182,12 @@ class RemoteStore(RemoteBackend, StoreBackend):
         name_rule: a regular expression for a whole name, and its characters in words. A secret with another name does
             not exist, and the store is not asked.
         version_rule: the same for versions, without the words.
+        alone_up_to: so many names, or fewer, are asked for one by one, and not by a batch call.
     """
 
     name_rule: tuple[str, str] | None = None
     version_rule: str | None = None
+    alone_up_to: int = 1
 
     def __init__(self, **names: Any) -> None:
         RemoteBackend.__init__(self)
@@ -235,15 +240,15 @@ class RemoteStore(RemoteBackend, StoreBackend):
         found: dict[str, str | SecretsError | None] = {}
         for start in range(0, len(names), self.batch_size or len(names) or 1):
             found |= self._batch(names[start:][: self.batch_size])
-        alone = read_each(self.read, [name for name in names if name not in found])
+        alone = read_side_by_side(self.read, [name for name in names if name not in found])
         return {**{name: value for name, value in found.items() if value is not None}, **alone}
 
     def names_below(self, start: str) -> Iterable[str]:
         return self.ask(lambda client: list(self.names(client, start)), act="list") or []
 
     def _batch(self, names: list[str]) -> Mapping[str, str | SecretsError | None]:
-        """The answer of one call, or its failure for each name; a single name is left to `read`."""
-        if len(names) < 2:
+        """The answer of one call, or its failure for each name; few names are left to `read`."""
+        if len(names) <= self.alone_up_to:
             return {}
         try:
             answer, fault = self._answer(lambda client: self.fetch_many(client, names))
@@ -263,6 +268,37 @@ class RemoteStore(RemoteBackend, StoreBackend):
         except UnicodeDecodeError:
             hint = "Store text; encode bytes, as base64 for example."
             return InvalidSecret("the value is not UTF-8 text", where=self.where(name, version), hint=hint)
+
+
+def read_side_by_side(read: Callable[[str], str | None], names: list[str]) -> dict[str, str | SecretsError]:
+    """What `read_each` returns, by a few calls at once."""
+    workers = min(_SIDE_BY_SIDE, len(names))
+    if workers < 2:
+        return read_each(read, names)
+    from contextvars import copy_context
+    from threading import Thread
+
+    found: dict[str, str | SecretsError] = {}
+    faults: list[BaseException] = []
+
+    def read_some(some: list[str]) -> None:
+        try:
+            found.update(read_each(read, some))
+        except BaseException as fault:  # raised again in the caller's thread
+            faults.append(fault)
+
+    contexts = [copy_context() for _ in range(workers)]
+    threads = [
+        Thread(target=context.run, args=(read_some, names[start::workers]), daemon=True)
+        for start, context in enumerate(contexts)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults.pop()
+    return found
 
 
 def _matches(rule: str, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""One client and one login in each process, and the retries that every remote store needs."""
+"""One client and one login in each process."""
 
 from __future__ import annotations
 
@@ -10,23 +10,13 @@ from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
     Answer = TypeVar("Answer")
 
 #: Seconds before a refused login is tried again.
 REFUSED_FOR = 1.0
-
-#: How often urllib3 repeats a request, and for which statuses.
-_RETRIES: dict[str, Any] = {
-    "total": 3,
-    "connect": 2,
-    "read": 1,
-    "status_forcelist": (429, 500, 502, 503, 504),
-    "raise_on_status": False,
-    "respect_retry_after_header": False,
-}
 
 
 class OnePerProcess:
@@ -164,40 +154,3 @@ def causes(fault: BaseException | None) -> Iterator[BaseException]:
         yield fault
         inner = (part for part in fault.args if isinstance(part, BaseException))
         fault = fault.__cause__ or next(inner, None) or fault.__context__
-
-
-def retrying(**limits: Any) -> Any:
-    """urllib3's `Retry` with these limits over ours. It does not repeat a request that timed out, so no caller waits
-    twice, and does not wait as long as the server asks, because that has no upper limit."""
-    from urllib3 import Retry
-    from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
-
-    class Once(Retry):
-        def increment(self, method: Any = None, url: Any = None, *args: Any, **more: Any) -> Any:
-            error = more.get("error")
-            is_late = isinstance(error, (ConnectTimeoutError, ReadTimeoutError))
-            if is_late and not isinstance(error, NewConnectionError):  # a refused connection, not a timeout
-                raise MaxRetryError(more["_pool"], url, error)
-            return super().increment(method, url, *args, **more)
-
-    return Once(**{**_RETRIES, **limits})
-
-
-def patiently(call: Callable[[], Answer], wait: Callable[[Exception], float | None], pauses: Iterable[float]) -> Answer:
-    """The result of a call, which is repeated after each pause while it fails with a temporary error.
-
-    Args:
-        wait: how many seconds the store asks to wait, at least; None: the error is not temporary.
-        pauses: seconds.
-    """
-    from time import sleep
-
-    for pause in pauses:
-        try:
-            return call()
-        except Exception as fault:
-            longer = wait(fault)
-            if longer is None:
-                raise
-        sleep(max(pause, longer))
-    return call()

@@ -14,8 +14,10 @@ from math import inf
 from framework.backends.faults import denied, invalid, refused, throttled, unavailable
 from framework.backends.key_files import read_key, shown_path
 from framework.backends.remote import RemoteStore
-from framework.backends.session import Login, patiently
+from framework.backends.retries import patiently
+from framework.backends.session import Login
 from framework.errors import AccessDenied, BackendError, BackendUnavailable, InvalidSecret
+from framework.jitter import about
 from framework.locks import ProcessLock
 from framework.parsing import read_json
 
@@ -31,9 +33,8 @@ METADATA = "169.254.169.254"
 #: The connection that Airflow logs in with by default.
 DEFAULT_CONNECTION = "yandexcloud_default"
 
-#: The deadline of one call, and the pauses before it is repeated, in seconds.
+#: The deadline of one call, in seconds.
 _TIMEOUT = 10.0
-_WAITS = (0.1, 0.4)
 #: How many seconds the list of the folder is used: for a name that is in it, and for one that is not.
 _KNOWN_FOR, _MISSING_FOR = 900.0, 60.0
 #: A token is replaced so many seconds before it ends.
@@ -161,7 +162,7 @@ class LockboxSecretBackend(RemoteStore):
         """The id of a name, by a list that is recent, and does not have the id that is gone."""
         with self._lock:  # many threads make one list
             ids, age = self._ids.get(name, []), time.monotonic() - self._listed_at
-            if age > (_KNOWN_FOR if ids else _MISSING_FOR) or (gone and gone in ids):
+            if age > about(_KNOWN_FOR if ids else _MISSING_FOR) or (gone and gone in ids):
                 self._ids = self.ask(lambda folder: folder.ids(), act="list") or {}
                 self._listed_at, ids = time.monotonic(), self._ids.get(name, [])
         if len(ids) > 1:
@@ -269,12 +270,12 @@ class _Folder:
 def _call(method: Any, request: Any, token: str = "") -> Any:
     """The answer of a stub. Raises grpc.RpcError."""
     metadata = (("authorization", f"Bearer {token}"),) if token else None
-    return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _wait, _WAITS)
+    return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _temporary)
 
 
-def _wait(fault: Any) -> float | None:
-    is_temporary = hasattr(fault, "code") and fault.code().name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
-    return 0.0 if is_temporary else None
+def _temporary(fault: Any) -> tuple[bool, None] | None:
+    code = fault.code().name if hasattr(fault, "code") else ""
+    return (code == "RESOURCE_EXHAUSTED", None) if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") else None
 
 
 def _signed(key: Mapping[str, str], endpoint: str) -> str:

@@ -10,6 +10,7 @@ from time import monotonic
 from framework.chain.level import refused
 from framework.chain.runner import outcome_of
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, warn
+from framework.jitter import about
 from framework.locks import ProcessLock
 from framework.logs import WARNING, log
 from framework.masking import safe_repr
@@ -33,8 +34,9 @@ class Cache:
     """Answers and absences of one link, with one question at a time for each name.
 
     Args:
-        ttl_seconds: how long a value is kept; 0: nothing is kept.
-        negative_ttl_seconds: how long an absence is kept. A failure never is.
+        ttl_seconds: how long a value is kept, give or take a tenth, so that a fleet does not ask all at once; 0:
+            nothing is kept.
+        negative_ttl_seconds: the same for an absence. A failure is never kept.
         stale_if_error_seconds: how much longer a value may be used while the store is unavailable.
 
     Attributes:
@@ -66,14 +68,15 @@ class Cache:
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
     ) -> None:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
-        self._kept: dict[Key, tuple[object, float]] = {}  # value and when it was asked for, the oldest first
+        # Value, when it was asked for, and for how long it is kept; the oldest first.
+        self._kept: dict[Key, tuple[object, float, float]] = {}
         self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(_COUNTS, 0)
         self.misses: dict[str, int] = {}
         self.state = "not asked"
         self.is_shared = False
         self.shared: set[Key] = set()
-        self._fault: tuple[float, BackendUnavailable] | None = None  # the last one, and when
+        self._fault: tuple[float, BackendUnavailable] | None = None  # until when it counts, and the last one
         self._flights: dict[Key, _Flight] = {}
         self._lock = ProcessLock()
 
@@ -108,13 +111,13 @@ class Cache:
             raise outcome
         return outcome
 
-    def kept(self, key: Key, since: float | None = None) -> tuple[object, float] | None:
+    def kept(self, key: Key, since: float | None = None) -> tuple[object, float, float] | None:
         """An answer that has not expired, with the time when it was asked for; None: call `get`.
 
         No lock is taken, because it would cost more than the look-up: threads may lose a count.
         """
         entry, now = self._kept.get(key), monotonic()
-        if entry is None or now >= self._sweep or now - entry[1] >= (self._negative if entry[0] is None else self._ttl):
+        if entry is None or now >= self._sweep or now - entry[1] >= entry[2]:
             return None
         if since is not None and entry[1] <= since:
             return None
@@ -181,7 +184,7 @@ class Cache:
 
     def _is_down(self) -> bool:
         """Whether the store was unavailable a moment ago, so that it is not asked again if an old value will do."""
-        return self._fault is not None and monotonic() - self._fault[0] < _DOWN_FOR
+        return self._fault is not None and monotonic() < self._fault[0]
 
     def _fetched(self, flights: dict[Key, _Flight], fetch: Ask) -> dict[Key, object]:
         """Ask, keep the answers, and let the waiting threads go on, whatever happens."""
@@ -214,10 +217,10 @@ class Cache:
         self.state = _state_after(outcome)
         if isinstance(outcome, BackendUnavailable):
             self.counts["failures"] += 1
-            self._fault = (monotonic(), outcome.again())  # without its frames
+            self._fault = (monotonic() + about(_DOWN_FOR), outcome.again())  # without its frames
             return outcome
         self._fault = None
-        is_newest = asked >= self._kept.get(key, (None, asked))[1]
+        is_newest = asked >= self._kept.get(key, (None, asked, 0.0))[1]
         if is_newest:
             self._kept.pop(key, None)
         if isinstance(outcome, Exception):  # the store answers, so its older answer does not count any more
@@ -237,9 +240,9 @@ class Cache:
 
     def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str]) -> object:
         """The last value, if it may be used while the store is unavailable; with a warning."""
-        value, asked = self._kept.get(key, (None, 0.0))
+        value, asked, lifetime = self._kept.get(key, (None, 0.0, 0.0))
         age = monotonic() - asked
-        if value is None or age >= self._ttl + self._stale:
+        if value is None or age >= lifetime + self._stale:
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name
@@ -248,8 +251,8 @@ class Cache:
 
     def peek(self, key: Key, since: float | None = None) -> tuple[bool, object]:
         """Whether an answer is kept that has not expired and was asked for after `since`, and which."""
-        value, asked = self._kept.get(key, (None, None))
-        if asked is None or monotonic() - asked >= (self._negative if value is None else self._ttl):
+        value, asked, lifetime = self._kept.get(key, (None, None, 0.0))
+        if asked is None or monotonic() - asked >= lifetime:
             return False, None
         return (True, value) if since is None or asked > since else (False, None)
 
@@ -260,7 +263,7 @@ class Cache:
             asked: when it was asked for, on the monotonic clock.
         """
         with self._lock:
-            if asked >= self._kept.get(key, (None, asked))[1]:
+            if asked >= self._kept.get(key, (None, asked, 0.0))[1]:
                 self._kept.pop(key, None)  # the oldest come first
                 self.shared.discard(key)
                 self._keep(key, value, asked)
@@ -270,7 +273,7 @@ class Cache:
         if value is None:
             self._miss(key)
         if self._ttl > 0:
-            self._kept[key] = (value, asked)
+            self._kept[key] = (value, asked, about(self._negative if value is None else self._ttl))
             self._drop_expired()
 
     def _miss(self, key: Key) -> None:
@@ -280,7 +283,7 @@ class Cache:
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the kept answer was asked for; None if none is kept."""
-        asked = self._kept.get(key, (None, None))[1]
+        asked = self._kept.get(key, (None, None, 0.0))[1]
         return None if asked is None else monotonic() - asked
 
     @property
@@ -292,7 +295,7 @@ class Cache:
 
     def _drop_expired(self) -> None:
         """Drop expired answers. It is called whenever the link is asked, so secrets do not stay in memory."""
-        lifetime, now = max(self._ttl + self._stale, self._negative), monotonic()
+        lifetime, now = max(1.1 * self._ttl + self._stale, 1.1 * self._negative), monotonic()
         self._sweep = inf
         while self._kept:
             oldest = next(iter(self._kept))

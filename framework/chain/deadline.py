@@ -13,6 +13,7 @@ from _weakref import ref
 from contextvars import ContextVar, copy_context
 from time import monotonic
 
+from framework.deadlines import Deadline, deadline
 from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
@@ -30,41 +31,6 @@ _MOST_IDLE = 16
 NOT_ASKED_AGAIN = " before, so it was not asked again"
 _HINT = "See [secrets] resolve_timeout_seconds."
 
-
-class Deadline:
-    """When a question and everything asked because of it must be over.
-
-    Attributes:
-        ends: on the clock of `time.monotonic`.
-        seconds: how long that was from the start.
-        asked: the links being asked right now, the innermost last.
-        under: the deadlines of what is done side by side because of it.
-        is_settled: whether the question is over. A context that outlives it has no deadline any more.
-    """
-
-    __slots__ = ("ends", "seconds", "asked", "under", "is_settled")
-
-    def __init__(self, ends: float, seconds: float) -> None:
-        self.ends, self.seconds = ends, seconds
-        self.asked: list[str] = []
-        self.under: list[Deadline] = []
-        self.is_settled = False
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether code inside waits for an answer and will report when the time is over."""
-        return bool(self.asked or self.under)
-
-    def named(self, fault: BackendUnavailable) -> BackendUnavailable:
-        """The error with the name of the link that did not answer, unless it has one."""
-        asked = self.asked or [name for inner in self.under for name in inner.asked]
-        if asked and not fault.where:
-            fault.where = asked[-1]
-        return fault
-
-
-#: The deadline of this context.
-deadline: ContextVar[Deadline | None] = ContextVar("framework_deadline", default=None)
 
 #: The links that missed a deadline: one command does not ask them again. None: ask again.
 given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from framework.chain.deadline import Deadline, deadline
+from framework.deadlines import Deadline, deadline
 from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False

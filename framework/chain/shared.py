@@ -12,9 +12,9 @@ from random import uniform
 from time import monotonic, sleep, time
 
 from framework.chain.cache import Dated
-from framework.chain.deadline import deadline
 from framework.chain.level import refused
 from framework.chain.server import LEASE, Server
+from framework.deadlines import deadline
 from framework.errors import BackendError
 from framework.locks import ProcessLock
 

@@ -112,12 +112,11 @@ class Vault:
 
 @pytest.fixture
 def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
-    from framework.backends import akeyless as ours
+    from framework.backends import retries
 
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(ours, "_WAITS", (0.01, 0.02))
-    monkeypatch.setattr(ours, "_LONGEST", 0.05)
+    monkeypatch.setattr(retries, "FIRST", 0.01)
     made = Vault()
     yield made
     made.server.stop()

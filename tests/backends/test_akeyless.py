@@ -18,7 +18,7 @@ from servers_tls import Server  # noqa: E402
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
-from framework.backends import akeyless  # noqa: E402
+from framework.backends import akeyless, retries  # noqa: E402
 from framework.backends.akeyless import AkeylessBackend  # noqa: E402
 
 # ruff: noqa: F811 - fixtures
@@ -33,7 +33,7 @@ def make(vault: Vault) -> Any:
 
 class TestContract(StoreContract):
     short, module, extra, start = "akeyless", "urllib3", "akeyless", "/"
-    odd_ids, tries = ("a b/ü",), 3
+    odd_ids, tries = ("a b/ü",), retries.TRIES
 
     @pytest.fixture(autouse=True)
     def _store(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,12 +223,12 @@ def test_denied(vault: Vault, make: Any) -> None:
 
 def test_throttled_a_little_and_for_good(vault: Vault, make: Any) -> None:
     vault.put(f"{VAR}vat", "19")
-    vault.failures = {"get-secret-value": [(429, {"Retry-After": "3600"}), (503, {})], "auth": [(0, {})]}
+    vault.failures = {"get-secret-value": [(429, {"Retry-After": "0"}), (503, {})], "auth": [(0, {})]}
     assert make().get_variable("vat") == "19"
     vault.always = {"get-secret-value": (429, {})}
     vault.calls.clear()
     assert "429" in refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), "canary").what
-    assert vault.count("get-secret-value") == 3
+    assert vault.count("get-secret-value") == retries.TRIES
 
 
 def test_slow(vault: Vault, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:

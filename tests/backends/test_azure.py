@@ -24,7 +24,6 @@ from servers_tls import Authority  # noqa: E402
 from store_checks import OneByOneContract, by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
-from framework.backends import azure  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
 
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")
@@ -59,7 +58,7 @@ def always(status: int, code: str, inner: str = "") -> Any:
 
 
 class TestContract(OneByOneContract):
-    largest, tries = 24_000, 4
+    largest, tries = 24_000, 10
     short, module, extra, sep = "azure_key_vault", "azure.identity", "azure", "-"
     canaries = CANARIES[1:]
     bad_ids = ("a.b", "a b", "ü", "a/b", "a\n", "../x", "n" * 120, "a%2Fb", "x?api-version=1", "x/")
@@ -149,7 +148,7 @@ class TestContract(OneByOneContract):
         (403, "Forbidden", "SecretDisabled", errors.InvalidSecret, 1),
         (400, "BadParameter", "", errors.InvalidSecret, 1),
         (404, "VaultNotFound", "", errors.BackendUnavailable, 1),
-        (429, "Throttled", "", errors.BackendUnavailable, 4),
+        (429, "Throttled", "", errors.BackendUnavailable, 10),
         (500, "InternalServerError", "", errors.BackendUnavailable, 4),
         (503, "ServiceUnavailable", "", errors.BackendUnavailable, 4),
         (409, "Conflict", "", errors.BackendUnavailable, 1),
@@ -171,19 +170,14 @@ def test_a_refusal_names_the_permission_and_the_kwarg(vault: Vault) -> None:
     assert "the permission list" in str(refused(errors.AccessDenied, lambda: backend_of(vault).list_names("config")))
 
 
-def test_a_server_that_asks_for_an_hour_is_not_waited_for(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(azure, "_LONGEST_WAIT", 0.2)
+def test_a_server_that_asks_for_an_hour_is_not_waited_for(vault: Vault) -> None:
 
     def fail(handler: Any, name: str) -> bool:
         raise Refused(429, "Throttled", headers={"Retry-After": "3600"})
 
     vault.fail = fail
-    pauses, sleep = list[float](), time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: (pauses.append(seconds), sleep(min(seconds, 0.2))))
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"))
-    assert len(vault.calls) == 4
-    assert pauses.count(0.2) == 3
-    assert max(pauses) < 60
+    assert len(vault.calls) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b'{"value": "value-can'])

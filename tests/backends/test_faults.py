@@ -35,7 +35,7 @@ from servers_azure import Vault as AzureVault
 from servers_tls import Authority
 from servers_vault import Bao, bao
 
-from framework.backends import akeyless, azure, gcp, kubernetes, yandex
+from framework.backends import akeyless, azure, gcp, kubernetes, retries, yandex
 from framework.backends.aws import SecretsManagerBackend, SystemsManagerParameterStoreBackend
 from framework.backends.vault import VaultBackend
 
@@ -121,7 +121,7 @@ def azure_store(request: pytest.FixtureRequest, folder: Path, patch: pytest.Monk
 
 
 def kubernetes_store(request: pytest.FixtureRequest, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Store]:
-    fast(patch, kubernetes, _TIMEOUTS=(1, 0.5), _BACKOFF=0.02)
+    fast(patch, kubernetes, _TIMEOUTS=(1, 0.5))
     cluster = servers_kubernetes.Cluster()
 
     def make(port: int) -> Any:
@@ -139,7 +139,7 @@ def kubernetes_store(request: pytest.FixtureRequest, folder: Path, patch: pytest
 
 def yandex_store(request: pytest.FixtureRequest, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Store]:
     authority = Authority(folder)
-    fast(patch, yandex, _TIMEOUT=0.6, _WAITS=(0.05, 0.2), _ROOTS=authority.certificate)
+    fast(patch, yandex, _TIMEOUT=0.6, _ROOTS=authority.certificate)
     cloud = servers_yandex.Lockbox(authority)
     port = int(cloud.address.rpartition(":")[2])
 
@@ -153,7 +153,7 @@ def yandex_store(request: pytest.FixtureRequest, folder: Path, patch: pytest.Mon
 
 
 def akeyless_store(request: pytest.FixtureRequest, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Store]:
-    fast(patch, akeyless, _CONNECT=1.0, _READ=0.5, _WAITS=(0.02, 0.05))
+    fast(patch, akeyless, _CONNECT=1.0, _READ=0.5)
     server = servers_akeyless.Vault()
 
     def make(port: int) -> Any:
@@ -179,6 +179,7 @@ STORES: dict[str, Callable[..., Iterator[Store]]] = {
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(retries, "FIRST", 0.1)
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("VAULT_"):
             monkeypatch.delenv(name)

@@ -17,7 +17,7 @@ from servers_tls import Authority  # noqa: E402
 from store_checks import by_threads, in_a_child, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
-from framework.backends import AIRFLOW_TWINS, build, kubernetes  # noqa: E402
+from framework.backends import AIRFLOW_TWINS, build, kubernetes, retries  # noqa: E402
 from framework.backends.kubernetes import KubernetesSecretsBackend  # noqa: E402
 from framework.testing import BackendContract  # noqa: E402
 
@@ -30,7 +30,7 @@ DOWN = "http://127.0.0.1:9"
 def _outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(kubernetes, "_BACKOFF", 0.01)
+    monkeypatch.setattr(retries, "FIRST", 0.01)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ class TestContract(BackendContract):
         elif trouble == "binary":
             api.put({LABELS["config"]: "binary_name"}, {"value": b"\xff"})
         elif trouble.startswith("throttled"):
-            failure = (429, {"Retry-After": "3600"}, "")
+            failure = (429, {"Retry-After": "0"}, "")
             api.failures, api.always = [failure], failure if trouble.endswith("for long") else None
         elif trouble.startswith("cut"):
             cut = (206, {}, '{"items": [')
@@ -269,13 +269,13 @@ def test_an_expired_login_is_renewed_once(cluster: Cluster, make: Any, tmp_path:
 
 def test_throttled_a_little_and_for_good(cluster: Cluster, make: Any) -> None:  # noqa: F811
     cluster.put({VAR: "vat"}, {"value": b"19"})
-    cluster.failures = [(429, {"Retry-After": "3600"}, ""), (503, {}, "")]
+    cluster.failures = [(429, {"Retry-After": "0"}, ""), (503, {}, "")]
     assert make().get_variable("vat") == "19"
     assert len(cluster.requests) == 3
     cluster.always = (429, {}, "canary")
     fault = refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), "canary")
     assert "429" in fault.what
-    assert len(cluster.requests) == 3 + 4
+    assert len(cluster.requests) == 3 + retries.TRIES
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 302])

@@ -24,8 +24,8 @@ from servers_vault import Bao, Relay, bao, proxy, relay, spare, speaker, vault_o
 from store_checks import by_threads, in_a_child, many, refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
+from framework.backends import retries  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402
-from framework.backends.vault import session as vault_session  # noqa: E402
 from framework.testing import BackendContract  # noqa: E402
 
 CANARY = "canary-s3cret"
@@ -392,7 +392,9 @@ def test_a_burst_is_waited_for_and_an_outage_reported(
     relay: Relay,  # noqa: F811
     status: int,
     word: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(retries, "FIRST", 0.01)
     bao.put(mount, "variables/x", {"value": "1"})
     backend = make(url=relay.url)
     backend.get_variable("x")
@@ -404,7 +406,7 @@ def test_a_burst_is_waited_for_and_an_outage_reported(
     relay.asked.clear()
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), "canary")
     assert word in fault.what
-    assert len(relay.asked) == 4
+    assert len(relay.asked) == (retries.TRIES if status == 429 else retries.TRIES_OF_A_FAILURE)
 
 
 def test_a_real_quota(spare: Bao) -> None:  # noqa: F811
@@ -426,7 +428,7 @@ def test_a_busy_login_is_sent_again(
     status: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(vault_session, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(retries, "FIRST", 0.01)
     bao.put(mount, "variables/x", {"value": "1"})
     relay.fault = lambda method, path: status if len(relay.asked) < 3 else None
     assert make(url=relay.url, **bao.approle(bao.reading(mount))).get_variable("x") == "1"

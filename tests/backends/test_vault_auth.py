@@ -23,9 +23,9 @@ from servers_vault import Bao, Relay, Speaker, bao, relay, speaker, vault_of  # 
 from store_checks import by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
+from framework.backends import retries  # noqa: E402
 from framework.backends.vault import VaultBackend  # noqa: E402
 from framework.backends.vault import login as vault_auth  # noqa: E402
-from framework.backends.vault import session as vault_session  # noqa: E402
 
 CANARY = "canary-s3cret"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -36,7 +36,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("VAULT_TOKEN", "VAULT_ADDR", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(vault_session, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(retries, "FIRST", 0.01)
 
 
 @pytest.fixture

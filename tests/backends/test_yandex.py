@@ -19,7 +19,7 @@ from servers_yandex import FOLDER, OAUTH, Code, Entry, Lockbox, Machine, authori
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
 
 from framework import App, Connection, errors  # noqa: E402
-from framework.backends import AIRFLOW_TWINS, build, yandex  # noqa: E402
+from framework.backends import AIRFLOW_TWINS, build, retries, yandex  # noqa: E402
 from framework.backends.yandex import LockboxSecretBackend  # noqa: E402
 
 # ruff: noqa: F811 - fixtures
@@ -40,7 +40,7 @@ def free_address() -> str:
 
 class TestContract(StoreContract):
     short, module, extra = "yandex_lockbox", "grpc", "yandex"
-    odd_ids, tries = ("a b/ü",), 7  # endpoints, login, two pages of the list, and the payload three times
+    odd_ids, tries = ("a b/ü",), 4 + retries.TRIES  # endpoints, login, two pages of the list, and the payload
 
     @pytest.fixture(autouse=True)
     def _store(self, cloud: Lockbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -62,7 +62,7 @@ class TestContract(StoreContract):
         return self.cloud.calls.count("list")
 
     def in_the_child(self, backend: Any) -> None:
-        self.monkeypatch.setattr(yandex, "_WAITS", (0.1, 0.4))  # gRPC's first call after a fork may fail
+        self.monkeypatch.setattr(retries, "FIRST", 0.2)  # gRPC's first call after a fork may fail
 
     def failing(self) -> Any:
         for kind in self.kinds:
@@ -107,7 +107,7 @@ class TestContract(StoreContract):
         elif trouble.startswith("cut"):
             proxy: Proxy = self.stack.enter_context(Proxy(int(cloud.address.rpartition(":")[2])))
             proxy.faults, proxy.always = ["reset"], "reset" if trouble.endswith("for long") else None
-            self.monkeypatch.setattr(yandex, "_WAITS", (0.2, 0.5))
+            self.monkeypatch.setattr(retries, "FIRST", 0.4)
             cloud.address = f"127.0.0.1:{proxy.port}"
         else:
             return None

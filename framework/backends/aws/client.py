@@ -5,7 +5,11 @@ Only the code of an error counts, never the HTTP status. The texts of AWS are no
 
 from __future__ import annotations
 
-from framework.backends.faults import denied, invalid, refused, unavailable
+from math import inf
+
+from framework.backends.faults import denied, invalid, refused, throttled, unavailable
+from framework.backends.retries import NO_DEADLINE, TRIES, TRIES_OF_A_FAILURE
+from framework.deadlines import seconds_left
 from framework.errors import AccessDenied, BackendError
 
 TYPE_CHECKING = False
@@ -35,6 +39,17 @@ HINTS = {
 }
 NO_SOURCE = ("CredentialRetrievalError", "MetadataRetrievalError", "TokenRetrievalError")
 
+#: Too many requests.
+THROTTLED = (
+    *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled"),
+    *("TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "SlowDown"),
+    *(
+        "ProvisionedThroughputExceededException",
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "EC2ThrottledException",
+    ),
+)
 #: Codes that may concern only one of several names: a lost key must not fail the other names.
 OF_ONE_NAME = (*ABSENT, *DENIED, *INVALID, "DecryptionFailure", "InvalidKeyId", "KMSInvalidStateException")
 
@@ -52,6 +67,7 @@ FAULTS: dict[str, Fault | None] = {
     "InvalidRequestException": invalid(
         "Restore it, or store a value.", "the secret is marked for deletion, or cannot be read in its state ({code})"
     ),
+    **dict.fromkeys(THROTTLED, throttled()),
     **dict.fromkeys(NO_SOURCE, unavailable("Check where they come from.", "no credentials can be fetched ({code})")),
     **dict.fromkeys(
         ("DecryptionFailure", "InvalidKeyId", "KMS"),
@@ -62,11 +78,13 @@ FAULTS: dict[str, Fault | None] = {
 #: Instead of a code: an answer without the value that it must have, and one about another name.
 CUT_SHORT, OTHER_NAME = "the answer is cut short", "the answer is for another name"
 
-#: One call takes at most about half a minute: four tries, and up to 1, 2 and 4 s between them.
+#: What is not repeated if it is throttled: there is another way, with another quota.
+_NOT_REPEATED = ("BatchGetSecretValue",)
+#: A throttled call is repeated, ever more slowly, until its deadline; another failure as often as for any store.
 _CONFIG: dict[str, Any] = {
     "connect_timeout": 3,
     "read_timeout": 7,
-    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "retries": {"mode": "adaptive", "total_max_attempts": TRIES},
     "user_agent_extra": "framework",
 }
 
@@ -102,6 +120,8 @@ def made(
         session = Session(profile=profile)
         session.register_component("credential_provider", _Source(credentials))
     client = session.create_client(service, config=config, **more)
+    watch = _Watch(inf if "retries" in given else TRIES_OF_A_FAILURE)
+    client.meta.events.register_first(f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", watch)
 
     def whose(sts: str | None) -> str:
         keys = session.get_credentials().get_frozen_credentials()
@@ -112,6 +132,35 @@ def made(
         return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn  # each process has a session of its own
 
     return client, whose
+
+
+class _Watch:
+    """Ends botocore's retries early, by raising the last failure.
+
+    It is called before botocore's own handlers. So a throttled batch, which has a quota of its own, does not slow down
+    the single calls that follow it.
+
+    Args:
+        tries: how often a call is tried that fails for another reason than throttling.
+    """
+
+    def __init__(self, tries: float) -> None:
+        self._tries = tries
+
+    def __call__(
+        self, response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any
+    ) -> None:
+        code = "" if response is None else response[1].get("Error", {}).get("Code", "")
+        is_throttled = code in THROTTLED
+        if caught_exception is None and response[0].status_code < 300:
+            return
+        pause = min(2 ** (attempts - 1), 20) / 2  # botocore's, on average
+        is_over = operation.name in _NOT_REPEATED if is_throttled else attempts >= self._tries
+        if not is_over and pause < seconds_left(NO_DEADLINE):
+            return
+        from botocore.exceptions import ClientError
+
+        raise caught_exception or ClientError(response[1], operation.name)
 
 
 def configured(options: Mapping[str, Any], workers: int, kwarg: str, given: Mapping[str, Any], where: str) -> Any:

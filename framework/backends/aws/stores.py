@@ -5,15 +5,26 @@ A secret is absent only if AWS answers so. A name that an answer leaves out is a
 
 from __future__ import annotations
 
+from time import monotonic
+
 from framework import given
 from framework.backends.aws import client as botocores
-from framework.backends.aws.client import ABSENT, CUT_SHORT, FAULTS, OF_ONE_NAME, OTHER_NAME, consists_of
+from framework.backends.aws.client import (
+    ABSENT,
+    CUT_SHORT,
+    FAULTS,
+    OF_ONE_NAME,
+    OTHER_NAME,
+    THROTTLED,
+    consists_of,
+)
 from framework.backends.aws.role import FIELDS, Role, Settings
 from framework.backends.fields import as_json, json_object, warn_of_empty
 from framework.backends.key_files import verification
 from framework.backends.named import names_among
 from framework.backends.remote import RemoteStore
 from framework.errors import BackendError, BackendUnavailable, FrameworkError, SecretsError, warn
+from framework.jitter import about
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +61,8 @@ RETIRED = {
     "botocore_kwargs": "set config",
     "assume_role_with_saml": "SAML is not supported",
 }
+#: After a throttled batch, secrets are asked for one by one for about so many seconds.
+_NO_BATCHES_FOR = 60.0
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
@@ -257,6 +270,23 @@ class SecretsManagerBackend(AwsBackend):
         **_ROLE,
     }
     batch_size = 20
+    alone_up_to = 4
+    _no_batches_until = 0.0
+
+    def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
+        """As in the base class. All names are left out for a while after a throttled batch.
+
+        AWS takes 100 batches a second of one account and region, and no more; but 10,000 single calls.
+        """
+        if monotonic() < self._no_batches_until:
+            return {}
+        try:
+            return super().fetch_many(client, names)
+        except Exception as fault:
+            if botocores.code_of(fault) not in THROTTLED:
+                raise
+        self._no_batches_until = monotonic() + about(_NO_BATCHES_FOR)
+        return {}
 
     def name_of(self, kind: str, secret_id: str, team: str | None = None) -> str | None:
         """As in `StoreBackend`; as in Airflow's class, there are no teams below an empty prefix."""

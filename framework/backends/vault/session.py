@@ -7,7 +7,8 @@ from math import inf
 from time import monotonic
 
 from framework.backends.key_files import client_file, read_token, verification
-from framework.backends.session import Login, patiently, retrying
+from framework.backends.retries import retrying
+from framework.backends.session import Login
 from framework.backends.vault.login import LOGINS, prepared
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret, SecretsError
 from framework.locks import ProcessLock
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Seconds to connect, and to wait for an answer.
 _TIMEOUTS = (5.0, 10.0)
-#: Pauses before a login is repeated that a busy or sealed server did not take; the adapter repeats reads.
-_PAUSES = (0.3, 0.9)
 #: Variables that name the trusted authorities, if `verify` does not.
 _AUTHORITIES = ("VAULT_CACERT", "VAULT_CAPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 #: The ways to log in whose proof is in the kwargs, so that nobody needs to ask who it is.
@@ -125,7 +124,7 @@ class Session:
         if not self._renewable or asked >= self._ends_at:
             return None
         try:
-            auth = _patiently(self.client.auth.token.renew_self)["auth"]
+            auth = self.client.auth.token.renew_self()["auth"]
             used_for = self._keep(self._token, auth["lease_duration"], auth["renewable"], asked)
             log(INFO, "vault: the token was renewed")
         except (Forbidden, InvalidRequest, KeyError, TypeError):
@@ -146,7 +145,7 @@ class Session:
             return self._given_token(asked)
         login = prepared(self._kwargs, self._directory)
         try:
-            answer = _patiently(lambda: login(self.client.auth))
+            answer = login(self.client.auth)
             if isinstance(answer, dict):
                 auth = answer["auth"]
                 return self._keep(auth["client_token"], auth["lease_duration"], auth["renewable"], asked)
@@ -272,9 +271,8 @@ def _client(kwargs: Mapping[str, Any], directory: str, connections: int) -> Any:
     from requests.utils import get_environ_proxies
 
     retry = retrying(
-        backoff_factor=0.2,
         status_forcelist=(412, 429, 500, 502, 503, 504),
-        allowed_methods={"GET", "LIST"},  # a login may use up its secret_id, so the adapter does not repeat it
+        allowed_methods={"GET", "LIST"},  # a login that was taken may have used up its secret_id
     )
     pool = Pool()
     for scheme in ("http://", "https://"):
@@ -336,11 +334,3 @@ def _is_timeout(fault: Exception) -> bool:
 
     last = getattr(fault.args[0] if fault.args else None, "reason", None)  # of several tries
     return isinstance(fault, Timeout) or type(last).__name__ in ("ConnectTimeoutError", "ReadTimeoutError")
-
-
-def _patiently(request: Callable[[], Any]) -> Any:
-    """A request that the adapter does not repeat, repeated while the server is busy."""
-    from hvac.exceptions import RateLimitExceeded, VaultDown
-
-    busy = (RateLimitExceeded, VaultDown)
-    return patiently(request, lambda fault: 0.0 if isinstance(fault, busy) else None, _PAUSES)

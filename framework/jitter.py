@@ -1,0 +1,23 @@
+"""Random parts of pauses and lifetimes, so that the processes of a fleet do not all act at once.
+
+`os.urandom` needs no import of `random`, and differs in the children of a fork. Tests replace `fraction`.
+"""
+
+from __future__ import annotations
+
+from os import urandom
+
+
+def fraction() -> float:
+    """A random number from 0 up to, but not including, 1."""
+    return int.from_bytes(urandom(6), "big") / (1 << 48)
+
+
+def up_to(seconds: float) -> float:
+    """A random time between nothing and so many seconds: full jitter."""
+    return fraction() * seconds
+
+
+def about(seconds: float) -> float:
+    """So many seconds, give or take a tenth."""
+    return seconds * (0.9 + 0.2 * fraction())
