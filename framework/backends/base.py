@@ -51,7 +51,7 @@ class BaseSecretsBackend:
     switches: Mapping[str, str] = {}
     retired: Iterable[str] | None = None
 
-    made_from: str | None = None  # a digest of its class and kwargs, if an application has built it
+    made_from: Callable[[], str] | None = None  # a digest of its class and kwargs, if an application has built it
     app_name: str = "airflow"
     directory: str = ""
     _connection_class: type[Connection] | None = None

@@ -53,7 +53,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
         backend.bind("airflow" if path in AIRFLOW_TWINS or path in RETIRED_PATHS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
         backend.find_connection = app.get_connection
-        backend.made_from = _digest(backend, kwargs)
+        backend.made_from = lambda: _digest(backend, kwargs)  # few ask for it
     elif _connection_map(app, section) is not None:
         what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
         raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")

@@ -288,7 +288,7 @@ class Link:
         if who is None:
             name = type(self._backend).__name__
             warn(f"{self.name}: nothing is shared, because {name} does not say who asks the store; see its `identity`")
-        return None if who is None else f"{made_from}\n{who}"
+        return None if who is None or made_from is None else f"{made_from()}\n{who}"
 
     def _version(self, key: str, version: str) -> object:
         """One version of a config secret; None from a backend without versions, which may still have the name."""

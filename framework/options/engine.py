@@ -13,9 +13,8 @@ from framework.layers.base import EnvironmentLayer, Layer
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
-from framework.options.listing import Listing
+from framework.options.listing import Listing, Reading
 from framework.options.overrides import overrides
-from framework.options.reading import Reading
 from framework.options.spec import Spec
 from framework.options.values import Answer, Mention
 from framework.options.values import text_of as text_of

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from framework.options.reading import Reading
+    from framework.options.listing import Reading
     from framework.options.values import Compiled
 
     Getenv = Callable[[str], str | None]
