@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import pathlib
+import sys
+import types
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import attrs
@@ -264,3 +267,44 @@ def test_a_default_that_is_no_text_beside_a_validator_of_text(annotation: Any, d
     app = App("billing", home="/nonexistent", schema=pydantic.create_model("Settings", pool=(model, model())))
     assert app.settings.pool.it == default
     assert "it" in export(app.schema, app.engine.names, file_format)
+
+
+class Item(NamedTuple):
+    host: str
+
+
+@dataclasses.dataclass
+class Exported:
+    path: pathlib.Path = pathlib.Path("~/data")
+    items: list[Item] = dataclasses.field(default_factory=list)
+    full: list[Item] = dataclasses.field(default_factory=lambda: [Item("a")])
+    names: list[str] = dataclasses.field(default_factory=list)
+
+
+def test_what_is_exported_as_python_depends_on_no_machine_and_holds_tables() -> None:
+    from framework.schema_export import export
+
+    app = App("billing", home="/nonexistent", schema=dataclasses.make_dataclass("Settings", [("pool", Exported)]))
+    text = export(app.schema, app.engine.names, "python")
+    assert 'path: Path = Path("~/data")' in text
+    assert "items: list[Any] = field(default_factory=list)" in text
+    assert 'full: list[Any] = field(default_factory=lambda: [{"host": "a"}])' in text
+    assert "names: list[str] = field(default_factory=list)" in text
+    sys.modules["exported"] = types.ModuleType("exported")
+    try:
+        exec(compile(text, "exported", "exec"), sys.modules["exported"].__dict__)
+        environ = {"BILLING__POOL__ITEMS": '[{"host": "b"}]'}
+        again = App("billing", home="/nonexistent", environ=environ).bind(vars(sys.modules["exported"])["Settings"])
+    finally:
+        del sys.modules["exported"]
+    assert again.pool.items == [{"host": "b"}]
+
+
+def test_a_description_does_not_break_a_table_in_markdown() -> None:
+    from framework.schema_export import export
+
+    options = {"size": {"type": "integer", "description": "One | two, `a|b<c>`, <d>", "minimum": 1, "default": 2}}
+    app = App("billing", home="/nonexistent", schema={"pool": {"options": options}})
+    (row,) = [line for line in export(app.schema, app.engine.names, "markdown").splitlines() if "`size`" in line]
+    assert row.endswith("| One \\| two, `a\\|b<c>`, &lt;d>. Minimum: `1`. |")
+    assert row.replace("\\|", "").count("|") == 5

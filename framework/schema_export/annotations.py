@@ -91,6 +91,9 @@ class Annotations:
             type_ = f"Literal[{', '.join(map(quoted, values))}]"
         elif option.items is not None:
             type_ = f"list[{self._named(_TYPES[option.items][0])}]"
+        elif type_ == "list[str]" and _holds_more_than_texts(option):
+            self._use("Any")
+            type_ = "list[Any]"
         return self._named(type_)
 
     def _named(self, type_: str) -> str:
@@ -162,6 +165,9 @@ class Annotations:
             return "None"
         if is_expanded(option):
             return ""
+        if option.plain and option.type == "path":  # where it begins with ~, the home differs
+            self._use("Path")
+            return f"Path({quoted(to_text(default))})"
         try:
             value = option.convert(default)
         except ValueError:
@@ -201,6 +207,12 @@ class Annotations:
         if isinstance(value, dict):
             return "{" + ", ".join(f"{quoted(key)}: {self._nested(inner)}" for key, inner in value.items()) + "}"
         return self._source(value)
+
+
+def _holds_more_than_texts(option: Option) -> bool:
+    """Whether a list without a declared type of items may hold tables: the list of a class, or a default with them."""
+    default = option.default
+    return option.plain or (isinstance(default, list) and not all(isinstance(item, str) for item in default))
 
 
 def quoted(value: Any) -> str:

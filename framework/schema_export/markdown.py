@@ -27,10 +27,10 @@ def write(schema: Schema, names: Names) -> str:
 
 def _row(option: Option, names: Names) -> str:
     default = "" if option.default is None or option.sensitive else _code(to_text(option.default))
-    text = " ".join(option.description.split())
+    text = _cell(" ".join(option.description.split()))
     about = " ".join([f"{text}." if text and text[-1] not in ".!?" else text, *_facts(option)]).strip()
     variable = _code(names.option(option.section, option.name))
-    cells = (f"{_code(option.name)}<br>{variable}", _type(option), default, _cell(about))
+    cells = (f"{_code(option.name)}<br>{variable}", _type(option), default, about)
     return f"| {' | '.join(cells)} |"
 
 
@@ -51,7 +51,7 @@ def _facts(option: Option) -> list[str]:
         facts.append(f"One of {', '.join(map(_code, option.choices))}.")
     facts += [f"{name.replace('_', ' ').capitalize()}: {_code(to_text(limit))}." for name, limit in _limits(option)]
     if option.retired:
-        facts.append(f"Deprecated: {option.deprecation_reason}." if option.deprecation_reason else "Deprecated.")
+        facts.append(f"Deprecated: {_cell(option.deprecation_reason)}." if option.deprecation_reason else "Deprecated.")
     if option.example is not None:
         facts.append(f"Example: {_code(to_text(option.example))}.")
     return facts
@@ -78,7 +78,11 @@ def _runs(text: str) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;") if "`" not in text else text
+    """Text of people in a cell of a table. What is code in it stays as it is."""
+    import re
+
+    parts = re.split("(`+[^`]*`+)", text.replace("|", "\\|"))
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
 
 
 def _escaped(text: str) -> str:
