@@ -9,6 +9,7 @@ import sys
 import types
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
+import annotated_types
 import attrs
 import msgspec
 import pydantic
@@ -120,6 +121,35 @@ def test_a_generic_class_as_a_section_and_in_a_list() -> None:
 def test_a_type_that_is_missing() -> None:
     with pytest.raises(SchemaError, match=r"generic, and its T is not given\. Write the type, such as Data\[int\]"):
         application(SIZE="1").bind(Data, "pool")
+
+
+Port = typing_extensions.TypeAliasType("Port", Annotated[int, annotated_types.Ge(1)])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type` is a statement of Python 3.12")
+def test_the_type_statement() -> None:
+    source = """
+import annotated_types, dataclasses, typing
+type Port = typing.Annotated[int, annotated_types.Ge(1)]
+type Pair[T] = tuple[T, T]
+@dataclasses.dataclass
+class Pool[T]:
+    size: Port
+    more: Pair[T]
+    many: list[Pair[Port]]
+"""
+    module: dict[str, Any] = {"__name__": __name__}
+    exec(source, module)
+    made = application(SIZE="5", MORE="1, 2", MANY="[[1, 2]]").bind(module["Pool"][int], "pool")
+    assert (made.size, made.more, made.many) == (5, (1, 2), [(1, 2)])
+
+
+def test_an_alias_with_types() -> None:
+    cls = dataclasses.make_dataclass("Pool", [("size", Port), ("many", list[Port])])
+    assert faults(cls, SIZE="0", MANY="1, 0") == [
+        "BILLING__POOL__SIZE: [pool] size: at least 1 is expected, not '0'",
+        "BILLING__POOL__MANY: [pool] many[1]: at least 1 is expected, not '0'",
+    ]
 
 
 class Local(msgspec.Struct, tag="local"):

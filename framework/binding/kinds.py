@@ -141,7 +141,7 @@ def _fill_parameters(cls: Any, fields: list[Field]) -> None:
         owner = next(
             (base for base in origin_of(cls).__mro__ if field.name in vars(base).get("__annotations__", {})), cls
         )
-        field.annotation = _filled(field.annotation, {**together, **arguments.get(owner, {})})
+        field.annotation = filled(field.annotation, {**together, **arguments.get(owner, {})})
         if isinstance(field.annotation, TypeVar):
             name = origin_of(cls).__name__
             what = f"the class is generic, and its {field.annotation.__name__} is not given"
@@ -161,19 +161,19 @@ def _arguments(cls: Any) -> dict[Any, dict[Any, Any]]:
         found.setdefault(base, given)
         inner: tuple[Any, ...] = vars(base).get("__orig_bases__") or base.__bases__
         rest += [
-            _filled(one, given) for one in inner if isinstance(origin_of(one), type) and get_origin(one) is not Generic
+            filled(one, given) for one in inner if isinstance(origin_of(one), type) and get_origin(one) is not Generic
         ]
     return found
 
 
-def _filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+def filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
     """An annotation with arguments in the place of type parameters; of one without an argument, its bound."""
     if type(annotation).__name__ == "TypeVar":
         return arguments.get(annotation, annotation.__bound__ or annotation)
     parameters = getattr(annotation, "__parameters__", ())
     if not parameters or isinstance(annotation, type):
         return annotation
-    return annotation[tuple(_filled(one, arguments) for one in parameters)]
+    return annotation[tuple(filled(one, arguments) for one in parameters)]
 
 
 def _hints(cls: type) -> dict[str, Any]:

@@ -3,6 +3,7 @@ the names of their attributes, so no library is imported for them."""
 
 from __future__ import annotations
 
+from framework.binding.kinds import filled
 from framework.binding.written import written
 from framework.errors import SchemaError
 from framework.options.constraints import CONSTRAINTS, check_limit, compiled, limit
@@ -43,6 +44,9 @@ def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[A
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = annotation.__value__
+        elif type(origin).__name__ == "TypeAliasType":  # with arguments: Pair[int]
+            parameters = dict(zip(origin.__type_params__, get_args(annotation), strict=False))
+            annotation = filled(origin.__value__, parameters)
         elif origin is not None and getattr(origin, "_name", "") in _WRAPPERS:
             annotation = get_args(annotation)[0]
         else:
