@@ -167,6 +167,7 @@ class _Site:
             data,
             title=title,
             path=path,
+            question=f"?{question}" if (question := request.scope["query_string"].decode("latin-1")) else "",
             base=request.scope.get("root_path", "").rstrip("/"),
             app=explorer.app.name,
             whose=explorer.whose,
