@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 import redis
+import redis.backoff
+import redis.retry
 from cryptography.fernet import Fernet
 from patience import in_threads
 from servers import free_port, valkey
@@ -89,6 +91,13 @@ class Silent(Ledger):
 
     def identity(self) -> str | None:
         return None
+
+
+class Plain(BaseSecretsBackend):
+    """A backend from before there was a shared cache."""
+
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+        return "x"
 
 
 class Local(Ledger):
@@ -360,6 +369,76 @@ def test_while_the_store_lags_a_fleet_asks_it_once_a_second(make: Callable[..., 
     assert [refusing(app, {"old"}) for app in apps] == ["new"] * 10
 
 
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_clients_that_a_server_refused_ask_the_store_once(make: Callable[..., App], port: int, way: str) -> None:
+    from framework.integrations.rotation import Rotating
+
+    admin = redis.Redis(port=port)
+
+    def change(password: str) -> None:
+        admin.acl_setuser("books", enabled=True, reset_passwords=True, passwords=[f"+{password}"], commands=["+ping"])
+
+    def store(password: str) -> None:
+        Ledger.rows = {("connection", "books"): Connection("books", "redis", login="books", password=password)}
+
+    def log_in(one: Connection) -> bool:
+        once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+        with redis.Redis(port=port, username=one.login, password=one.password, retry=once) as client:
+            return bool(client.ping())
+
+    async def alog_in(one: Connection) -> bool:
+        return await asyncio.to_thread(log_in, one)
+
+    async def in_tasks() -> list[bool]:
+        return await asyncio.gather(*(client.arun(alog_in) for client in clients))
+
+    def all_log_in() -> None:
+        if way == "tasks":
+            assert asyncio.run(in_tasks()) == [True] * len(clients)
+            return
+        done: list[bool] = []
+        rest = list(clients)
+        in_threads(lambda: done.extend([rest.pop().run(log_in), rest.pop().run(log_in)]), len(clients) // 2)
+        assert done == [True] * len(clients)
+
+    clients = [Rotating("books", make(), 20) for _ in range(16)]
+    change("first")
+    store("first")
+    all_log_in()
+    assert len(Ledger.asked) == 1
+    change("second")
+    store("second")
+    all_log_in()
+    assert len(Ledger.asked) == 2
+    change("third")  # the store comes later
+    began = time.monotonic()
+    late = threading.Timer(1.5, lambda: store("third"))
+    late.start()
+    all_log_in()
+    late.join()
+    assert len(Ledger.asked) <= 3 + int(time.monotonic() - began) + 1
+    admin.acl_deluser("books")
+
+
+def test_refresh_asks_the_store_and_writes(tmp_path: Path, port: int) -> None:
+    Ledger.rows = {("config", "s"): "old"}
+    schema = {"web": {"options": {"password": {"type": "string", "sensitive": True}}}}
+    environ = {
+        "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+        "SHOP__WEB__PASSWORD_SECRET": "s",
+    }
+    first, second = (App("shop", home=tmp_path, schema=schema, environ=environ) for _ in range(2))
+    assert first.conf.get("web", "password") == second.conf.get("web", "password") == "old"
+    Ledger.rows = {("config", "s"): "new"}
+    assert first.refresh() == {}
+    assert first.conf.get("web", "password") == "new"
+    third = App("shop", home=tmp_path, schema=schema, environ=environ)
+    assert third.conf.get("web", "password") == "new"
+    assert len(Ledger.asked) == 2
+
+
 # Whatever is wrong with it, the store is asked
 
 
@@ -615,6 +694,48 @@ def test_a_user_with_the_least_rights_is_enough(tmp_path: Path) -> None:
             assert other.get_variable("v") == "x"
 
 
+def test_tls_with_an_authority_of_ones_own(tmp_path: Path, port: int) -> None:
+    from servers_tls import Authority
+
+    Ledger.rows = {("variable", "v"): "x"}
+    authority = Authority(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        relayed = authority.context()
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = plain.accept()
+                except OSError:
+                    return
+                threading.Thread(target=relay, args=(client,), daemon=True).start()
+
+        def relay(client: socket.socket) -> None:
+            import select
+
+            try:
+                outer = relayed.wrap_socket(client, server_side=True)
+            except OSError:
+                return
+            with outer, socket.create_connection(("127.0.0.1", port)) as inner:
+                while True:
+                    ready = [outer] if outer.pending() else select.select([outer, inner], [], [])[0]
+                    for one in ready:
+                        data = one.recv(65536)
+                        if not data:
+                            return
+                        (inner if one is outer else outer).sendall(data)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"rediss://127.0.0.1:{plain.getsockname()[1]}/0"
+        for _ in range(2):
+            assert application(tmp_path, f"{url}?ssl_ca_certs={authority.pem}").get_variable("v") == "x"
+        assert len(Ledger.asked) == 1
+        with pytest.warns(UserWarning, match="cannot be used"):
+            assert application(tmp_path, url).get_variable("v") == "x"  # an authority that nobody trusts
+        assert len(Ledger.asked) == 2
+
+
 def test_a_unix_socket(tmp_path: Path) -> None:
     Ledger.rows = {("variable", "v"): "x"}
     with valkey(tmp_path, "--unixsocket", str(tmp_path / "s")):
@@ -690,3 +811,62 @@ def test_nothing_is_loaded_unless_the_option_is_set(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert {"framework.sharing", "framework.chain.shared", "framework.chain.server"}.isdisjoint(done.stdout.split())
+
+
+# The commands
+
+
+def checked(world: Any, **options: str) -> str:
+    lines = "".join(f"{name} = {text}\n" for name, text in options.items())
+    world.project()
+    world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{lines}")
+    _, out, err = world.run("check")
+    assert "Traceback" not in out + err
+    return " ".join((out + err).split())
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"shared_cache_url": "cache:6379", "shared_cache_key": KEY}, "it is not a URL of redis://"),
+        ({"shared_cache_url": "redis://h/0"}, "the key of the entries is not"),
+        ({"shared_cache_url": "redis://h/0", "shared_cache_key": "short"}, "is not 32 bytes as URL-safe base64"),
+        ({"shared_cache_url": "redis://h/0", "use_cache": "false"}, "shared_cache_url has no effect"),
+        ({"shared_cache_url": "redis://h/0", "cache_ttl_seconds": "0"}, "shared_cache_url has no effect"),
+        ({"shared_cache_url": "redis://h/0", "shared_cache_timeout_seconds": "0"}, "shared_cache_timeout_seconds"),
+    ],
+)
+def test_check_validates_the_options(world: Any, options: dict[str, str], what: str) -> None:
+    assert what in checked(world, **options)
+
+
+def test_check_says_which_links_share_nothing(world: Any) -> None:
+    options = {"shared_cache_url": f"redis://:{PASSWORD}@h/0", "shared_cache_key": KEY}
+    world.project()
+    for backend, what in (
+        ("Plain", "Plain has no method `identity`"),
+        ("Local", "no link asks another machine"),
+        ("Ledger", None),
+    ):
+        lines = "".join(f"{name} = {text}\n" for name, text in options.items())
+        world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.{backend}\n{lines}")
+        _, out, err = world.run("check")
+        assert ("shared" in out + err) is bool(what), out + err
+        assert (what or "") in " ".join((out + err).split()) and PASSWORD not in out + err
+
+
+def test_check_finds_the_key_of_the_metastore(world: Any) -> None:
+    world.project()
+    keys = f"shared_cache_url = redis://h/0\nshared_cache_key = {KEY}\n[core]\nfernet_key = {KEY}\n"
+    world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{keys}")
+    _, out, err = world.run("check")
+    assert "is [core] fernet_key" in out + err and KEY not in out + err
+
+
+def test_stats_has_columns_for_it(world: Any, port: int) -> None:
+    world.project()
+    options = f"shared_cache_url = redis://127.0.0.1:{port}/0\nshared_cache_key = {KEY}\n"
+    world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{options}")
+    status, out, _ = world.run("stats", "-o", "json")
+    assert status == 0
+    assert {"shared hits", "shared misses", "shared faults"} <= set(json.loads(out)[0])

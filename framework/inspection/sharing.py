@@ -77,8 +77,7 @@ def _unshared(app: App, where: str) -> Iterator[Problem]:
     for link in remote:
         made = link.backend_or_class()
         kind = made if isinstance(made, type) else type(made)
-        inherited = (None, BaseSecretsBackend.identity)
-        says = getattr(kind, "identity", None) not in inherited
+        says = getattr(kind, "identity", None) not in (None, BaseSecretsBackend.identity)
         if says and issubclass(kind, RemoteBackend) and kind.identity is RemoteBackend.identity:
             says = kind.who is not RemoteBackend.who
         if not says:
