@@ -159,13 +159,13 @@ def calls(home: Path, word: str) -> list[str]:
 class Process:
     """`python -m framework explore` over a world."""
 
-    def __init__(self, home: Path, *words: str) -> None:
+    def __init__(self, home: Path, *words: str, environ: dict[str, str] | None = None) -> None:
         self.log = home / "explore.log"
-        environ = {name: text for name, text in os.environ.items() if not name.startswith(("BILLING_", "FRAMEWORK_"))}
+        own = {name: text for name, text in os.environ.items() if not name.startswith(("BILLING_", "FRAMEWORK_"))}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "framework", "--project", str(home), "explore", *words],
-                stderr=log, stdout=log, env=environ | {"PYTHONUNBUFFERED": "1"}, cwd=home,
+                stderr=log, stdout=log, env=own | {"PYTHONUNBUFFERED": "1"} | (environ or {}), cwd=home,
             )  # fmt: skip
         if "--socket" not in words:
             self.link = self.wait_for(r"open: (http://\S+)")

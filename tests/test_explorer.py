@@ -114,6 +114,18 @@ def test_it_can_be_mounted_under_a_path(calm: App) -> None:
     assert page.get("/admin/config/static/explorer.css").status_code == 200
 
 
+def test_any_asgi_application_can_hand_a_path_to_it(calm: App) -> None:
+    site = web.app(calm, authorize=lambda request: True)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http" and scope["path"].startswith("/config/")
+        await site({**scope, "root_path": "/config"}, receive, send)
+
+    page = TestClient(application)
+    assert 'href="/config/static/explorer.css"' in page.get("/config/options").text
+    assert page.get("/config/index.json").json()["options"] > 4
+
+
 def test_an_option_shows_every_place_and_what_is_written_there(calm: App) -> None:
     found = done(client(calm), "/option.json?section=server&key=port")
     assert found["value"] == "9090"
@@ -484,6 +496,25 @@ def _connected(sock: Any, path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_a_browser_is_given_the_link_in_a_file_for_this_user_which_goes_with_its_use(tmp_path: Path) -> None:
+    make(tmp_path / "home", backends="hostile", hang=False)
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said.part && mv {tmp_path}/said.part {tmp_path}/said\n')
+    browser.chmod(0o700)
+    made = Process(tmp_path / "home", "--open", environ={"BROWSER": str(browser)})
+    try:
+        until((tmp_path / "said").exists)
+        said = (tmp_path / "said").read_text().strip()
+        assert "token" not in said
+        page = Path(said.removeprefix("file://"))
+        assert page.stat().st_mode & 0o777 == 0o600
+        assert made.link in page.read_text()
+        made.enter()
+        assert not page.exists()
+    finally:
+        made.end()
 
 
 def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
