@@ -606,3 +606,18 @@ def test_a_flag_that_selects_the_application_after_the_command(world: World, fla
     assert status == 2
     assert f"{flag} must stand before the command: python -m framework {flag} … COMMAND" in err
     assert "canary" not in err
+
+
+@pytest.mark.external
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("render -", "redact", "variables import -", "connections import -", "variables set x -", "secrets set x -"),
+        *("connections add c --conn-type x --conn-password -", "backend-test vault --kwargs -"),
+    ],
+)
+def test_a_stdin_that_is_closed_is_told(world: World, words: str) -> None:
+    make(world)
+    done = process(world, *words.split(), shell="<&-")
+    assert done.returncode == 2
+    assert b"there is no stdin to read" in done.stderr and b"Traceback" not in done.stderr

@@ -447,3 +447,19 @@ def test_dump_as_env_is_the_portable_form(billing: World, tmp_path: Path) -> Non
     done = subprocess.run(["sh", "-c", "set -a; . ./values.env; exec env -0"], capture_output=True, cwd=billing.home)
     pairs = (os.fsdecode(line).partition("=")[::2] for line in done.stdout.split(b"\0"))
     assert {name: text for name, text in pairs if name.startswith("BILLING__VALUES")} == wanted
+
+
+@pytest.mark.parametrize("name", ["Big", "a_b", "-a", "a-", "a..b", ".a", "", "x" * 254, "\u00e4", "a b", "a\nb"])
+@pytest.mark.parametrize("flag", ["--name", "--namespace"])
+def test_kubernetes_takes_no_such_name(billing: World, flag: str, name: str) -> None:
+    if flag == "--namespace" and not name:
+        return  # it belongs nowhere
+    status, out, err = billing.run("export", "--format", "k8s-secret", f"{flag}={name}")
+    assert (status, out) == (2, "") and f"{flag} takes" in err
+
+
+def test_kubernetes_takes_these_names(billing: World) -> None:
+    words = ("--format", "k8s-configmap", "--only", "db.host", "--namespace", "shop-1", "--name")
+    for name in ("billing", "b", "1a.b-c", "x" * 253):
+        assert billing.run("export", *words, name)[0] == 0
+    assert "--namespace takes" in billing.run("export", *words[:4], "--namespace", "a.b")[2]

@@ -8,7 +8,18 @@ from contextlib import contextmanager
 from framework import errors
 from framework.chain.deadline import given_up
 from framework.cli.commands import COMMANDS, STARTS_PROGRAM
-from framework.cli.output import NO, OK, USAGE, UsageError, Visible, print_error, print_note, print_warning, status_of
+from framework.cli.output import (
+    NO,
+    OK,
+    USAGE,
+    NoStdin,
+    UsageError,
+    Visible,
+    print_error,
+    print_note,
+    print_warning,
+    status_of,
+)
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
@@ -140,6 +151,8 @@ def _prepare_streams() -> None:
     """A closed stream swallows text, an unencodable character is escaped, nothing acts on a terminal."""
     import os
 
+    if sys.stdin is None:
+        sys.stdin = NoStdin()
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
     if sys.stderr is None:

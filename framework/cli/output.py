@@ -26,6 +26,16 @@ class UsageError(FrameworkError):
     """The arguments of a command do not go together: exit status 2."""
 
 
+class NoStdin:
+    """Stands in for a stdin that is closed: who reads it says so."""
+
+    def isatty(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        raise UsageError("there is no stdin to read", hint="Pipe the text in, as in: command | framework …")
+
+
 def print_message(text: object) -> None:
     """Print a message to stderr: one line, redacted, without the path of the working directory.
 

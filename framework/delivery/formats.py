@@ -32,6 +32,19 @@ def _is_kubernetes_key(name: str) -> bool:
     return (_LETTERS | _DIGITS | frozenset("-.")).issuperset(name) and len(name) <= 253 and name not in (".", "..")
 
 
+def is_object_name(name: str, longest: int = 253) -> bool:
+    """Whether Kubernetes takes it for the name of an object; a namespace has 63 letters at most and no dot."""
+    plain = name.replace("-", "").replace(".", "") if longest > 63 else name.replace("-", "")
+    parts = name.split(".")
+    return (
+        0 < len(name) <= longest
+        and plain.isascii()
+        and plain.isalnum()
+        and plain == plain.lower()
+        and all(part and part[0] != "-" and part[-1] != "-" for part in parts)
+    )
+
+
 def _is_word(name: str) -> bool:
     return "=" not in name and not name.startswith("#")
 

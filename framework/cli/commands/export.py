@@ -7,7 +7,7 @@ import sys
 
 from framework.cli.output import OK, UsageError, machine, machine_bytes, print_message, short
 from framework.cli.passing import add_selection, print_faults, selected
-from framework.delivery.formats import DIALECTS, FORMATS, masks, written
+from framework.delivery.formats import DIALECTS, FORMATS, is_object_name, masks, written
 from framework.delivery.values import Faults
 
 DESCRIPTION = """\
@@ -54,6 +54,12 @@ def _run(app: App, args: Namespace) -> int:
     if not args.output and not args.yes and sys.stdout.isatty():
         raise UsageError("export prints values in clear, and this is a terminal: pass --yes, or write a file with -o")
     name = app.name.lower().replace("_", "-") if args.name is None else args.name
+    if args.format.startswith("k8s") and not is_object_name(name):
+        raise UsageError(
+            "--name takes lower-case letters, digits, '-' and '.'", hint=f"For example {app.name.lower()}."
+        )
+    if args.namespace and not is_object_name(args.namespace, 63):
+        raise UsageError("--namespace takes lower-case letters, digits and '-'", hint="For example default.")
     try:
         items = selected(app, args)
         data = written(items, args.format, dialect=args.dialect, name=name, namespace=args.namespace)

@@ -112,5 +112,5 @@ def _number(stream: Any) -> int:
     try:
         number: int = stream.fileno()
         return number
-    except (AttributeError, OSError, ValueError):
+    except (OSError, ValueError):
         raise UsageError("there is no stdin to read", hint="For example: program 2>&1 | framework redact") from None
