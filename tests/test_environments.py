@@ -494,3 +494,15 @@ def test_files_are_listed_on_request_found_or_not_in_order(world: World) -> None
     assert out.endswith("".join(f"  looked for: {kind}: {file} ({state})\n" for kind, file, state in listed))
     assert "test.toml" not in world.run(*words, "dump", "--sources")[1]
     assert "test.toml" not in world.run(*words, "explain", "server", "port")[1]
+
+
+@pytest.mark.parametrize("name", ["main.toml", "app.toml", "conf.d/00.toml"])
+def test_a_file_that_is_named_is_not_an_environment(world: World, name: str) -> None:
+    pattern = name.replace("00", "*")
+    (world.home / "conf.d").mkdir(mode=0o700)
+    placeholder = pattern.replace("main", "{env}").replace("app", "{env}").replace("*", "{env}") + "?"
+    world.project(config_files=[pattern, placeholder])
+    world.write(name, "[s]\na = 1\n")
+    assert world.run("--env", "production", "check")[0] == 0
+    world.write(name.replace("main", "staging").replace("app", "staging").replace("00", "staging"), "[s]\na = 2\n")
+    assert ("only for staging" in world.run("--env", "production", "check")[1]) == ("*" not in pattern)

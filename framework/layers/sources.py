@@ -124,10 +124,18 @@ class Sources:
 
     def _without_files(self, env: str, place: str) -> Iterable[tuple[str, str]]:
         """The warning if no file is of this environment, and some are of others."""
-        entries = [entry for entry in (*self._dotenv, *self._config_files, *self._settings_files) if _depends(entry)]
+        every = (*self._dotenv, *self._config_files, *self._settings_files)
+        entries = [entry for entry in every if _depends(entry)]
         if any(look.found for entry in entries for look in look_for("", entry, env)):
             return
-        found = {word for entry in entries for word in environments_with_files(entry) if is_name(word)}
+        # With `main.toml` and `{env}.toml`, main is not an environment.
+        named = {look.path for entry in every if not _depends(entry) for look in look_for("", entry, env)}
+        found = {
+            word
+            for entry in entries
+            for word in environments_with_files(entry)
+            if is_name(word) and not {look.path for look in look_for("", entry, word) if look.found} <= named
+        }
         others = [word for word in found if (word not in _NEVER if place else word in USUAL)]
         if not others:
             return
