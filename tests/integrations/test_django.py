@@ -47,6 +47,11 @@ def connect() -> Any:
             {"ENGINE": "django.db.backends.mysql", "NAME": "db", "USER": "", "PASSWORD": "", "HOST": "h", "PORT": ""},
         ),
         ({"conn_type": "sqlite", "schema": "x.db"}, {"ENGINE": "django.db.backends.sqlite3", "NAME": "x.db"}),
+        ({"conn_type": "spatialite"}, {"ENGINE": "django.contrib.gis.db.backends.spatialite", "NAME": ":memory:"}),
+        (
+            "cockroachdb://h/db",
+            {"ENGINE": "django_cockroachdb", "NAME": "db", "USER": "", "PASSWORD": "", "HOST": "h", "PORT": ""},
+        ),
         ({"conn_type": "sqlite"}, {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}),
         (
             {"conn_type": "postgres", "extra": {"engine": "django.contrib.gis.db.backends.postgis"}},
@@ -81,6 +86,23 @@ def test_a_database(connect: Any, text: Any, entry: dict[str, Any]) -> None:
             {"conn_type": "file", "schema": "/var/cache/shop"},
             {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/var/cache/shop"},
         ),
+        (
+            {"conn_type": "redis", "host": "2001:db8::1", "extra": {"ssl": "false"}},
+            {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://[2001:db8::1]:6379/0"},
+        ),
+        (
+            "redis://:p@%2Frun%2Fredis.sock/1",
+            {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "unix:///run/redis.sock?db=1",
+             "OPTIONS": {"password": "p"}},
+        ),
+        (
+            "rediss://h/1",
+            {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "rediss://h:6379/1"},
+        ),
+        (
+            "memcached://[::1]:11212",
+            {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "[::1]:11212"},
+        ),
         ({"conn_type": "dummy"}, {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
     ],
 )  # fmt: skip
@@ -97,6 +119,12 @@ def test_a_cache(connect: Any, text: Any, entry: dict[str, Any]) -> None:
         ("smtp://h:465", 465, False, True),
         ({"conn_type": "smtp", "host": "h", "extra": {"ssl": True}}, 465, False, True),
         ({"conn_type": "smtp", "host": "h", "port": 25, "extra": {"disable_tls": True}}, 25, False, False),
+        (
+            {"conn_type": "smtp", "host": "h", "port": 25, "extra": {"disable_tls": "true", "ssl": "f"}},
+            25,
+            False,
+            False,
+        ),
     ],
 )
 def test_a_mail_server(connect: Any, text: Any, port: int, tls: bool, ssl: bool) -> None:
