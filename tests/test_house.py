@@ -169,6 +169,42 @@ def test_a_plain_get_loads_no_more_than_it_needs(tmp_path: Path) -> None:
     assert loaded_by(code).isdisjoint(HEAVY)
 
 
+_NAMES = "from framework import App, conf, Connection, Variable"
+_DUMP = "from framework.cli.main import main; main(['--project', '.', 'dump'])"
+#: What a start does -> how many of our modules it may load, and how many others that bare Python does not.
+STARTS = {
+    "the front door": (_NAMES, 39, 4),
+    "an App and one get": (f"{_NAMES}; App('bench', home='.').conf.get('core', 'x', fallback='y')", 42, 4),
+    "TOML schema, TOML file, .env, cfg": (f"{_NAMES}; App.from_project('.').conf.get('server', 'host')", 51, 36),
+    "dump with local secrets and SQLite": (_DUMP, 104, 92),
+}
+
+
+@pytest.fixture(scope="module")
+def an_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("application")
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import applications; applications.make('.')"
+    subprocess.run([sys.executable, "-c", script, str(PACKAGE.parent / "benchmarks")], cwd=folder, check=True)
+    return folder
+
+
+def modules_after(code: str, folder: Path) -> set[str]:
+    script = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("what", STARTS)
+def test_a_start_loads_no_more_modules_than_it_needs(what: str, an_application: Path) -> None:
+    """A module takes a tenth of a millisecond of every start: what few starts need is imported where it is used."""
+    code, ours, others = STARTS[what]
+    loaded = modules_after(code, an_application)
+    mine = {name for name in loaded if name.split(".")[0] == "framework"}
+    assert len(mine) <= ours, sorted(mine)
+    foreign = loaded - mine - modules_after("pass", an_application)
+    assert len(foreign) <= others, sorted(foreign)
+
+
 def test_nothing_names_this_machine() -> None:
     root = PACKAGE.parent
     names = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split("\n")

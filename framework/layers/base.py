@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework.convert import expand
-from framework.copies import copied
 from framework.masking import safe_repr
 
 TYPE_CHECKING = False
@@ -53,6 +52,10 @@ class Layer:
 
         A value of a typed file (TOML, YAML, JSON) is what is written; a list or table is a copy of its own.
         """
+        if isinstance(raw, str):
+            return raw
+        from framework.copies import copied
+
         return copied(raw)
 
     def reference(self, raw: Any, section: str, key: str, where: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework.convert import expand, to_text
-from framework.copies import copied
 from framework.layers.base import Layer
 from framework.layers.cfg import interpolate
 
@@ -71,7 +70,7 @@ class DefaultsLayer(Layer):
 
     def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
         if not isinstance(raw, str):
-            return copied(raw)
+            return Layer.read(self, raw, section, key, where, getenv)
         option = self.schema.listed(section, key)
         if option is not None and option.plain:
             return raw

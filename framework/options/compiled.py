@@ -19,7 +19,6 @@ Most compiled answers have None for `others`. It is (more, variables, fresh), ea
 from __future__ import annotations
 
 from framework import given
-from framework.copies import kept_form
 from framework.errors import public
 from framework.given import MISSING
 from framework.options.overrides import held, overrides
@@ -65,7 +64,7 @@ class Known:
             return  # such as a path below HOME
         kind = type(fallback)
         if fallback is UNSET or kind in _FIXED or (kind is str and "$" not in fallback and fallback[:1] != "~"):
-            self.last = (fallback, *kept_form(value))
+            self.last = (fallback, *_kept(value))
 
 
 #: Types of fallbacks that cannot change, and in which nothing is expanded.
@@ -164,7 +163,7 @@ class Recorder:
             return  # a defaultdict, say: looking into it, as a getter does, would write
         if answer is not None and answer.mention.is_pointer and _is_restricted():
             return  # inside of a link, where less can be seen
-        kept, fresh = kept_form(value) if self._is_final else (Known(answer), Known)
+        kept, fresh = _kept(value) if self._is_final else (Known(answer), Known)
         names = self._names[1:] if winner is None else self._names[:winner]
         others = (frozenset(names[3:]) or None, tuple(self._variables.items()) or None, fresh)
         absent: Absent | None = None
@@ -175,6 +174,15 @@ class Recorder:
         self._engine.keep(
             self._reading, table, place, (self._names[winner or 0], self._raws[winner or 0], absent, kept)
         )
+
+
+def _kept(value: Any) -> tuple[Any, Callable[[Any], Any] | None]:
+    """See `kept_form`."""
+    if isinstance(value, (str, int, float)):
+        return value, None
+    from framework.copies import kept_form
+
+    return kept_form(value)
 
 
 def _is_restricted() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework import convert, given
-from framework.copies import copied, kept_form
 from framework.errors import InvalidValue, public, warn
 from framework.given import MISSING
 from framework.options.compiled import UNSET, Known, Recorder, compiled, holds, unchanged
@@ -131,7 +130,11 @@ class Getters:
         if lookup_from_deprecated:
             name = self._engine.current_name(*name)
         for mention in self._engine.mentions(*name, old_names=lookup_from_deprecated):
-            return Answer(copied(mention.raw), mention) if raw else self._engine.resolve(mention)
+            if not raw:
+                return self._engine.resolve(mention)
+            from framework.copies import copied
+
+            return Answer(copied(mention.raw), mention)
         return None
 
     def _fallback(self, section: str, key: str, fallback: Any) -> Any:
@@ -311,6 +314,8 @@ class Getters:
         if environ != data:
             environ, sections = reading.sections = dict(data), {}
         if section not in sections:
+            from framework.copies import kept_form
+
             found = self._section(section)
             if self._is_of(environ, section, found):
                 sections[section] = kept_form(found)
@@ -325,6 +330,8 @@ class Getters:
 
     def _is_of(self, environ: dict[Any, Any], section: str, found: dict[str, Any] | None) -> bool:
         """Whether a section was read in this environment: no variable changed, or changed and changed back."""
+        from framework.copies import kept_form
+
         for key in self._engine.keys(section):
             kept = self._typed.get((section, key, "guess"))
             if kept is None or not holds(kept, environ):

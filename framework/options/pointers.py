@@ -8,7 +8,7 @@ from time import monotonic
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.masking import REPLACEMENT, Masker
-from framework.options.followed import Followed, Table
+from framework.options.values import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from framework.chain.chain import Chain
     from framework.layers.environment import Environment
+    from framework.options.followed import Followed
     from framework.options.references import Reference
     from framework.options.values import Mention
 
@@ -125,6 +126,8 @@ class Pointers:
 
         Args, Raises: as for `follow`, and `since` as in `Link.ask`.
         """
+        from framework.options.followed import Followed
+
         text, asked = pointer_text(mention), monotonic()
         if mention.form != "secret" and self._is_distrusted(mention):
             what = "the command is not run" if mention.form == "cmd" else "the file is not read"
@@ -176,6 +179,7 @@ class Pointers:
                 or ("Give this process access to it." if denied else "Try again when the store answers."),
             ) from shown_failure
         chain.unshown.discard(reference.name)
+        from framework.options.followed import Followed
         from framework.options.references import part_of
 
         asked = monotonic() - chain.age(link, reference.name, reference.version)

@@ -1,14 +1,21 @@
-"""What the engine hands around: a mention is a writing, an answer is a value."""
+"""What the engine hands around and keeps: a mention is a writing, an answer is a value."""
 
 from __future__ import annotations
+
+from _weakref import ref
 
 from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from framework.layers.base import Layer
+    from framework.options.followed import Followed
+
+    #: A pointer in a layer: its form, its text, and the levels of the chain that it may ask.
+    Key = tuple[str, str, int | None]
 
     #: What must not be set for a compiled option to hold, and the compiled option itself: see `compiled.py`.
     Absent = tuple[Any, Any, Any, Any]
@@ -68,6 +75,47 @@ class Answer:
     @safe_repr
     def __repr__(self) -> str:
         return f"<Answer of {self.mention!r}>"
+
+
+class Table:
+    """What pointers gave: layer -> pointer -> `Followed`. A reload makes other layers, and so forgets it."""
+
+    __slots__ = ("_layers",)
+
+    def __init__(self) -> None:
+        self._layers: dict[ref[Layer], dict[Key, Followed]] = {}
+
+    def of(self, layer: Layer) -> dict[Key, Followed]:
+        """The pointers of one layer. What is noted in it after `replace` is not looked up any more."""
+        return self._layers.setdefault(ref(layer, self._forget), {})
+
+    def _forget(self, layer: ref[Layer]) -> None:
+        self._layers.pop(layer, None)
+
+    def __iter__(self) -> Iterator[tuple[Layer, dict[Key, Followed]]]:
+        for weak, followed in list(self._layers.items()):
+            if (layer := weak()) is not None:
+                yield layer, followed
+
+    def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: float) -> None:
+        """Make changes that every reader sees together; None forgets a pointer.
+
+        A secret that was first followed after `since` is forgotten too: it may come from before a change that the
+        others come from after. It is asked for again.
+        """
+        layers = {
+            ref(layer, self._forget): {
+                key: kept for key, kept in known.items() if key[0] != "secret" or kept.noted < since
+            }
+            for layer, known in self
+        }
+        for layer, key, new in changes:
+            table = layers.setdefault(ref(layer, self._forget), {})
+            if new is None:
+                table.pop(key, None)
+            else:
+                table[key] = new
+        self._layers = layers  # one assignment: a reader sees all of it or nothing
 
 
 def text_of(answer: Answer) -> str:
