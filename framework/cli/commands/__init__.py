@@ -33,6 +33,7 @@ COMMANDS = {
     "render": ("render", "fill in the placeholders of a template"),
     "redact": ("redact", "copy stdin to stdout without the secrets of this configuration"),
     "stats": ("stats", "resolve everything once, and show what that cost each backend"),
+    "plan": ("plan", "what a fleet of processes asks of its stores: calls, quotas, time to start, cost"),
     "policy": ("policy", "the least-privilege policy for the names that this configuration asks for"),
     "connections": ("connections", "get, list, add, delete, import, export, test"),
     "variables": ("variables", "get, list, set, delete, import, export"),

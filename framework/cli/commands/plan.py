@@ -1,0 +1,90 @@
+"""The command `plan`."""
+
+from __future__ import annotations
+
+from framework.cli.output import OK, UsageError, as_json, machine, print_note
+
+DESCRIPTION = """\
+What a fleet of processes with this configuration asks of its stores: calls, quotas, time to start, monthly cost.
+
+It counts the _secret pointers of the configuration and asks no store. Connections and variables that a program reads
+by itself are not known, and logins are not counted. Prices and quotas are those that the vendors publish.
+
+for example:
+  python -m framework plan --fleet 10000 --hosts 100 --starts-per-day 50
+  python -m framework plan --fleet 10000 --hosts 100 --ttl 900 --format json
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from framework.app import App
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(run=_run)
+    parser.add_argument("--fleet", type=int, required=True, help="how many processes run at once")
+    parser.add_argument("--hosts", type=int, default=1, help="on how many hosts (default: 1)")
+    parser.add_argument(
+        "--starts-per-day", type=float, default=1.0, help="how often each process starts in a day (default: 1)"
+    )
+    parser.add_argument(
+        "--ttl", type=float, help="seconds after which secrets are read again (default: as configured in [secrets])"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
+
+
+def _run(app: App, args: Namespace) -> int:
+    from framework.inspection.fleet import Fleet, plan
+
+    numbers = {"--fleet": args.fleet, "--hosts": args.hosts, "--ttl": args.ttl or 1}
+    wrong = [flag for flag, number in numbers.items() if not 1 <= number < 1e12]
+    if wrong or not 0 <= args.starts_per_day < 1e12:
+        raise UsageError(f"{wrong[0] if wrong else '--starts-per-day'} is out of range")
+    every = app.conf.getfloat("secrets", "refresh_interval_seconds") if args.ttl is None else args.ttl
+    kept = app.conf.getfloat("secrets", "cache_ttl_seconds") if args.ttl is None else args.ttl
+    found = plan(app, Fleet(args.fleet, args.hosts, args.starts_per_day, every, kept))
+    if args.format == "json":
+        machine(as_json(found))
+        return OK
+    if not found["links"]:
+        print_note("no remote backend of [secrets] is configured, so no store is asked")
+    for link in found["links"]:
+        _print(link, found)
+    return OK
+
+
+def _print(link: dict[str, Any], found: dict[str, Any]) -> None:
+    if link["issued_on_use"]:
+        print(f"{link['link']}: credentials are issued on use, and not counted\n")
+        return
+    if not link["secrets"]:
+        print(f"{link['link']}: asked only for what the links before it do not have\n")
+        return
+    calls = ", ".join(f"{number:,} {name}" for name, number in link["calls_of_one_process"].items())
+    print(f"{link['link']}: {link['secrets']:,} secrets; each process that starts makes {calls}")
+    ways = link["ways"]
+    rows = [("", *ways)]
+    for title, key, shape in (
+        ("calls if all start at once", "calls_if_all_start", "{:,.0f}"),
+        ("calls an hour", "calls_an_hour", "{:,.0f}"),
+        ("calls a day", "calls_a_day", "{:,.0f}"),
+        ("first quota", "first_quota", "{}"),
+        ("seconds to start all", "seconds_to_start_all", "{:,.1f}"),
+        ("dollars a month", "dollars_a_month", "{:,.2f}"),
+    ):
+        unknown = {"first_quota": "none reached", "seconds_to_start_all": "no quota published"}.get(key, "no price")
+        if not link["quotas"] and key == "first_quota":
+            unknown = "no quota published"
+        rows.append((title, *(unknown if way[key] is None else shape.format(way[key]) for way in ways.values())))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for name, quota in link["quotas"].items():
+        more = quota["raise"] or "cannot be raised"
+        print(f"  {name}: {quota['per_second']:,} a second for each {quota['per']} ({more})")
+    if link["sources"]:
+        print(f"  as of {found['date']}: {' '.join(link['sources'])}")
+    print()
