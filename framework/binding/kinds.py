@@ -171,7 +171,7 @@ def filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
     if type(annotation).__name__ == "TypeVar":
         return arguments.get(annotation, annotation.__bound__ or annotation)
     parameters = getattr(annotation, "__parameters__", ())
-    if not parameters or isinstance(annotation, type):
+    if not parameters or issubclass(type(annotation), type):  # for Python 3.10, list[T] is an instance of type
         return annotation
     return annotation[tuple(filled(one, arguments) for one in parameters)]
 
