@@ -1,7 +1,7 @@
 """Real clusters for the tests: three nodes of Galera, and a PostgreSQL with a standby that follows it.
 
-They start with the first test that asks, and end with the test run. Where one cannot be had, its tests are skipped with
-the reason.
+They start with the first test that asks, and end with the test run. Where one is not available, its tests are skipped
+with the reason.
 """
 
 from __future__ import annotations

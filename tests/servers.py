@@ -1,7 +1,7 @@
 """Real servers for the tests: PostgreSQL from a wheel or the system, MariaDB from the system.
 
 They listen on 127.0.0.1 at a free port, start with the first test that asks, and end with the test run. A test with the
-fixture `place` runs on SQLite and on both servers; where a server cannot be had, it is skipped with the reason.
+fixture `place` runs on SQLite and on both servers; where a server is not available, it is skipped with the reason.
 """
 
 from __future__ import annotations

@@ -119,14 +119,14 @@ class Rules:
         if isinstance(mark, type) or is_raw(mark):
             return
         for attribute, name in _CONSTRAINTS.items():
-            said = getattr(mark, attribute, None)
-            if said is None or callable(said) or (attribute == "min_length" and said == 0):
+            given = getattr(mark, attribute, None)
+            if given is None or callable(given) or (attribute == "min_length" and given == 0):
                 continue
             if name == "pattern":
-                ready = said if hasattr(said, "search") else compiled(said)
-                self.limits.append((name, getattr(said, "pattern", said), ready))
+                ready = given if hasattr(given, "search") else compiled(given)
+                self.limits.append((name, getattr(given, "pattern", given), ready))
             else:
-                self.limits.append((name, written(said), said))
+                self.limits.append((name, written(given), given))
         kind = type(mark)
         if kind.__name__ == "Predicate":
             self._predicates.append(mark.func)
@@ -141,12 +141,12 @@ class Rules:
     def declared(self, type_: str) -> dict[str, Any]:
         """The constraints that a schema can have for an option of this type."""
         found: dict[str, Any] = {}
-        for name, said, _ in self.limits:
+        for name, given, _ in self.limits:
             try:
-                limit(type_, name, said)
+                limit(type_, name, given)
             except ValueError:  # such as one of a table: only the class has it
                 continue
-            found[name] = said
+            found[name] = given
         return found
 
     def check(self, value: Any, *, is_text: bool) -> None:
@@ -154,8 +154,8 @@ class Rules:
         text = value
         if is_text:
             text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-        for name, said, ready in self.limits:
-            check_limit(name, said, ready, text if "text" in CONSTRAINTS[name].families else value)
+        for name, given, ready in self.limits:
+            check_limit(name, given, ready, text if "text" in CONSTRAINTS[name].families else value)
         for predicate in self._predicates:
             if not _holds(predicate, value):
                 name = getattr(predicate, "__qualname__", "") or type(predicate).__name__

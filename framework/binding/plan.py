@@ -34,20 +34,20 @@ class Leaf:
 
     def declaration(self) -> dict[str, Any]:
         """The option in the shape of a schema."""
-        said: dict[str, Any] = {"type": self.reader.type, **self.reader.rules.declared(self.reader.type)}
+        declared: dict[str, Any] = {"type": self.reader.type, **self.reader.rules.declared(self.reader.type)}
         if self.reader.items is not None:
-            said["items"] = self.reader.items
+            declared["items"] = self.reader.items
         if self.reader.choices:
-            said["choices"] = self.reader.choices
+            declared["choices"] = self.reader.choices
         if self.reader.sensitive is not None:
-            said["sensitive"] = self.reader.sensitive
+            declared["sensitive"] = self.reader.sensitive
         if self.plain is not NOTHING:
-            said["default"] = self.plain
+            declared["default"] = self.plain
         if self.required:
-            said["required"] = True
+            declared["required"] = True
         if text := self.field.description or description_of(marks_of(self.field.annotation, self.field.metadata)[1]):
-            said["description"] = text
-        return said
+            declared["description"] = text
+        return declared
 
 
 def _plain(reader: Reader, default: Any) -> Any:
@@ -179,16 +179,16 @@ class Plan:
 
     def declared(self) -> Declared:
         """The class as a schema."""
-        said = Declared()
+        declared = Declared()
         places: dict[tuple[str, ...], str] = {}
         for node in self.root.all_nodes():
             if node.section:
-                said[node.section] = {"options": {leaf.key: leaf.declaration() for leaf in node.leaves}}
+                declared[node.section] = {"options": {leaf.key: leaf.declaration() for leaf in node.leaves}}
                 places[node.section,] = place_of(node.cls)
             for leaf in node.leaves:
                 places[leaf.section, "options", leaf.key] = place_of(node.cls, leaf.field.name)
-        said.origin, said.places, said.describe = place_of(self.cls), places, self._descriptions
-        return said
+        declared.origin, declared.places, declared.describe = place_of(self.cls), places, self._descriptions
+        return declared
 
     def _descriptions(self) -> Iterable[tuple[str, str, str]]:
         from framework.binding.docs import descriptions

@@ -278,8 +278,8 @@ class Table:
         found, refusals = made(self.cls, values, faulty)
         by_name = {field.name: key for key, (field, _) in self._readers.items()}
         for name, path, what, hidden in refusals:
-            said = hidden if name and self._readers[by_name[name]][1].sensitive else what
-            faults.append(((by_name[name], *path) if name else path, said, None))
+            shown = hidden if name and self._readers[by_name[name]][1].sensitive else what
+            faults.append(((by_name[name], *path) if name else path, shown, None))
         if faults:
             raise Misfit(faults)
         return found

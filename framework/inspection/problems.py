@@ -146,7 +146,7 @@ def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -
     }
     try:
         _ = app.chain
-    except FrameworkError:  # told with the links
+    except FrameworkError:  # reported with the links
         return
     for name, read in readers.items():
         mention = next(app.engine.mentions(*name), None)

@@ -57,7 +57,7 @@ def _is_fernet_key(app: App) -> bool:
 
     try:
         keys = str(app.conf.get("core", "fernet_key")).split(",")
-    except FrameworkError:  # told elsewhere
+    except FrameworkError:  # reported elsewhere
         return False
     return key_of(app.conf) in map(str.strip, keys)
 
@@ -69,7 +69,7 @@ def _unshared(app: App, where: str) -> Iterator[Problem]:
 
     try:
         remote = [link for link in app.chain.custom if link.is_remote]
-    except FrameworkError:  # told with the links
+    except FrameworkError:  # reported with the links
         return
     if not remote:
         what = "[secrets] shared_cache_url has no effect, because no link asks another machine"

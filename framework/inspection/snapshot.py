@@ -178,19 +178,19 @@ def read(text: str, path: str) -> Snapshot:
     from framework.parsing import read_json
 
     try:
-        said = read_json(text)
+        read = read_json(text)
     except ValueError:
-        said = None
-    if not isinstance(said, dict) or said.get("format") != FORMAT or not isinstance(said.get("options"), dict):
+        read = None
+    if not isinstance(read, dict) or read.get("format") != FORMAT or not isinstance(read.get("options"), dict):
         what = "the file is not a snapshot of this version"
         raise ConfigFileError(what, where=path, hint="Write one with: python -m framework snapshot -o FILE")
     entries: dict[Names, Entry] = {}
-    for section, keys in said["options"].items():
+    for section, keys in read["options"].items():
         for key, fields in keys.items() if isinstance(keys, dict) else ():
             entries[section, key] = _read_entry(fields, f"{path}: [{section}] {key}")
-    key_id = said.get("key_id")
+    key_id = read.get("key_id")
     key_id = key_id if isinstance(key_id, str) else None
-    return Snapshot(path, str(said.get("app", "")), entries, key_id, resolved=said.get("resolved") is True)
+    return Snapshot(path, str(read.get("app", "")), entries, key_id, resolved=read.get("resolved") is True)
 
 
 def _read_entry(fields: Any, where: str) -> Entry:

@@ -52,9 +52,9 @@ def _of_constraints(trail: Trail, option: Option) -> Iterator[Mistake]:
     elif option.items is not None and TYPES[option.items].family == "list":
         yield (*trail, "items"), "the items of a list cannot be lists", "Use type: json."
     found: dict[str, Any] = {}
-    for name, said in option.constraints.items():
+    for name, value in option.constraints.items():
         try:
-            found[name] = limit(option.type, name, said)
+            found[name] = limit(option.type, name, value)
         except ValueError as fault:
             what = str(fault)
         else:

@@ -387,5 +387,5 @@ def _hide(value: Any) -> None:
     if isinstance(value, (list, tuple, dict)):
         try:
             add_mask(to_text(value))
-        except ValueError:  # its keys are no text; whoever reads it is told
+        except ValueError:  # its keys are no text; whoever reads it gets the error
             pass
