@@ -226,6 +226,26 @@ def test_a_saved_dump_and_a_snapshot_are_compared(calm: App, tmp_path: Path) -> 
     assert "neither a snapshot nor a dump" in page.post("/compare", json={"text": "{"}, headers=_OWN).text
 
 
+def test_what_is_hidden_in_part_is_not_called_the_same(calm: App) -> None:
+    Path(calm.home, "over.toml").write_text(f"[server]\ntitle = 'http://me:{CANARY}@h/'\n")
+    page = client(App.from_project(calm.home))
+    done(page, "/options.json")
+    saved = {"server": {"title": "http://me:***@h/"}}
+    text = page.post("/compare", json={"text": json.dumps(saved)}, headers=_OWN).text
+    assert "not known: a part of the value is hidden" in text and CANARY not in text
+
+
+@pytest.mark.parametrize("cfg", ["backend = nowhere.Nothing", "backends = gone", "backend_kwargs = {"])
+def test_pages_say_what_is_wrong_with_a_chain_that_cannot_be_built(tmp_path: Path, cfg: str) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.framework]\nname = "billing"\nhome = "."\n')
+    (tmp_path / "billing.cfg").write_text(f"[secrets]\n{cfg}\n")
+    page = client(App.from_project(tmp_path))
+    for path in PAGES:
+        assert page.get(f"/{path}").status_code == 200, path
+    assert done(page, "/problems.json")["rows"] or "backend_kwargs" in cfg
+    assert not done(page, "/index.json")["well"] or "backend_kwargs" in cfg
+
+
 # Actions
 
 

@@ -65,8 +65,10 @@ def _sides(explorer: Explorer, text: str) -> tuple[Snapshot, Snapshot]:
     }
     here = {}
     for row in rows(explorer.app, own=False, offline=True):
-        here[row.section, row.key] = _entry(explorer, (row.section, row.key), row.value)
-        here[row.section, row.key].origin = row.origin
+        entry = here[row.section, row.key] = _entry(explorer, (row.section, row.key), row.value)
+        entry.origin = row.origin
+        if row.redacted and entry.has_value:  # both may differ in what is hidden
+            entry.fails, entry.sensitive = "a part of the value is hidden", True
     name = explorer.app.name
     return Snapshot("the file", name, there, None, resolved=True), Snapshot("here", name, here, None, resolved=True)
 
@@ -76,7 +78,7 @@ def _entry(explorer: Explorer, name: tuple[str, str], value: Any) -> Entry:
     entry = Entry(str(fields.get("origin", "")), "plain", sensitive=explorer.app.engine.is_hidden(*name))
     if fields.get("error"):
         entry.fails = "it failed when the file was written"
-    elif fields["value"] in (HIDDEN, NOT_FOLLOWED, None):
+    elif fields.get("redacted") or fields["value"] in (HIDDEN, NOT_FOLLOWED, None):
         entry.fails, entry.sensitive = "the value is hidden", True
     else:
         entry.value, entry.has_value = fields["value"], True

@@ -55,6 +55,8 @@ class Session:
         """Exchange the token for a cookie."""
         from starlette.responses import RedirectResponse
 
+        if request.method != "GET":  # a look at the headers must not use it up
+            raise Refused(405, "open the link in a browser")
         given = query_of(request.scope["query_string"]).get("token", "")
         if not self._token or not secrets.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
             raise Refused(403, "this link was used already, or is of an earlier start: take the latest one printed")
