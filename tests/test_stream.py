@@ -135,3 +135,14 @@ def test_an_endless_word_does_not_wait_for_its_end() -> None:
 def test_bytes_that_are_no_text_are_copied() -> None:
     data = bytes(range(256)) * 4
     assert streamed(data, [100, 300]) == data
+
+
+def test_a_replacement_that_completes_a_secret() -> None:
+    masker = Masker()
+    for secret in ("@ é *", '"é*:@"', "aaaaaa"):
+        masker.add_mask(secret)
+    for text in ('x@ é "é*:@" y', "x@ é aaaaaa y", "@ é @ é aaaaaa"):
+        data = text.encode()
+        for cut in range(len(data)):
+            stream = Stream(masker)
+            assert stream.feed(data[:cut]) + stream.feed(data[cut:]) + stream.close() == masker.redact_bytes(data), cut

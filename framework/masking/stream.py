@@ -33,11 +33,12 @@ _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 class Beginnings:
     """Knows whether bytes are the beginning of a registered secret, but not the whole of it."""
 
-    __slots__ = ("size", "longest", "_forms", "_starts", "_gram")
+    __slots__ = ("size", "longest", "starred", "_forms", "_starts", "_gram")
 
     def __init__(self, index: Index) -> None:
         self._forms = sorted(index.forms)
         self.size, self.longest = len(self._forms), max(map(len, self._forms), default=0)
+        self.starred = any(b"*" in form for form in self._forms)  # a replacement may be a part of it
         self._gram = index.gram
         self._starts = {form[:length] for form in self._forms for length in range(1, index.gram + 1)}
 
@@ -98,13 +99,23 @@ class Stream:
         text, end = self._buffer, len(self._buffer)
         origin: Sequence[int] = range(end + 1)
         for _ in range(PASSES):
-            end = min(end, origin[self._held(text, NESTING)])
+            end = min(end, origin[self._held_here(text)])
             found = spans(text, self._masker._index, self._masker.should_hide_value_for_name)
             before, (text, moved) = text, replace_traced(text, found, masker.REPLACEMENT.encode())
             if text == before:
                 break
             origin = [origin[place] for place in moved]
         return text, origin, end
+
+    def _held_here(self, text: bytes) -> int:
+        """The same place, also if what must wait is replaced, and the replacement completes what is before it."""
+        held, before = self._held(text, NESTING), len(text) + 1
+        while self._beginnings.starred and held < before:
+            base = max(0, held - self._beginnings.longest)
+            joined = text[base:held] + masker.REPLACEMENT.encode()
+            whole = [base + start for start, end in self._index.find(joined) if base + start < held < base + end]
+            before, held = held, min(held, base + self._beginnings.first(joined), *whole)
+        return held
 
     def _held(self, data: bytes, nesting: int) -> int:
         """Where that begins in the data which may yet become a secret, as it stands or in one of its readings."""
