@@ -14,6 +14,7 @@ from framework.errors import (
     without,
 )
 from framework.given import MISSING
+from framework.lifetime import Looking
 from framework.options.getters import Getters
 from framework.options.overrides import Override
 
@@ -153,7 +154,8 @@ class Config(Getters):
         answer, error, kept = None, None, None
         if mentions:
             try:
-                answer = self._engine.resolve(mentions[0])
+                with Looking():
+                    answer = self._engine.resolve(mentions[0])
                 kept = self._engine.followed(mentions[0]) if mentions[0].is_pointer else None
             except FrameworkError as fault:
                 error = clean(fault).with_traceback(None)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
+    from framework.lifetime import Lifetime
+
 #: The fields, in the order in which JSON lists them; `conn_id` is the name, not a field of JSON.
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 
@@ -44,11 +46,14 @@ class Connection:
         extra: whatever else, as a dictionary or as the text of a JSON object.
         uri: all of it as a URI, instead of the fields above.
 
+    Attributes:
+        lifetime: how long login and password are good, if the store has issued them; else None.
+
     Raises:
         InvalidConnection: a field of a wrong type, an `extra` that is not a JSON object, a bad `uri`, a bad `conn_id`.
     """
 
-    __slots__ = ("conn_id", *FIELDS, "_masked")
+    __slots__ = ("conn_id", *FIELDS, "lifetime", "_masked")
 
     _masked: tuple[object, str | None, object]  # the generation of the masker, and the fields that were masked
 
@@ -71,6 +76,7 @@ class Connection:
             from framework.uri import read_uri
 
             conn_type, host, login, password, schema, port, extra = read_uri(_checked_text("uri", uri) or "")
+        self.lifetime: Lifetime | None = None
         self.conn_id = _checked_id(conn_id)
         self.conn_type = _checked_text("conn_type", conn_type)
         self.description = _checked_text("description", description)
@@ -280,7 +286,7 @@ def handed_out(connection: Connection) -> Connection:
     made = object.__new__(Connection)
     made.conn_id, made.conn_type, made.description = connection.conn_id, connection.conn_type, connection.description
     made.host, made.login, made.password = connection.host, connection.login, connection.password
-    made.schema, made.port = connection.schema, connection.port
+    made.schema, made.port, made.lifetime = connection.schema, connection.port, connection.lifetime
     made.extra = dict(extra) if isinstance(extra, dict) else extra
     return made
 

@@ -24,6 +24,7 @@
     │       └── NotUnique
     │           ├── ConnectionNotUnique
     │           └── VariableNotUnique
+    ├── IssuedOnUse                      it would be issued, and is only looked at
     └── MetastoreError                   the database refused a write or a command
         ├── MetastoreUnavailable         it does not answer, or refuses the login
         └── NoFernetKey                  nothing is written without a key
@@ -232,6 +233,10 @@ class ConnectionNotUnique(NotUnique):
 
 class VariableNotUnique(NotUnique):
     """A secrets file holds several values under one key."""
+
+
+class IssuedOnUse(FrameworkError):
+    """A store would issue it for whoever reads it, and it is only looked at."""
 
 
 class MetastoreError(FrameworkError):

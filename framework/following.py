@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Stands for the value of an option that is not set.
 _NOT_SET = object()
+#: How many seconds are at least between refreshes.
+_LEAST = 0.5
 
 
 @public
@@ -236,7 +238,8 @@ class Following:
     # In the background
 
     def _follow_secrets(self) -> None:
-        """Begin to refresh in the background, if `[secrets] refresh_interval_seconds` says so: a secret is held."""
+        """Begin to refresh in the background, if `[secrets] refresh_interval_seconds` or the lifetime of a secret that
+        is held says so."""
         app = self._me()
         if app is None or not _interval(app):
             return
@@ -245,8 +248,22 @@ class Following:
 
             with self._refreshing:
                 if not self._refresher:
-                    self._refresher.append(Repeated(app, _interval, Following.refresh_or_warn))
+                    self._refresher.append(
+                        Repeated(app, _interval, Following._refresh_in_time, lambda app: app.engine.forget_leases())
+                    )
         self._refresher[0].start()
+        if app.engine.expiring():
+            self._refresher[0].wake()  # this one may be due before the others
+
+    def _refresh_in_time(self) -> None:
+        """Refresh all secrets, or without an interval those that are soon to expire."""
+        if _every(self):
+            self.refresh_or_warn()
+            return
+        due = self.engine.expiring()
+        soon = 1.2 * max(min(due.values(), default=0.0), 0.0) + _LEAST  # what is due a little later needs no other call
+        if names := [name for name, seconds in due.items() if seconds <= soon]:
+            self.refresh_or_warn(names)
 
     def refresh_or_warn(self, names: Iterable[Name] | None = None) -> None:
         """`refresh`, where nobody would look at the errors: each is a warning, once."""
@@ -264,6 +281,13 @@ def _say(text: str) -> None:
 
 
 def _interval(app: Following) -> float:
+    """Seconds to the next refresh; 0: there is none."""
+    every, due = _every(app), min(app.engine.expiring().values(), default=0.0)
+    soon = max(due, _LEAST) if due else 0.0
+    return min(every, soon) if every and soon else every or soon
+
+
+def _every(app: Following) -> float:
     """Seconds between refreshes. A value that makes no sense is 0; `check` names it."""
     try:
         return float(app.conf.value("secrets", "refresh_interval_seconds"))

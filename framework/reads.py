@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from framework import given
-from framework.errors import FrameworkError, clean, public, warn
+from framework.errors import FrameworkError, IssuedOnUse, clean, public, warn
+from framework.lifetime import Looking
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.variable import UNSET, read
 
@@ -110,6 +111,8 @@ class Reads:
     ) -> dict[tuple[str, str], FrameworkError]:
         """Resolve every pointer that wins, in as few calls as the stores have, in parallel and under one deadline.
 
+        Credentials that a store would issue are left out: they are issued when they are read.
+
         Args:
             names: these options alone, as (section, key).
             progress: told of each call that is done.
@@ -123,8 +126,9 @@ class Reads:
         if not plan.pointers:
             return {}
         seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
-        failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
-        return {name: clean(failure) for name, failure in failures.items()}
+        with Looking():
+            failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
+        return {name: clean(fault) for name, fault in failures.items() if not isinstance(fault, IssuedOnUse)}
 
     async def aget_connection(self, conn_id: str, *, max_age: float | None = None) -> Connection:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""

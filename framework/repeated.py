@@ -25,20 +25,25 @@ class Repeated:
         seconds: how long to wait before each call, give or take a tenth, so that the processes of a fleet do not all
             ask at once. 0: no more.
         act: what is called, with the object.
+        after_fork: what is called with the object first in the child of a fork.
     """
 
     thread_name = "framework-refresh"
 
-    def __init__(self, owner: Any, seconds: Callable[[Any], float], act: Callable[[Any], object]) -> None:
-        self._seconds, self._act = seconds, act
+    def __init__(
+        self,
+        owner: Any,
+        seconds: Callable[[Any], float],
+        act: Callable[[Any], object],
+        after_fork: Callable[[Any], object] = lambda owner: None,
+    ) -> None:
+        self._seconds, self._act, self._after_fork = seconds, act, after_fork
         self._changed, self._runs, self._lock = Event(), False, ProcessLock()
         self._owner = ref(owner, lambda gone: self.wake())
         _all.add(self)
 
     def start(self) -> None:
         """Begin, unless it runs or is not wanted."""
-        if self._runs:
-            return
         with self._lock:
             owner = self._owner()
             if self._runs or owner is None or not self._seconds(owner):
@@ -53,12 +58,13 @@ class Repeated:
 
     def _run(self) -> None:
         while True:
-            owner = self._owner()
-            seconds = 0.0 if owner is None else self._seconds(owner)
-            if not seconds:
-                self._runs = False
-                return
-            del owner
+            with self._lock:  # `start` sees a thread that goes on, or none
+                owner = self._owner()
+                seconds = 0.0 if owner is None else self._seconds(owner)
+                if not seconds:
+                    self._runs = False
+                    return
+                del owner
             if self._pause(about(seconds)):
                 self._changed.clear()
                 continue
@@ -76,6 +82,8 @@ class Repeated:
 
     def begin_anew(self) -> None:
         """In the child of a fork, which has none of the threads."""
+        if (owner := self._owner()) is not None:
+            self._after_fork(owner)
         if self._runs:
             self._changed, self._runs = Event(), False
             self.start()

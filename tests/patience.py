@@ -20,7 +20,7 @@ class Clock:
 
     MODULES = (
         *(f"framework.{name}" for name in ("given", "chain.cache", "chain.link", "chain.batches")),
-        *("framework.backends.session", "framework.backends.vault.session"),
+        *("framework.lifetime", "framework.backends.session", "framework.backends.vault.session"),
     )
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

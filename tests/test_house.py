@@ -27,6 +27,7 @@ SHARED = tuple(
         "remote",
         "fields",
         "inside_airflow",
+        "issued",
     )
 )
 #: What builds a backend asks which there are.
@@ -37,7 +38,7 @@ WINGS = """
 limits parsing current locks copies jitter
 masking errors logs convert deadlines
 files
-given names project mistakes extra uri dialects connection access
+lifetime repeated given names project mistakes extra uri dialects connection access
 metastore probing
 layers
 backends
@@ -45,7 +46,7 @@ chain
 schemas
 options
 binding schema_export
-config sharing assembly variable reads bound repeated watching following app discovery __init__ testing pytest_plugin
+config sharing assembly variable reads bound watching following app discovery __init__ testing pytest_plugin
 delivery
 inspection
 web

@@ -20,7 +20,8 @@ KINDS = ("connection", "variable", "config")
 class BaseSecretsBackend:
     """Subclass this and implement `get_conn_value` or `get_connection`; the rest is optional.
 
-    A method returns the value, or None if it does not exist. For anything else it raises `errors.AccessDenied`,
+    A method returns the value, or None if it does not exist. A value that is good for a limited time is returned as
+    `lifetime.Expiring(text, seconds)`. For anything else it raises `errors.AccessDenied`,
     `errors.BackendUnavailable` or `errors.InvalidSecret`; any other exception counts as unavailable. A method that
     raises NotImplementedError is skipped: the backend does not serve that kind.
 
@@ -31,6 +32,7 @@ class BaseSecretsBackend:
         app_name: the application that the backend was bound to.
         directory: where relative paths in its kwargs start: the folder of the file that names them.
         remote: whether a lookup is a call to another machine, so that its answers are cached.
+        shares: whether its answers may be for other processes, see `identity`.
         batch_size: how many names one call of `get_many` takes; 1: the store has no such call, and names are asked for
             one by one, in parallel; None: any number.
         keeps_versions: whether `get_config_version` works, if the class has it.
@@ -43,6 +45,7 @@ class BaseSecretsBackend:
     """
 
     remote: bool = True
+    shares: bool = True
     batch_size: int | None = None
     keeps_versions: bool = True
     max_workers: int = 16
@@ -96,7 +99,15 @@ class BaseSecretsBackend:
             from framework.errors import InvalidSecret
 
             raise InvalidSecret(f"get_conn_value returned {type(value).__name__}", hint="Return text or None.")
-        return self.deserialize_connection(conn_id, value) if value else None
+        if not value:
+            return None
+        made = self.deserialize_connection(conn_id, value)
+        if (lifetime := getattr(value, "lifetime", None)) is not None:
+            made.lifetime = lifetime
+        return made
+
+    def ask_anew(self, kind: str, name: str) -> None:
+        """Called before a read that must not come from what this backend keeps itself, such as a lease."""
 
     def deserialize_connection(self, conn_id: str, value: str) -> Connection:
         """Read what `get_conn_value` returned; override it for a company's own format.

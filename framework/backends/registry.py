@@ -24,6 +24,7 @@ SHORT_NAMES = {
     "local_filesystem": "framework.backends.local_filesystem.LocalFilesystemBackend",
     "mounted_files": "framework.backends.mounted_files.MountedFilesBackend",
     "vault": "framework.backends.vault.VaultBackend",
+    "vault_database": "framework.backends.vault.VaultDatabaseBackend",
     "yandex_lockbox": "framework.backends.yandex.LockboxSecretBackend",
 }
 

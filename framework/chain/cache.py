@@ -9,8 +9,9 @@ from time import monotonic
 
 from framework.chain.level import refused
 from framework.chain.runner import outcome_of
-from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, warn
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse, warn
 from framework.jitter import about
+from framework.lifetime import Lifetime, lifetime_of
 from framework.locks import ProcessLock
 from framework.logs import WARNING, log
 from framework.masking import safe_repr
@@ -35,7 +36,7 @@ class Cache:
 
     Args:
         ttl_seconds: how long a value is kept, give or take a tenth, so that a fleet does not ask all at once; 0:
-            nothing is kept.
+            nothing is kept. An answer with a shorter lifetime of its own is kept for that.
         negative_ttl_seconds: the same for an absence. A failure is never kept.
         stale_if_error_seconds: how much longer a value may be used while the store is unavailable.
 
@@ -68,8 +69,8 @@ class Cache:
         self, ttl_seconds: float = 0, negative_ttl_seconds: float = 0, stale_if_error_seconds: float = 0
     ) -> None:
         self._ttl, self._negative, self._stale = ttl_seconds, negative_ttl_seconds, stale_if_error_seconds
-        # Value, when it was asked for, and for how long it is kept; the oldest first.
-        self._kept: dict[Key, tuple[object, float, float]] = {}
+        # Value, when it was asked for, for how long it is kept, and its own lifetime if it has one; the oldest first.
+        self._kept: dict[Key, tuple[object, float, float, Lifetime | None]] = {}
         self._sweep = inf  # when the oldest has to go
         self.counts = dict.fromkeys(_COUNTS, 0)
         self.misses: dict[str, int] = {}
@@ -111,7 +112,7 @@ class Cache:
             raise outcome
         return outcome
 
-    def kept(self, key: Key, since: float | None = None) -> tuple[object, float, float] | None:
+    def kept(self, key: Key, since: float | None = None) -> tuple[object, float, float, Lifetime | None] | None:
         """An answer that has not expired, with the time when it was asked for; None: call `get`.
 
         No lock is taken, because it would cost more than the look-up: threads may lose a count.
@@ -119,7 +120,7 @@ class Cache:
         entry, now = self._kept.get(key), monotonic()
         if entry is None or now >= self._sweep or now - entry[1] >= entry[2]:
             return None
-        if since is not None and entry[1] <= since:
+        if (since is not None and entry[1] <= since) or (entry[3] is not None and not entry[3].is_current):
             return None
         self.counts["hits"] += 1
         return entry
@@ -220,11 +221,11 @@ class Cache:
             self._fault = (monotonic() + about(_DOWN_FOR), outcome.again())  # without its frames
             return outcome
         self._fault = None
-        is_newest = asked >= self._kept.get(key, (None, asked, 0.0))[1]
+        is_newest = asked >= self._kept.get(key, (None, asked, 0.0, None))[1]
         if is_newest:
             self._kept.pop(key, None)
         if isinstance(outcome, Exception):  # the store answers, so its older answer does not count any more
-            self.counts["failures"] += 1
+            self.counts["failures"] += not isinstance(outcome, IssuedOnUse)
         elif is_newest:
             self._keep(key, outcome, asked)
         return outcome
@@ -240,9 +241,9 @@ class Cache:
 
     def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str]) -> object:
         """The last value, if it may be used while the store is unavailable; with a warning."""
-        value, asked, lifetime = self._kept.get(key, (None, 0.0, 0.0))
+        value, asked, seconds, lifetime = self._kept.get(key, (None, 0.0, 0.0, None))
         age = monotonic() - asked
-        if value is None or age >= lifetime + self._stale:
+        if value is None or age >= seconds + self._stale or not (lifetime is None or lifetime.is_current):
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name
@@ -251,8 +252,10 @@ class Cache:
 
     def peek(self, key: Key, since: float | None = None) -> tuple[bool, object]:
         """Whether an answer is kept that has not expired and was asked for after `since`, and which."""
-        value, asked, lifetime = self._kept.get(key, (None, None, 0.0))
-        if asked is None or monotonic() - asked >= lifetime:
+        value, asked, seconds, lifetime = self._kept.get(key, (None, None, 0.0, None))
+        if lifetime is not None and not lifetime.is_current:
+            return False, None
+        if asked is None or monotonic() - asked >= seconds:
             return False, None
         return (True, value) if since is None or asked > since else (False, None)
 
@@ -263,7 +266,7 @@ class Cache:
             asked: when it was asked for, on the monotonic clock.
         """
         with self._lock:
-            if asked >= self._kept.get(key, (None, asked, 0.0))[1]:
+            if asked >= self._kept.get(key, (None, asked, 0.0, None))[1]:
                 self._kept.pop(key, None)  # the oldest come first
                 self.shared.discard(key)
                 self._keep(key, value, asked)
@@ -273,7 +276,7 @@ class Cache:
         if value is None:
             self._miss(key)
         if self._ttl > 0:
-            self._kept[key] = (value, asked, about(self._negative if value is None else self._ttl))
+            self._kept[key] = (value, asked, about(self._negative if value is None else self._ttl), lifetime_of(value))
             self._drop_expired()
 
     def _miss(self, key: Key) -> None:
@@ -283,7 +286,7 @@ class Cache:
 
     def age(self, key: Key) -> float | None:
         """How many seconds ago the kept answer was asked for; None if none is kept."""
-        asked = self._kept.get(key, (None, None, 0.0))[1]
+        asked = self._kept.get(key, (None, None, 0.0, None))[1]
         return None if asked is None else monotonic() - asked
 
     @property

@@ -15,13 +15,14 @@ from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_wo
 from framework.chain.link import Link
 from framework.chain.places import mistake, shown_with_places
 from framework.chain.runner import beside
-from framework.chain.states import age_of, failed, state_of
+from framework.chain.states import age_of, failed, has, state_of
 from framework.errors import (
     AccessDenied,
     BackendError,
     ConnectionNotFound,
     FrameworkError,
     InvalidSecret,
+    IssuedOnUse,
     NotFound,
     SecretsError,
     VariableNotFound,
@@ -308,7 +309,9 @@ class Chain:
         rows, found = [], False
         links = self.visible(kind)
         for link, outcome in zip(links, each(links, question), strict=True):
-            if isinstance(outcome, FrameworkError):
+            if isinstance(outcome, IssuedOnUse):
+                state, found = ("shadowed" if found else "found") + ", issued on use", True
+            elif isinstance(outcome, FrameworkError):
                 state = failed(outcome)
             elif outcome:
                 state = outcome
@@ -343,7 +346,7 @@ class Chain:
     def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
         """The name of a link before the metastore that has the key, or None; and the failures of the others."""
         links = self.before_the_metastore()
-        outcomes = each(links, lambda link: link.ask(kind, key) is not None)
+        outcomes = each(links, lambda link: has(link, kind, key))
         shadows = (link.name for link, outcome in zip(links, outcomes, strict=True) if outcome is True)
         return next(shadows, None), [fault for fault in outcomes if isinstance(fault, FrameworkError)]
 

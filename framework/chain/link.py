@@ -10,7 +10,7 @@ from framework.chain.cache import Cache
 from framework.chain.deadline import Threads
 from framework.chain.level import CUSTOM, ENVIRONMENT, AtWork, NotAtHand, only_at_hand
 from framework.chain.runner import Outage, outcome_of
-from framework.chain.translate import checked, for_caller, translated
+from framework.chain.translate import checked, for_caller, how_to_stop_asking, translated
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -21,6 +21,7 @@ from framework.errors import (
     SecretsError,
     warn,
 )
+from framework.lifetime import at_exit
 from framework.locks import ProcessLock
 from framework.logs import Logins
 from framework.masking import REPLACEMENT, safe_repr
@@ -126,6 +127,7 @@ class Link:
         finally:
             if self.custom:
                 self._logins.tell(self.name, self._backend)
+                at_exit.handle_signal()
 
     @property
     def custom(self) -> bool:
@@ -221,6 +223,8 @@ class Link:
                 method = getattr(self.backend, "get_conn_value", None)
             if method is None:
                 raise NotImplementedError
+            if since is not None and (ask_anew := getattr(self.backend, "ask_anew", None)) is not None:
+                ask_anew(kind, key)
             return checked(kind, key, method(key) if version is None else self._version(key, version))
 
         if self.role == ENVIRONMENT:
@@ -264,7 +268,7 @@ class Link:
         Raises:
             BackendError: its options are wrong.
         """
-        if self._share is None or not self.is_remote:
+        if self._share is None or not self.is_remote or not getattr(self.backend_or_class(), "shares", True):
             return None
         backend = self.backend
         with self._sharing:
@@ -382,14 +386,8 @@ class Link:
             at = fault.where.removeprefix(question) if fault.where.startswith(question) else f" at {fault.where}"
             failure.where = where if fault.where in ("", self.name) else f"{where}{at}"
         if isinstance(fault, AccessDenied) and key is not None:
-            failure.hint = f"{fault.hint} {self._how_to_stop_asking(kind, fault.hint)}".strip()
+            failure.hint = f"{fault.hint} {how_to_stop_asking(self._backend, kind, fault.hint)}".strip()
         return failure
-
-    def _how_to_stop_asking(self, kind: str, hint: str) -> str:
-        switch = getattr(self._backend, "switches", {}).get(kind)
-        if switch is None or switch in hint:
-            return ""
-        return f'To stop asking it, set "{switch}": null in its backend_kwargs.'
 
     @safe_repr
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from framework.chain.level import refused
 from framework.chain.server import LEASE, Server
 from framework.deadlines import deadline
 from framework.errors import BackendError
+from framework.lifetime import lifetime_of
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -304,6 +305,8 @@ def _plain(value: object) -> list[Any] | None:
     a lifetime of its own."""
     from framework.connection import FIELDS, Connection
 
+    if lifetime_of(value) is not None:
+        return None
     if type(value) is Connection:
         return ["connection", {name: getattr(value, name) for name in ("conn_id", *FIELDS)}]
     return ["value", value] if _is_json(value) else None

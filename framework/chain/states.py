@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from framework.errors import AccessDenied, BackendUnavailable, FrameworkError
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse
+from framework.lifetime import Looking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ def state_of(link: Link, kind: str, key: str, since: float | None) -> str:
     """Why a link does not have the value; empty if it has it."""
     if not link.serves(kind):
         return "does not serve this kind"
-    value = link.ask(kind, key, since=since)
+    with Looking():
+        value = link.ask(kind, key, since=since)
     if not link.serves(kind):  # it raised NotImplementedError
         return "does not serve this kind"
     if not link.asks_for(kind, key):
@@ -21,7 +23,18 @@ def state_of(link: Link, kind: str, key: str, since: float | None) -> str:
     return "absent" if value is None else ""
 
 
+def has(link: Link, kind: str, key: str) -> bool:
+    """Whether a link has a value, or would have one issued."""
+    try:
+        with Looking():
+            return link.ask(kind, key) is not None
+    except IssuedOnUse:
+        return True
+
+
 def failed(fault: FrameworkError) -> str:
+    if isinstance(fault, IssuedOnUse):
+        return "issued on use"
     return f"{_STATES.get(type(fault), 'invalid')}: {fault}"
 
 

@@ -59,6 +59,14 @@ def for_caller(kind: str, key: str, value: Any) -> Any:
     return value
 
 
+def how_to_stop_asking(backend: Any, kind: str, hint: str) -> str:
+    """A sentence about the kwarg that stops it, unless the hint names it."""
+    switch = getattr(backend, "switches", {}).get(kind)
+    if switch is None or switch in hint:
+        return ""
+    return f'To stop asking it, set "{switch}": null in its backend_kwargs.'
+
+
 def translated(fault: BaseException, where: str) -> SecretsError:
     """The error for somebody else's exception. Its text may hold secrets, so only its type and place are shown."""
     if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):

@@ -9,6 +9,7 @@ from time import monotonic
 from framework.chain.level import NotAtHand, only_at_hand
 from framework.chain.runner import awaited, in_this_context, outcome_of, start_thread
 from framework.errors import BackendUnavailable
+from framework.lifetime import at_exit
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -69,7 +70,9 @@ class Turns:
             self._progress = monotonic()
             return result
 
-        return await awaited(in_turn, self._start)
+        result = await awaited(in_turn, self._start)
+        at_exit.handle_signal()  # here, because the thread that read cannot
+        return result
 
     def _start(self, work: Callable[[], None]) -> None:
         with self._lock:

@@ -21,6 +21,7 @@ from framework.cli.output import (
     status_of,
 )
 from framework.errors import ConfigError, FrameworkError
+from framework.lifetime import Looking, at_exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def _run(arguments: list[str], command: list[str]) -> int:
         if is_empty or (isinstance(value, list) and "" in value):
             raise UsageError(f"--{option} is empty: give it a value, or leave it out")
     args = command_parser(given.command).parse_args(given.rest, Namespace(given=given, program=program))
-    with _warnings(listed=args.lists_warnings):
+    at_exit.is_wanted = args.issues != "handed on"
+    with _warnings(listed=args.lists_warnings), Looking(not args.issues):
         try:
             app = chosen_app(given) if args.needs_app else None
         except FrameworkError as refusal:

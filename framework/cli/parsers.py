@@ -100,7 +100,9 @@ def command_parser(name: str) -> ArgumentParser:
         description=command.DESCRIPTION,
         allow_abbrev=False,
     )
-    parser.set_defaults(needs_app=True, refused=None, lists_warnings=False, unknown_app="", shows_progress=True)
+    parser.set_defaults(
+        needs_app=True, refused=None, lists_warnings=False, unknown_app="", shows_progress=True, issues=""
+    )
     command.add_arguments(parser)
     for below, what, inner in subcommands(parser):
         _describe(inner, what or below, f"framework {name} {below}", command.DESCRIPTION)

@@ -20,6 +20,7 @@ from framework.inspection.outages import outages
 from framework.inspection.problem import Problem
 from framework.inspection.sharing import problems_of_sharing
 from framework.inspection.surprises import surprises
+from framework.lifetime import IssuedOnUse, Looking
 from framework.masking import should_hide_value_for_name
 from framework.masking.known import plain_name
 from framework.names import POINTER_FORMS
@@ -49,12 +50,17 @@ def problems_of(
     offline: bool = False,
     resolve: Callable[[App, Names], Failures] = lambda app, names: app.prefetch(names),
 ) -> Iterator[Problem]:
-    """Everything that is wrong with the configuration. Values are not shown.
+    """Everything that is wrong with the configuration. Values are not shown, and nothing is issued.
 
     Args:
         offline: follow no pointer.
         resolve: follows the pointers of these options and gives the failures.
     """
+    with Looking():
+        return iter(list(_problems(app, offline, resolve)))
+
+
+def _problems(app: App, offline: bool, resolve: Callable[[App, Names], Failures]) -> Iterator[Problem]:
     try_link = _find_class if offline and _has_pointers_to_kwargs(app) else _build
     yield from _links(app, try_link)
     yield from _workers(app, try_link)
@@ -111,7 +117,7 @@ def _settings(app: App, wrong: Container[tuple[str, str]], skipped: set[tuple[st
             continue  # an option that is not declared, which is told of every schema
         if isinstance(fault.error, OptionNotFound) and option is not None and option.required:
             continue  # the same
-        if fault.name not in wrong:
+        if fault.name not in wrong and not isinstance(fault.error, IssuedOnUse):
             yield problem_of(fault.error, app.schema.origin, fault.name)
 
 
@@ -155,6 +161,8 @@ def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -
         try:
             read(app)
         except FrameworkError as fault:
+            if isinstance(fault, IssuedOnUse):
+                continue
             code = "key" if name[1] == "fernet_key" else "metastore"
             yield Problem("error", code, mention.origin, f"[{name[0]}] {name[1]}: {sentence(fault)}", name)
 
@@ -321,6 +329,8 @@ def _meaning(app: App, mention: Mention) -> Iterator[Problem]:
     try:
         answer = app.engine.resolve(mention)
         app.conf.typed(answer)
+    except IssuedOnUse:
+        return
     except FrameworkError as fault:
         problem = problem_of(fault, mention.origin, (mention.section, mention.key))
         if problem.where == "default":
@@ -350,14 +360,12 @@ def _code_of(fault: FrameworkError) -> str:
         (MetastoreUnavailable, "link-failed"),
         (BackendError, "backend"),
     )
-    found = next((code for kind, code in kinds if isinstance(cause, kind)), "")
-    if found:
+    if found := next((code for kind, code in kinds if isinstance(cause, kind)), ""):
         return found
     if isinstance(fault, (PointerError, SecretsError)):
         return "unresolved-pointer"
-    if isinstance(fault, InvalidValue):
-        return "wrong-value"
-    return "unreadable" if isinstance(fault, ConfigFileError) else "invalid"
+    is_value, is_file = isinstance(fault, InvalidValue), isinstance(fault, ConfigFileError)
+    return "wrong-value" if is_value else "unreadable" if is_file else "invalid"
 
 
 def _answered_below(app: App, answer: Answer) -> Iterator[Problem]:

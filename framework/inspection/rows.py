@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from framework.convert import to_text
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, IssuedOnUse
 from framework.inspection.places import short
 from framework.layers.writers import plain_list
+from framework.lifetime import Looking
 from framework.masking.shown import HIDDEN, shown
 from framework.options.engine import text_of
 from framework.options.values import Answer
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     Names = list[tuple[str, str]]
     Failures = dict[tuple[str, str], FrameworkError]
 
-NOT_FOLLOWED = "< not followed >"
+#: Instead of a value: the pointer was not followed; a store issues it for whoever uses it.
+NOT_FOLLOWED, ISSUED = "< not followed >", "< issued on use >"
 
 
 class Row:
@@ -36,14 +38,17 @@ class Row:
         answer: what it means; None if it failed or was not followed.
         error: why it failed.
         hidden: whether its value is not shown at all.
+        instead: what is shown if there is neither answer nor error.
     """
 
-    __slots__ = ("section", "key", "mention", "answer", "error", "hidden", "_app", "_show_secrets")
+    __slots__ = ("section", "key", "mention", "answer", "error", "hidden", "instead", "_app", "_show_secrets")
 
     def __init__(
         self, app: App, mention: Mention, answer: Answer | None, error: FrameworkError | None, *, show_secrets: bool
     ) -> None:
-        self._app, self.mention, self.answer, self.error = app, mention, answer, error
+        self.instead = ISSUED if isinstance(error, IssuedOnUse) else NOT_FOLLOWED
+        self._app, self.mention, self.answer = app, mention, answer
+        self.error = None if isinstance(error, IssuedOnUse) else error
         self.section, self.key = mention.section, mention.key
         self._show_secrets = show_secrets
         is_secret = mention.is_pointer or app.engine.is_hidden(self.section, self.key)
@@ -67,7 +72,7 @@ class Row:
         if self.error is not None:
             return None
         if self.answer is None:
-            return NOT_FOLLOWED
+            return self.instead
         return to_text(self._shown)
 
     @property
@@ -140,7 +145,8 @@ def rows(
         answer, error = None, failures.get(name)
         if error is None and not (offline and mention.is_pointer):
             try:
-                answer = app.engine.answer(*name)
+                with Looking():
+                    answer = app.engine.answer(*name)
                 if answer is not None:
                     text_of(answer)  # a table may hold what has no text
             except FrameworkError as fault:

@@ -10,7 +10,8 @@ import hmac
 import json
 from hashlib import sha256
 
-from framework.errors import ConfigFileError, FrameworkError
+from framework.errors import ConfigFileError, FrameworkError, IssuedOnUse
+from framework.lifetime import Looking
 from framework.masking import redact_text
 from framework.masking.shown import shown
 from framework.options.pointers import pointer_text
@@ -132,10 +133,13 @@ def _entry(
         elif failure is not None:
             raise failure
         else:
-            answer = app.engine.resolve(mention)
+            with Looking():
+                answer = app.engine.resolve(mention)
             entry.value, entry.has_value = app.conf.typed(answer), True
             entry.sensitive = entry.sensitive or answer.sensitive or shown(entry.value) != entry.value
         digest_into(entry, app.name, option, key)
+    except IssuedOnUse:  # it is another one each time
+        return _entry(app, option, mention, None, resolve=False, key=key)
     except FrameworkError as fault:
         entry.fails = fault.what if entry.sensitive else str(fault)
     return entry

@@ -109,6 +109,7 @@ class Login:
         while True:
             asked = monotonic()
             kept, fault = yield from self._read(None)
+            self._forget_ended()
             for one in _unique(kept, self.good):
                 if self._may_try(one):
                     try:
@@ -142,6 +143,7 @@ class Login:
                 fresh, fault = yield from self._read(0)
             finally:
                 refused.reset(token)
+            self._forget_ended()
             for one in _unique(fresh, self.good):
                 last = one
                 if self._may_try(one, searching=True):
@@ -159,6 +161,12 @@ class Login:
     def _is_bad(self, one: Any) -> bool:
         """Whether the server has refused this login, or would: an absent connection is none."""
         return one is None or (one.login, one.password) in self._bad
+
+    def _forget_ended(self) -> None:
+        """A login that was issued does not count after its lease, even if the server still accepts it."""
+        lifetime = getattr(self.good, "lifetime", None)
+        if lifetime is not None and lifetime.is_lease and not lifetime.is_current:
+            self.good = None
 
     def _read(self, max_age: float | None) -> Steps:
         """The connection and None, or None and the error of the store."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import DisconnectionError, NoSuchModuleError
 
 from framework import given
 from framework.dialects import ASYNC_DRIVERS, url_and_arguments
@@ -49,12 +49,17 @@ _PACKAGES = {
 #: How drivers call login and password.
 _CREDENTIALS = ("user", "username", "password", "passwd")
 
+#: Where a pooled connection notes the lease that it was opened with, and that it was not checked out yet.
+_LEASE, _NEW = "framework_lease", "framework_new"
+
 
 @public
 def create_engine(
     app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: Any
 ) -> sqlalchemy.Engine:
     """An engine for a connection of the application, which survives a rotation of its password: see `attach`.
+
+    If its login was issued to this process, what was opened with a lease that has ended is replaced at checkout.
 
     Args:
         app: whose connection it is.
@@ -154,9 +159,19 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
         rest = {name: value for name, value in options.items() if name not in _CREDENTIALS}
 
         def attempt(one: Any) -> Any:
-            return used.connect(*arguments, **{**rest, **credentials(one)})
+            made = used.connect(*arguments, **{**rest, **credentials(one)})
+            lifetime = getattr(one, "lifetime", None)
+            if record is not None and lifetime is not None and lifetime.is_lease:
+                record.info[_LEASE], record.info[_NEW] = lifetime, True
+            return made
 
         return (rotating.run_in_greenlet if used.is_async else rotating.run)(attempt)
+
+    @sqlalchemy.event.listens_for(engine, "checkout")
+    def check_lease(made: Any, record: Any, proxy: Any) -> None:
+        lease, is_new = record.info.get(_LEASE), record.info.pop(_NEW, False)
+        if lease is not None and not is_new and not lease.is_current:  # the server has accepted a new one just now
+            raise DisconnectionError("the lease of its login has ended")  # the pool connects anew
 
     return True
 

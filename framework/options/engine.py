@@ -209,17 +209,12 @@ class Engine(Listing):
         """Whether the value of any `_secret` pointer is kept."""
         return any(form == "secret" for _, known in self._pointers.table for form, _, _ in list(known))
 
-    def followed_files(self) -> dict[str, list[tuple[str, str]]]:
-        """The files behind the `_file` pointers that are held, each with its options."""
-        files: dict[str, list[tuple[str, str]]] = {}
-        if not any(form == "file" for _, known in self._pointers.table for form, _, _ in list(known)):
-            return files
-        for name in self.entries():
-            for mention in self.mentions(*name) if self.may_point(*name) else ():
-                kept = self.followed(mention) if mention.form == "file" else None
-                if kept is not None and kept.path is not None:
-                    files.setdefault(kept.path, []).append(name)
-        return files
+    def forget_leases(self) -> None:
+        """Forget the values that were issued to another process, after a fork."""
+        with self._loading:
+            if self._pointers.table.forget_leases():
+                self._clear()
+                self.reading = self.reading.again()
 
     def follow_anew(self, mention: Mention, since: float | None = None) -> Followed:
         """Follow a pointer whatever it gave before, and keep nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.convert import to_text
-from framework.errors import InvalidValue
+from framework.errors import InvalidValue, IssuedOnUse
 from framework.masking import safe_repr
 from framework.masking.search import visible
 from framework.masking.shown import HIDDEN, shown
@@ -58,7 +58,9 @@ class Explanation:
     @safe_repr
     def __str__(self) -> str:
         lines = [f"[{self.section}] {self.key}"]
-        if self.error is not None:
+        if isinstance(self.error, IssuedOnUse):
+            lines.append("  is issued on use")
+        elif self.error is not None:
             lines.append(f"  fails: {self.error}")
         elif self.answer is None:
             lines.append("  the option is not set")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework.errors import FrameworkError
+    from framework.lifetime import Lifetime
 
 
 class Followed:
@@ -20,12 +22,20 @@ class Followed:
         noted: when it was noted here.
         refreshed: when it was last asked for anew; None if it never was.
         fault: why that failed, else None.
+        lifetime: how long the source says that it is good; None: it does not say.
     """
 
-    __slots__ = ("value", "link", "path", "asked", "noted", "refreshed", "fault")
+    __slots__ = ("value", "link", "path", "asked", "noted", "refreshed", "fault", "lifetime")
 
-    def __init__(self, value: str, link: str | None, asked: float, path: str | None = None) -> None:
-        self.value, self.link, self.asked, self.path = value, link, asked, path
+    def __init__(
+        self,
+        value: str,
+        link: str | None,
+        asked: float,
+        path: str | None = None,
+        lifetime: Lifetime | None = None,
+    ) -> None:
+        self.value, self.link, self.asked, self.path, self.lifetime = value, link, asked, path, lifetime
         self.noted = monotonic()
         self.refreshed: float | None = None
         self.fault: FrameworkError | None = None
@@ -33,6 +43,14 @@ class Followed:
     def confirm(self, asked: float) -> None:
         """Note that the source still had this value when it was asked at that time."""
         self.asked, self.refreshed, self.fault = asked, monotonic(), None
+
+    def due(self) -> float:
+        """In how many seconds it must be asked for anew, because of its lifetime."""
+        if self.lifetime is None:
+            return inf
+        if self.fault is not None and self.refreshed is not None:
+            return max(self.lifetime.due, self.refreshed + _AGAIN) - monotonic()
+        return self.lifetime.due - monotonic()
 
     def fail(self, fault: FrameworkError) -> None:
         """Note that the source could not be asked anew."""
@@ -50,3 +68,5 @@ class Followed:
 
 #: A value that was not refreshed is worth an age from so many seconds on.
 _OLD = 60.0
+#: After so many seconds a refresh is tried again that failed, of a value whose lifetime ends.
+_AGAIN = 5.0

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from framework.chain.chain import Chain
     from framework.layers.base import Layer
     from framework.names import Names
+    from framework.options.followed import Followed
+    from framework.options.pointers import Pointers
     from framework.options.schema import Schema
     from framework.options.spec import Spec
+    from framework.options.values import Mention
 
     Sections = dict[str, dict[str, None]]  # section -> its keys, in order
 
@@ -66,7 +69,11 @@ class Listing:
     reading: Reading
 
     if TYPE_CHECKING:
+        _pointers: Pointers
 
+        def mentions(self, section: str, key: str) -> Iterator[Mention]: ...
+        def may_point(self, section: str, key: str) -> bool: ...
+        def followed(self, mention: Mention) -> Followed | None: ...
         def spec(self, section: str, key: str) -> Spec: ...
         def _live_layers(self) -> list[Layer]: ...
 
@@ -160,6 +167,32 @@ class Listing:
             section, key = found[:2]
             seen.add((section, key))
         return section, key
+
+    # What is held of their pointers
+
+    def expiring(self) -> dict[tuple[str, str], float]:
+        """The options whose values have a lifetime of their own, and in how many seconds to ask for each anew."""
+        if not self._pointers.table.has_lifetimes:
+            return {}
+        found = {}
+        for name in self.entries():
+            mention = next(self.mentions(*name), None) if self.may_point(*name) else None
+            kept = self.followed(mention) if mention is not None and mention.is_pointer else None
+            if kept is not None and kept.lifetime is not None:
+                found[name] = kept.due()
+        return found
+
+    def followed_files(self) -> dict[str, list[tuple[str, str]]]:
+        """The files behind the `_file` pointers that are held, each with its options."""
+        files: dict[str, list[tuple[str, str]]] = {}
+        if not any(form == "file" for _, known in self._pointers.table for form, _, _ in list(known)):
+            return files
+        for name in self.entries():
+            for mention in self.mentions(*name) if self.may_point(*name) else ():
+                kept = self.followed(mention) if mention.form == "file" else None
+                if kept is not None and kept.path is not None:
+                    files.setdefault(kept.path, []).append(name)
+        return files
 
 
 def _is_table(section: str, key: str, layers: Iterable[Layer]) -> bool:

@@ -7,6 +7,7 @@ from time import monotonic
 
 from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
+from framework.lifetime import lifetime_of
 from framework.masking import REPLACEMENT, Masker
 from framework.options.values import Table
 
@@ -66,6 +67,7 @@ class Pointers:
         """Take over what the pointers gave that another one has followed."""
         for layer, followed in other.table:
             self.table.of(layer).update(followed)
+        self.table.has_lifetimes |= other.table.has_lifetimes
 
     def replace(self, changes: Iterable[tuple[Mention, int | None, Followed | None]], since: float) -> None:
         """Replace what pointers gave; see `Table.replace`. Each change: the pointer, its `max_level`, what it gives."""
@@ -116,6 +118,7 @@ class Pointers:
                 followed[key] = kept
             elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
                 followed[key] = kept
+                self.table.has_lifetimes |= kept.lifetime is not None
                 self._held()
         return kept.value, kept.link
 
@@ -184,9 +187,9 @@ class Pointers:
 
         asked = monotonic() - chain.age(link, reference.name, reference.version)
         if reference.part is None:
-            return Followed(value, link, asked)
+            return Followed(value, link, asked, None, lifetime_of(value))
         try:
-            return Followed(part_of(value, reference.part), link, asked)
+            return Followed(part_of(value, reference.part), link, asked, None, lifetime_of(value))
         except ValueError as fault:
             raise pointer_error(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 

@@ -107,7 +107,7 @@ def refresh(
         if outcome.link in links:
             links[outcome.link].cache.counts["refreshes"] += 1
         if kept is not None and kept.value == outcome.value:
-            kept.link = outcome.link
+            kept.link, kept.lifetime = outcome.link, outcome.lifetime
             kept.confirm(since)
             continue
         add_mask(outcome.value)

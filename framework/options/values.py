@@ -80,9 +80,10 @@ class Answer:
 class Table:
     """What pointers gave: layer -> pointer -> `Followed`. A reload makes other layers, and so forgets it."""
 
-    __slots__ = ("_layers",)
+    __slots__ = ("_layers", "has_lifetimes")
 
     def __init__(self) -> None:
+        self.has_lifetimes = False  # whether anything noted here had a lifetime of its own
         self._layers: dict[ref[Layer], dict[Key, Followed]] = {}
 
     def of(self, layer: Layer) -> dict[Key, Followed]:
@@ -96,6 +97,15 @@ class Table:
         for weak, followed in list(self._layers.items()):
             if (layer := weak()) is not None:
                 yield layer, followed
+
+    def forget_leases(self) -> bool:
+        """Forget what belongs to another process, after a fork; whether there was any."""
+        found = False
+        for _, known in self:
+            for key, kept in list(known.items()):
+                if kept.lifetime is not None and kept.lifetime.is_lease:
+                    found = known.pop(key, None) is not None
+        return found
 
     def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: float) -> None:
         """Make changes that every reader sees together; None forgets a pointer.

@@ -1,7 +1,9 @@
 """HashiCorp Vault and OpenBao."""
 
+from framework.backends.vault.database import VaultDatabaseBackend
 from framework.backends.vault.store import VaultBackend
 
-__all__ = ["VaultBackend"]
+__all__ = ["VaultBackend", "VaultDatabaseBackend"]
 
-VaultBackend.__module__ = __name__  # the class path that people write, and are shown
+for _backend in __all__:
+    globals()[_backend].__module__ = __name__  # the class paths that people write, and are shown

@@ -16,13 +16,15 @@ from framework.logs import INFO, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TypeVar
 
     Answer = TypeVar("Answer")
 
 #: Seconds to connect, and to wait for an answer.
 _TIMEOUTS = (5.0, 10.0)
+#: The same for the last requests of a process.
+_LAST_TIMEOUTS = (2.0, 8.0)
 #: Variables that name the trusted authorities, if `verify` does not.
 _AUTHORITIES = ("VAULT_CACERT", "VAULT_CAPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 #: The ways to log in whose proof is in the kwargs, so that nobody needs to ask who it is.
@@ -59,6 +61,27 @@ class Session:
         self._renewable = False
         self._seconds = self._ends_at = 0.0
         self._proven_at = 0.0  # when the server last accepted the token
+
+    @property
+    def token(self) -> str:
+        """The token of the last login."""
+        return self._token
+
+    @property
+    def seconds_left(self) -> float:
+        """How long that token is good."""
+        return self._ends_at - monotonic()
+
+    def revoke(self, tokens: Iterable[str]) -> None:
+        """End tokens, and everything that was issued to them. Called when the process ends, perhaps by a signal, so
+        nothing is shared with the other threads, whose locks may be held."""
+        client = _client({**self._kwargs, "timeout": _LAST_TIMEOUTS}, self._directory, 1)
+        for token in tokens:
+            client.token = token
+            try:
+                client.auth.token.revoke_self()
+            except Exception as fault:  # then they end by themselves
+                log(INFO, "vault: a token could not be revoked (%s)", type(fault).__name__)
 
     def call(self, request: Callable[[Any], Answer]) -> Answer:
         """The server's answer. If the token has ended, the server is asked once more with a new one.

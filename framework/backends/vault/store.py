@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 
-from framework.backends.remote import RemoteBackend
-from framework.backends.vault.login import Settings, check
-from framework.backends.vault.session import Session
+from framework.backends.vault.server import VaultServer
 from framework.errors import BackendUnavailable, InvalidSecret, SecretsError
-from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from framework.backends.vault.session import Session
+
 
 #: An id that names its mount must not name one of these, which answer to reads as well.
 _NO_ENGINES = ("auth", "sys", "identity")
 
 
-class VaultBackend(RemoteBackend):
+class VaultBackend(VaultServer):
     """Connections, variables and config secrets in a kv engine; Airflow's class of this name, with the same kwargs.
 
     A connection's secret holds `conn_uri`, or the fields of a connection; that of a variable or an option `value`.
@@ -56,10 +55,6 @@ class VaultBackend(RemoteBackend):
         BackendError: an argument is missing or wrong.
     """
 
-    store = "Vault"
-    packages = {"hvac": "hvac"}
-    extra = "vault"
-    settings = Settings
     switches = {"connection": "connections_path", "variable": "variables_path", "config": "config_path"}
     batch_size = 1
     team_sep = "/"
@@ -77,14 +72,9 @@ class VaultBackend(RemoteBackend):
         kv_engine_version: int | None = 2,
         **names: Any,
     ) -> None:
-        super().__init__()
-        self._kwargs = self.settings_of(names)
-        check(self._kwargs)
-        url = self._kwargs["url"]
+        super().__init__(names)
         if kv_engine_version not in (1, 2, None):
             raise self.misconfigured("kv_engine_version is neither 1 nor 2")
-        if url and "://" not in url:
-            raise self.misconfigured("url does not begin with https:// or http://")
         self._engine = kv_engine_version or 2
         self.keeps_versions = self._engine == 2
         self._mount = (mount_point or "").strip("/")
@@ -228,12 +218,6 @@ class VaultBackend(RemoteBackend):
 
         return self.ask(question, where, act=act)
 
-    def where(self, name: str = "", version: str | None = None) -> str:
-        return name
-
-    def is_expired(self, fault: Exception) -> bool:
-        return False  # the session itself renews its token
-
     def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
         from hvac.exceptions import InvalidPath
 
@@ -243,31 +227,13 @@ class VaultBackend(RemoteBackend):
         if not isinstance(fault, InvalidPath):
             return session.failed(fault, where=where, hint=f'Check the token, or grant its policy "{act}" on {where}.')
         mount = self._mount or where.partition("/")[0]
-        wrong = self._wrong(fault) or self._has_no_versions(session, mount)
+        wrong = self._wrong(fault, self._mount) or self._has_no_versions(session, mount)
         return wrong and BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
 
     def _where(self, act: str, mount: str, path: str) -> str:
         """The path as policies write it."""
         between = ("",) if self._engine == 1 else ("data",) if act == "read" else ("metadata",)
         return "/".join(filter(None, (mount, *between, path)))
-
-    def _wrong(self, fault: Any) -> tuple[str, str] | None:
-        """What is wrong if a 404 does not mean that the secret is absent, and what to do."""
-        try:
-            answer = fault.json or read_json(fault.text or "")
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict) or not {"errors", "data", "warnings"} & set(answer):  # a gateway's
-            return "something that is not Vault's", "Check url."
-        errors = " ".join(map(str, answer.get("errors") or ()))
-        if "no handler for route" in errors:
-            # If the id names the mount, a missing mount means a missing secret.
-            return ("nothing is mounted there", "Correct mount_point.") if self._mount else None
-        if errors:
-            return "that there is no such place", "Correct namespace and mount_point."
-        if any("versioned" in str(warning) for warning in answer.get("warnings") or ()):
-            return "that the engine keeps versions", "Set kv_engine_version to 2."
-        return None
 
     def _has_no_versions(self, session: Session, mount: str) -> tuple[str, str] | None:
         """What is wrong if the engine has no versions, for then it answers that no secret exists, and what to do.
@@ -285,13 +251,6 @@ class VaultBackend(RemoteBackend):
             return None
         self._known.discard(mount)
         return "that the engine keeps no versions", "Set kv_engine_version to 1."
-
-    def open(self) -> Session:
-        self.logins = 0
-        return Session(self._kwargs, self.directory, self._logged_in, 2 * self.max_workers)
-
-    def _logged_in(self) -> None:
-        self.logins += 1
 
 
 def _can_be(name: str) -> bool:

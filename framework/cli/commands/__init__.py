@@ -9,6 +9,8 @@ More defaults of a parser:
     unknown_app="refused"  it describes the application, so it does not run if nothing was found of it; "shown": it
                            runs, and ends with that error
     shows_progress=False   it shows what it waits for itself
+    issues="used"          credentials may be issued for it, and are revoked when it ends; "handed on": they are not
+                           revoked, because others use them. Other commands only look: nothing is issued
 """
 
 #: The commands that start a program, whose words follow `--`. Their own failures end with 125, for the program may end

@@ -143,10 +143,12 @@ def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _said(ask: Callable[[], str]) -> str:
-    from framework.errors import AccessDenied, FrameworkError
+    from framework.errors import AccessDenied, FrameworkError, IssuedOnUse
 
     try:
         return ask()
+    except IssuedOnUse:
+        return "not tried: it is issued on use"
     except AccessDenied as fault:
         return f"denied: {short(str(fault))}"
     except FrameworkError as fault:

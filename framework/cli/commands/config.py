@@ -7,7 +7,7 @@ import sys
 from framework.cli.output import OK, OUTPUTS, add_output, machine, print_error, raw, show, status_of
 from framework.cli.progress import resolve_at_once
 from framework.errors import ConfigError
-from framework.inspection.rows import NOT_FOLLOWED, Row, rows
+from framework.inspection.rows import Row, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, commented, commented_option
 from framework.masking.search import visible
 from framework.masking.shown import HIDDEN
@@ -48,6 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, (run, what) in commands.items():
         made[name] = below.add_parser(name, help=what, allow_abbrev=False)
         made[name].set_defaults(run=run)
+    made["get-value"].set_defaults(issues="handed on")
     for name in ("get-value", "set", "unset"):
         made[name].add_argument("section", help="the option's section")
         made[name].add_argument("option", metavar="key", help="the option's key")
@@ -198,7 +199,7 @@ def _value(args: Namespace, row: Row | None, option: Option | None) -> str | Non
         return HIDDEN if default and option is not None and option.sensitive else default
     if not args.show_values or row is None or row.error is not None:
         return None
-    return HIDDEN if row.text == NOT_FOLLOWED else row.text
+    return HIDDEN if row.answer is None else row.text
 
 
 def _lines(app: App, args: Namespace, key: str, row: Row | None, option: Option | None) -> list[str]:

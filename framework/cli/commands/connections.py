@@ -6,7 +6,7 @@ from framework.chain.level import METASTORE
 from framework.cli.arguments import FORMATS, add_export, add_ignored, add_import, seconds, secret_argument
 from framework.cli.output import NO, OK, UsageError, add_output, print_error, print_message, print_note, show, status_of
 from framework.connection import Connection
-from framework.errors import FrameworkError, InvalidConnection
+from framework.errors import FrameworkError, InvalidConnection, IssuedOnUse
 from framework.masking.search import counted
 
 DESCRIPTION = """\
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|add|delete|import|export|test")
 
     get = commands.add_parser("get", help="print a connection with its password, from the link that answers")
-    get.set_defaults(run=_get)
+    get.set_defaults(run=_get, issues="handed on")
     get.add_argument("conn_id")
     listing = commands.add_parser("list", help="list the ids of every link that can list, and who shadows whom")
     listing.set_defaults(run=_list)
@@ -80,7 +80,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     export.add_argument("--format", choices=FORMATS, type=str.lower, help="Airflow's old name for --file-format")
     export.add_argument("--serialization-format", choices=("json", "uri"), help="in a .env file (default: uri)")
     test = commands.add_parser("test", help="connect, and report what happened")
-    test.set_defaults(run=_test)
+    test.set_defaults(run=_test, issues="used")
     test.add_argument("conn_id")
     test.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
     for command in (get, listing, importing, test):
@@ -151,6 +151,8 @@ def _list(app: App, args: Namespace) -> int:
     with Progress(f"asking for {counted(slow, 'connection')}" if slow else "", slow, "questions") as progress:
         outcomes = asked(app, "connection", wanted, seconds, progress.advance)
     for entry, outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, IssuedOnUse):
+            continue
         if isinstance(outcome, FrameworkError) and args.show_values:
             print_error(outcome)
             status = max(status, status_of(outcome))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from framework.cli.output import LINK_FAILED, NO, OK, as_json, as_yaml, link_failed, machine, print_error, short, show
 from framework.cli.progress import resolve_at_once
 from framework.convert import to_text
-from framework.errors import FrameworkError
-from framework.inspection.rows import Row, files_of, rows
+from framework.errors import FrameworkError, IssuedOnUse
+from framework.inspection.rows import ISSUED, Row, files_of, rows
 from framework.layers.writers import cfg_line, cfg_section, comment, env_line, stays, toml_key, toml_value
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.masking.shown import HIDDEN, shown
@@ -120,6 +120,8 @@ def _listed(app: App, kind: str) -> Any:
         entry: dict[str, Any] = {"name": name}
         try:
             value, entry["link"] = app.chain.connection(name) if kind == "connection" else app.chain.variable(name)
+        except IssuedOnUse as fault:
+            entry["value"], entry["link"] = fault, fault.where.partition(": ")[0]
         except FrameworkError as fault:
             entry["error"] = str(fault)
         else:
@@ -132,6 +134,8 @@ def _listed(app: App, kind: str) -> Any:
 
 
 def _value(kind: str, name: str, value: Any, show_secrets: bool) -> str:
+    if isinstance(value, IssuedOnUse):
+        return ISSUED
     if kind == "connection":
         return value.get_uri() if show_secrets else repr(value)
     if show_secrets:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] -- PROGRAM [ARGUMENT ...]"
-    parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False)
+    parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False, issues="used")
     add_selection(parser)
     parser.add_argument("--keep", action="store_true", help="a variable that is set already keeps its value")
     parser.add_argument(

@@ -15,7 +15,8 @@ from framework.cli.output import (
     show,
     status_of,
 )
-from framework.inspection.rows import declared_facts, files_of
+from framework.errors import IssuedOnUse
+from framework.inspection.rows import ISSUED, declared_facts, files_of
 from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
 
@@ -74,7 +75,7 @@ def _run(app: App, args: Namespace) -> int:
     if not explanation.mentions:
         print_error(not_found(app.engine, args.section, args.key))
         return NO
-    if explanation.error is not None:
+    if explanation.error is not None and not isinstance(explanation.error, IssuedOnUse):
         return status_of(explanation.error)
     return OK
 
@@ -96,6 +97,7 @@ def _rows(explanation: Explanation) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for number, mention in enumerate(explanation.mentions):
         value = explanation.value if explanation.error is None else f"fails: {explanation.error}"
+        value = ISSUED if isinstance(explanation.error, IssuedOnUse) else value
         rows.append(
             {
                 "wins": number == 0,
@@ -122,8 +124,7 @@ def _link_by_link(app: App, kind: str, name: str, output: str) -> int:
     answers = app.chain.explain(kind, name)
     winner = next((number for number, (_, text) in enumerate(answers) if text.startswith("found")), None)
     show([{"link": link, "answer": short(text)} for link, text in answers], ("link", "answer"), output, winner)
-    found = [text for _, text in answers if text == "found"]
     first = next((text for _, text in answers if text not in ("absent", "does not serve this kind")), "absent")
-    if found and first == "found":
+    if first.startswith("found"):
         return OK
     return NO if first == "absent" else LINK_FAILED

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(run=_run, unknown_app="refused")
+    parser.set_defaults(run=_run, unknown_app="refused", issues="handed on")
     parser.add_argument("--format", choices=list(FORMATS), default="shell", help="who reads it")
     parser.add_argument(
         "--dialect",

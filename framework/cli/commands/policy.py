@@ -54,6 +54,8 @@ def _names(app: App, link: Link) -> list[str]:
     configs = [("config", name) for name in dict.fromkeys(_references(app, link))]
     anything = [("connection", _ANY), ("variable", _ANY)]
     backend = link.backend
+    if hasattr(backend, "roles"):  # its connections are known
+        anything = [("connection", name) for name in backend.roles]
     if hasattr(backend, "policy_paths"):  # a secret may be in several places
         return list(dict.fromkeys(path for question in configs + anything for path in backend.policy_paths(*question)))
     names = [backend.name_of(*question) for question in configs]
@@ -139,7 +141,7 @@ _WRITERS: dict[str, tuple[tuple[str, ...], Callable[[list[tuple[Any, list[str]]]
         _aws,
         "narrow down the region and account (*:*); a KMS key of your own needs kms:Decrypt as well",
     ),
-    "vault": (("VaultBackend",), _vault, "the namespace is that of the token"),
+    "vault": (("VaultBackend", "VaultDatabaseBackend"), _vault, "the namespace is that of the token"),
     "gcp": (("GcpSecretManagerBackend",), _gcp, "put the account in the place of SERVICE_ACCOUNT"),
     "azure": (("AzureKeyVaultBackend",), _azure, "put your own in the place of what is in capitals"),
 }

@@ -9,7 +9,7 @@ from framework.cli.output import OK, UsageError, print_warning, raw
 from framework.cli.passing import print_faults
 from framework.cli.progress import resolve_at_once
 from framework.delivery.values import Faults, learn
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, IssuedOnUse
 from framework.masking import should_hide_value_for_name
 
 DESCRIPTION = """\
@@ -63,6 +63,8 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
         if mentions[name] is not None and name not in failures:
             try:
                 answer = app.engine.answer(*name)
+            except IssuedOnUse:
+                continue
             except FrameworkError as fault:
                 yield name, fault
                 continue
@@ -75,6 +77,8 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
                     app.get_connection(listed)
                 elif should_hide_value_for_name(listed):
                     app.hide_variable(listed, app.get_variable(listed))
+            except IssuedOnUse:  # nobody has it yet
+                continue
             except FrameworkError as fault:
                 yield (kind, listed), fault
 

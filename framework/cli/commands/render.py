@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(run=_run, unknown_app="refused")
+    parser.set_defaults(run=_run, unknown_app="refused", issues="handed on")
     parser.add_argument("template", help="the template; - reads stdin")
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write this file, mode 0600 if a secret is in it, instead of stdout"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete")
     get = commands.add_parser("get", help="print a config secret, from the link that answers")
-    get.set_defaults(run=_get)
+    get.set_defaults(run=_get, issues="handed on")
     get.add_argument("name")
     listing = commands.add_parser("list", help="list the names of every link that can list, and who shadows whom")
     listing.set_defaults(run=_list)

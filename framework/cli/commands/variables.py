@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="get|list|set|delete|import|export")
 
     get = commands.add_parser("get", help="print a variable, from the link that answers")
-    get.set_defaults(run=_get)
+    get.set_defaults(run=_get, issues="handed on")
     get.add_argument("key")
     get.add_argument("-d", "--default", metavar="VAL", help="printed if it is not found; never when a link fails")
     get.add_argument("-j", "--json", action="store_true", help="it must be JSON; a JSON text is printed without quotes")

@@ -1,0 +1,61 @@
+"""Connections whose login or password is issued by a store: the rest of each stands in the kwargs."""
+
+from __future__ import annotations
+
+from framework import given
+from framework.connection import Connection
+from framework.errors import BackendError, InvalidConnection
+from framework.lifetime import Expiring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from framework.lifetime import Lifetime
+
+
+def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connection:
+    """What a kwarg says of a connection: everything but what is issued.
+
+    Args:
+        conn: a URI, JSON, or a dictionary of fields.
+        kwarg: its place, for messages.
+        needs_login: whether the login stands here, and only the password is issued.
+
+    Raises:
+        BackendError: it is no connection, or has what is issued.
+    """
+    import json
+
+    if isinstance(conn, dict):
+        conn = json.dumps(conn)
+    what, hint = "it is neither a URI nor fields of a connection", 'For example "postgres://db:5432/books".'
+    if isinstance(conn, str) and conn:
+        try:
+            made = Connection.from_text(conn)
+        except InvalidConnection as fault:
+            what = fault.what
+        else:
+            if not made.password and bool(made.login) == needs_login:
+                return made
+            what = "it has a password, which is issued" if made.password else "it has a login, which is issued"
+            hint = "Remove it."
+            if needs_login and not made.login:
+                what, hint = "it has no login", "Add the name of the database's user."
+    raise BackendError(f"{kwarg}: {what}", hint=hint)
+
+
+def table_of(table: Any, kwarg: str) -> dict[str, Any]:
+    """A kwarg that is an object, keyed by the names of connections. Raises BackendError: it is none."""
+    if isinstance(table, dict) and all(isinstance(name, str) for name in table):
+        return table
+    raise BackendError(f"{kwarg} is not an object", hint=f'Write "{kwarg}": {{"warehouse": …}}.')
+
+
+def issued(connection: Connection, login: str | None, password: str, lifetime: Lifetime | float) -> Expiring:
+    """The text of a connection with what was issued for it."""
+    from copy import copy
+
+    made = copy(connection)
+    made.login, made.password = given.text(login or made.login or "", "login"), password
+    return Expiring(made.as_json(), lifetime)
