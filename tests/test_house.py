@@ -28,6 +28,7 @@ SHARED = tuple(
         "fields",
         "inside_airflow",
         "issued",
+        "tokens",
     )
 )
 #: What builds a backend asks which there are.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: Short name -> the path of our class. Packages add others by the entry point group `framework.backends`.
 SHORT_NAMES = {
     "akeyless": "framework.backends.akeyless.AkeylessBackend",
+    "aws_rds_tokens": "framework.backends.aws.AwsRdsTokensBackend",
     "aws_secrets_manager": "framework.backends.aws.SecretsManagerBackend",
     "aws_ssm": "framework.backends.aws.SystemsManagerParameterStoreBackend",
     "azure_key_vault": "framework.backends.azure.AzureKeyVaultBackend",

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import servers
 import sqlalchemy
+from looks import LOOKS
 from patience import GUARD, until
 from servers_vault import Bao, Relay, bao, relay  # noqa: F401 - fixtures
 
@@ -377,30 +378,6 @@ def test_a_child_has_a_lease_of_its_own(books: Books, tmp_path: Path, how: str) 
     until(lambda: books.users() == [])  # the server does it in the background
 
 
-#: Command -> its words, for those that look at the configuration. Nothing is issued for them.
-LOOKS: dict[str, list[list[str]]] = {
-    "dump": [
-        ["dump"],
-        ["dump", "--connections", "--variables", "--show-secrets"],
-        ["dump", "--format", "json", "--sources", "--connections"],
-        ["dump", "--format", "env"],
-    ],
-    "explain": [["explain", "db", "password"], ["explain", "--connection", "warehouse"]],
-    "check": [["check"]],
-    "snapshot": [["snapshot"], ["snapshot", "--resolve"]],
-    "diff": [["diff", "project:.", "project:."]],
-    "config": [["config", "list"], ["config", "lint"], ["config", "list", "--show-secrets"]],
-    "schema": [["schema", "export", "--format", "markdown"]],
-    "backend-test": [["backend-test"]],
-    "redact": [],  # see the test below
-    "stats": [["stats"]],
-    "policy": [["policy", "vault"]],
-    "plan": [["plan", "--fleet", "10"]],
-    "connections": [["connections", "list"], ["connections", "list", "--show-values"], ["connections", "export", "-"]],
-    "variables": [["variables", "list"]],
-    "secrets": [["secrets", "list"]],
-    "db": [["db", "check"]],
-}
 #: Those that use values, which are issued for them: with what is left in the database when they have ended.
 USES: dict[str, tuple[list[str], int]] = {
     "export": (["export", "--only", "db.*"], 1),

@@ -1,0 +1,73 @@
+"""Connections whose password is a token that a cloud's identity service vouches for, and that is good for minutes."""
+
+from __future__ import annotations
+
+from framework.backends.issued import connection_of, issued, table_of
+from framework.backends.remote import RemoteBackend
+from framework.lifetime import refuse_if_looking
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from framework.connection import Connection
+    from framework.lifetime import Lifetime
+
+
+class TokensBackend(RemoteBackend):
+    """Connections whose password is a token. A database checks it when somebody logs in: a connection that is open
+    stays open when the token ends.
+
+    A subclass writes `token`.
+
+    Args:
+        connections: name of a connection -> the connection without its password: a URI or fields.
+        **names: the kwargs of the cloud's backends.
+
+    Raises:
+        BackendError: a connection has no login or no host, or has a password.
+    """
+
+    shares = False
+    batch_size = 1
+    switches = {"connection": "connections"}
+
+    def __init__(self, connections: dict[str, Any] | None = None, **names: Any) -> None:
+        super().__init__(**names)
+        self._connections = {
+            name: self._connection(conn, f"connections: {name!r}")
+            for name, conn in table_of(connections or {}, "connections").items()
+        }
+
+    def token(self, client: Any, connection: Connection) -> tuple[str, Lifetime]:
+        """The password, and how long it is good. It may raise what the library raises; see `faults`."""
+        raise NotImplementedError
+
+    def _connection(self, conn: Any, kwarg: str) -> Connection:
+        made = connection_of(conn, kwarg, needs_login=True)
+        if not made.host or "," in made.host:
+            what = f"{kwarg}: it has {'several hosts' if made.host else 'no host'}"
+            raise self.misconfigured(what, "Write the address of one database.")
+        return made
+
+    def asks_for(self, kind: str, name: str) -> bool:
+        return kind == "connection" and name in self._connections
+
+    def list_names(self, kind: str) -> list[str]:
+        """The names in `connections`. Nobody is asked."""
+        return list(self._connections) if kind == "connection" else []
+
+    def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
+        """A connection as JSON.
+
+        Raises:
+            AccessDenied: there are no credentials, or they are not accepted.
+            BackendUnavailable: who gives them does not answer.
+            IssuedOnUse: it is only looked at.
+        """
+        if not self.asks_for(kind, secret_id):
+            return None
+        refuse_if_looking("its password", self.where(secret_id))
+        connection = self._connections[secret_id]
+        found = self.ask(lambda client: self.token(client, connection), secret_id)
+        return None if found is None else issued(connection, None, *found)

@@ -1,0 +1,248 @@
+"""Connections whose password is a token of a cloud, good for minutes: what is issued, to whom, how long it is good."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytest.importorskip("moto", reason="moto is not installed")
+
+from looks import LOOKS  # noqa: E402
+from servers_aws import KEYS, REGION, SECRET_KEY, Aws, aws, client, moto_port, no_aws_around  # noqa: E402, F401
+from store_checks import refused  # noqa: E402
+
+from framework import App, errors  # noqa: E402
+from framework.backends.aws import AwsRdsTokensBackend  # noqa: E402
+from framework.cli.commands import COMMANDS  # noqa: E402
+from framework.masking import redact_text  # noqa: E402
+
+# ruff: noqa: F811 - fixtures
+HOST = f"books.c9akciq32.{REGION}.rds.amazonaws.com"
+CONN = f"postgres://app@{HOST}:5432/books?sslmode=verify-full"
+
+
+class Rds:
+    """The signing of tokens.
+
+    Attributes:
+        kwargs: those of a backend.
+        issued: the tokens so far.
+        seconds: how long a token is good here, in seconds.
+    """
+
+    short, mark, seconds = "aws_rds_tokens", "X-Amz-Signature", 840.0
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kwargs: dict[str, Any] = {"region_name": REGION, "connections": {"warehouse": CONN}, **KEYS}
+        self.issued: list[str] = []
+        token = AwsRdsTokensBackend.token
+
+        def counted(*args: Any) -> Any:
+            made = token(*args)
+            self.issued.append(made[0])
+            return made
+
+        monkeypatch.setattr(AwsRdsTokensBackend, "token", counted)
+
+
+@pytest.fixture(params=["rds"])
+def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return Rds(monkeypatch)
+
+
+def environ(cloud: Any, **kwargs: Any) -> dict[str, str]:
+    return {
+        "BILLING__SECRETS__BACKEND": cloud.short,
+        "BILLING__SECRETS__BACKEND_KWARGS": json.dumps({**cloud.kwargs, **kwargs}),
+    }
+
+
+def app_of(cloud: Any, home: Path, **kwargs: Any) -> App:
+    return App("billing", home=home, environ=environ(cloud, **kwargs))
+
+
+def test_the_password_is_a_token_with_a_lifetime(cloud: Any, tmp_path: Path) -> None:
+    app, before = app_of(cloud, tmp_path), time.monotonic()
+    found = app.get_connection("warehouse")
+    after = time.monotonic()
+    assert [found.password] == cloud.issued
+    assert (found.conn_type, found.login, found.host, found.port, found.schema) == (
+        "postgres",
+        "app",
+        HOST,
+        5432,
+        "books",
+    )
+    assert found.extra_dejson == {"sslmode": "verify-full"}
+    assert found.lifetime is not None and not found.lifetime.is_lease  # an open connection outlives its token
+    assert before + cloud.seconds - 2 <= found.lifetime.ends <= after + cloud.seconds
+
+
+def test_a_token_is_kept_while_it_is_good_and_no_longer(cloud: Any, tmp_path: Path) -> None:
+    app = app_of(cloud, tmp_path)
+    first = app.get_connection("warehouse")
+    assert app.get_connection("warehouse").password == first.password and len(cloud.issued) == 1
+    first.lifetime.end()
+    assert app.get_connection("warehouse").lifetime.is_current and len(cloud.issued) == 2
+    app.get_connection("warehouse", max_age=0)
+    assert len(cloud.issued) == 3
+
+
+def test_other_names_are_absent(cloud: Any, tmp_path: Path) -> None:
+    app = App("billing", home=tmp_path, environ={**environ(cloud), "BILLING_CONN_OTHER": "http://env"})
+    assert app.get_connection("other").host == "env"
+    backend = app.chain.custom[0].backend
+    assert backend.get_conn_value("other") is None is backend.get_config("warehouse")
+    assert backend.get_variable("warehouse") is None
+    assert [backend.list_names(kind) for kind in ("connection", "variable", "config")] == [["warehouse"], [], []]
+    assert cloud.issued == []
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_looking_issues_nothing(cloud: Any, world: Any, command: str) -> None:
+    world.write("schema.json", json.dumps({"db": {"options": {"password": {"sensitive": True}}}}))
+    world.project(schema="schema.json")
+    world.set(**environ(cloud), BILLING__DB__PASSWORD="from the environment")
+    for words in LOOKS.get(command, []) if command != "policy" else ():
+        status, out, err = world.run(*words)
+        assert status == 0 or words[0] == "config", (words, out, err)
+        assert cloud.issued == [] and cloud.mark not in out + err, words
+    if command == "explain":
+        assert "found, issued on use" in world.run("explain", "--connection", "warehouse")[1]
+    if command == "connections":
+        status, _, err = world.run("connections", "get", "warehouse")
+        assert status == 0 and len(cloud.issued) == 1, err
+
+
+def test_nothing_secret_is_shown(cloud: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    app = app_of(cloud, tmp_path)
+    found = app.get_connection("warehouse")
+    assert found.password not in redact_text(f"refused: {found.password}")
+    for secret in (found.password, cloud.mark, SECRET_KEY):
+        assert secret not in caplog.text + repr(found) + repr(found.lifetime) + repr(app.chain.custom[0].backend)
+
+
+@pytest.mark.parametrize(
+    ("conn", "what"),
+    [
+        ("postgres://app:canary-pw@db:5432/books", "it has a password"),
+        ("postgres://db:5432/books", "it has no login"),
+        ("postgres://app@/books", "it has no host"),
+        ({"conn_type": "postgres", "login": "app", "host": "a:1,b:2"}, "it has several hosts"),
+        (7, "neither a URI nor fields"),
+        ("canary-pw", "'warehouse'"),
+    ],
+)
+def test_wrong_connections(cloud: Any, tmp_path: Path, conn: Any, what: str) -> None:
+    with pytest.raises(errors.BackendError, match=what) as caught:
+        app_of(cloud, tmp_path, connections={"warehouse": conn}).get_connection("warehouse")
+    assert "canary" not in str(caught.value)
+
+
+def test_connections_is_an_object(cloud: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.BackendError, match="connections is not an object"):
+        app_of(cloud, tmp_path, connections=["warehouse"]).get_connection("warehouse")
+
+
+def rds_of(**kwargs: Any) -> AwsRdsTokensBackend:
+    given = {"region_name": REGION, "connections": {"warehouse": CONN}, **KEYS, **kwargs}
+    return AwsRdsTokensBackend(**{name: value for name, value in given.items() if value is not None})
+
+
+def password_of(backend: Any) -> str:
+    return str(backend.get_connection("warehouse").password)
+
+
+@pytest.mark.parametrize(
+    ("conn", "port"),
+    [
+        (CONN, 5432),
+        (f"postgresql://app@{HOST}/books", 5432),
+        (f"mysql://app@{HOST}/books", 3306),
+        ("mysql://app@proxy.example.com:3307/books", 3307),
+        ({"conn_type": "mariadb", "host": HOST, "login": "app", "schema": "books"}, 3306),
+    ],
+)
+def test_an_rds_token_is_that_of_botocore(conn: Any, port: int) -> None:
+    token = password_of(rds_of(connections={"warehouse": conn}))
+    host = HOST if HOST in str(conn) else "proxy.example.com"
+    expected = client("rds", 9).generate_db_auth_token(host, port, "app")
+
+    def parts(text: str) -> Any:
+        split = urlsplit(f"https://{text}")
+        query = parse_qs(split.query)
+        # They are signed in different seconds.
+        return (
+            split.netloc,
+            split.path,
+            {key: query[key] for key in query if key not in ("X-Amz-Date", "X-Amz-Signature")},
+        )
+
+    assert parts(token) == parts(expected)
+    assert parts(token)[2]["X-Amz-Expires"] == ["900"] and len(parse_qs(token)["X-Amz-Signature"][0]) == 64
+
+
+def test_a_token_of_temporary_credentials_is_good_for_less() -> None:
+    """botocore replaces the credentials of a role ten minutes before they end, and the token ends with them."""
+    value: Any = rds_of(aws_session_token="session-canary").get_conn_value("warehouse")
+    assert "X-Amz-Security-Token=session-canary" in value
+    assert 530 < value.lifetime.ends - time.monotonic() <= 540
+
+
+def test_a_token_of_an_assumed_role(aws: Aws) -> None:
+    sts = {"service_config": {"sts": {"endpoint_url": f"http://127.0.0.1:{aws.port}"}}}
+    token = password_of(rds_of(role_arn="arn:aws:iam::123456789012:role/reader", **sts))
+    assert "X-Amz-Security-Token=" in token and KEYS["aws_access_key_id"] not in token
+
+
+def test_sts_that_is_down() -> None:
+    sts = {"service_config": {"sts": {"endpoint_url": "http://127.0.0.1:9"}}}
+    backend = rds_of(role_arn="arn:aws:iam::123456789012:role/reader", **sts)
+    refused(errors.BackendUnavailable, lambda: backend.get_connection("warehouse"))
+
+
+def test_without_credentials_or_region_rds_says_what_to_set() -> None:
+    nobody = rds_of(aws_access_key_id=None, aws_secret_access_key=None)
+    fault = refused(errors.AccessDenied, lambda: nobody.get_connection("warehouse"))
+    assert "there are no credentials" in fault.what and "aws_access_key_id" in fault.hint
+    fault = refused(errors.BackendError, lambda: rds_of(region_name=None).get_connection("warehouse"))
+    assert "NoRegionError" in fault.what and fault.hint == "Set region_name."
+
+
+def test_the_region_of_another_database() -> None:
+    fault = refused(errors.BackendError, lambda: rds_of(region_name="us-east-1").get_connection("warehouse"))
+    assert (fault.what, fault.hint) == (
+        f"the region is us-east-1, but the database is in {REGION}",
+        "Correct region_name.",
+    )
+    fault = refused(errors.BackendError, lambda: rds_of(region_name="no region!").get_connection("warehouse"))
+    assert "InvalidRegionError" in fault.what
+
+
+def test_rds_needs_a_port_and_knows_its_kwargs() -> None:
+    with pytest.raises(errors.BackendError, match="it has no port"):
+        rds_of(connections={"warehouse": f"oracle://app@{HOST}/books"})
+    with pytest.raises(TypeError, match="no argument 'config_prefix'"):
+        rds_of(config_prefix="x")
+
+
+def test_a_child_signs_for_itself(tmp_path: Path) -> None:
+    backend = rds_of()
+    password_of(backend)
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.write(writes, password_of(backend)[:200].encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writes)
+    assert os.read(reads, 1000).decode().startswith(f"{HOST}:5432/?Action=connect&DBUser=app")
+    os.close(reads)
