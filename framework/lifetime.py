@@ -58,7 +58,8 @@ class Lifetime:
         self.ends = self.due = 0.0
 
     def __repr__(self) -> str:
-        return f"<Lifetime of {max(0.0, self.ends - monotonic()):.0f} s more>"
+        ends = getattr(self, "ends", 0.0)  # a constructor may have failed
+        return f"<Lifetime of {max(0.0, ends - monotonic()):.0f} s more>"
 
 
 class Expiring(str):

@@ -304,8 +304,8 @@ FLAGS = """
 --plan --connection --variable --color --file-format --overwrite --no-such
 """.split()
 #: Left out: `init` and `completion` write into the working folder or ask for a terminal, `backend-test` needs a store,
-#: and `exec` becomes another program.
-COMMAND_NAMES = [name for name in COMMANDS if name not in ("init", "backend-test", "completion", "exec")]
+#: `exec` becomes another program, and `explore` serves until it is stopped.
+COMMAND_NAMES = [name for name in COMMANDS if name not in ("init", "backend-test", "completion", "exec", "explore")]
 WORD = st.one_of(
     st.sampled_from([*SUB, *FLAGS, "core", "k", "mail", "password", "s.json", "s.yaml", "s.env", "none.json"]),
     pieces("-", "--", "=", "/", "://", ".", "@").filter(lambda word: CANARY not in word),

@@ -41,6 +41,7 @@ CODES = {
     "required-empty": "a required option is set to an empty text",
     "required-in": "an option is required in an environment that does not exist",
     "schema-unmapped": "a schema of another tool has something that has no counterpart here",
+    "shared-cache": "the URL or the key of the shared cache cannot be used, or has no effect",
     "shell-in-command": "a command is written for a shell, and none runs it",
     "two-forms": "an option is written in two forms in one place",
     "unknown-option": "no such option is declared",
