@@ -62,6 +62,22 @@ class Reads:
     def _connection(self, conn_id: str, since: float | None) -> Connection:
         return self.chain.connection(given.text(conn_id, "conn_id", 'For example "warehouse".'), since)[0]
 
+    def connection_and_others(
+        self, conn_id: str, max_age: float | None = None, other: tuple[str, str] | None = None
+    ) -> tuple[Connection, list[tuple[str, str]]]:
+        """A connection, and which other versions its link may have, as (link, version); for `integrations.rotation`.
+
+        Args, Raises: as for `get_connection`, and `other` as in `Chain.connection`. With max_age None, or with `other`,
+            no versions are returned.
+        """
+        return self._and_others(conn_id, given.since(max_age), other)
+
+    def _and_others(
+        self, conn_id: str, since: float | None, other: tuple[str, str] | None
+    ) -> tuple[Connection, list[tuple[str, str]]]:
+        connection, link = self.chain.connection(conn_id, since, other)
+        return connection, [] if since is None or other else self.chain.other_versions(link)
+
     def test_connection(self, connection: Connection, timeout: float = 10.0) -> tuple[bool, str]:
         """Connect for real, step by step: whether every step worked, and the message of the last one.
 
@@ -134,6 +150,13 @@ class Reads:
         """`get_connection`, without blocking the event loop; cache and questions under way are shared."""
         since = given.since(max_age)  # now, and not when its turn comes
         return await self._turns.read("connection", conn_id, lambda: self._connection(conn_id, since))
+
+    async def aconnection_and_others(
+        self, conn_id: str, max_age: float | None = None, other: tuple[str, str] | None = None
+    ) -> tuple[Connection, list[tuple[str, str]]]:
+        """`connection_and_others`, without blocking the event loop."""
+        since = given.since(max_age)
+        return await self._turns.read("connection", conn_id, lambda: self._and_others(conn_id, since, other))
 
     async def aget_variable(
         self, key: str, default: Any = UNSET, deserialize_json: bool = False, *, max_age: float | None = None

@@ -36,6 +36,8 @@ class BaseSecretsBackend:
         batch_size: how many names one call of `get_many` takes; 1: the store has no such call, and names are asked for
             one by one, in parallel; None: any number.
         keeps_versions: whether `get_config_version` works, if the class has it.
+        other_versions: versions of a connection that a server may have while its password is rotated, the likeliest
+            first; see `docs/guides/rotation.md`. The class has `get_connection_version` for them.
         max_workers: how many calls are made at once, `[secrets] max_workers`; as many connections are kept.
         connection_map: the names of the fields in a company's own JSON (`docs/guides/own-backend.md`), or None.
         retired: names of kwargs that are ignored with a warning.
@@ -48,6 +50,7 @@ class BaseSecretsBackend:
     shares: bool = True
     batch_size: int | None = None
     keeps_versions: bool = True
+    other_versions: tuple[str, ...] = ()
     max_workers: int = 16
     connection_map: Mapping[str, Any] | None = None
     find_connection: Callable[[str], Connection] | None = None
@@ -95,6 +98,10 @@ class BaseSecretsBackend:
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         """The connection with the id `conn_id`; None also for empty text, as in Airflow."""
         value = self.get_conn_value(conn_id, team_name) if team_name else self.get_conn_value(conn_id)
+        return self._made(conn_id, value)
+
+    def _made(self, conn_id: str, value: str | None) -> Connection | None:
+        """The connection for what the store holds; None for empty text."""
         if value is not None and not isinstance(value, str):
             from framework.errors import InvalidSecret
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from framework.connection import Connection
     from framework.errors import BackendError, SecretsError
 
 #: The default of a prefix: it begins with the application's name, which is known when the backend is bound.
@@ -128,6 +129,10 @@ class StoreBackend(TeamsBackend):
     def get_config_version(self, key: str, version: str) -> str | None:
         """One version of a config secret, by the store's own name for the version."""
         return self._get("config", key, version)
+
+    def get_connection_version(self, conn_id: str, version: str) -> Connection | None:
+        """One version of a connection, see `other_versions`; None if the store does not have it."""
+        return self._made(conn_id, self._get("connection", conn_id, version))
 
     def get_many(self, kind: str, names: Iterable[str]) -> Mapping[str, str | SecretsError]:
         asked = {secret_id: name for secret_id in names if (name := self.name_of(kind, secret_id)) is not None}

@@ -98,18 +98,29 @@ class Chain:
         """The links that are asked before the metastore, so that their values shadow its values."""
         return [link for link in self.links if link.role != METASTORE]
 
-    def connection(self, conn_id: str, since: float | None = None) -> tuple[Connection, str]:
+    def connection(
+        self, conn_id: str, since: float | None = None, other: tuple[str, str] | None = None
+    ) -> tuple[Connection, str]:
         """The connection and the link that has it.
 
         Args:
             conn_id: its name.
             since: see `Link.ask`.
+            other: a link and a version, see `other_versions`: that link alone is asked for that version.
 
         Raises:
             ConnectionNotFound: every link was asked.
             SecretsError: a link failed.
         """
-        return self._search("connection", conn_id, since=since)
+        link, version = other or (None, None)
+        return self._search("connection", conn_id, version, since=since, only=link)
+
+    def other_versions(self, name: str) -> list[tuple[str, str]]:
+        """The versions of a connection that a server may have while its password is rotated, as (link, version)."""
+        backend = next((link.backend for link in self.links if link.name == name), None)
+        if not hasattr(backend, "get_connection_version"):
+            return []
+        return [(name, version) for version in getattr(backend, "other_versions", ())]
 
     def variable(self, key: str, since: float | None = None) -> tuple[Any, str]:
         """The variable's value and the link that has it.
@@ -205,9 +216,12 @@ class Chain:
         version: str | None = None,
         max_level: int | None = None,
         since: float | None = None,
+        only: str | None = None,
     ) -> tuple[Any, str]:
         links = self.visible(kind, max_level)
-        if version is not None:
+        if only is not None:
+            links = [link for link in links if link.name == only]
+        elif version is not None:
             links = [link for link in links if link.keeps_versions]
         failure: SecretsError | None = None
         for link in links:
@@ -216,7 +230,7 @@ class Chain:
             except AccessDenied:
                 raise
             except SecretsError as fault:
-                if kind == "config" or self._on_failure() != "next":
+                if kind == "config" or version is not None or self._on_failure() != "next":
                     raise
                 log(WARNING, "%s. The next link is asked, as [secrets] on_failure = next says.", str(fault).rstrip("."))
                 warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")

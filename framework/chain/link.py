@@ -225,7 +225,7 @@ class Link:
                 raise NotImplementedError
             if since is not None and (ask_anew := getattr(self.backend, "ask_anew", None)) is not None:
                 ask_anew(kind, key)
-            return checked(kind, key, method(key) if version is None else self._version(key, version))
+            return checked(kind, key, method(key) if version is None else self._version(kind, key, version))
 
         if self.role == ENVIRONMENT:
             return self.guard(kind, key, look_up)
@@ -294,10 +294,10 @@ class Link:
             warn(f"{self.name}: nothing is shared, because {name} does not say who asks the store; see its `identity`")
         return None if who is None or made_from is None else f"{made_from()}\n{who}"
 
-    def _version(self, key: str, version: str) -> object:
-        """One version of a config secret; None from a backend without versions, which may still have the name."""
+    def _version(self, kind: str, key: str, version: str) -> object:
+        """One version of a name; None from a backend without versions, which may still have the name."""
         try:
-            return self.backend.get_config_version(key, version)
+            return getattr(self.backend, f"get_{kind}_version")(key, version)
         except NotImplementedError:
             return None
 

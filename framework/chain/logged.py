@@ -39,8 +39,10 @@ class LoggedChain(Chain):
         super().__init__(*arguments, **more)
         self.access = access
 
-    def connection(self, conn_id: str, since: float | None = None) -> tuple[Connection, str]:
-        return self._logged("connection", conn_id, lambda: super(LoggedChain, self).connection(conn_id, since))
+    def connection(
+        self, conn_id: str, since: float | None = None, other: tuple[str, str] | None = None
+    ) -> tuple[Connection, str]:
+        return self._logged("connection", conn_id, lambda: super(LoggedChain, self).connection(conn_id, since, other))
 
     def variable(self, key: str, since: float | None = None) -> tuple[Any, str]:
         return self._logged("variable", key, lambda: super(LoggedChain, self).variable(key, since))

@@ -1,8 +1,9 @@
 """The rule by which every client of this folder logs in while a password is being rotated.
 
 *Kept, last that worked, fresh, wait*: the connection that the application keeps; if the server refuses its login, the
-one that worked last; if that is refused too, what the store has now; and then again, for a while. Of all the threads
-and tasks of a process, one searches. The others wait for what it finds, and log in by themselves.
+one that worked last; if that is refused too, what the store has now, and other versions of it that the store may have
+(a password that is set in the server before it is the current one); and then again, for a while. Of all the threads and
+tasks of a process, one searches. The others wait for what it finds, and log in by themselves.
 
 The rule is written once, as a generator of steps. `run` takes the steps in a thread, `arun` in a task.
 """
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
-#: What a step asks for: a read (no older than so many seconds, None: as kept), an attempt to log in, a pause.
+#: What a step asks for: a read (no older than so many seconds, None: as kept; of which other version, or None), an
+#: attempt to log in, a pause.
 READ, TRY, SLEEP = "read", "try", "sleep"
 
 #: For how many seconds the searcher does not repeat a login that was refused.
@@ -85,6 +87,7 @@ class Login:
         self.refused = self.searches = 0
         self._good_at = 0.0
         self._bad: dict[tuple[str | None, str | None], tuple[float, int]] = {}  # when it was refused, and how often
+        self._other: tuple[str | None, str | None] | None = None  # the login that another version had when it worked
         self._lock = ProcessLock()
         self._begin()
 
@@ -108,9 +111,9 @@ class Login:
             self._begin()
         while True:
             asked = monotonic()
-            kept, fault = yield from self._read(None)
+            kept, _, fault = yield from self._read(None)
             self._forget_ended()
-            for one in _unique(kept, self.good):
+            for one in _unique(*self._in_order(kept)):
                 if self._may_try(one):
                     try:
                         made, refusal = yield from self._try(one)
@@ -140,7 +143,7 @@ class Login:
         while True:
             token = refused.set(self._is_bad)  # so that of a fleet with a shared cache one process asks the store
             try:
-                fresh, fault = yield from self._read(0)
+                fresh, others, fault = yield from self._read(0)
             finally:
                 refused.reset(token)
             self._forget_ended()
@@ -151,12 +154,27 @@ class Login:
                     if refusal is None:
                         return made
                     fault = refusal
+            for other in others:
+                one = yield from self._version(other)
+                if one is not None and self._may_try(one, searching=True, is_other=True):
+                    made, refusal = yield from self._try(one)
+                    if refusal is None:
+                        self._other = one.login, one.password
+                        return made
+                    fault = fault or refusal
             if monotonic() - began >= timeout:
                 if fault is None:
                     return (yield TRY, last)
                 raise fault
             yield SLEEP, pause * random.uniform(0.5, 1)
             pause = min(2 * pause, _MOST_PAUSE)
+
+    def _in_order(self, kept: Any) -> tuple[Any, Any]:
+        """What is kept, then what worked last. The other way round if the kept one was refused and another version
+        works, because the cache may have the refused one for long."""
+        good = self.good
+        is_ahead = good is not None and self._other == (good.login, good.password)
+        return (good, kept) if is_ahead and self._is_bad(kept) else (kept, good)
 
     def _is_bad(self, one: Any) -> bool:
         """Whether the server has refused this login, or would: an absent connection is none."""
@@ -169,13 +187,23 @@ class Login:
             self.good = None
 
     def _read(self, max_age: float | None) -> Steps:
-        """The connection and None, or None and the error of the store."""
+        """The connection, its other versions and None; or None, no versions and the error of the store."""
         try:
-            return (yield READ, max_age), None
+            return *(yield READ, (max_age, None)), None
         except FrameworkError as fault:
             if self.good is None and not isinstance(fault, BackendUnavailable):
                 raise
-            return None, fault
+            return None, [], fault
+
+    def _version(self, other: tuple[str, str]) -> Steps:
+        """Another version of the connection; None if there is none, or if it cannot be read."""
+        token = refused.set(self._is_bad)
+        try:
+            return (yield READ, (0, other))[0]
+        except FrameworkError:  # a policy may allow the current version alone
+            return None
+        finally:
+            refused.reset(token)
 
     def _try(self, one: Any) -> Steps:
         """What an attempt gave and None, or None and the refusal."""
@@ -205,9 +233,9 @@ class Login:
             if self.good is None or began >= self._good_at:
                 self.good, self._good_at = one, monotonic()
 
-    def _may_try(self, one: Any, *, searching: bool = False) -> bool:
+    def _may_try(self, one: Any, *, searching: bool = False, is_other: bool = False) -> bool:
         """Whether to try a login: not if it was refused a moment ago, or if another thread tries it and one is known
-        that works."""
+        that works. Another version is left alone for longer and longer even by the searcher."""
         now, pair = monotonic(), (one.login, one.password)
         with self._lock:
             if pair not in self._bad:
@@ -218,7 +246,7 @@ class Login:
                     self._tried.add(pair)
                 return True
             when, times = self._bad[pair]
-            wait = _REFUSED if searching else min(_REFUSED * 2 ** (times - 1), _MOST_REFUSED)
+            wait = _REFUSED if searching and not is_other else min(_REFUSED * 2 ** (times - 1), _MOST_REFUSED)
             if now - when < wait:
                 return False
             self._bad[pair] = now, times
@@ -272,7 +300,7 @@ class Rotating:
 
         def step(what: str, of: Any) -> Any:
             if what == READ:
-                return self.app.get_connection(self.conn_id, max_age=of)
+                return self.app.connection_and_others(self.conn_id, *of)
             return attempt(of) if what == TRY else sleep(of)
 
         made: Made = self._through(step)
@@ -286,7 +314,7 @@ class Rotating:
 
         def step(what: str, of: Any) -> Any:
             if what == READ:
-                return await_only(self.app.aget_connection(self.conn_id, max_age=of))
+                return await_only(self.app.aconnection_and_others(self.conn_id, *of))
             return attempt(of) if what == TRY else await_only(asyncio.sleep(of))
 
         made: Made = self._through(step)
@@ -318,7 +346,7 @@ class Rotating:
             while True:
                 try:
                     if what == READ:
-                        answer: Any = await self.app.aget_connection(self.conn_id, max_age=of)
+                        answer: Any = await self.app.aconnection_and_others(self.conn_id, *of)
                     else:
                         answer = await (attempt(of) if what == TRY else asyncio.sleep(of))
                 except Exception as fault:

@@ -156,6 +156,7 @@ class SecretsManagerBackend(AwsBackend):
     }
     batch_size = 20
     alone_up_to = 4
+    other_versions = ("AWSPENDING", "AWSPREVIOUS")
     _no_batches_until = 0.0
 
     def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
