@@ -235,12 +235,25 @@ def test_a_version_that_cannot_be_read_is_no_error(fault: Exception, tmp_path: P
     assert tried == ["p0", "p1"]
 
 
-def test_a_search_that_finds_nothing_is_bounded(tmp_path: Path) -> None:
-    """In three seconds: the current login once a second, and each other version more and more rarely."""
+def test_a_search_that_finds_nothing_asks_for_each_version_once_a_round(tmp_path: Path) -> None:
     store, tried = Versions("p0", next="p1", before="p2"), list[Any]()
     made = client_of(tmp_path, store)
     with pytest.raises(Refused):
         made.run(refusing(Server("another"), tried))
-    assert store.questions.count("next") == store.questions.count("before") <= store.asked
-    assert tried.count("p1") == tried.count("p2") <= 3
-    assert len(tried) <= 4 + 3 + 3
+    rounds = store.asked - 1  # the first question is not one of the search
+    assert store.questions == ["next", "before"] * rounds
+    assert set(tried[:3]) == {"p0", "p1", "p2"}
+    assert len(tried) < 3 * rounds, "a refused login is not repeated at once"
+
+
+def test_a_version_that_was_refused_is_tried_more_and_more_rarely(tmp_path: Path) -> None:
+    login = client_of(tmp_path, Versions("p0")).login
+    one = rotation.Credentials("me", "p1")
+    login.note_refusal(one)
+    login.note_refusal(one)
+    ((pair, (when, times)),) = login._bad.items()
+    login._bad[pair] = when - 1.5, times
+    assert not login._may_try(one, searching=True, is_other=True)
+    assert login._may_try(one, searching=True)
+    login._bad[pair] = when - 2.5, times
+    assert login._may_try(one, searching=True, is_other=True)
