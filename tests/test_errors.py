@@ -781,9 +781,9 @@ CASES = {
     "short_name_unknown": Case(
         """
         HOME/billing.cfg:2: [secrets] backend: there is no backend called 'valt'. Did you mean
-        vault? Use one of akeyless, aws_rds_tokens, aws_secrets_manager, aws_ssm, azure_key_vault,
-        gcp_secret_manager, keyring, kubernetes, local_filesystem, mounted_files, vault, vault_database,
-        yandex_lockbox, or a class path.
+        vault? Use one of akeyless, aws_rds_tokens, aws_secrets_manager, aws_ssm, azure_database_tokens,
+        azure_key_vault, gcp_secret_manager, keyring, kubernetes, local_filesystem, mounted_files, vault,
+        vault_database, yandex_lockbox, or a class path.
         """,
         backend("valt"),
         kind="BackendError",

@@ -18,6 +18,7 @@ SHORT_NAMES = {
     "aws_rds_tokens": "framework.backends.aws.AwsRdsTokensBackend",
     "aws_secrets_manager": "framework.backends.aws.SecretsManagerBackend",
     "aws_ssm": "framework.backends.aws.SystemsManagerParameterStoreBackend",
+    "azure_database_tokens": "framework.backends.azure.AzureDatabaseTokensBackend",
     "azure_key_vault": "framework.backends.azure.AzureKeyVaultBackend",
     "gcp_secret_manager": "framework.backends.gcp.GcpSecretManagerBackend",
     "keyring": "framework.backends.keyring.KeyringBackend",

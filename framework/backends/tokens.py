@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from framework.backends.issued import connection_of, issued, table_of
 from framework.backends.remote import RemoteBackend
-from framework.lifetime import refuse_if_looking
+from framework.lifetime import Lifetime, refuse_if_looking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from framework.connection import Connection
-    from framework.lifetime import Lifetime
+
+#: So many seconds before its end a token is not used any more, because clocks differ and a login takes time.
+_EARLY = 60.0
 
 
 class TokensBackend(RemoteBackend):
@@ -39,8 +43,11 @@ class TokensBackend(RemoteBackend):
             for name, conn in table_of(connections or {}, "connections").items()
         }
 
-    def token(self, client: Any, connection: Connection) -> tuple[str, Lifetime]:
-        """The password, and how long it is good. It may raise what the library raises; see `faults`."""
+    def token(self, client: Any, connection: Connection) -> tuple[str, float]:
+        """The password, and for how many seconds the database accepts it.
+
+        It may raise what the library raises; see `faults`.
+        """
         raise NotImplementedError
 
     def _connection(self, conn: Any, kwarg: str) -> Connection:
@@ -68,6 +75,6 @@ class TokensBackend(RemoteBackend):
         if not self.asks_for(kind, secret_id):
             return None
         refuse_if_looking("its password", self.where(secret_id))
-        connection = self._connections[secret_id]
+        connection, asked = self._connections[secret_id], monotonic()
         found = self.ask(lambda client: self.token(client, connection), secret_id)
-        return None if found is None else issued(connection, None, *found)
+        return None if found is None else issued(connection, None, found[0], Lifetime(found[1] - _EARLY, asked))

@@ -6,20 +6,27 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from patience import until
 
 pytest.importorskip("moto", reason="moto is not installed")
+pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 
+from azure.identity import ClientSecretCredential  # noqa: E402
 from looks import LOOKS  # noqa: E402
 from servers_aws import KEYS, REGION, SECRET_KEY, Aws, aws, client, moto_port, no_aws_around  # noqa: E402, F401
+from servers_azure import Vault  # noqa: E402
+from servers_tls import Authority  # noqa: E402
 from store_checks import refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends.aws import AwsRdsTokensBackend  # noqa: E402
+from framework.backends.azure import AzureDatabaseTokensBackend  # noqa: E402
 from framework.cli.commands import COMMANDS  # noqa: E402
 from framework.masking import redact_text  # noqa: E402
 
@@ -34,27 +41,62 @@ class Rds:
     Attributes:
         kwargs: those of a backend.
         issued: the tokens so far.
-        seconds: how long a token is good here, in seconds.
+        seconds: how long a token is used, in seconds.
+        secret: that of the credentials.
     """
 
     short, mark, seconds = "aws_rds_tokens", "X-Amz-Signature", 840.0
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kwargs: dict[str, Any] = {"region_name": REGION, "connections": {"warehouse": CONN}, **KEYS}
-        self.issued: list[str] = []
-        token = AwsRdsTokensBackend.token
-
-        def counted(*args: Any) -> Any:
-            made = token(*args)
-            self.issued.append(made[0])
-            return made
-
-        monkeypatch.setattr(AwsRdsTokensBackend, "token", counted)
+        self.issued = counted(AwsRdsTokensBackend, monkeypatch)
+        self.secret = SECRET_KEY
 
 
-@pytest.fixture(params=["rds"])
+class Entra:
+    """The sign-in of Azure, see `Rds`."""
+
+    short, mark, seconds = "azure_database_tokens", "token-canary", 3540.0
+
+    def __init__(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.vault, self.secret = vault, vault.client_secret
+        names = ("tenant_id", "client_id", "client_secret", "authority", "connection_verify")
+        self.kwargs = {"connections": {"warehouse": CONN}, **{name: vault.kwargs[name] for name in names}}
+        self.issued = counted(AzureDatabaseTokensBackend, monkeypatch)
+
+
+def counted(backend_class: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that backends of a class issue from now on."""
+    issued: list[str] = []
+    token = backend_class.token
+
+    def count(*args: Any) -> Any:
+        made = token(*args)
+        issued.append(made[0])
+        return made
+
+    monkeypatch.setattr(backend_class, "token", count)
+    return issued
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("azure"))
+
+
+@pytest.fixture
+def entra(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Entra]:
+    for name in list(os.environ):
+        if name.startswith(("AZURE_", "MSI_", "IDENTITY_")):
+            monkeypatch.delenv(name)
+    vault = Vault(authority)
+    yield Entra(vault, monkeypatch)
+    vault.server.stop()
+
+
+@pytest.fixture(params=["rds", "entra"])
 def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    return Rds(monkeypatch)
+    return Rds(monkeypatch) if request.param == "rds" else request.getfixturevalue("entra")
 
 
 def environ(cloud: Any, **kwargs: Any) -> dict[str, str]:
@@ -82,7 +124,7 @@ def test_the_password_is_a_token_with_a_lifetime(cloud: Any, tmp_path: Path) -> 
     )
     assert found.extra_dejson == {"sslmode": "verify-full"}
     assert found.lifetime is not None and not found.lifetime.is_lease  # an open connection outlives its token
-    assert before + cloud.seconds - 2 <= found.lifetime.ends <= after + cloud.seconds
+    assert before + cloud.seconds - 60 < found.lifetime.ends <= after + cloud.seconds
 
 
 def test_a_token_is_kept_while_it_is_good_and_no_longer(cloud: Any, tmp_path: Path) -> None:
@@ -126,7 +168,7 @@ def test_nothing_secret_is_shown(cloud: Any, tmp_path: Path, caplog: pytest.LogC
     app = app_of(cloud, tmp_path)
     found = app.get_connection("warehouse")
     assert found.password not in redact_text(f"refused: {found.password}")
-    for secret in (found.password, cloud.mark, SECRET_KEY):
+    for secret in (found.password, cloud.mark, cloud.secret):
         assert secret not in caplog.text + repr(found) + repr(found.lifetime) + repr(app.chain.custom[0].backend)
 
 
@@ -194,7 +236,7 @@ def test_a_token_of_temporary_credentials_is_good_for_less() -> None:
     """botocore replaces the credentials of a role ten minutes before they end, and the token ends with them."""
     value: Any = rds_of(aws_session_token="session-canary").get_conn_value("warehouse")
     assert "X-Amz-Security-Token=session-canary" in value
-    assert 530 < value.lifetime.ends - time.monotonic() <= 540
+    assert 480 < value.lifetime.ends - time.monotonic() <= 540
 
 
 def test_a_token_of_an_assumed_role(aws: Aws) -> None:
@@ -246,3 +288,60 @@ def test_a_child_signs_for_itself(tmp_path: Path) -> None:
     os.close(writes)
     assert os.read(reads, 1000).decode().startswith(f"{HOST}:5432/?Action=connect&DBUser=app")
     os.close(reads)
+
+
+def entra_of(entra: Entra, **kwargs: Any) -> AzureDatabaseTokensBackend:
+    return AzureDatabaseTokensBackend(**{**entra.kwargs, "retry_backoff_factor": 0.01, **kwargs})
+
+
+def test_an_azure_token_is_fetched_once_and_again_before_it_ends(entra: Entra) -> None:
+    backend = entra_of(entra, connections={"warehouse": CONN, "books": CONN})
+    first = password_of(backend)
+    assert [password_of(backend), backend.get_connection("books").password] == [first, first]
+    assert entra.vault.given == [first] and entra.vault.logins == 1
+    entra.vault.seconds = 301  # a second later another one is fetched
+    short = entra_of(entra)
+    before = time.monotonic()
+    found = short.get_connection("warehouse")
+    assert 180 < found.lifetime.ends - before <= 242
+    until(lambda: password_of(short) != found.password)
+
+
+def test_the_scope_of_an_azure_token(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    scopes: list[Any] = []
+    fetch = ClientSecretCredential.get_token_info
+
+    def get_token_info(self: Any, *asked: str, **more: Any) -> Any:
+        scopes.append(asked)
+        return fetch(self, *asked, **more)
+
+    monkeypatch.setattr(ClientSecretCredential, "get_token_info", get_token_info)
+    password_of(entra_of(entra))
+    password_of(entra_of(entra, scope="https://ossrdbms-aad.database.chinacloudapi.cn/.default"))
+    assert scopes == [
+        ("https://ossrdbms-aad.database.windows.net/.default",),
+        ("https://ossrdbms-aad.database.chinacloudapi.cn/.default",),
+    ]
+
+
+def test_a_refused_sign_in_of_azure(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    canaries = ("sdk-text-canary", "token-canary", "client-secret-canary", "wrong-canary")
+    wrong = entra_of(entra, client_secret="wrong-canary")
+    fault = refused(errors.AccessDenied, lambda: wrong.get_connection("warehouse"), *canaries)
+    assert "AADSTS7000215" in fault.what and "client_secret" in fault.hint
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    nobody = entra_of(entra, client_secret="")
+    fault = refused(errors.AccessDenied, lambda: nobody.get_connection("warehouse"), *canaries)
+    assert "where Azure finds an identity" in fault.hint
+
+
+def test_a_sign_in_of_azure_that_does_not_answer(entra: Entra) -> None:
+    entra.vault.sign_in = lambda handler: handler.reply(503, {"error": "temporarily_unavailable"}) or True
+    refused(errors.BackendUnavailable, lambda: entra_of(entra).get_connection("warehouse"), "token-canary")
+    nowhere = entra_of(entra, authority="https://localhost:9")
+    refused(errors.BackendUnavailable, lambda: nowhere.get_connection("warehouse"))
+
+
+def test_azure_knows_its_kwargs(entra: Entra) -> None:
+    with pytest.raises(TypeError, match="no argument 'vault_url'"):
+        entra_of(entra, vault_url="https://v.example")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from framework.backends.aws.service import ROLE_ACTS, AwsService
 from framework.backends.tokens import TokensBackend
-from framework.lifetime import Lifetime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
 #: For how many seconds RDS accepts a token, and one that is signed with temporary credentials: botocore replaces these
 #: ten minutes before they end at the latest, and a token ends with them.
 _SECONDS, _SECONDS_OF_TEMPORARY = 900.0, 600.0
-#: So many seconds less, because clocks differ and a login takes time.
-_EARLY = 60.0
 _PORTS = {"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
@@ -46,13 +41,11 @@ class AwsRdsTokensBackend(TokensBackend, AwsService):
             raise self.misconfigured(f"{kwarg}: it has no port", "Add the port of the database.")
         return made
 
-    def token(self, client: Any, connection: Connection) -> tuple[str, Lifetime]:
+    def token(self, client: Any, connection: Connection) -> tuple[str, float]:
         region = client.meta.region_name
         host = str(connection.host).lower().rstrip(".").split(".")  # NAME.ID.REGION.rds.amazonaws.com
         if host[-3:] == ["rds", "amazonaws", "com"] and len(host) > 4 and host[-4] != region:
             what = f"the region is {region}, but the database is in {host[-4]}"
             raise self.misconfigured(what, "Correct region_name.")
-        asked = monotonic()
         token = client.generate_db_auth_token(connection.host, connection.port, connection.login)
-        seconds = _SECONDS_OF_TEMPORARY if "X-Amz-Security-Token=" in token else _SECONDS
-        return token, Lifetime(seconds - _EARLY, asked)
+        return token, _SECONDS_OF_TEMPORARY if "X-Amz-Security-Token=" in token else _SECONDS
