@@ -443,6 +443,13 @@ def test_commands_that_use_values_have_them_issued(configured: Books, world: Any
     until(lambda: len(configured.users()) == left)
 
 
+def test_nothing_is_left_if_the_watched_program_dies_of_a_signal(configured: Books) -> None:
+    words = ["exec", "--only", "db.*", "--watch", "60", "--", "sh", "-c", "kill -TERM $$"]
+    done = subprocess.run([sys.executable, "-m", "framework", *words], capture_output=True, text=True, timeout=GUARD)
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    until(lambda: configured.users() == [])
+
+
 @pytest.mark.parametrize(
     ("kwargs", "what"),
     [

@@ -107,7 +107,9 @@ def _run(app: App, args: Namespace) -> int:
         print_error(fault)
         return fault.status
     from framework.delivery.supervisor import end_like
+    from framework.lifetime import at_exit
 
+    at_exit.run()  # the program may have died of a signal, of which this process then dies as well
     return end_like(status)
 
 
