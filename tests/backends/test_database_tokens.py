@@ -343,5 +343,5 @@ def test_a_sign_in_of_azure_that_does_not_answer(entra: Entra) -> None:
 
 
 def test_azure_knows_its_kwargs(entra: Entra) -> None:
-    with pytest.raises(TypeError, match="no argument 'vault_url'"):
+    with pytest.raises(errors.BackendError, match="no argument 'vault_url'"):
         entra_of(entra, vault_url="https://v.example")

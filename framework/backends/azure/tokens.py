@@ -39,7 +39,7 @@ class AzureDatabaseTokensBackend(TokensBackend, AzureService):
         super().__init__(connections, **client)
         self._scope = given.text(scope, "scope")
         if unknown := [name for name in client if name in self._options and name not in (*LIMITS, "connection_verify")]:
-            raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
+            raise self.misconfigured(f"there is no argument {unknown[0]!r}", "Remove it from backend_kwargs.")
 
     def open(self) -> OneLogin:
         return self.sign_in()
