@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +80,34 @@ def test_a_fleet_asks_its_store_once_and_then_not_at_all(tmp_path: Path, store: 
     dump = redis.Redis(port=port)
     everything = repr([(key, dump.get(key)) for key in dump.keys("*")])
     assert "canary" not in everything and everything.count("gAAAA") == NAMES
+
+
+_ASKED = """
+import json, sys
+from framework.backends.aws import SecretsManagerBackend
+print(json.dumps([SecretsManagerBackend(**json.loads(sys.argv[1])).identity(), "botocore" in sys.modules]))
+"""
+_KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s"}
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "environ", "loads"),
+    [
+        (_KEYS, {}, False),
+        ({}, {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}, False),
+        ({**_KEYS, "endpoint_url": "http://127.0.0.1:9"}, {"AWS_ENDPOINT_URL": "http://127.0.0.1:8"}, False),
+        (_KEYS, {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:9"}, True),
+        (_KEYS, {"AWS_CONFIG_FILE": os.devnull}, True),
+    ],
+)
+def test_botocore_is_loaded_only_where_more_than_fixed_keys_says_who_asks(
+    tmp_path: Path, kwargs: dict[str, str], environ: dict[str, str], loads: bool
+) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env |= {"HOME": str(tmp_path), "AWS_DEFAULT_REGION": "eu-west-1", **environ}
+    done = subprocess.run([sys.executable, "-c", _ASKED, json.dumps(kwargs)], env=env, capture_output=True, text=True)
+    identity, has_loaded = json.loads(done.stdout)
+    assert (identity.split()[0], identity.split()[-2:], has_loaded) == ("eu-west-1", ["k", "s"], loads)
 
 
 @pytest.mark.parametrize("wrong", ["dead", "hung", "full", "another password"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from framework.backends.aws import client as botocores
 from framework.backends.aws.client import FAULTS
 from framework.backends.aws.role import FIELDS, Role, Settings
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from framework.errors import FrameworkError, SecretsError
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_ENVIRON = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 #: The wording of assuming a role, see `RemoteBackend.acts`.
 ROLE_ACTS = {name: ("assuming the role", f"sts:{name}") for name in ("AssumeRole", "AssumeRoleWithWebIdentity")}
@@ -109,6 +112,26 @@ class AwsService(RemoteBackend):
         made, self._whose = botocores.made(self.service, self.store, settings, assume, self.max_workers)
         self.logins += 1
         return made
+
+    def identity(self) -> str | None:
+        return self._identity_without_client() or super().identity()
+
+    def _identity_without_client(self) -> str:
+        """Who asks, where kwargs and environment say all of it; else an empty text.
+
+        A process that finds its secrets in the shared cache then never loads botocore, which takes longest.
+        """
+        given, env = self._settings, os.environ
+        token = env.get("AWS_SESSION_TOKEN") or env.get("AWS_SECURITY_TOKEN")
+        key, secret, token = given["keys"] or (env.get(_ENVIRON[0]), env.get(_ENVIRON[1]), token)
+        region, endpoint = given["region_name"] or env.get("AWS_DEFAULT_REGION"), given["endpoint_url"] or ""
+        if given["profile"] or self._role[0] or token or not (key and secret and region):
+            return ""
+        if not endpoint:
+            file = os.path.expanduser(env.get("AWS_CONFIG_FILE") or "~/.aws/config")
+            if os.path.exists(file) or any(name.startswith("AWS_ENDPOINT_URL") for name in env):
+                return ""  # which may name another server
+        return f"{region} {endpoint} {key} {secret}"
 
     def who(self, client: Any) -> str:
         sts = (self._role[1]["service_config"] or {}).get("sts") or {}
