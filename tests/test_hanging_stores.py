@@ -314,7 +314,7 @@ def test_what_is_at_hand_and_what_is_kept_takes_no_thread(
     assert made.get_variable("b") == "from the environment"
     with pytest.raises(errors.NotFound):
         app().get_variable("nobody has it")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # those of other tests may end meanwhile
 
 
 def test_a_thread_is_used_again(app: Callable[..., App]) -> None:
