@@ -232,7 +232,9 @@ class Following:
         told = "" if fault is None else f"nothing is reloaded, and what was read before stays: {fault}"
         is_new, self._told_of_reload = told != self._told_of_reload, told
         if told and is_new:
-            _say(told)
+            from framework.logs import log_and_warn
+
+            log_and_warn(told)
         return fault
 
     # In the background
@@ -270,14 +272,9 @@ class Following:
         told = {str(fault) for fault in self.refresh(names).values()}
         new, self._told = told - self._told, told
         for text in sorted(new):
-            _say(f"a refresh failed, and the last value is used: {text}")
+            from framework.logs import log_and_warn
 
-
-def _say(text: str) -> None:
-    from framework.logs import WARNING, log
-
-    log(WARNING, "%s", text)
-    warn(text)
+            log_and_warn(f"a refresh failed, and the last value is used: {text}")
 
 
 def _interval(app: Following) -> float:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from os import urandom
 
+#: By this part `about` gives or takes.
+A_TENTH = 0.1
+
 
 def fraction() -> float:
     """A random number from 0 up to, but not including, 1."""
@@ -18,6 +21,11 @@ def up_to(seconds: float) -> float:
     return fraction() * seconds
 
 
+def from_half(seconds: float) -> float:
+    """A random time between half of so many seconds and all of them."""
+    return seconds * (1 + fraction()) / 2
+
+
 def about(seconds: float) -> float:
     """So many seconds, give or take a tenth."""
-    return seconds * (0.9 + 0.2 * fraction())
+    return seconds * (1 - A_TENTH + 2 * A_TENTH * fraction())

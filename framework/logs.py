@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from framework.errors import warn
 from framework.masking import safe_text
 
 TYPE_CHECKING = False
@@ -29,6 +30,12 @@ def log(level: int, layout: str, *args: object) -> None:
     logger = _logger or _find()
     if logger is not None and logger.isEnabledFor(level):
         logger.log(level, "%s", safe_text(layout % args))
+
+
+def log_and_warn(text: str) -> None:
+    """Say it in the log and as a warning: programs read one of them."""
+    log(WARNING, "%s", text)
+    warn(text)
 
 
 def _find() -> logging.Logger | None:

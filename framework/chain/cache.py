@@ -9,11 +9,11 @@ from time import monotonic
 
 from framework.chain.level import refused
 from framework.chain.runner import outcome_of
-from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse, warn
+from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse
 from framework.jitter import about
 from framework.lifetime import Lifetime, lifetime_of
 from framework.locks import ProcessLock
-from framework.logs import WARNING, log
+from framework.logs import log_and_warn
 from framework.masking import safe_repr
 
 TYPE_CHECKING = False
@@ -179,8 +179,7 @@ class Cache:
         if since is None:
             self._replace_unavailable(outcomes, warnings)
         for text in warnings:  # outside of the lock: a warning may be an error, and run other people's code
-            log(WARNING, "%s", text)
-            warn(text)
+            log_and_warn(text)
         return outcomes
 
     def _is_down(self) -> bool:

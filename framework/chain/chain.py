@@ -26,9 +26,8 @@ from framework.errors import (
     NotFound,
     SecretsError,
     VariableNotFound,
-    warn,
 )
-from framework.logs import DEBUG, WARNING, log
+from framework.logs import DEBUG, log, log_and_warn
 from framework.masking import REPLACEMENT
 
 TYPE_CHECKING = False
@@ -232,8 +231,7 @@ class Chain:
             except SecretsError as fault:
                 if kind == "config" or version is not None or self._on_failure() != "next":
                     raise
-                log(WARNING, "%s. The next link is asked, as [secrets] on_failure = next says.", str(fault).rstrip("."))
-                warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
+                log_and_warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
                 failure = fault
                 continue
             if value is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from random import uniform
 from time import monotonic
 
+from framework import jitter
 from framework.backends.remote import import_packages
-from framework.errors import BackendError, warn
+from framework.errors import BackendError
 from framework.locks import ProcessLock
-from framework.logs import WARNING, log
+from framework.logs import log_and_warn
 from framework.masking import add_mask, safe_repr
 
 TYPE_CHECKING = False
@@ -73,8 +73,7 @@ class Server:
                 self._client.connection_pool.disconnect()  # ten thousand idle connections are too many
             texts, self._texts = self._texts, []
         for text in texts:
-            log(WARNING, "%s", text)
-            warn(text)
+            log_and_warn(text)
 
     def run(self, commands: Callable[[Any], Answer]) -> Answer | None:
         """What commands return that are given the client; None: they failed, or the server is left alone.
@@ -94,7 +93,7 @@ class Server:
                 return answer
             self._in_a_row += 1
             if self._in_a_row >= _ENOUGH:
-                self._alone_until = monotonic() + _LEFT_ALONE * uniform(0.5, 1.5)
+                self._alone_until = monotonic() + _LEFT_ALONE / 2 + jitter.up_to(_LEFT_ALONE)
             self._tell("fault", f"the shared cache cannot be used ({name}). The stores are asked instead.")
             return None
 

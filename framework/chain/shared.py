@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 from hmac import digest
-from random import uniform
 from time import monotonic, sleep, time
 
+from framework import jitter
 from framework.chain.cache import Dated
 from framework.chain.level import refused
 from framework.chain.server import LEASE, Server
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 #: How many seconds in the future an entry may have been asked for: clocks differ.
 _SKEW = 60.0
-#: Lifetimes differ by this part, so that entries do not end together.
-_JITTER = 0.1
 #: For how many seconds nobody asks again for a value that a server refused and that the store still has.
 _STILL_REFUSED = 1.0
 #: What a lease holds: a process asks; a process has asked, and the store still has the refused value.
@@ -161,7 +159,7 @@ class SharedCache:
                     continue
                 if monotonic() >= ends:
                     break
-                sleep(pause * uniform(0.5, 1))
+                sleep(jitter.from_half(pause))
                 pause = min(1.6 * pause, _MOST_PAUSE)
             if todo:
                 outcomes = self._asked(todo, ask, has_lease=must_write, must_write=must_write)
@@ -229,7 +227,7 @@ class SharedCache:
             age = now - asked
             if age <= -_SKEW:
                 self._distrust(f"is from the future, by {-age:.0f} s: check the clocks")
-            elif age <= (self._negative if value is None else self._ttl) * (1 + _JITTER):
+            elif age <= (self._negative if value is None else self._ttl) * (1 + jitter.A_TENTH):
                 found[key] = Dated(value, instant - max(0.0, age))
         return found
 
@@ -254,7 +252,7 @@ class SharedCache:
             is_answer = not isinstance(value, BaseException)
             entry = self._sealed.seal(key, value, asked) if is_answer else None
             still = _STILL_REFUSED if is_answer and is_refused is not None and is_refused(value) else 0.0
-            lifetime = (self._negative if value is None else self._ttl) * uniform(1 - _JITTER, 1 + _JITTER)
+            lifetime = jitter.about(self._negative if value is None else self._ttl)
             entries.append((name, entry, lifetime, still))
         if must_write and (has_lease or any(entry for _, entry, _, _ in entries)):
             self._run(lambda client: _written(client, entries, has_lease=has_lease))

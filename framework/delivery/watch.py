@@ -7,6 +7,7 @@ import threading
 from contextvars import copy_context
 from time import monotonic
 
+from framework import jitter
 from framework.errors import ConfigError, FrameworkError
 
 TYPE_CHECKING = False
@@ -107,10 +108,8 @@ class Watch:
         self._told = ""
         if not names:
             return None
-        import random
-
         self._values = values
-        return Change(names, environ, random.uniform(0, self._splay))
+        return Change(names, environ, jitter.up_to(self._splay))
 
     def close(self) -> None:
         """Look no more."""

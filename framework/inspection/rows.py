@@ -161,17 +161,19 @@ def _is_own(app: App, section: str, key: str) -> bool:
 
 def files_of(app: App) -> Iterator[tuple[str, str, str]]:
     """Every file that was looked for, in order of precedence, as (kind, file, `found` or `absent`)."""
+    for kind, path, found in looked_for(app):
+        yield kind, short(path), "found" if found else "absent"
+
+
+def looked_for(app: App) -> Iterator[tuple[str, str, bool]]:
+    """Every file that was looked for, in order of precedence: kind, path, and whether it was there."""
     project, schema = app.sources.project, app.schema.origin
     if project:
-        yield "project", short(project), _state(os.path.exists(project))
+        yield "project", project, os.path.exists(project)
     for look in app.environment.looks:
-        yield look.kind, short(look.path), _state(look.found)
+        yield look.kind, look.path, look.found
     if os.path.sep in schema and os.path.exists(schema):
-        yield "schema", short(schema), _state(True)
-
-
-def _state(found: bool) -> str:
-    return "found" if found else "absent"
+        yield "schema", schema, True
 
 
 def declared_facts(app: App, option: Option) -> list[str]:

@@ -11,12 +11,11 @@ The rule is written once, as a generator of steps. `run` takes the steps in a th
 from __future__ import annotations
 
 import os
-import random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from framework import given
+from framework import given, jitter
 from framework.chain.level import refused
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.integrations import application
@@ -166,7 +165,7 @@ class Login:
                 if fault is None:
                     return (yield TRY, last)
                 raise fault
-            yield SLEEP, pause * random.uniform(0.5, 1)
+            yield SLEEP, jitter.from_half(pause)
             pause = min(2 * pause, _MOST_PAUSE)
 
     def _in_order(self, kept: Any) -> tuple[Any, Any]:

@@ -195,8 +195,9 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
             sign = sign_of(error)
             if sign == UNKNOWN:
                 unsettled = error
-            from os import urandom
             from time import monotonic, sleep
+
+            from framework import jitter
 
             now = monotonic()
             first = min(first, now)
@@ -211,7 +212,7 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
             else:
                 end = -_NEVER
             if now + pause <= end:
-                sleep(pause * (1 + urandom(1)[0] / 256) / 2)  # a random pause, so that two do not collide again
+                sleep(jitter.from_half(pause))  # so that two do not collide again
                 pause = min(pause * 2, 0.25)
                 continue
             if unsettled is None or unsettled is error:

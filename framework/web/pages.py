@@ -9,7 +9,7 @@ from framework import errors
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.inspection.listing import WORDS
-from framework.inspection.rows import declared_facts, rows
+from framework.inspection.rows import declared_facts, looked_for, rows
 from framework.inspection.snapshot import may_be_shown
 from framework.masking import redact_text
 from framework.masking.search import visible
@@ -71,10 +71,8 @@ def overview(explorer: Explorer, query: Query) -> dict[str, Any]:
 
 def files(explorer: Explorer) -> list[dict[str, Any]]:
     """Every file that was looked for, and whether it was changed since it was read."""
-    app, found = explorer.app, []
-    looks = [("project", app.sources.project, True)] if app.sources.project else []
-    looks += [(look.kind, look.path, look.found) for look in app.environment.looks]
-    for kind, path, is_there in looks:
+    found = []
+    for kind, path, is_there in looked_for(explorer.app):
         try:
             changed: float | None = os.stat(path).st_mtime
         except (OSError, ValueError):

@@ -295,53 +295,73 @@ def test_a_client_logs_in_whatever_changes_first(kind: str, client: str, tmp_pat
         assert ask() == 42
 
 
+class Load:
+    """Threads that ask again and again while the block lasts.
+
+    Args:
+        ask: gives 42.
+        requests: `some_requests` waits until each thread has had more than so many answers.
+    """
+
+    def __init__(self, ask: Callable[[], object], *, threads: int, requests: int) -> None:
+        self._ask, self._requests, self._is_over = ask, requests, threading.Event()
+        self._done, self.faults = [0] * threads, list[Exception]()
+        self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(threads)]
+
+    def _client(self, number: int) -> None:
+        while not self._is_over.is_set():
+            try:
+                assert self._ask() == 42
+            except Exception as fault:
+                self.faults.append(fault)
+            self._done[number] += 1
+
+    def some_requests(self) -> None:
+        before, more = list(self._done), self._requests
+        until(lambda: self.faults or all(now > then + more for now, then in zip(self._done, before, strict=True)))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join(GUARD)
+
+
 @pytest.mark.parametrize("order", ["store first", "server first", "both valid"])
 @pytest.mark.parametrize("kind", CLIENTS)
 def test_under_load_no_request_fails(kind: str, order: str, tmp_path: Path) -> None:
     """Eight threads log in again and again through three rotations, in each of which both sides take their time."""
     with service_of(kind, tmp_path) as service:
         ask = next(iter(service.clients().values()))()
-        done, faults, is_over = [0] * 8, list[Exception](), threading.Event()
-
-        def client(number: int) -> None:
-            while not is_over.is_set():
-                try:
-                    assert ask() == 42
-                except Exception as fault:
-                    faults.append(fault)
-                done[number] += 1
-
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-
-        def some_requests() -> None:
-            before = list(done)
-            until(lambda: faults or all(now > then + 1 for now, then in zip(done, before, strict=True)))
-
-        some_requests()
-        for number in (1, 2, 3):
-            service.number = number
-            if order == "store first":
-                service.in_store()
-                service.app.get_connection("books", max_age=0)
-                some_requests()
-                service.in_server()
-            elif order == "server first":
-                searches = service.login.searches
-                service.in_server()
-                until(lambda searches=searches: service.login.searches > searches)
-                service.in_store()
-            else:
-                other = service.user = f"{service.user}x"
-                service.create(service.password(number))
-                service.store.fields = {**service.store.fields, "login": other, "password": service.password(number)}
-                service.app.get_connection("books", max_age=0)
-            some_requests()
-        is_over.set()
-        for thread in threads:
-            thread.join(GUARD)
-        assert faults == []
+        with Load(ask, threads=8, requests=1) as load:
+            load.some_requests()
+            for number in (1, 2, 3):
+                service.number = number
+                if order == "store first":
+                    service.in_store()
+                    service.app.get_connection("books", max_age=0)
+                    load.some_requests()
+                    service.in_server()
+                elif order == "server first":
+                    searches = service.login.searches
+                    service.in_server()
+                    until(lambda searches=searches: service.login.searches > searches)
+                    service.in_store()
+                else:
+                    other = service.user = f"{service.user}x"
+                    service.create(service.password(number))
+                    service.store.fields = {
+                        **service.store.fields,
+                        "login": other,
+                        "password": service.password(number),
+                    }
+                    service.app.get_connection("books", max_age=0)
+                load.some_requests()
+        assert load.faults == []
         # All eight may be logging in when the server changes. What was never accepted is tried by one.
         assert service.login.refused <= 3 * (8 + 3)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ pytest.importorskip("moto", reason="moto is not installed")
 
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.secretsmanager.models import secretsmanager_backends  # noqa: E402
-from patience import GUARD, until  # noqa: E402
 from servers_aws import REGION, Aws, aws, moto_port, no_aws_around  # noqa: E402, F401
-from test_rotation import PostgreSQL, Refused, Store, refusing  # noqa: E402
+from test_rotation import Load, PostgreSQL, Refused, Store, refusing  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends.aws import SecretsManagerBackend  # noqa: E402
@@ -141,37 +139,16 @@ def test_under_load_no_request_fails_while_the_password_is_only_pending(
     service: Rotated, asked: list[str | None]
 ) -> None:
     ask = service.clients()["psycopg"]()
-    done, faults, is_over = [0] * 4, list[Exception](), threading.Event()
-
-    def client(number: int) -> None:
-        while not is_over.is_set():
-            try:
-                assert ask() == 42
-            except Exception as fault:
-                faults.append(fault)
-            done[number] += 1
-
-    def some_requests() -> None:
-        before = list(done)
-        until(lambda: faults or all(now > then + 3 for now, then in zip(done, before, strict=True)))
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        some_requests()
+    with Load(ask, threads=4, requests=3) as load:
+        load.some_requests()
         for number in (1, 2, 3):
             calls, refused = len(asked), service.login.refused
             for step in (service.create_secret, service.set_secret, service.finish_secret):
                 step()
-                some_requests()
+                load.some_requests()
             assert len(asked) - calls <= 3, asked
             assert service.login.refused - refused <= 8, number
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join(GUARD)
-    assert faults == []
+    assert load.faults == []
 
 
 # Which link is asked, and how often
