@@ -92,7 +92,7 @@ def _names(folder: str) -> dict[str, object]:
 
 
 def _check_that_it_is_live(names: dict[str, object]) -> None:
-    """What was timed is no copy: a change of the environment is seen by the next call, one of a list by nobody else."""
+    """What was timed is live: the next call sees a changed environment, and no other caller a changed list."""
 
     def sees(text: str, value: object) -> None:
         assert eval(text, dict(names)) == value, text

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parent / "reference" / "commands.md"
 _HEAD = """\
 # Reference of the command line
 
-Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is told
+Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is explained
 [for operators](../guides/operators/index.md). `framework …` is the same as `python -m framework …`.
 
 {contents}

@@ -10,7 +10,7 @@ gc.set_threshold(100_000)  # else a third of a short command is spent on looking
 
 
 def _leave_working_folder() -> None:
-    """Take the folder in which we stand off `sys.path`: what lies there by chance must not be imported.
+    """Remove the working directory from `sys.path`: what happens to be there must not be imported.
 
     Python puts it first for `-m`, and where `PYTHONPATH` has an empty entry. It stays where `PYTHONPATH` names it, and
     where an installed package does: that comes after Python's own modules.

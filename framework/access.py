@@ -32,7 +32,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC |
 
 
 class AccessLog:
-    """Takes entries to where they go.
+    """Writes entries to their destination.
 
     Args:
         app: the application's name.
@@ -77,7 +77,7 @@ class AccessLog:
 class File:
     """A file of JSON lines, for several processes at once.
 
-    Each line is one `write`, so lines do not break. A file that was rotated away is made anew. A link is not followed.
+    Each line is one `write`, so lines do not break. A rotated file is created again. A link is not followed.
     """
 
     def __init__(self, path: str) -> None:
@@ -90,7 +90,7 @@ class File:
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         number = self._opened()
         if os.write(number, line) != len(line):
-            raise OSError(28, "no space is left")
+            raise OSError(28, "no space left on the device")
 
     def _opened(self) -> int:
         try:
@@ -137,14 +137,14 @@ def of_application(name: str, prefix: str, environ: Mapping[str, str], write: An
     for word, variable, words in ((reads, "READS", ("", "all", "first")), (strict, "STRICT", ("", "0", "1"))):
         if word not in words:
             where = f"{prefix}_ACCESS_LOG_{variable}"
-            raise ConfigError("the word is not known", where=where, hint=f"Set it to {' or '.join(words[1:])}.")
+            raise ConfigError("unknown value", where=where, hint=f"Set it to {' or '.join(words[1:])}.")
     if write is None:
         write = to_stderr if path == "stderr" else File(path)
     return AccessLog(name, write, every_read=reads == "all", strict=strict == "1")
 
 
 def outcome_of(fault: FrameworkError) -> str:
-    """How a read ended that failed."""
+    """The outcome of a failed read."""
     cause = fault.__cause__ if isinstance(fault.__cause__, FrameworkError) else fault
     if isinstance(cause, AccessDenied):
         return "denied"

@@ -59,7 +59,7 @@ class App(Reads, Following, Bound[Settings]):
         root_section: the section of settings outside of every table; without it they are not read.
         dotenv: `.env` files; the later one wins, the real environment wins over all.
         env: the environment, such as `production`; else `BILLING_ENV`, else `development`.
-        environments: the only ones that there are.
+        environments: the only allowed ones.
         sensitive: fnmatch patterns on `section.key` that declare more options sensitive.
         env_style: `single` also reads `BILLING_SECTION__KEY`, as dynaconf and pydantic-settings write it; a variable
             with two underscores after the name wins. Else `double`.
@@ -74,7 +74,7 @@ class App(Reads, Following, Bound[Settings]):
     Raises:
         ConfigError: there is no such environment.
         ConfigFileError: a named file is missing, or a file is unreadable or malformed.
-        SchemaError: the schema says something that cannot be.
+        SchemaError: the schema is not valid.
     """
 
     _clean = ("chain",)
@@ -197,7 +197,7 @@ class App(Reads, Following, Bound[Settings]):
         return [*layers, DefaultsLayer(self.schema, self.names, environment, placeholders)]
 
     def _hides(self, section: str, key: str) -> bool:
-        """Whether a value must not be shown, where the layers are not there yet."""
+        """Whether a value must not be shown, before there are layers."""
         from fnmatch import fnmatchcase
 
         option = self.schema.option(section, key)

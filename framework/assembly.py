@@ -201,7 +201,7 @@ def _lowest_shared(parts: Parts) -> int:
     """The level of the first link that uses the shared cache."""
     try:
         return next((link.level for link in parts.custom_links() if link.is_remote), 1)
-    except FrameworkError:  # told where the links are built
+    except FrameworkError:  # reported where the links are built
         return 1
 
 

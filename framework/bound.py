@@ -114,7 +114,7 @@ class Bound(Generic[Settings]):
         return kept
 
     def _renew_settings(self) -> None:
-        """Make the settings anew after a refresh, if they were asked for. If that fails, the old ones stay."""
+        """Make the settings again after a refresh, if they were asked for. If that fails, the old ones stay."""
         reading = self.engine.reading
         if reading.settings is None or self.schema_class is None:
             return

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _BLOCK = "for a block, use conf.override({(section, key): value}); for the file, run: python -m framework config"
 _FILES = "name the file when the application is made: App(config_files=[…])"
-_NOTHING = "nothing has to be called here"
+_NOTHING = "nothing needs to be called here"
 #: What Airflow's `conf` has and ours cannot have -> what to do instead.
 _INSTEAD = {
     "set": f"options are not set in the process; {_BLOCK} set",
@@ -110,7 +110,7 @@ class Config(Getters):
     ) -> dict[str, dict[str, Any]]:
         """Every option with a value, sections and keys sorted as they are declared, then as they are found.
 
-        A declared section of which no option has a value is there, empty.
+        A declared section without any value is there, empty.
 
         Args:
             display_source: values become (value, source), the source in Airflow's words.
@@ -288,7 +288,7 @@ class Config(Getters):
             show_values: write the values; otherwise every option is a comment without one.
 
         Raises:
-            ConfigError: this is not text stream, or a value cannot be resolved; nothing is written then.
+            ConfigError: this is not a text stream, or a value cannot be resolved; nothing is written then.
         """
         from framework.options.written import write
 

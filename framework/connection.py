@@ -72,7 +72,7 @@ class Connection:
     ) -> None:
         if uri:
             if (conn_type, host, login, password, schema, port, extra) != (None,) * 7:
-                raise InvalidConnection("a uri is given and fields beside it", hint="Give one or the other.")
+                raise InvalidConnection("both a uri and fields are given", hint="Give one or the other.")
             from framework.uri import read_uri
 
             conn_type, host, login, password, schema, port, extra = read_uri(_checked_text("uri", uri) or "")
@@ -102,7 +102,7 @@ class Connection:
         Airflow; a parameter written twice becomes a list.
 
         Raises:
-            InvalidConnection: the text is no URI of a connection.
+            InvalidConnection: the text is not a URI of a connection.
         """
         if not uri:
             raise InvalidConnection("the connection is an empty text", hint="Write a URI or JSON.")
@@ -164,7 +164,7 @@ class Connection:
     def get_connection_from_secrets(cls, conn_id: str, team_name: None = None) -> Connection:
         """Airflow's name for `Connection.get`."""
         if team_name is not None:
-            raise InvalidConnection("teams are not served", where="team_name", hint="Leave it out.")
+            raise InvalidConnection("teams are not supported", where="team_name", hint="Leave it out.")
         return cls.get(conn_id)
 
     def test_connection(self, timeout: float = 10.0) -> tuple[bool, str]:
@@ -321,7 +321,7 @@ def _checked_text(name: str, value: object) -> str | None:
     if value is None or (isinstance(value, str) and value.isascii()):
         return value
     if not isinstance(value, str):
-        raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be a text.")
+        raise InvalidConnection(f"{name} is of type {type(value).__name__}", hint="It must be text.")
     from framework.extra import is_unicode
 
     if not is_unicode(value):

@@ -1,7 +1,7 @@
 """From the text of an option to the value that an application wants, exactly as Airflow's getters convert.
 
 A converter takes what a layer gave: text, or the typed value of a TOML, YAML or JSON file. It raises ValueError with
-what is expected and an example, and never with the value, not even in the chain of its causes: whoever calls adds the
+what is expected and an example, and never with the value, not even in the chain of its causes: the caller adds the
 option and its origin (`InvalidValue`), and nothing can leak. No converter is asked about an option that is not set.
 
     get           text of a typed value: `to_text`; a fallback that is text is expanded, any other is given as it is
@@ -12,8 +12,8 @@ option and its origin (`InvalidValue`), and nothing can leak. No converter is as
     getjson       the fallback answers for empty text as well; it is given as it is, neither expanded nor converted
     gettimedelta  the fallback answers for empty text as well, as it is; else one that is empty or zero is given so, any
                   other is converted (a number with a fraction is cut, a timedelta stays)
-    getenum       the fallback answers for a name that is no member as well, and must itself be one
-    getenumlist   a fallback is converted too; names that are no members are left out, with a warning
+    getenum       the fallback answers for an unknown name as well, and must itself be a member
+    getenumlist   a fallback is converted too; unknown names are left out, with a warning
     getimport     a fallback is converted too
 
 The option is not set and there is no fallback: an error, except for getjson and gettimedelta, which give None, and
@@ -75,7 +75,7 @@ def to_bool(value: Any) -> bool:
     """`t`, `true`, `1`, `f`, `false`, `0` in any case of letters; what follows a `#` is a comment (`True # because`).
 
     Raises:
-        ValueError: anything else; `yes` and `off` are no booleans in Airflow.
+        ValueError: anything else; `yes` and `off` are not booleans in Airflow.
     """
     if isinstance(value, bool):
         return value
@@ -185,7 +185,7 @@ def to_timedelta(value: Any) -> datetime.timedelta | None:
     """Whole seconds; None for empty text.
 
     Raises:
-        ValueError: no whole number, or beyond what a timedelta holds.
+        ValueError: not a whole number, or beyond what a timedelta holds.
     """
     import datetime
 
@@ -235,7 +235,7 @@ def to_import(value: Any) -> Any:
     """What a dotted path such as `package.module.name` leads to; None for empty text.
 
     Raises:
-        ValueError: no dotted path, nothing is there, or the module fails when it is imported (then that is the cause).
+        ValueError: not a dotted path, nothing is there, or the import of the module fails (then that is the cause).
     """
     if value is None or value == "":
         return None
@@ -268,8 +268,8 @@ def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> A
     """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
 
     As in Airflow: a name is ASCII letters, digits and `_`, in braces anything. A name that is not set stays as it is
-    written. What a variable holds is expanded in turn. Unlike in Airflow it always ends: a text that leads in a circle
-    (`A=$B`, `B=$A`) or grows beyond the bounds (`A=x$A$A`) is left as it is written, as a whole.
+    written. What a variable holds is expanded in turn. Unlike in Airflow, it always ends: a text that refers back to
+    itself (`A=$B`, `B=$A`) or grows beyond the bounds (`A=x$A$A`) is left as it is written, as a whole.
 
     Args:
         text: the text; anything that is not text is given back.
@@ -295,7 +295,7 @@ def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> A
     if where:
         from framework.errors import warn
 
-        warn(f"{where}: $VAR or ~ leads in a circle or grows beyond its bounds; the text stays as it is written")
+        warn(f"{where}: $VAR or ~ expands without an end or beyond its limit; the text is left as written")
     return text
 
 
@@ -352,7 +352,7 @@ def expand_home(text: str, getenv: Callable[[str], str | None]) -> str:
 
 
 def with_a_home(getenv: Callable[[str], str | None]) -> Callable[[str], str | None]:
-    """The same look-up, but an empty `HOME` counts as not set: a `~` that people write never means `/`."""
+    """The same look-up, but an empty `HOME` counts as not set: a `~` never means `/`."""
 
     def look_up(name: str) -> str | None:
         text = getenv(name)

@@ -41,7 +41,7 @@ def app() -> Application:
 
 
 def use(application: Application | None) -> Application | None:
-    """Make `application` the current one (None: whichever is found next) and return the one before."""
+    """Make `application` the current one (None: the one that is found next) and return the one before."""
     global _app
     before, _app = _app, application
     for changed in _watchers:
@@ -56,7 +56,7 @@ def found_by(make: Callable[[], Application]) -> None:
 
 
 class CurrentProxy:
-    """Stands for an attribute of the current application, whichever that is: `CurrentProxy("conf")`.
+    """Stands for an attribute of the current application: `CurrentProxy("conf")`.
 
     What is asked of it is kept in its own dictionary until another application becomes
     the current one, so that `conf.get` through the front door costs no more than `app.conf.get`.

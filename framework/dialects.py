@@ -93,7 +93,7 @@ def url_alone(connection: Connection, driver: str | None = None) -> URL:
     url, arguments = url_and_arguments(connection, driver)
     if arguments:
         raise InvalidConnection(
-            f"a URL cannot hold {', '.join(map(repr, arguments))} of its extra, for it is a secret or a table",
+            f"a URL cannot hold {', '.join(map(repr, arguments))} of its extra, because it is a secret or a table",
             where=_place(connection),
             hint="Use framework.integrations.sqlalchemy.create_engine(app, conn_id), which gives them to the driver.",
         )

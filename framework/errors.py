@@ -236,7 +236,7 @@ class VariableNotUnique(NotUnique):
 
 
 class IssuedOnUse(FrameworkError):
-    """A store would issue it for whoever reads it, and it is only looked at."""
+    """A store would issue it to the reader, and this command only looks."""
 
 
 class MetastoreError(FrameworkError):

@@ -1,4 +1,4 @@
-"""How an application follows changes while it runs: options that are read again, and who is told."""
+"""How an application follows changes while it runs: options that are read again, and functions that are called."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Following:
         return end
 
     def _tell(self, changed: Iterable[Name]) -> None:
-        """Call those who want to know. Afterwards their errors are warnings, so that each is called."""
+        """Call the functions of `on_change`. Their errors become warnings afterwards, so that each is called."""
         faults = []
         for name in changed:
             for fn in list(self._listeners.get(name, ())):
@@ -128,7 +128,7 @@ class Following:
             warn(text)
 
     def _values(self) -> dict[Name, Any]:
-        """The values of the options that are listened to, as far as they are known without asking anybody."""
+        """The values of the options that have listeners, as far as they are known without a question."""
         values: dict[Name, Any] = in_no_context(
             lambda: {name: value for name in list(self._listeners) for value in self._known(name)}
         )
@@ -146,12 +146,12 @@ class Following:
             return []
 
     def _tell_differences(self, before: dict[Name, Any]) -> None:
-        """Tell what has changed since `_values`. Pointers are followed for that."""
+        """Report what has changed since `_values`. Pointers are followed for that."""
 
         def differs(name: Name) -> bool:
             try:
                 answer = self.engine.answer(*name)
-            except FrameworkError:  # whoever reads it gets the error
+            except FrameworkError:  # a read raises the error
                 return True
             value: Any = _NOT_SET if answer is None else answer.value
             return bool(value != before[name])
@@ -223,7 +223,7 @@ class Following:
             raise ConfigError(f"the signal cannot be handled ({what})", where=where, hint=hint)
 
     def reload_or_warn(self) -> Exception | None:
-        """`reload`, where nobody would catch an error: it is a warning, once, and is returned."""
+        """`reload`, where no caller would catch an error: it becomes a warning, once, and is returned."""
         fault: Exception | None = None
         try:
             self.reload()
@@ -268,7 +268,7 @@ class Following:
             self.refresh_or_warn(names)
 
     def refresh_or_warn(self, names: Iterable[Name] | None = None) -> None:
-        """`refresh`, where nobody would look at the errors: each is a warning, once."""
+        """`refresh`, where no caller would look at the errors: each becomes a warning, once."""
         told = {str(fault) for fault in self.refresh(names).values()}
         new, self._told = told - self._told, told
         for text in sorted(new):

@@ -17,12 +17,12 @@ def fraction() -> float:
 
 
 def up_to(seconds: float) -> float:
-    """A random time between nothing and so many seconds: full jitter."""
+    """A random time between 0 and this many seconds: full jitter."""
     return fraction() * seconds
 
 
 def from_half(seconds: float) -> float:
-    """A random time between half of so many seconds and all of them."""
+    """A random time between half of these seconds and all of them."""
     return seconds * (1 + fraction()) / 2
 
 

@@ -49,7 +49,7 @@ class Lifetime:
         return monotonic() < self.ends and (not self.is_lease or self._pid == os.getpid())
 
     def extend(self, seconds: float, asked: float | None = None) -> None:
-        """It ends so many seconds after the question."""
+        """It ends this many seconds after the question."""
         asked = monotonic() if asked is None else asked
         self.ends, self.due = asked + seconds, asked + seconds * _RENEWED_AFTER
 
@@ -103,7 +103,7 @@ class Looking:
 
 
 def refuse_if_looking(what: str, where: str) -> None:
-    """Called before something is issued. Raises IssuedOnUse: it is only looked at."""
+    """Called before something is issued. Raises IssuedOnUse: it is read only to be shown."""
     if _looks.get():
         raise IssuedOnUse(f"{what} is issued on use", where=where, hint="The application reads it when it needs it.")
 
@@ -141,7 +141,7 @@ class _Exit:
             act()
 
     def handle_signal(self) -> None:
-        """Also before SIGTERM ends this process, if nobody handles it: Python would end without a word.
+        """Also before SIGTERM ends this process, if it is not handled: Python would end without notice.
 
         Only the main thread can set a handler. Others leave it to the next read there.
         """

@@ -16,7 +16,7 @@ DEPTH = 100
 DIGITS = 4_300
 #: Characters that an expansion may add to what is written: `%(name)s`, `$VAR`, aliases of YAML.
 GROWTH = 1_000_000
-#: Times that `$VAR` and `~` are expanded anew, and names that are replaced in all, before it counts as endless.
+#: How often `$VAR` and `~` are expanded again, and how many names are replaced, before it counts as endless.
 ROUNDS = 50
 NAMES = 10_000
 #: As in configparser: a value may refer to a value that refers to a value…, this many deep.
@@ -26,7 +26,7 @@ BLANKS = 1_000
 #: Names that are compared to find the nearest one to a misspelt name, and the length of a name that is.
 CANDIDATES = 2_000
 NAME_LENGTH = 100
-#: Of so many names the masker remembers whether they are sensitive.
+#: For how many names the masker remembers whether they are sensitive.
 KEPT_NAMES = 10_000
 #: Faults that one message lists.
 FAULTS = 20

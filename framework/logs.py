@@ -49,7 +49,7 @@ def _find() -> logging.Logger | None:
 
 
 class Logins:
-    """Logs that a backend has logged in, whichever backend it is: all of them count."""
+    """Logs that a backend has logged in. All backends are counted."""
 
     __slots__ = ("_known",)
 

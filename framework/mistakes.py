@@ -1,4 +1,4 @@
-"""What people write in the place of a connection's URI or JSON, and how each mistake is mended."""
+"""Common mistakes in a connection's URI or JSON, and how to correct each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def mistake_in(text: str) -> tuple[str, str] | None:
     if text[:1] in _QUOTES:
         closed = text.endswith(_QUOTES[text[0]])
         what = "it is in quotes" if closed else "it begins with a quote"
-        return what, "Remove them: docker's env_file and many a store keep quotes as a part of the value."
+        return what, "Remove them: docker's env_file and many stores keep quotes as part of the value."
     if text.startswith(_UNREPLACED):
-        return "it is a placeholder that nothing has replaced", "Write the value, or have it put in."
+        return "it is a placeholder that nothing has replaced", "Write the value, or have it filled in."
     if text.startswith("["):
         return "it is a JSON list", "Write one JSON object, or a URI."
     return _mistake_in_the_type(text) or _mistake_of_format(text)

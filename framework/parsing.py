@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-TOO_DEEP = f"it is nested too deep, more than {DEPTH} levels"
+TOO_DEEP = f"it is nested too deeply, more than {DEPTH} levels"
 TOO_MANY_DIGITS = f"a number has more than {DIGITS:,} digits"
-TOO_LARGE = "it does not fit into the memory"
+TOO_LARGE = "it does not fit in memory"
 
-#: A hexadecimal number of so many digits is near the bound.
+#: A hexadecimal number with this many digits is near the bound.
 _LONG = DIGITS * 8 // 10
 _OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _STEPS = [0] * 256
@@ -257,4 +257,4 @@ def without_values(what: str) -> str:
     """A parser's message up to the first thing that it quotes: that may be a piece of a secret."""
     if '"' not in what and all(len(piece) == 1 for piece in what.split("'")[1::2]):
         return what  # it quotes marks such as ',' only
-    return what.split("'")[0].split('"')[0].strip() or "a character that cannot stand here"
+    return what.split("'")[0].split('"')[0].strip() or "a character that is not allowed here"

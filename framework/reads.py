@@ -131,7 +131,7 @@ class Reads:
 
         Args:
             names: these options alone, as (section, key).
-            progress: told of each call that is done.
+            progress: called after each call.
 
         Returns:
             The options whose pointers lead nowhere, each with its error; empty if all is well.

@@ -1,4 +1,4 @@
-"""Work that is done again and again beside an application, in a daemon thread, and anew in the child of a fork."""
+"""Work that is repeated in the background, in a daemon thread, which starts again in the child of a fork."""
 
 from __future__ import annotations
 

@@ -241,9 +241,9 @@ def write_uri(
 
     scheme = (conn_type or "").lower().replace("_", "-")
     if scheme and not _is_scheme(scheme) and (login or password):
-        raise InvalidConnection("the conn_type cannot stand in a URI", hint="Use as_json() for this connection.")
+        raise InvalidConnection("the conn_type cannot be written in a URI", hint="Use as_json() for this connection.")
     if port is not None and not 0 <= port <= 65535:
-        raise InvalidConnection("the port cannot stand in a URI", hint="A port is between 0 and 65535.")
+        raise InvalidConnection("the port cannot be written in a URI", hint="A port is between 0 and 65535.")
     protocol, name = _protocol_and_name(host or "", scheme, conn_type)
     path = f"/{quote(schema, safe='')}" if schema else ""
     query = f"?{_write_query(extra, parameters)}" if extra else ""

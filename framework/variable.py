@@ -121,7 +121,7 @@ def read(app: Application, key: str, default: Any, deserialize_json: bool, since
 
 def _without_team(team_name: object) -> None:
     if team_name is not None:
-        raise InvalidValue("teams are not served", where="team_name", hint="Leave it out.")
+        raise InvalidValue("teams are not supported", where="team_name", hint="Leave it out.")
 
 
 def _checked(key: object) -> str:

@@ -26,7 +26,7 @@ class Watching(Repeated):
     """Looks at the files of an application: those that were looked for, and those of `_file` pointers that are held.
 
     With the package watchfiles the system reports changes. Without it, or where that does not work, the files are
-    looked at every so many seconds.
+    looked at at an interval.
 
     Args:
         app: the application, which is not kept alive.

@@ -113,7 +113,7 @@ def store() -> Iterator[Store]:
 def configure(
     home: Path, store: Store, *, names: int = 0, backend: dict[str, Any] | None = None, **secrets: Any
 ) -> None:
-    """Write the cfg of an application with so many `_secret` pointers, and the options of `[secrets]`."""
+    """Write the cfg of an application with a number of `_secret` pointers, and the options of `[secrets]`."""
     kwargs = {
         "region_name": "eu-west-1",
         "endpoint_url": store.url,

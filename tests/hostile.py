@@ -24,7 +24,7 @@ texts = st.one_of(
         "".join
     ),
 )
-#: The same without what is no Unicode, which files cannot hold.
+#: The same without what is not Unicode, which files cannot hold.
 unicode_texts = texts.map(lambda text: text.encode("utf-8", "replace").decode())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8\nAgEAAkEAq7BF\n-----END PRIVATE KEY-----\n"
 
-#: A byte that is no UTF-8, as Python holds it.
+#: A byte that is not UTF-8, as Python holds it.
 BAD_UTF8 = b"caf\xe9".decode("utf-8", "surrogateescape")
 
 VALUES = (

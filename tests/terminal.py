@@ -30,7 +30,7 @@ def at_a_terminal(words: Sequence[str], *, width: int = 0, raw: bool = False, **
         words: the program and its arguments.
         width: columns of the terminal.
         raw: whether line ends arrive as the program wrote them.
-        popen: more arguments of `Popen`; they may put a pipe in the place of stdout.
+        popen: more arguments of `Popen`; they may replace stdout with a pipe.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))

@@ -262,7 +262,7 @@ def test_a_connection_by_airflows_calls(stocked: Any) -> None:
     assert Connection.get_connection_from_secrets("a") == Connection.get("a")
     with pytest.raises(errors.ConnectionNotFound):
         Connection.get_connection_from_secrets(conn_id="b", team_name=None)
-    with pytest.raises(errors.InvalidConnection, match="teams are not served"):
+    with pytest.raises(errors.InvalidConnection, match="teams are not supported"):
         Connection.get_connection_from_secrets("a", "team")  # type: ignore[arg-type]
 
 
@@ -304,7 +304,7 @@ def test_a_variable_by_airflows_calls(stocked: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Variable.check_for_write_conflict("b")
-    with pytest.raises(errors.InvalidValue, match="teams are not served"):
+    with pytest.raises(errors.InvalidValue, match="teams are not supported"):
         Variable.get_variable_from_secrets("a", "team")  # type: ignore[arg-type]
 
 
@@ -357,7 +357,7 @@ def _read(text: str, ending: str) -> dict[str, Any]:
 
 def test_json_values_are_not_for_env_files(stocked: Any) -> None:
     status, _, err = stocked.run("variables", "export", "--json-values", "v.env")
-    assert status == 2 and "--json-values goes with" in err
+    assert status == 2 and "--json-values requires" in err
 
 
 def test_get_shows_what_airflow_shows(stocked: Any) -> None:

@@ -28,7 +28,7 @@ VERSION = "3.3.2"
 BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 FERNET_KEY = "cFGXmjfoTK7Fmq8nJ-aJVm0iH5S7hD1TfnwK0Xh6Rfs="
 
-#: Without a value of their own, Airflow makes them up, in every process anew.
+#: Without a value of their own, Airflow makes up new ones in every process.
 RANDOM = [("core", "fernet_key"), ("api", "secret_key"), ("api_auth", "jwt_secret")]
 #: True makes Airflow read a configuration for its own tests over ours.
 TEST_MODE = "core.unit_test_mode"

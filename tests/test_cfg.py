@@ -180,7 +180,7 @@ def test_the_depth_is_configparsers(depth: int, fits: bool) -> None:
         return
     with pytest.raises(configparser.InterpolationDepthError):
         parser.get("s", "0")
-    with pytest.raises(ConfigError, match=r"here: .* leads in a circle"):
+    with pytest.raises(ConfigError, match=r"here: .* refers back to itself"):
         interpolate(options["0"], options.get, "here")
 
 

@@ -432,7 +432,7 @@ class TestMetastore(BackendContract):
             try:
                 self.app.store.set_connection(Connection.from_uri(text, conn_id=name))
             except InvalidSecret:
-                pytest.skip("a metastore holds fields, so a text that is no connection cannot be put there")
+                pytest.skip("a metastore holds fields, so a text that is not a connection cannot be put there")
         elif kind == "variable":
             self.app.store.set_variable(name, text)
         else:

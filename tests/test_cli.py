@@ -381,7 +381,7 @@ def test_config_list(world: World) -> None:
     assert (status, err) == (0, "")
     assert "\n# port = \n" in out
     status, out, err = world.run("config", "list", "--section", "core", "--show-values")
-    message = "a '%' is followed by neither '%' nor '(name)s'. Write '%%' for a '%' that means itself."
+    message = "a '%' is followed by neither '%' nor '(name)s'. Write '%%' for a literal '%'."
     assert (status, err) == (1, f"error: billing.cfg:5: [core] name: {message}\n")
     parser = configparser.ConfigParser()
     parser.read_string(out)

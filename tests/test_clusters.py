@@ -67,7 +67,7 @@ class Writers:
             self.faults.append(fault)
 
     def until_more(self, number: int = 40) -> None:
-        """Wait until so many more writes were done, or one has failed."""
+        """Wait until this many more writes were done, or one has failed."""
         before = len(self.written)
         until(lambda: self.faults or len(self.written) > before + number)
 

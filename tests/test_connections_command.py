@@ -108,7 +108,7 @@ def test_add_replaces_only_with_overwrite(stocked: Any) -> None:
 def test_what_add_refuses(stocked: Any, words: list[str], status: int) -> None:
     done, out, err = stocked.run("connections", "add", *words)
     assert (done, out) == (status, "")
-    if "--conn-port" not in words:  # argparse shows a port that is no number
+    if "--conn-port" not in words:  # argparse shows a port that is not a number
         assert "canary" not in err
     assert "Traceback" not in err
     assert not (stocked.home / "billing.db").exists() or stocked.app().list_names("connection") == []

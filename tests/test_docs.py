@@ -124,7 +124,7 @@ class Session:
         elif run is not None:
             run(block)
         elif block.language not in ("text", "sh", "mermaid"):
-            self._fault(block, f"nobody runs a block of the language {block.language!r} that is no file")
+            self._fault(block, f"a block of the language {block.language!r} is not run, and is not a file")
 
     def _fault(self, block: Block, what: str) -> None:
         self.faults.append(f"{name_of(self.page)}:{block.line}: {what}")

@@ -87,7 +87,7 @@ CASES: dict[str, tuple[dict[str, str], str, bool]] = {
 
 
 def leaves(table: Any, trail: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Everything in a tree that is no table, by its trail in lower case."""
+    """Everything in a tree that is not a table, by its trail in lower case."""
     for key, value in table.items():
         inner = (*trail, str(key).lower())
         if isinstance(value, dict):

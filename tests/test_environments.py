@@ -464,7 +464,7 @@ def test_flags_of_an_application_are_refused_for_an_application_object(world: Wo
     assert world.run("--app", "boot:app", f"--{flag}", "x", "dump") == (
         1,
         "",
-        f"error: --{flag} goes with --project or --name only. An App has its own {flag}=.\n",
+        f"error: --{flag} requires --project or --name. An App has its own {flag}=.\n",
     )
 
 

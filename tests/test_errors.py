@@ -178,7 +178,7 @@ CASES = {
     "bad_percent": Case(
         """
         HOME/billing.cfg:2: [core] password: a '%' is followed by neither '%' nor '(name)s'. Write '%%'
-        for a '%' that means itself.
+        for a literal '%'.
         """,
         "[core]\npassword = hunter2%b\n",
         kind="ConfigError",
@@ -186,16 +186,16 @@ CASES = {
     "percent_nobody": Case(
         """
         HOME/billing.cfg:2: [core] password: a %(name)s names an option that neither this section nor
-        [DEFAULT] has. Correct the name (letters as they are written there), or write '%%' for a '%'
-        that means itself.
+        [DEFAULT] has. Correct the name (letters as they are written there), or write '%%' for a
+        literal '%'.
         """,
         "[core]\npassword = %(nope)s\n",
         kind="ConfigError",
     ),
     "percent_circle": Case(
         """
-        HOME/billing.cfg:2: [core] password: %(name)s leads in a circle, or more than 10 options deep.
-        Write the text itself in one of them; a '%' that means itself is written '%%'.
+        HOME/billing.cfg:2: [core] password: %(name)s refers back to itself, or is nested more than 10 options deep.
+        Write the text itself in one of them; a literal '%' is written '%%'.
         """,
         "[core]\npassword = %(a)s\na = %(password)s\n",
         kind="ConfigError",
@@ -410,16 +410,16 @@ CASES = {
     # commands
     "cmd_fails": Case(
         """
-        HOME/billing.cfg:2: [core] password_cmd: sh ended with status 3. Run it by hand to see what it
-        says.
+        HOME/billing.cfg:2: [core] password_cmd: sh ended with status 3. Run it by hand to see its
+        output.
         """,
         "[core]\npassword_cmd = sh -c 'echo hunter2; echo hunter2 >&2; exit 3'",
         kind="PointerError",
     ),
     "cmd_killed": Case(
         """
-        HOME/billing.cfg:2: [core] password_cmd: sh was ended by signal 9. Run it by hand to see what it
-        says.
+        HOME/billing.cfg:2: [core] password_cmd: sh was ended by signal 9. Run it by hand to see its
+        output.
         """,
         "[core]\npassword_cmd = sh -c 'kill -9 $$'",
         kind="PointerError",
@@ -466,8 +466,8 @@ CASES = {
     ),
     "cmd_prints_nothing": Case(
         """
-        HOME/billing.cfg:2: [core] password_cmd: true printed nothing. An empty value is written
-        plainly.
+        HOME/billing.cfg:2: [core] password_cmd: true printed nothing. To set it to an empty text,
+        write the option itself, without a pointer.
         """,
         "[core]\npassword_cmd = true",
         kind="PointerError",
@@ -1122,7 +1122,7 @@ def test_store_that_is_down(world: World) -> None:
     world.set(BILLING__SECRETS__ON_FAILURE="next", BILLING_VAR_RATE="19")
     with pytest.warns(errors.FrameworkWarning) as warned:
         assert world.app().get_variable("rate") == "19"
-    assert world.shown(warned[0].message) == f"{message} The next link is asked, as [secrets] on_failure = next says."
+    assert world.shown(warned[0].message) == f"{message} The next link is asked, because [secrets] on_failure = next."
 
 
 def test_short_name_claimed_twice(world: World) -> None:
@@ -1145,8 +1145,8 @@ def test_one_error_does_not_hide_the_rest(world: World) -> None:
     assert "\nport = 1\n" in out
     assert err.splitlines() == [
         "error: billing.cfg:4: [core] pool: a '%' is followed by neither '%' nor '(name)s'. "
-        "Write '%%' for a '%' that means itself.",
-        "error: billing.cfg:3: [core] password_cmd: false ended with status 1. Run it by hand to see what it says.",
+        "Write '%%' for a literal '%'.",
+        "error: billing.cfg:3: [core] password_cmd: false ended with status 1. Run it by hand to see its output.",
         "error: billing.cfg:6: [db] url_secret: secret 'nowhere' not found (asked: "
         "environment (BILLING_SECRET_NOWHERE), metastore). Check its name, or create it.",
     ]

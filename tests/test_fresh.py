@@ -1,4 +1,4 @@
-"""`max_age`: a read that is no older than so many seconds, counted from the asking."""
+"""`max_age`: a read that is no older than a number of seconds, counted from the question."""
 
 from __future__ import annotations
 

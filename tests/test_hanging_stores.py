@@ -335,7 +335,7 @@ def test_too_many_questions_without_an_answer_are_refused(
         with pytest.raises(errors.BackendUnavailable) as caught:
             made.get_variable(f"x{number}")
     assert len(Asleep.asked) == 3
-    assert "3 questions have had no answer yet" in str(caught.value)
+    assert "3 questions are still unanswered" in str(caught.value)
     _never.set()
     (link,) = made.chain.custom
     until(lambda: not link._threads._late)

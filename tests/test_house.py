@@ -109,7 +109,7 @@ def test_a_file_imports_only_from_wings_below_its_own(path: Path) -> None:
             assert other in SHARED or other.startswith(f"{own}.") or (name, other) == FACTORY
 
 
-def test_inside_of_a_wing_no_imports_go_in_a_circle() -> None:
+def test_no_imports_form_a_cycle_inside_a_wing() -> None:
     from graphlib import TopologicalSorter
 
     within = {

@@ -217,11 +217,11 @@ def test_connections_that_say_nothing(write: Any) -> None:
         ({"hots": CANARY}, "no field is called 'hots'. The fields are conn_id, conn_type, description, host"),
         ({"conn_type": "x", f"postgres://u:{CANARY}@h": 1}, "no field is called (a name not shown). "),
         ({"host": "h", "port": CANARY}, "the port is not valid. It must be a whole number between 0 and 65535."),
-        ({"host": 5, "password": CANARY}, "host is of type int. It must be a text."),
+        ({"host": 5, "password": CANARY}, "host is of type int. It must be text."),
         ({"extra": "{}", "extra_dejson": {"a": CANARY}}, "it has both extra and extra_dejson. Keep one of them."),
         ({"extra": f"[{CANARY}]"}, "extra is not a JSON object"),
         ({"conn_id": "other", "password": CANARY}, "its conn_id differs from its name. Correct it, or leave it out."),
-        ({"uri": "x://h", "password": CANARY}, "a uri is given and fields beside it"),
+        ({"uri": "x://h", "password": CANARY}, "both a uri and fields are given"),
         (f"u:{CANARY}@h", "the connection is neither a URI nor JSON"),
         (f"x://u:{CANARY}@h:port", "the connection's URI has a malformed host or port"),
         (f'{{"password": "{CANARY}"', "the JSON of a connection is malformed"),
@@ -397,7 +397,7 @@ def test_lists_of_several(write: Any) -> None:
         (f'["{CANARY}"]', "line 1: the file holds no object of names and values"),
         ("", "line 1: this is not valid JSON (Expecting value)"),
         ("\ufeff{}", "line 1: the file begins with a byte order mark (BOM); save it without"),
-        ("[" * 100_000, "line 1: this is not valid JSON (it is nested too deep, more than 100 levels)"),
+        ("[" * 100_000, "line 1: this is not valid JSON (it is nested too deeply, more than 100 levels)"),
     ],
 )
 def test_bad_json(write: Any, text: str, message: str) -> None:
@@ -416,10 +416,10 @@ def test_bad_json(write: Any, text: str, message: str) -> None:
         (f"k: v\n---\nl: {CANARY}\n", "line 2: a second document begins here"),
         (f"k: *{CANARY}\n", "line 1: this is not plain YAML (found undefined alias"),
         (f"- {CANARY}\n", "line 1: the file holds no table of names and values"),
-        (f"k: v\né: {CANARY}\x07\n", "line 2: a character stands here that YAML does not allow"),
+        (f"k: v\né: {CANARY}\x07\n", "line 2: a character that YAML does not allow"),
         ("? [a]\n: v\n{b: c}: w\n", "line 1: a name is not text; line 3: a name is not text"),
         ("<<: 5\nk: v\n", "line 1: what is merged (<<) is not a table"),
-        ("k: " + "[" * 5000 + "]" * 5000, "line 1: it is nested too deep, more than 100 levels"),
+        ("k: " + "[" * 5000 + "]" * 5000, "line 1: it is nested too deeply, more than 100 levels"),
     ],
 )
 def test_bad_yaml(write: Any, text: str, message: str) -> None:

@@ -160,10 +160,13 @@ def test_an_empty_extra_is_stored(place: Place, extra: object) -> None:
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ('INSERT INTO "connection" (conn_id, description) VALUES (:a, :a)', "the shape of its tables is not known"),
+        ('INSERT INTO "connection" (conn_id, description) VALUES (:a, :a)', "its tables have an unknown structure"),
         ('INSERT INTO "connection" (conn_id, port) VALUES (:a, :b)', "of a type that the database cannot store"),
         ('INSERT INTO "connection" (id) VALUES (1), (1)', "breaks a rule"),
-        ('INSERT INTO "connection" (conn_id) VALUES (:a) ON CONFLICT (conn_id) DO NOTHING', "need not be unique"),
+        (
+            'INSERT INTO "connection" (conn_id) VALUES (:a) ON CONFLICT (conn_id) DO NOTHING',
+            "does not keep names unique",
+        ),
         ('INSERT INTO "nowhere" VALUES (1)', "the table does not exist"),
         ("SELECT nonsense(", "refused the statement"),
     ],

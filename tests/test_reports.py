@@ -197,14 +197,14 @@ DOTENV = [
     ),
     Report(
         "theskumar/python-dotenv#204",
-        "a line that is no assignment is skipped in silence",
+        "a line that is not an assignment is skipped in silence",
         env("BILLING__SERVER__PORT=9000\nthis is no assignment\n"),
         run="check --offline",
         says=("error: ", ".env:2"),
     ),
     Report(
         "motdotla/dotenv#1030",
-        "quotes at both ends that are no pair are stripped",
+        "quotes at both ends that are not a pair are stripped",
         env(GREETING + '"a":"b"\n'),
         run="check --offline",
         says=("error: ", ".env:1"),
@@ -996,7 +996,7 @@ STORES = [
     ),
     Report(
         "apache/airflow#4523",
-        "an underscore in a URI's type is no type",
+        "an underscore in a URI's type is not allowed",
         environ={"BILLING_CONN_GCP": "google_cloud_platform://?key_path=%2Fkey.json"},
         run="connections get gcp",
         says=("error: ", "BILLING_CONN_GCP", "google-cloud-platform://"),

@@ -87,7 +87,7 @@ class Ledger(BaseSecretsBackend):
 
 
 class Silent(Ledger):
-    """A backend that does not say who asks."""
+    """A backend that does not name its principal."""
 
     def identity(self) -> str | None:
         return None
@@ -212,7 +212,7 @@ def test_an_answer_of_another_class_is_not_shared(make: Callable[..., App], port
 
 def test_a_backend_that_does_not_say_who_asks_is_not_shared(make: Callable[..., App], port: int) -> None:
     Ledger.rows = {("variable", "v"): "x"}
-    with pytest.warns(UserWarning, match="nothing is shared, because Silent does not say who asks") as told:
+    with pytest.warns(UserWarning, match="nothing is shared, because Silent does not name its principal") as told:
         app = make("Silent")
         assert app.get_variable("v") == "x" and app.get_variable("other", default=1) == 1
     assert len(told) == 1
@@ -246,7 +246,7 @@ def test_an_answer_is_as_old_here_as_it_is_there(
 
 @pytest.fixture
 def clock_of_entries(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets so many seconds pass for the entries."""
+    """Lets this many seconds pass for the entries."""
     passed = [0.0]
 
     def go_on(seconds: float) -> None:

@@ -238,7 +238,7 @@ def test_a_changed_value_starts_the_program_anew(billing: Programs) -> None:
     billing.world.write("password", "another-password\n")
     assert line(process) == "started another-password\n"
     err = stopped(process)
-    assert "the configuration has changed (DB_PASSWORD): the program is started anew" in err
+    assert "the configuration has changed (DB_PASSWORD): the program is restarted" in err
     assert "another-password" not in err
 
 
@@ -257,12 +257,12 @@ def test_a_broken_configuration_keeps_the_program(billing: Programs) -> None:
     assert line(process) == "started made-up-password\n"
     assert process.stderr is not None
     billing.world.write("a.toml", "[db\n")
-    assert b"the program goes on with what it has" in process.stderr.readline()
+    assert b"the program keeps its values" in process.stderr.readline()
     assert b"a.toml:1" in process.stderr.readline()
     billing.world.write("password", "another-password\n")
     billing.world.write("a.toml", CONFIG)
     assert line(process) == "started another-password\n"
-    assert "goes on" not in stopped(process)
+    assert "keeps its values" not in stopped(process)
 
 
 def test_a_signal_instead_and_new_files(billing: Programs, memory: str) -> None:

@@ -776,7 +776,7 @@ def _as_him(path: Path) -> str:
         return answer_of_the_child.read()
 
 
-# What is no file
+# What is not a file
 
 
 def _replace(path: Path, kind: str) -> str:

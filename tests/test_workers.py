@@ -168,7 +168,7 @@ def test_the_command_line_can_be_a_worker(home: Any) -> None:
     _, out, _ = home.run("--name", "airflow", "--worker", "explain", "--variable", "who")
     assert "metastore" not in out and "found" in out
     status, _, err = home.run("--app", "x:y", "--worker", "dump")
-    assert status == 1 and "--worker goes with --project or --name only" in err
+    assert status == 1 and "--worker requires --project or --name" in err
     for word in ("dump", "check"):
         shown = home.run("--name", "airflow", "--worker", word)
         assert CANARY not in shown[1] + shown[2] and "Traceback" not in shown[2]

@@ -1,4 +1,4 @@
-"""What the shop has to be told: the only place where its options are written down."""
+"""The settings of the shop: the only place where its options are declared."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class AkeylessBackend(RemoteStore):
     acts = {"read": ("reading it", ""), "list": ("listing what is there", "")}
     faults = {
         "404": None,
-        "401": refused("Check access_id and what proves it."),
+        "401": refused("Check access_id and its credentials."),
         "403": denied("Allow it in the access role."),
         "400": invalid("It must be a static secret.", "{doing} is refused ({code})"),
         "429": throttled(),
@@ -190,7 +190,7 @@ class AkeylessBackend(RemoteStore):
         return "", {"access-type": self._type, "access-id": self._id, "cloud-id": self._cloud_id()}
 
     def _cloud_id(self) -> str:
-        """The cloud's proof of which machine this is."""
+        """The cloud's proof of this machine's identity."""
         try:
             from akeyless_cloud_id import CloudId
 

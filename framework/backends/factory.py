@@ -57,7 +57,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
     elif _connection_map(app, section) is not None:
         what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
         raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
-    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: it shall build our connections
+    elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: it must build our connections
         from framework.connection import Connection
 
         backend._set_connection_class(Connection)

@@ -116,7 +116,7 @@ class GcpSecretManagerBackend(RemoteStore):
             return self.failed("no sign-in", "", self.store)
         if self._keys:
             what = f"{', '.join(self._keys)} does not hold Google Cloud credentials"
-            return self.misconfigured(what, "Give a key file as Google made it.")
+            return self.misconfigured(what, "Give a key file as Google issued it.")
         hint = "Give gcp_key_path, or run where Application Default Credentials are."
         return AccessDenied("there are no credentials of Google Cloud", where=self.store, hint=hint)
 

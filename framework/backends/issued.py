@@ -23,7 +23,7 @@ def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connec
         needs_login: whether the login stands here, and only the password is issued.
 
     Raises:
-        BackendError: it is no connection, or has what is issued.
+        BackendError: it is not a connection, or has what is issued.
     """
     import json
 
@@ -46,7 +46,7 @@ def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connec
 
 
 def table_of(table: Any, kwarg: str) -> dict[str, Any]:
-    """A kwarg that is an object, keyed by the names of connections. Raises BackendError: it is none."""
+    """A kwarg that is an object, keyed by the names of connections. Raises BackendError: it is not one."""
     if isinstance(table, dict) and all(isinstance(name, str) for name in table):
         return table
     raise BackendError(f"{kwarg} is not an object", hint=f'Write "{kwarg}": {{"warehouse": …}}.')

@@ -1,6 +1,6 @@
 """Kubernetes Secrets, found by a label, whatever they are called: `airflow.apache.org/connection-id: warehouse`.
 
-Whoever creates the secrets relies on the names of the labels, so they are Airflow's for every application.
+Those who create the secrets rely on the names of the labels, so they are Airflow's for every application.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             token = (page.get("metadata") or {}).get("continue")
             found += page["items"]
             if token and token == more.get("_continue"):
-                raise self.failed("0", "its pages go round in a circle", self.where())
+                raise self.failed("0", "its pages repeat without an end", self.where())
             more = {"_continue": token} if token else {}
         return found
 
@@ -175,7 +175,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         return ("0", str(fault)) if fault.status in (0, 200) else str(fault.status)
 
     def not_opened(self, fault: Exception) -> BackendError:
-        what = f"there is no login by {self._place()} ({type(fault).__name__})"
+        what = f"cannot log in with {self._place()} ({type(fault).__name__})"
         hint = "Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs."
         return self.misconfigured(what, hint)
 

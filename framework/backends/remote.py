@@ -182,7 +182,7 @@ class RemoteStore(RemoteBackend, StoreBackend):
         name_rule: a regular expression for a whole name, and its characters in words. A secret with another name does
             not exist, and the store is not asked.
         version_rule: the same for versions, without the words.
-        alone_up_to: so many names, or fewer, are asked for one by one, and not by a batch call.
+        alone_up_to: up to this many names are asked for one by one, and not by a batch call.
     """
 
     name_rule: tuple[str, str] | None = None

@@ -19,7 +19,7 @@ _EARLY = 60.0
 
 
 class TokensBackend(RemoteBackend):
-    """Connections whose password is a token. A database checks it when somebody logs in: a connection that is open
+    """Connections whose password is a token. A database checks it at the login: a connection that is open
     stays open when the token ends.
 
     A subclass writes `token`.
@@ -61,7 +61,7 @@ class TokensBackend(RemoteBackend):
         return kind == "connection" and name in self._connections
 
     def list_names(self, kind: str) -> list[str]:
-        """The names in `connections`. Nobody is asked."""
+        """The names in `connections`. No store is asked."""
         return list(self._connections) if kind == "connection" else []
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
@@ -69,8 +69,8 @@ class TokensBackend(RemoteBackend):
 
         Raises:
             AccessDenied: there are no credentials, or they are not accepted.
-            BackendUnavailable: who gives them does not answer.
-            IssuedOnUse: it is only looked at.
+            BackendUnavailable: their issuer does not answer.
+            IssuedOnUse: it is read only to be shown.
         """
         if not self.asks_for(kind, secret_id):
             return None

@@ -37,7 +37,7 @@ DEFAULT_CONNECTION = "yandexcloud_default"
 _TIMEOUT = 10.0
 #: How many seconds the list of the folder is used: for a name that is in it, and for one that is not.
 _KNOWN_FOR, _MISSING_FOR = 900.0, 60.0
-#: A token is replaced so many seconds before it ends.
+#: How many seconds before its end a token is replaced.
 _EARLY = 300.0
 _PAGE = 1000
 #: Large answers; and a connection that was cut is soon made again.
@@ -286,7 +286,7 @@ def _signed(key: Mapping[str, str], endpoint: str) -> str:
     audience = f"https://iam.{endpoint.removesuffix(':443')}/iam/v1/tokens"
     claims = {"iss": key["service_account_id"], "aud": audience, "iat": now, "exp": now + 3600}
     private = key["private_key"]
-    private = private[max(private.find("-----BEGIN"), 0) :]  # a warning line for people stands before it
+    private = private[max(private.find("-----BEGIN"), 0) :]  # Yandex puts a line with a warning before it
     try:
         return str(jwt.encode(claims, private, algorithm="PS256", headers={"kid": key["id"]}))
     except Exception:
@@ -308,7 +308,7 @@ def _token_of_this_machine() -> tuple[str, float]:
         return str(token["access_token"]), float(token.get("expires_in", 3600))
     except (OSError, HTTPException, ValueError, TypeError, KeyError) as fault:
         reason = getattr(fault, "code", None) or type(fault).__name__
-    what = f"no login is given, and the metadata service of this machine gives none ({reason})"
+    what = f"no login is given, and the metadata service of this machine provides none ({reason})"
     hint = "Set yc_sa_key_json_path or another login in backend_kwargs."
     raise BackendUnavailable(what, where="Lockbox", hint=hint)
 

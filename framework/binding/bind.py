@@ -199,7 +199,7 @@ class Binder:
     def _refused(
         self, leaf: Leaf, answer: Answer | FrameworkError | None, path: tuple[Any, ...], what: str, less: str
     ) -> None:
-        """The class itself refuses a value. If the option is sensitive, less is said: the message may hold it."""
+        """The class itself refuses a value. Its message is left out if the option is sensitive: it may hold it."""
         name, origin = (leaf.section, leaf.key), "default"
         hidden = leaf.reader.sensitive or self._engine.is_hidden(*name)
         if answer is not None and not isinstance(answer, FrameworkError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from framework.binding.scalars import Path
 
     #: The field, empty for the object as a whole; the path inside its value; the message; the message for a sensitive
-    #: option, about which less is said.
+    #: option, whose messages are left out.
     Refusal = tuple[str, Path, str, str]
 
 #: Built-in error types of pydantic whose messages contain a part of the value, or text of the application.
@@ -45,7 +45,7 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
         refusals = [("", (), str(error), str(error))]
     except Exception as error:
         refusals = (list(_by_attrs(origin_of(cls), values)) if kind_of(cls) == "attrs" else []) or list(
-            _told(cls, error)
+            _refusals(cls, error)
         )
     else:
         return (NOTHING if faulty else found), []
@@ -54,7 +54,7 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
     return NOTHING, refusals
 
 
-def _told(cls: type, error: Exception) -> Iterator[Refusal]:
+def _refusals(cls: type, error: Exception) -> Iterator[Refusal]:
     if not is_pydantics(error):
         what = f"{origin_of(cls).__name__} refuses the values ({raised(error)})"
         yield "", (), what, what

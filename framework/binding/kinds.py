@@ -95,7 +95,7 @@ def kind_of(given: Any) -> str:
 
 
 def refused(given: Any) -> str:
-    """Why a class is refused that looks like a settings class; empty if it is not refused."""
+    """Why a class that looks like a settings class is refused; empty if it is not refused."""
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in getattr(given, "__mro__", ())]
     if ("pydantic_settings", "BaseSettings") in bases or ("pydantic", "BaseSettings") in bases:
         return "a BaseSettings class reads the environment itself: derive it from pydantic.BaseModel instead"
@@ -167,7 +167,7 @@ def _arguments(cls: Any) -> dict[Any, dict[Any, Any]]:
 
 
 def filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
-    """An annotation with arguments in the place of type parameters; of one without an argument, its bound."""
+    """An annotation with arguments instead of type parameters; a parameter without an argument is its bound."""
     if type(annotation).__name__ == "TypeVar":
         return arguments.get(annotation, annotation.__bound__ or annotation)
     parameters = getattr(annotation, "__parameters__", ())

@@ -45,7 +45,7 @@ class Readers:
         """The reader of an annotation.
 
         Args:
-            metadata: what else is said about it, as in `Annotated`.
+            metadata: what else is declared about it, as in `Annotated`.
             place: the field, for messages.
             by_pydantic: whether the value goes into a pydantic model, which applies the marks that are not known here.
             raw: whether the model takes the value before it is converted.
@@ -102,7 +102,7 @@ class Readers:
         if by_pydantic or hasattr(bare, "__get_pydantic_core_schema__"):
             return self._raw(annotation, marks, place, by_pydantic)
         shown = getattr(annotation, "__name__", None) or str(annotation)
-        hint = "Say what is expected." if shown in ("Any", "object") else "Use str, and make it in your code."
+        hint = "Say what is expected." if shown in ("Any", "object") else "Use str, and convert it in your code."
         raise SchemaError(f"an option cannot have the type {shown}", where=place, hint=hint)
 
     def table(self, cls: type) -> Table:
@@ -140,8 +140,8 @@ class Readers:
         """The reader of one of several classes: a key of the table says which."""
         tags = tags_of(kinds) if all(map(kind_of, kinds)) else None
         if tags is None:
-            what = "which of several classes is meant is not known"
-            hint = 'Give each a field such as kind: Literal["a"], with another word, or use one class.'
+            what = "the annotation allows several classes, and nothing tells them apart"
+            hint = 'Give each a field such as kind: Literal["a"], each with its own value, or use one class.'
             raise SchemaError(what, where=place, hint=hint)
         key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
 

@@ -183,7 +183,7 @@ def scalar(annotation: Any) -> Reader | None:
         return secret
     for base in (str, int, float):
         if issubclass(annotation, base) and not hasattr(annotation, "__get_pydantic_core_schema__"):
-            expected = f"a value that {annotation.__name__} takes is expected"
+            expected = f"a value that {annotation.__name__} accepts is expected"
             to = then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected))
             return Reader(_PLAIN[base], to, takes_empty=base is str)
     return None

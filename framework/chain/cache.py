@@ -151,7 +151,7 @@ class Cache:
             keys: each once.
             fetch: asks for those that are neither kept nor being asked for. If it returns None they are left out, and
                 so are those of other threads' questions that came to nothing.
-            since: see `get`. A question of another thread that began before is not waited for, but asked anew.
+            since: see `get`. An older question of another thread is not waited for: the store is asked again.
         """
         outcomes: dict[Key, object] = {}
         mine: dict[Key, _Flight] = {}
@@ -178,7 +178,7 @@ class Cache:
             outcomes.update((key, outcome) for outcome in flight.outcome())
         if since is None:
             self._replace_unavailable(outcomes, warnings)
-        for text in warnings:  # outside of the lock: a warning may be an error, and run other people's code
+        for text in warnings:  # outside of the lock: a warning may be an error, and run code of the application
             log_and_warn(text)
         return outcomes
 

@@ -231,7 +231,7 @@ class Chain:
             except SecretsError as fault:
                 if kind == "config" or version is not None or self._on_failure() != "next":
                     raise
-                log_and_warn(f"{str(fault).rstrip('.')}. The next link is asked, as [secrets] on_failure = next says.")
+                log_and_warn(f"{str(fault).rstrip('.')}. The next link is asked, because [secrets] on_failure = next.")
                 failure = fault
                 continue
             if value is not None:
@@ -259,7 +259,11 @@ class Chain:
         asked = [link for link in serving if link.asks_for(kind, key)]
         names = ", ".join(shown_with_places(link, kind, key) for link in asked) or "no link"
         plain = ", ".join(link.name for link in asked) or "no link"
-        reasons = [f"{link.name} is never asked for it, as its kwargs say." for link in serving if link not in asked]
+        reasons = [
+            f"{link.name} is never asked for it, because its kwargs exclude it."
+            for link in serving
+            if link not in asked
+        ]
         reasons += self._reasons(kind, version, links, self._ceiling(max_level))
         reasons += filter(None, (mistake(link, kind, key) for link in serving))
         hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()

@@ -1,6 +1,6 @@
 """Questions that may never be answered, each under a deadline.
 
-A call that hangs in somebody else's code cannot be stopped. It is made in a daemon thread, and the caller waits no
+A call that hangs in foreign code cannot be stopped. It is made in a daemon thread, and the caller waits no
 longer than the time allowed. What runs inside the call (a link that is built with a secret of another link) shares its
 deadline.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_LATE = 64
 #: How many threads of one link wait for the next question.
 _MOST_IDLE = 16
-#: Added to the error of a link that has missed a deadline before.
+#: Added to the error of a link that missed a deadline before.
 NOT_ASKED_AGAIN = " before, so it was not asked again"
 _HINT = "See [secrets] resolve_timeout_seconds."
 
@@ -97,12 +97,12 @@ class Threads:
             what = f"there was no answer within {seconds:g} s{NOT_ASKED_AGAIN}"
             raise BackendUnavailable(what, where=name, hint=_HINT)
         if len(self._late) >= _MOST_LATE:
-            what = f"it was not asked, because {len(self._late)} questions have had no answer yet"
-            raise BackendUnavailable(what, where=name, hint="Check whether the store is well.")
+            what = f"it was not asked, because {len(self._late)} questions are still unanswered"
+            raise BackendUnavailable(what, where=name, hint="Check that the store is healthy.")
         until, own = deadline.get(), None
         if until is None or until.is_settled:
             until = own = Deadline(monotonic() + seconds, seconds)
-        elif until.ends <= monotonic():  # nobody would wait for the answer
+        elif until.ends <= monotonic():  # the answer would come too late
             raise BackendUnavailable(f"there was no answer within {until.seconds:g} s", where=name, hint=_HINT)
         token = deadline.set(until)
         until.asked.append(name)
@@ -197,7 +197,7 @@ class _Call:
     def run(self) -> None:
         try:
             self._context.run(self._run)
-        except BaseException as fault:  # the caller is told, whatever it is
+        except BaseException as fault:  # the caller gets it, whatever it is
             self._fault = fault
         if self._own is not None:
             self._own.is_settled = True
@@ -206,11 +206,11 @@ class _Call:
         self._over.release()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether it ends within so many seconds."""
+        """Whether it ends within this many seconds."""
         return self._over.acquire(timeout=min(max(seconds, 0), TIMEOUT_MAX))
 
     def tell_late(self) -> None:
-        """Nobody waits for the answer any more, but it may be worth keeping."""
+        """No caller waits for the answer any more, but it may be worth keeping."""
         if self._late is not None and self._fault is None:
             self._late()
 

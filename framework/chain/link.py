@@ -109,7 +109,7 @@ class Link:
                 self._backend = made
 
     def renew(self) -> None:
-        """Build the backend anew when it is next asked, because what it is built from has changed."""
+        """Build the backend again when it is next asked, because what it is built from has changed."""
         with self._lock:
             self._backend = None
 
@@ -279,7 +279,7 @@ class Link:
                     who = self._identity()
                 except FrameworkError as fault:  # the store may say the same, or answer
                     who, until = None, monotonic() + _ASK_WHO_AGAIN
-                    warn(f"{self.name}: it is not known who asks the store, so nothing is shared: {fault}")
+                    warn(f"{self.name}: the principal that asks the store is unknown, so nothing is shared: {fault}")
                 shared = None if who is None else self._share(who)
                 self._shared = backend, shared, until
         return shared
@@ -291,7 +291,7 @@ class Link:
         who = None if find is None or made_from is None else self.guard("config", None, lambda: self.in_time(find))
         if who is None:
             name = type(self._backend).__name__
-            warn(f"{self.name}: nothing is shared, because {name} does not say who asks the store; see its `identity`")
+            warn(f"{self.name}: nothing is shared, because {name} does not name its principal; see its `identity`")
         return None if who is None or made_from is None else f"{made_from()}\n{who}"
 
     def _version(self, kind: str, key: str, version: str) -> object:
@@ -380,7 +380,7 @@ class Link:
         question = _question(kind, key)
         where = f"{self.name}: {question}"
         if not isinstance(fault, SecretsError):  # the backend needs something else, which is not there
-            return BackendUnavailable(f"it needs what is not there: {fault.what}", where=where, hint=fault.hint)
+            return BackendUnavailable(f"it needs something that is missing: {fault.what}", where=where, hint=fault.hint)
         failure = fault.again()  # a backend may raise one error object again and again
         if not fault.where.startswith(where):
             at = fault.where.removeprefix(question) if fault.where.startswith(question) else f" at {fault.where}"

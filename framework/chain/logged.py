@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Value = TypeVar("Value")
 
-#: What the links of the look-up under way answered, as (link, outcome), whether the answer was at hand, and the links
-#: whose answer came from the shared cache.
+#: What the links of the look-up under way answered, as (link, outcome); whether the answer was known without asking;
+#: and the links whose answer came from the shared cache.
 _asked: ContextVar[tuple[list[tuple[str, str]], list[bool], list[str]] | None] = ContextVar(
     "framework_asked", default=None
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What follows the name of an entry in the name of its lease.
 LEASE = ":lease"
-#: After so many failures in a row the server is left alone, for about so many seconds.
+#: After how many failures in a row the server is left alone, and for about how many seconds.
 _ENOUGH, _LEFT_ALONE = 2, 10.0
 #: What a URL may say after a question mark.
 _PARAMETERS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
@@ -41,7 +41,7 @@ class Server:
 
     __slots__ = (
         *("_url", "_seconds", "_lock", "_pid", "_client", "_users"),
-        *("_in_a_row", "_alone_until", "_told", "_texts"),
+        *("_in_a_row", "_alone_until", "_warned", "_texts"),
     )
 
     def __init__(self, url: str, seconds: float) -> None:
@@ -50,7 +50,7 @@ class Server:
         self._url, self._seconds = url, seconds
         self._lock = ProcessLock()
         self._in_a_row, self._alone_until = 0, 0.0
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._client: Any = None
         self._texts: list[str] = []
         self._begin()
@@ -89,7 +89,7 @@ class Server:
                 name = type(fault).__name__
             else:
                 self._in_a_row = 0
-                self._told.discard("fault")
+                self._warned.discard("fault")
                 return answer
             self._in_a_row += 1
             if self._in_a_row >= _ENOUGH:
@@ -108,8 +108,8 @@ class Server:
             self._tell("entry", text)
 
     def _tell(self, what: str, text: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
+        if what not in self._warned:
+            self._warned.add(what)
             self._texts.append(f"{_URL_OPTION}: {text}")
 
     def _opened(self) -> Any:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: How many seconds in the future an entry may have been asked for: clocks differ.
 _SKEW = 60.0
-#: For how many seconds nobody asks again for a value that a server refused and that the store still has.
+#: For how many seconds a value that a server refused is not asked for again, if the store still has it.
 _STILL_REFUSED = 1.0
 #: What a lease holds: a process asks; a process has asked, and the store still has the refused value.
 _ASKING, _SAME = b"asking", b"same"

@@ -68,7 +68,7 @@ def how_to_stop_asking(backend: Any, kind: str, hint: str) -> str:
 
 
 def translated(fault: BaseException, where: str) -> SecretsError:
-    """The error for somebody else's exception. Its text may hold secrets, so only its type and place are shown."""
+    """The error for a foreign exception. Its text may hold secrets, so only its type and place are shown."""
     if any(kind.__name__ == "AirflowSecretsBackendAccessDenied" for kind in type(fault).__mro__):
         return AccessDenied("the backend refuses (AirflowSecretsBackendAccessDenied)", where=where)
     trace = fault.__traceback__

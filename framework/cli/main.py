@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except RecursionError:
-        print_error("something is nested too deep")
+        print_error("something is nested too deeply")
         return _status(NO, command)
     except SystemExit as stop:  # argparse's has a number; a message of other code may hold a secret
         if stop.code is None or isinstance(stop.code, int):
@@ -188,12 +188,12 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
     from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):
-        raise ConfigError("--app goes with neither --name nor --project", hint="Give one of them.")
+        raise ConfigError("--app cannot be combined with --name or --project", hint="Give one of them.")
     named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
     if named:
         for flag in ("env", "config", "dotenv", "worker"):
             if getattr(args, flag):
-                what = f"--{flag} goes with --project or --name only"
+                what = f"--{flag} requires --project or --name"
                 raise ConfigError(what, hint=f"An App has its own {flag}=.")
         from framework.discovery import named_by
 

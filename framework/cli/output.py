@@ -27,7 +27,7 @@ class UsageError(FrameworkError):
 
 
 class NoStdin:
-    """Stands in for a stdin that is closed: who reads it says so."""
+    """Stands in for a closed stdin: reading it raises an error that says so."""
 
     def isatty(self) -> bool:
         return False

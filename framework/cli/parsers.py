@@ -1,4 +1,4 @@
-"""The parsers of the command line: argparse, except that a wrong argument is not repeated, for it may be a secret."""
+"""The parsers of the command line: argparse, but a wrong argument is not repeated, because it may be a secret."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ for example:
 
 
 class Formatter(RawDescriptionHelpFormatter):
-    """Is told the width of the terminal: argparse would load the modules for archives to find it."""
+    """Gets the width of the terminal: argparse would load the modules for archives to find it."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=terminal.width_of(sys.__stdout__) - 2)

@@ -50,7 +50,7 @@ class Progress:
             self._total = ask()
 
     def advance(self, number: int) -> None:
-        """So much more is done."""
+        """Note that more is done."""
         self._done += number
         now = monotonic()
         if self._over is not None and now - self._began > _PATIENCE and now - self._drawn > min(_PATIENCE, _PAUSE):

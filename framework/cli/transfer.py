@@ -107,7 +107,7 @@ def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, An
             file.write((between if count else before) + text)
             count += 1
             progress.advance(1)
-        if left_out and not count:  # rather than an empty file in the place of a good one
+        if left_out and not count:  # rather than replace a good file with an empty one
             raise MetastoreError("no row could be read, so nothing was written", where=store.database.where)
         file.write(after if count else nothing)
     place = "" if args.file == "-" else f" to {args.file}"

@@ -1,4 +1,4 @@
-"""The error of a command about an application of which nothing was found."""
+"""The error of a command if nothing was found of its application."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _CONTEXT = 3
 def unified(before: bytes | None, rendered: Rendered, path: str, *, private: bool) -> Iterator[str]:
     """The lines of a unified diff.
 
-    Nobody knows what was a secret before. So where a secret is in the template, or the file is not open to others, a
+    It is not known what was a secret before. So where a secret is in the template, or the file is not open to others, a
     line that goes is shown as far as it begins like the line that comes in its place.
 
     Args:

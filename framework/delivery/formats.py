@@ -82,7 +82,7 @@ def _kubernetes(kind: str) -> Layout:
 
 
 def _quoted_base64(text: str) -> str:
-    return f'"{quoting.base64(text)}"'  # without the quotes `true` and `1234` would be no texts
+    return f'"{quoting.base64(text)}"'  # without the quotes `true` and `1234` would not be texts
 
 
 def _json(pairs: list[tuple[str, str]], name: str, namespace: str) -> str:

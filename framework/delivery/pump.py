@@ -40,10 +40,10 @@ class Pump:
                 ready = [number for number, _ in waits.poll()]
                 if self._exit in ready:
                     _write(self._to, stream.feed(os.read(self._exit, _PIECE)))
-                elif self._stop in ready:  # nothing is left in the pipe, and nobody is waited for who still has it
+                elif self._stop in ready:  # the pipe is empty; processes that still hold it are not waited for
                     _write(self._to, stream.close())
                     return
-        except OSError:  # who read our output has gone; the program is told so by its next write
+        except OSError:  # the reader of our output has gone; the program notices at its next write
             return
         finally:
             os.close(self._exit)
@@ -60,7 +60,7 @@ def _write(number: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(number, data) :]
-        except BlockingIOError:  # somebody made it so, who has the same file
+        except BlockingIOError:  # it was made so by another process with the same file
             from select import POLLOUT, poll
 
             waits = poll()

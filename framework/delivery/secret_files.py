@@ -27,7 +27,7 @@ class SecretFiles:
         allow_disk: whether the folder may be on a disk, where a deleted file leaves its bytes.
 
     Raises:
-        ConfigError: the parent is no folder in memory, or cannot be written.
+        ConfigError: the parent is not a folder in memory, or cannot be written.
     """
 
     __slots__ = ("folder", "_parent", "_name", "_written")

@@ -1,4 +1,4 @@
-"""Runs a program as a child, so well that nobody notices: signals, process groups, exit status, and PID 1."""
+"""Runs a program as a child, transparently: signals, process groups, exit status, and PID 1."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class Supervisor:
-    """One program, which may be started anew.
+    """One program, which may be restarted.
 
     Args:
         words: the program and its arguments.
         environ: its environment.
-        mask: whether secrets are taken out of its output, where that is no terminal.
-        watch: says when the configuration changed; None: nobody looks.
+        mask: whether secrets are taken out of its output, where that is not a terminal.
+        watch: reports when the configuration changed; None: it is not watched.
         tell: prints a note.
-        signal_number: is sent when the configuration changed; 0: the program is started anew.
+        signal_number: is sent when the configuration changed; 0: the program is restarted.
         kill_after: seconds after which a program that is to end is killed.
     """
 
@@ -133,7 +133,7 @@ class Supervisor:
         if self._own_group and self._last in (*_ENDING, signal.SIGHUP):
             try:
                 os.killpg(self._child, self._last)
-            except (ProcessLookupError, PermissionError):  # nobody is left
+            except (ProcessLookupError, PermissionError):  # no process is left
                 pass
 
     def _send(self, number: int) -> None:
@@ -165,7 +165,7 @@ class Supervisor:
         now = monotonic()
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
-            self._tell("the program did not end in time, and is killed")
+            self._tell("the program did not end in time and is killed")
             (os.killpg if self._own_group else os.kill)(self._child, signal.SIGKILL)
         if self._restart_at is not None and now >= self._restart_at:
             self._restart_at, self._is_stopping = None, True
@@ -180,7 +180,7 @@ class Supervisor:
                 self._tell(f"the configuration has changed ({change}): the program gets a signal")
                 self._send(self._signal)
             else:
-                self._tell(f"the configuration has changed ({change}): the program is started anew")
+                self._tell(f"the configuration has changed ({change}): the program is restarted")
                 if not self._is_stopping and self._restart_at is None:
                     self._restart_at = now + change.delay
 

@@ -1,4 +1,4 @@
-"""The file that another program reads: written as a whole, and never open to more people than before."""
+"""The file that another program reads: written as a whole, and never readable by more users than before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def put(path: str, data: bytes, *, secret: bool, in_place: bool = False) -> bool
 
     Args:
         path: the file; a link is followed, and stays.
-        secret: whether its owner alone may read it; a file that is there is opened to nobody in any case.
+        secret: whether its owner alone may read it; an existing file is never made readable by more users.
         in_place: write into the file itself, as a bind mount needs it.
 
     Returns:

@@ -52,7 +52,7 @@ class Template:
         delimiters: what begins and what ends a placeholder, with a blank between.
 
     Raises:
-        ConfigError: the delimiters are none.
+        ConfigError: the delimiters are not valid.
     """
 
     def __init__(self, data: bytes, path: str, delimiters: str = DELIMITERS) -> None:
@@ -120,10 +120,10 @@ class Template:
             self._lines = [0, *(found.end() for found in re.finditer(b"\n", self._data))]
         line = bisect(self._lines, place)
         column = len(self._data[self._lines[line - 1] : place].decode("utf-8", "replace")) + 1
-        told = fault.again()
-        told.where = f"{self._path}:{line}:{column}" + (f": {fault.where}" if fault.where else "")
-        told.__cause__ = fault.__cause__
-        return told
+        located = fault.again()
+        located.where = f"{self._path}:{line}:{column}" + (f": {fault.where}" if fault.where else "")
+        located.__cause__ = fault.__cause__
+        return located
 
 
 def _parse(text: str) -> tuple[Source, list[Filter]]:

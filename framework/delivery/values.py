@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     #: Resolves the pointers of options, and returns those that fail: `App.prefetch`, or the same with a progress bar.
     Prefetch = Callable[[list[tuple[str, str]]], dict[tuple[str, str], FrameworkError]]
 
-#: How a name begins that is no option's -> the kind of the chain.
+#: The prefix of a name that is not an option's -> its kind in the chain.
 KINDS = {"conn:": "connection", "var:": "variable", "secret:": "config"}
 _LISTED = {"connection": "connection", "variable": "variable", "config": "secret"}
 
 
 class Faults(ConfigError):
-    """Several errors at once: nothing was done, and all of it is told.
+    """Several errors at once: nothing was done, and each is reported.
 
     Attributes:
         faults: name of what failed -> its error.
@@ -246,10 +246,10 @@ def _secrets(app: App, sources: list[Source]) -> dict[Source, Any]:
             hint = "Write secret:NAME[?version=V][#/json/pointer]."
             found[source] = ConfigError(f"the name of a secret is malformed: {fault}", hint=hint)
     wanted = list(dict.fromkeys((reference.name, reference.version) for reference in references.values()))
-    said: dict[tuple[str, str | None], Any] = {}
-    app.chain.collect(wanted, _runner(app), said)
+    answers: dict[tuple[str, str | None], Any] = {}
+    app.chain.collect(wanted, _runner(app), answers)
     for source, reference in references.items():
-        answer = said[reference.name, reference.version]
+        answer = answers[reference.name, reference.version]
         found[source] = _outcome(_secret, answer, reference.part)
     return found
 

@@ -23,7 +23,7 @@ class Change:
     Attributes:
         names: of the values that are new, gone or other.
         environ: the new environment.
-        delay: seconds to wait before the program is started anew.
+        delay: seconds to wait before the program is restarted.
     """
 
     __slots__ = ("names", "environ", "delay")
@@ -36,15 +36,15 @@ class Change:
 
 
 class Watch:
-    """Looks every so many seconds, beside the program.
+    """Looks for changes at an interval, while the program runs.
 
     Args:
         items: what the program got.
         seconds: how often.
-        resolve: reads and resolves everything anew.
+        resolve: reads and resolves everything again.
         environment: the environment from the items.
         tell: prints a fault.
-        splay: up to so many seconds are waited before a restart, so that not all copies of a program restart at once.
+        splay: wait a random time, at most this many seconds, before a restart, so that copies do not restart at once.
 
     Attributes:
         next_look: when it looks again; None while it does.
@@ -62,7 +62,7 @@ class Watch:
     ) -> None:
         self._values = _values(items)
         self._seconds, self._resolve, self._environment = seconds, resolve, environment
-        self._tell, self._splay, self._told = tell, splay, ""
+        self._tell, self._splay, self._warned = tell, splay, ""
         self._main = threading.main_thread().ident
         self._found: list[Item] | FrameworkError | None = None
         self.is_looking, self._is_closed = False, False
@@ -101,11 +101,11 @@ class Watch:
             names = [name for name in {**self._values, **values} if values.get(name) != self._values.get(name)]
             environ = self._environment(found) if names else {}
         except FrameworkError as fault:
-            if str(fault) != self._told:  # once, not at every look
-                self._told = str(fault)
+            if str(fault) != self._warned:  # once, not at every look
+                self._warned = str(fault)
                 self._tell(fault)
             return None
-        self._told = ""
+        self._warned = ""
         if not names:
             return None
         self._values = values

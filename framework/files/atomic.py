@@ -73,7 +73,7 @@ class AtomicReplace:
         return self._number
 
     def take_place(self) -> None:
-        """Put the file, which is whole and closed or synced by now, in the place of the other."""
+        """Replace the other file with this one, which is complete and closed or synced by now."""
         os.replace(self._path, self._place)
 
     def __exit__(self, *failure: object) -> None:
@@ -148,7 +148,7 @@ def _lock(number: int, *, wait: bool) -> bool:
 
 
 def replace_file(path: str, data: bytes, mode: Callable[[os.stat_result | None], int]) -> None:
-    """Write a new file, and put it in the place of another when it is whole and on the disk.
+    """Write a new file, and replace another one with it once it is complete and on the disk.
 
     Args:
         path: the file to replace; one that is there keeps its owner.

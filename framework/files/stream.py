@@ -42,7 +42,7 @@ class Text:
         self._allowed = FILE_BYTES
 
     def read(self, size: int = CHUNK) -> str:
-        """The next part of the text, of about so many bytes; empty at the end."""
+        """The next part of the text, about `size` bytes; empty at the end."""
         line, column = self._line, self._column
         part = self._read(size)
         if self._decoder.errors != "strict":

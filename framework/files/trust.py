@@ -1,9 +1,9 @@
 """The rule of trust: whose files are used. Everything that opens a file asks here.
 
-A path that a person named is a plain `str`, and is trusted. One that takes part because of where we stand is `Found`:
-the file belongs to the caller or root and others cannot write it, and so does every folder and symbolic link that
-leads to it from `/` down. It is walked with folders that are held open, and decided on the file that was opened, so
-nothing can be exchanged between the look and the use.
+A path that a person named is a plain `str`, and is trusted. One that is used because of the working directory or the
+home is `Found`: the file, and every folder and symbolic link that leads to it from `/` down, must belong to the caller
+or root, and others must not be able to write them. The walk holds the folders open, and the file is judged after it was
+opened, so nothing can be exchanged between the check and the use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Found(str):
 
 
 class Vouched(str):
-    """A path in a project that a person named: commands in its files are run whoever owns them."""
+    """A path in a project that was named explicitly: commands in its files are run, whatever their owner."""
 
 
 class Typed(str):
@@ -82,7 +82,7 @@ def folder_of(file: str) -> str:
     """The folder at which the relative paths in a file start, trusted as it is.
 
     Args:
-        file: empty for the environment, whose relative paths start where we stand.
+        file: empty for the environment, whose relative paths start at the working directory.
     """
     return with_trust_of(file, os.path.dirname(os.path.abspath(file))) if file else Found()
 
@@ -249,7 +249,7 @@ def why_no_command(status: os.stat_result, path: str) -> tuple[str, str]:
 
 
 def others_can_write(status: os.stat_result) -> bool:
-    """Whether anybody but the owner and root can write a file. A user-private group, as goes with umask 002, is not
+    """Whether others than the owner and root can write a file. A user-private group, as umask 002 implies, is not
     counted as others."""
     if not status.st_mode & 0o020 or status.st_mode & 0o002:
         return bool(status.st_mode & 0o022)
@@ -300,7 +300,7 @@ class _Walk:
                 if steps and name != "..":  # most are folders: one call less for these
                     self._enter(os.open(name, _FOLDER, dir_fd=self.folder), os.path.join(self.place, name))
                     continue
-            except OSError as error:  # a link, or a file in the place of a folder
+            except OSError as error:  # a link, or a file instead of a folder
                 if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                     raise
             try:

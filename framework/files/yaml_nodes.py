@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 GROWS = f"its aliases add more than {GROWTH:,} characters"
 CIRCLE = "an alias is inside of its own anchor"
 MISFIT = "the value does not fit its YAML type"
-CHARACTER = "a character stands here that YAML does not allow"
+CHARACTER = "a character that YAML does not allow"
 OWN = (GROWS, CIRCLE, MISFIT, CHARACTER, TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS)
 
 _made: list[Any] = []
@@ -172,7 +172,7 @@ def yaml_fault(error: Exception, text: str, line: int) -> tuple[int, str]:
 
     Args:
         error: what was raised while the text was read.
-        text: the text, or what is at hand of it.
+        text: the text, or the part of it that is known.
         line: the line, if the error has none.
     """
     if isinstance(error, Malformed):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Calls = dict[str, int]  # the store's name of a call -> how many
 
-DAY, HOUR, MONTH = 86_400, 3_600, 30
+DAY, MONTH = 86_400, 30
 #: The ways to read: how many copies of the answers a fleet keeps beside its own processes.
 DIRECT, BY_HOST, SHARED = "direct", "shared cache on each host", "one shared cache"
 
@@ -27,7 +27,7 @@ class Fleet:
     Args:
         processes: how many run at once.
         hosts: on how many machines.
-        starts_per_day: how often each process is started anew in a day.
+        starts_per_day: how often each process starts in a day.
         reads_every: seconds after which a running process reads its secrets again; 0: never.
         cached_for: seconds that a shared cache keeps an answer.
     """

@@ -114,7 +114,7 @@ def _settings(app: App, wrong: Container[tuple[str, str]], skipped: set[tuple[st
     for fault in faults(app, app.schema_class, skipped):
         option = app.schema.option(*fault.name) if fault.name else None
         if fault.name is not None and option is None:
-            continue  # an option that is not declared, which is told of every schema
+            continue  # an undeclared option, which is reported for every schema
         if isinstance(fault.error, OptionNotFound) and option is not None and option.required:
             continue  # the same
         if fault.name not in wrong and not isinstance(fault.error, IssuedOnUse):

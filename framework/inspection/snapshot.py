@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: What a snapshot file says that it is.
 FORMAT = "framework-snapshot-1"
-#: A key has so many bytes, from `os.urandom`.
+#: The length of a key in bytes, from `os.urandom`.
 KEY_BYTES = 32
 _FIELDS = {"origin": str, "form": str, "sensitive": bool, "reference": str, "digest": str, "keyed": bool, "fails": str}
 

@@ -1,7 +1,8 @@
 """Values that are not what was probably meant: changed on the way, or kept where their owner thinks they are not.
 
-Each of these is well-formed, so that no reader can refuse it. `check` tells them, one function a kind. An option is
-looked at where it is written first; a value that is shadowed surprises nobody. A sensitive value is never shown.
+Each of these is well-formed, so that no reader can refuse it. `check` reports them, one function for each
+kind. An option is looked at where it is written first; a shadowed value is not reported. A sensitive value is never
+shown.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SHELL_WORDS = ("|", "||", "&&", "&", ";", ">", ">>", "<")
 _SHELL_MARKS = ("|", "$(", "`")
 #: What stands beside the name of a variable that is meant; the empty text is an end.
 _BESIDE = ("", *"/:@=,?&; ")
-#: Characters that nobody sees, or takes for a blank.
+#: Characters that are invisible, or look like a blank.
 _UNSEEN = "\u00a0\u00ad\u200b\u200c\u200d\u2007\u202f\u2060\ufeff"
 
 
@@ -97,7 +98,7 @@ def _line_end(about: _About, text: str) -> str | None:
 
 
 def _unseen(about: _About, text: str) -> str | None:
-    """A blank that is none: at an end, or in a value that is no prose."""
+    """An invisible or unusual blank: at an end, or in a value that is not prose."""
     found = next((letter for letter in text if letter in _UNSEEN), None)
     is_prose = " " in text.strip() and text == text.strip(_UNSEEN)
     if found is None or (is_prose and not about.hidden):

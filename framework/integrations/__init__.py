@@ -1,4 +1,4 @@
-"""At home elsewhere: one file or folder for each library, imported by who uses it."""
+"""Integrations with other libraries: one file or folder for each, imported by its user."""
 
 from __future__ import annotations
 

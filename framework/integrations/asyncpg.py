@@ -25,7 +25,7 @@ async def connect(conn_id: str, *, app: App | None = None, rotation_timeout: flo
     """`asyncpg.connect` for a connection of the application, by the rule of rotation.
 
     Args:
-        conn_id: the connection, in the place of the DSN.
+        conn_id: the connection, instead of the DSN.
         app: whose connection it is; None: the current application's.
         rotation_timeout: how many seconds to search for a login that works.
         options: what `asyncpg.connect` takes; they win over the connection's host, database and parameters.

@@ -68,9 +68,9 @@ def prefetching(
 
 
 def health(app: App, path: str = "/healthz", *, unhealthy_status: int = 200) -> APIRouter:
-    """A page that tells whether the secret stores answer: names of links and counts, never a name or a value of theirs.
+    """A page that shows whether the secret stores answer: names of links and counts, never a name or a value of theirs.
 
-    No store is asked: it tells how the last questions went. So a probe costs nothing, and stores that are down do not
+    No store is asked: it shows how the last questions went. So a probe costs nothing, and stores that are down do not
     make a platform restart every process.
 
     Args:

@@ -30,7 +30,7 @@ from framework.integrations import application
 if TYPE_CHECKING:
     from framework.app import App
 
-#: The section of fields that are no models, where neither the source nor the application names one.
+#: The section of fields that are not models, where neither the source nor the application names one.
 SECTION = "app"
 
 

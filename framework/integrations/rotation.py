@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
-#: What a step asks for: a read (no older than so many seconds, None: as kept; of which other version, or None), an
+#: What a step asks for: a read (no older than this many seconds, None: as kept; of which other version, or None), an
 #: attempt to log in, a pause.
 READ, TRY, SLEEP = "read", "try", "sleep"
 
@@ -91,9 +91,9 @@ class Login:
         self._begin()
 
     def _begin(self) -> None:
-        """Nobody searches, in a new process."""
+        """In a new process, no search is under way."""
         self._pid, self._is_searched = os.getpid(), False
-        self._tried: set[tuple[str | None, str | None]] = set()  # what somebody tries for the first time
+        self._tried: set[tuple[str | None, str | None]] = set()  # a login that is being tried for the first time
 
     def steps(self, timeout: float) -> Steps:
         """The steps of one login; returns what the attempt that worked gave.
@@ -102,7 +102,7 @@ class Login:
             timeout: seconds to search for a login that works.
 
         Raises:
-            Exception: what the server said last, or what is no refusal.
+            Exception: the server's last refusal, or any other error.
             SecretsError: the store failed, and no login is known that works.
         """
         began = monotonic()

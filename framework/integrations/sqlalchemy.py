@@ -119,7 +119,7 @@ def attach(
             error is raised.
 
     Raises:
-        InvalidArgument: `engine` is no engine.
+        InvalidArgument: `engine` is not an engine.
         InvalidConnection: the driver of the engine takes login and password in another way.
     """
     inner = getattr(engine, "sync_engine", engine)
@@ -171,7 +171,7 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
     def check_lease(made: Any, record: Any, proxy: Any) -> None:
         lease, is_new = record.info.get(_LEASE), record.info.pop(_NEW, False)
         if lease is not None and not is_new and not lease.is_current:  # the server has accepted a new one just now
-            raise DisconnectionError("the lease of its login has ended")  # the pool connects anew
+            raise DisconnectionError("the lease of its login has ended")  # the pool connects again
 
     return True
 

@@ -222,7 +222,7 @@ def _interpolate(
             raise ConfigError(
                 "a '%' is followed by neither '%' nor '(name)s'",
                 where=where,
-                hint="Write '%%' for a '%' that means itself.",
+                hint="Write '%%' for a literal '%'.",
             )
         name = text[at + 2 : close]
         if name not in known:
@@ -231,8 +231,7 @@ def _interpolate(
                 raise ConfigError(
                     "a %(name)s names an option that neither this section nor [DEFAULT] has",
                     where=where,
-                    hint="Correct the name (letters as they are written there), "
-                    "or write '%%' for a '%' that means itself.",
+                    hint="Correct the name (letters as they are written there), or write '%%' for a literal '%'.",
                 )
             if "%" in found:
                 known[name] = _interpolate(found, lookup, where, limit, known, depth + 1)
@@ -245,7 +244,7 @@ def _interpolate(
             raise ConfigError(
                 f"its %(name)s make the text longer by more than {GROWTH:,} characters",
                 where=where,
-                hint="Refer to less, or write a '%' that means itself as '%%'.",
+                hint="Refer to less, or write a literal '%' as '%%'.",
             )
         pieces.append(piece)
         position = close + 2
@@ -257,7 +256,7 @@ def _interpolate(
 
 def _too_deep(where: str) -> ConfigError:
     return ConfigError(
-        f"%(name)s leads in a circle, or more than {REFERENCES} options deep",
+        f"%(name)s refers back to itself, or is nested more than {REFERENCES} options deep",
         where=where,
-        hint="Write the text itself in one of them; a '%' that means itself is written '%%'.",
+        hint="Write the text itself in one of them; a literal '%' is written '%%'.",
     )

@@ -85,7 +85,7 @@ class DefaultsLayer(Layer):
 def fill(text: str, placeholders: dict[str, str]) -> str:
     """Replace `{NAME}` literally, and `{{` by `{`, as Airflow's defaults are written.
 
-    A text that holds any other `{…}` is no template and stays as it is: nothing is evaluated, no attribute or item
+    A text that holds any other `{…}` is not a template and stays as it is: nothing is evaluated, no attribute or item
     is looked up.
     """
     if "{" not in text and "}" not in text:

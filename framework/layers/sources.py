@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from framework.layers.base import Layer
     from framework.names import Names
 
-#: Words in the place of an environment, in the names of files that are of none.
+#: Words that stand where an environment could, in the names of files that belong to none.
 _NEVER = frozenset(
     ("pyproject", "schema", "base", "default", "defaults", "common", "local", "example", "sample", "template", "dist")
 )

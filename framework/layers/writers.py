@@ -86,7 +86,7 @@ def commented_option(key: str, text: str) -> list[str]:
 
 
 def _cfg_reads(written: str, section: str, key: str, raw: str) -> bool:
-    """Whether a cfg file with this text holds that option and nothing else, whoever reads it."""
+    """Whether a cfg file with this text holds that option and nothing else, for every reader."""
     import configparser
 
     from framework.layers.cfg import parse
@@ -113,7 +113,7 @@ def toml_key(key: str) -> str:
 
 
 def toml_value(value: Any) -> str | None:
-    """A value; None for what TOML lacks: null, keys that are no text, texts that are not Unicode."""
+    """A value; None for what TOML lacks: null, keys that are not text, texts that are not Unicode."""
     try:
         return _toml(value)
     except (ValueError, RecursionError):

@@ -35,7 +35,7 @@ class Index:
         self.forms: set[bytes] = set()
         self.lengths: dict[bytes, tuple[int, ...]] = {}
         self.spaced = False
-        self.shortest = _SHORTEST_URL  # what is looked for in base64 has so many bytes at least
+        self.shortest = _SHORTEST_URL  # the least number of bytes that is looked for in base64
         self.windows: list[slice] = []  # of a block, made when a text is searched: no start needs them
 
     def add(self, form: bytes) -> None:

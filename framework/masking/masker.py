@@ -151,7 +151,7 @@ class Masker:
         hidden = self.redact_bytes(encode(text), replacement)
         try:
             return hidden.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:  # a secret of bytes that are no text began or ended inside a letter
+        except UnicodeDecodeError:  # a secret of bytes that are not text began or ended inside a letter
             return hidden.decode("utf-8", "replace")
 
     def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:

@@ -197,7 +197,7 @@ def _spans_in_base64(
 def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:
     """Where URLs have passwords: before the last `@` of a word, and as values of sensitive names in the query.
 
-    People paste passwords without quoting them, so nearly every character may be a part of one.
+    Passwords are pasted without quoting, so nearly every character may be part of one.
 
     Args:
         data: any text.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from framework.masking.known import Index
 
-#: A word with a URL in it is held back until it ends, but no longer than so many bytes.
+#: A word with a URL in it is held back until it ends, but at most this many bytes.
 _LONGEST_WORD = 8_192
-#: The longest that one escape can be: `\ud83d\udd11`. A letter of a secret may take so many bytes.
+#: The longest that one escape can be: `\ud83d\udd11`. A letter of a secret may take this many bytes.
 _ESCAPE = 12
 #: The longest name of a scheme that is looked at.
 _SCHEME = 20

@@ -152,7 +152,7 @@ def sign_of(error: errors.FrameworkError) -> str:
 class Outage:
     """How long an outage of a database is waited for: by all callers together, from its first sign.
 
-    So a process does not wait anew in every call while a database is down for hours.
+    So a process does not wait again in every call while a database is down for hours.
 
     Args:
         seconds: for how long.

@@ -15,11 +15,11 @@ _LOOK = "Check that the server runs, and the host, port, user, password and name
 #: kind -> what happened, what to do.
 _MEANINGS = {
     "no answer": ("the database does not answer", _LOOK),
-    "no room": ("the server takes no more connections", "Close some, or raise its limit."),
+    "no room": ("the server accepts no more connections", "Close some, or raise its limit."),
     "busy": ("all connections of the pool are in use", "Use fewer threads, or try again."),
     "no login": ("the server refuses the user or the password", "Check both in the URL, and the server's own rules."),
     "no right": ("the user may not do this", "Grant it, or name another user in the URL."),
-    "no database": ("the server has no database of that name", "Make it, or correct the end of the URL."),
+    "no database": ("the server has no database of that name", "Create it, or correct the end of the URL."),
     "no schema": ("no schema is chosen in the database", "Make one, or set the user's search_path."),
     "no quorum": (
         "the database does not answer: the node is not in its cluster, or the cluster has no quorum",
@@ -31,9 +31,9 @@ _MEANINGS = {
     ),
     "read only": ("the database is read-only", "Name the primary server in the URL."),
     "no table": ("the table does not exist", MIGRATE),
-    "strange": ("the shape of its tables is not known", "Run: python -m framework db check"),
+    "strange": ("its tables have an unknown structure", "Run: python -m framework db check"),
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
-    "overtaken": ("another writer was in the way, and nothing was written", "Try again."),
+    "overtaken": ("another writer blocked it, so nothing was written", "Try again."),
     "too long": ("a text or a number is too long for its column", "Shorten it."),
     "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not know."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
@@ -42,9 +42,9 @@ _MEANINGS = {
     "memory": ("its memory is full", "Try again, or give the server more."),
     "limit": ("a limit of the server's configuration is reached", "Raise it, or write less at once."),
     "table full": ("the table is full: its disk, or a limit of its own", "Make room, or raise the limit."),
-    "not unique": ("its names need not be unique, as in old tables", "Let the table's owner migrate it."),
+    "not unique": ("its table does not keep names unique, as in old versions", "Let the table's owner migrate it."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
-    "failed": ("the database failed", "Look into the server's log."),
+    "failed": ("the database failed", "See the server's log."),
 }
 
 #: The kinds that mean that no write could start.

@@ -93,7 +93,7 @@ class Hosts:
             return
         ports = [port for key, value in options if key == "port" for port in value.split(",")]
         if len(ports) > 1 and len(ports) != len(texts):
-            raise _wrong("the URL has another number of ports than of hosts", option)
+            raise _wrong("the URL has different numbers of hosts and ports", option)
         for number, text in enumerate(texts):
             self.each.append(_host(text, ports[number % len(ports)] if ports else "", option))
         own = {"host": "", "port": "", "target_session_attrs": wants, "load_balance_hosts": "disable"}

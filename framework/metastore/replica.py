@@ -51,7 +51,7 @@ class Replica:
         return {name: value for name, value in (found or {}).items() if not isinstance(value, errors.SecretsError)}
 
     def _is_written(self, kind: str, name: str) -> bool:
-        """Whether this process has written the row, or so many rows that it does not know them all."""
+        """Whether this process has written the row, or too many rows to remember each."""
         written = self._primary.written or ()
         return (kind, name) in written or len(written) >= REMEMBERED
 

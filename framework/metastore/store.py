@@ -241,7 +241,7 @@ class Store:
             missing = sorted(set(part) - {row[column] for row in transaction.read(sql, params)})
             if missing:
                 raise errors.MetastoreError(
-                    "the database takes it for the same name as another one, and nothing was written",
+                    "the database does not distinguish it from another name, so nothing was written",
                     where=f"{kind} {missing[0]!r} in {self.database.where}",
                     hint="Choose a name that differs by more than capitals, accents and spaces at its end.",
                 )
@@ -274,7 +274,7 @@ class Store:
     def belongs_to_a_team(self, kind: str, name: str) -> errors.MetastoreError:
         """The error for a row of a team."""
         return errors.MetastoreError(
-            "the name belongs to a team, and teams are not served",
+            "the name belongs to a team, and teams are not supported",
             where=f"{kind} {name!r} in {self.database.where}",
             hint="Choose another name.",
         )
@@ -284,7 +284,7 @@ class Store:
         if not self.database.columns(table):
             return 0
         self._remember(kind, (name,))
-        unsettled = 0  # what an attempt deleted of which it is not known whether it was committed
+        unsettled = 0  # what an attempt deleted that may or may not have been committed
 
         def delete() -> int:
             nonlocal unsettled

@@ -206,12 +206,12 @@ def compiled(pattern: Any) -> re.Pattern[str]:
     else:
         if not endless:
             return found
-        what = "a repetition of a repetition, such as (a+)+, can take endless time: write a+"
+        what = "a repetition of a repetition, such as (a+)+, can take practically forever: write a+"
     raise ValueError(what)
 
 
 def _parsed(pattern: str) -> Any:
-    """The pattern as Python's own parser reads it, which is no public module."""
+    """The pattern as Python's own parser reads it, which is not a public module."""
     try:
         from re import _parser as parser  # type: ignore[attr-defined]
     except ImportError:  # Python 3.10
@@ -249,7 +249,7 @@ def replaces(pattern: Mapping[str, Any]) -> tuple[re.Pattern[str], str]:
     """The pattern and replacement of an entry of `deprecated_values`.
 
     Raises:
-        ValueError: the pattern is no regular expression, or the replacement names a group that it lacks.
+        ValueError: the pattern is not a regular expression, or the replacement names a group that it lacks.
     """
     import re
 

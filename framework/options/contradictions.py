@@ -74,7 +74,7 @@ def _is_empty(low: Any, high: Any, exclusive: bool) -> bool:
 
 
 def _of_values(trail: Trail, option: Option) -> Iterator[Mistake]:
-    """Choices and defaults that are no value of the option."""
+    """Choices and defaults that are not values of the option."""
     type_ = option.items or "string" if TYPES[option.type].family == "list" else option.type
     for choice in option.choices or ():
         try:

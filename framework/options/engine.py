@@ -382,5 +382,5 @@ def _hide(value: Any) -> None:
     if isinstance(value, (list, tuple, dict)):
         try:
             add_mask(to_text(value))
-        except ValueError:  # its keys are no text; whoever reads it gets the error
+        except ValueError:  # its keys are not text; a read raises the error
             pass

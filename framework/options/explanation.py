@@ -66,7 +66,7 @@ class Explanation:
             lines.append("  the option is not set")
         else:
             link = f", answered by the link {self.answer.link}" if self.answer.link else ""
-            lines.append(f"  = {self.value}{link}{self.kept.told() if self.kept else ''}")
+            lines.append(f"  = {self.value}{link}{self.kept.status() if self.kept else ''}")
         for number, mention in enumerate(self.mentions):
             mark = "->" if number == 0 else "  "
             old = f" as [{mention.name[0]}] {mention.name[1]}" if mention.is_old_name else ""
@@ -86,7 +86,7 @@ def _hint_about(value: Any) -> str:
     from framework.mistakes import is_in_quotes
 
     if is_in_quotes(value):
-        return "Remove the quotes around it: docker's env_file keeps them as a part of the value."
+        return "Remove the quotes around it: docker's env_file keeps them as part of the value."
     return ""
 
 

@@ -20,7 +20,7 @@ class Followed:
         path: the file that it was read from, or None.
         asked: when its source was asked, on the monotonic clock; a refresh that finds the same value moves it.
         noted: when it was noted here.
-        refreshed: when it was last asked for anew; None if it never was.
+        refreshed: when it was last refreshed; None if it never was.
         fault: why that failed, else None.
         lifetime: how long the source says that it is good; None: it does not say.
     """
@@ -45,7 +45,7 @@ class Followed:
         self.asked, self.refreshed, self.fault = asked, monotonic(), None
 
     def due(self) -> float:
-        """In how many seconds it must be asked for anew, because of its lifetime."""
+        """In how many seconds it must be refreshed, because of its lifetime."""
         if self.lifetime is None:
             return inf
         if self.fault is not None and self.refreshed is not None:
@@ -53,10 +53,10 @@ class Followed:
         return self.lifetime.due - monotonic()
 
     def fail(self, fault: FrameworkError) -> None:
-        """Note that the source could not be asked anew."""
+        """Note that a refresh failed."""
         self.refreshed, self.fault = monotonic(), fault
 
-    def told(self) -> str:
+    def status(self) -> str:
         """How old the value is, and how its last refresh went; empty if there is nothing to tell."""
         now = monotonic()
         age = f", {now - self.asked:.0f} s old"
@@ -66,7 +66,7 @@ class Followed:
         return f"{age}, " + (f"refreshed {ago}" if self.fault is None else f"its refresh {ago} failed: {self.fault}")
 
 
-#: A value that was not refreshed is worth an age from so many seconds on.
+#: The age of a value that was not refreshed is shown from this many seconds on.
 _OLD = 60.0
-#: After so many seconds a refresh is tried again that failed, of a value whose lifetime ends.
+#: After this many seconds a failed refresh is tried again, if the value has a lifetime.
 _AGAIN = 5.0

@@ -240,7 +240,7 @@ class Getters:
     def getenum(
         self, section: str, key: str = MISSING, enum_class: type[E] = MISSING, *, fallback: Any = UNSET, **how: bool
     ) -> E:
-        """The member of that name; the fallback's, if it is no member."""
+        """The member of that name; the fallback's, if it is not a member."""
         given.enum(enum_class, "enum_class")
 
         def member(value: Any) -> E:

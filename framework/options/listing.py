@@ -171,7 +171,7 @@ class Listing:
     # What is held of their pointers
 
     def expiring(self) -> dict[tuple[str, str], float]:
-        """The options whose values have a lifetime of their own, and in how many seconds to ask for each anew."""
+        """The options whose values have a lifetime of their own, and in how many seconds to read each again."""
         if not self._pointers.table.has_lifetimes:
             return {}
         found = {}

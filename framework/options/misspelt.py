@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from framework.options.engine import Engine
 
-#: What people write for the words that names of variables are made of.
+#: Common misspellings of the words in names of variables.
 _KINDS = {
     "CONN": ("CON", "CONNS", "CONNECT", "CONNECTION", "CONNECTIONS"),
     "VAR": ("VARS", "VARIABLE", "VARIABLES"),
@@ -100,7 +100,7 @@ class _Known:
         return self._kind(rest) or self._own(rest) or self._key(rest) if rest.count("__") < 2 else ("", None)
 
     def _kind(self, rest: str) -> tuple[str, None] | None:
-        """`CONN_X`, or what people write for it; `CONN__TEAM___X` is Airflow's name for a team's."""
+        """`CONN_X`, or a common misspelling of it; `CONN__TEAM___X` is Airflow's name for a team's."""
         for word, others in _KINDS.items():
             for written in (word, *others):
                 name = rest[len(written) + 1 :]

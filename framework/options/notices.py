@@ -52,7 +52,7 @@ def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
 def nearest(engine: Options, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:
     """The option with the most similar name that is declared, or written unless only `declared`; or None.
 
-    The comparison is bounded: so many names are looked at, and no name that is longer than people write.
+    The comparison is bounded: a limited number of names is compared, and none that is unusually long.
     """
     from difflib import get_close_matches
     from itertools import islice

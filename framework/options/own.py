@@ -88,8 +88,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "default": "",
             },
             "on_failure": {
-                "description": "What to do when a link is unavailable or answers nonsense: stop, or ask the next one. "
-                "Never applies to config secrets.",
+                "description": "What to do when a link is unavailable or returns an invalid value: stop, or ask the "
+                "next one. Never applies to config secrets.",
                 "type": "string",
                 "choices": ["stop", "next"],
                 "default": "stop",
@@ -145,7 +145,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "minimum": 0,
             },
             "shared_cache_lease_seconds": {
-                "description": "For how long a process that asks the backend is waited for, in seconds. If it has not "
+                "description": "How long to wait for a process that is asking the backend, in seconds. If it has not "
                 "answered then, another one asks.",
                 "type": "float",
                 "default": "3",

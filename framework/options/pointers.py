@@ -287,7 +287,7 @@ class Pointers:
         if process.returncode:
             status = process.returncode
             what = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
-            raise pointer_error(mention, f"{program} {what}", "Run it by hand to see what it says.")
+            raise pointer_error(mention, f"{program} {what}", "Run it by hand to see its output.")
         return self._output(mention, program, output)
 
     def _output(self, mention: Mention, program: str, output: bytes) -> str:
@@ -299,7 +299,11 @@ class Pointers:
             raise pointer_error(mention, f"the output of {program} is not UTF-8", "Encode it, as base64 for example.")
         text = text.removesuffix("\n")
         if not text:
-            raise pointer_error(mention, f"{program} printed nothing", "An empty value is written plainly.")
+            raise pointer_error(
+                mention,
+                f"{program} printed nothing",
+                "To set it to an empty text, write the option itself, without a pointer.",
+            )
         return text
 
     def _refuse_open_file(self, mention: Mention) -> None:
@@ -330,12 +334,12 @@ def _refuse_planted_program(mention: Mention, program: str) -> None:
         check(absolute)
     except Untrusted as doubt:
         raise pointer_error(mention, f"{absolute}: {doubt.what}", doubt.hint) from None
-    except OSError:  # whoever starts it says so
+    except OSError:  # starting it reports that
         return
 
 
 def _can_wait_for_children(popen: Any) -> bool:
-    """Whether a command can be run in this thread: what gevent puts in the place of Popen needs its main loop."""
+    """Whether a command can be run in this thread: gevent's replacement of Popen needs its main loop."""
     if popen.__module__ != "gevent.subprocess":
         return True
     from gevent import get_hub

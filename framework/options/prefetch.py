@@ -54,7 +54,7 @@ class Plan:
             max_level = self.engine.max_level(section, key)
             if mention.form == "secret" and max_level is not None:
                 links = [link.name for link in chain.visible("config", max_level)]
-                rows.append({"by": " or ".join(links) or "nobody", "call": "look up", "for": f"[{section}] {key}"})
+                rows.append({"by": " or ".join(links) or "no link", "call": "look up", "for": f"[{section}] {key}"})
         for place, link in enumerate(chain.visible("config") if self.references else ()):
             number = len(self.references)
             secrets = counted(number, "secret")

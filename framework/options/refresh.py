@@ -1,4 +1,4 @@
-"""Asks anew for what pointers lead to, and replaces what has changed, all at once."""
+"""Reads again what pointers lead to, and replaces what has changed, all at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Held:
-    """A pointer that is asked for anew.
+    """A pointer that is followed again.
 
     Attributes:
         wins: whether it is the option's first mention, so that its value is the option's.
@@ -74,14 +74,14 @@ def refresh(
     workers: int,
     max_age: float = 0.0,
 ) -> Refreshed:
-    """Ask anew for every `_secret` that is held, in batches, and replace what has changed.
+    """Read every `_secret` that is held again, in batches, and replace what has changed.
 
     Args:
         its_chain: who is asked; called only if there is something to ask.
         names: these options alone, whatever their pointers are, also if they were not read yet.
         seconds: how long all of it may take.
         workers: how many calls are made at once.
-        max_age: a value that could not be refreshed is forgotten once it is so many seconds old; 0: never.
+        max_age: a value that could not be refreshed is forgotten once it is this many seconds old; 0: never.
     """
     since, done = monotonic(), Refreshed()
     held = list(_held(engine, names))

@@ -22,7 +22,7 @@ class Schema:
     Attributes:
         declared: whether the application declares anything itself.
         origin: the file or object that the application's part is from, for messages.
-        foreign: whether it is the schema of another application, such as Airflow's, which nobody here can correct:
+        foreign: whether it is the schema of another application, such as Airflow's, which cannot be corrected here:
             it may be newer than we are, so unknown fields and odd names in it are left alone.
         unmapped: what a schema in the form of another tool says that has no counterpart here, as (place, what).
     """
@@ -159,7 +159,7 @@ class Schema:
         self._index()
 
     def declare(self, sections: Mapping[str, Any]) -> bool:
-        """Declare what a class declares that was bound, where nobody did; what it calls a secret is one.
+        """Declare the options of a bound class that the schema does not declare. What the class calls a secret is one.
 
         Returns:
             Whether anything is otherwise than before.
@@ -226,7 +226,7 @@ class Schema:
         return bool(self._section(section)) or section in self._options or section.startswith("secrets.")
 
     def is_open(self, section: str) -> bool:
-        """Whether a section may hold options that nobody declares, because its reader takes it whole."""
+        """Whether a section may hold undeclared options, because its reader takes the whole section."""
         return self._facts is not None and section in self._facts.data.OPEN
 
     def options(self, section: str) -> list[str]:
@@ -234,7 +234,7 @@ class Schema:
         return list(self._section(section))
 
     def describe(self) -> None:
-        """Know also what is said about the options, which no start needs: descriptions and examples."""
+        """Load also what no start needs: descriptions and examples of the options."""
         while self._describers:
             for name, key, text in self._describers.pop()():
                 option = self.listed(name, key) if key else None

@@ -79,7 +79,7 @@ NAME = Field("a name", lambda value: isinstance(value, str) and bool(value.strip
 VERSION = Field("a version", lambda value: isinstance(value, str) or _is_number(value), 'For example "2.1".')
 FLAG = Field("true or false", lambda value: isinstance(value, bool), "Write it without quotes.")
 COUNT = Field(
-    "a whole number of 0 or more", lambda value: _is_whole(value) and not isinstance(value, bool) and value >= 0
+    "a whole number, 0 or more", lambda value: _is_whole(value) and not isinstance(value, bool) and value >= 0
 )
 TYPE = Field("one of the types", lambda value: isinstance(value, str), f"Use one of {', '.join(TYPES)}.")
 LIMIT = Field(
@@ -152,7 +152,7 @@ SECTION: dict[str, Field] = {
     ),
 }
 
-#: Other words that people know for a field.
+#: Common other names of a field.
 _SYNONYMS = {
     "enum": "choices",
     "values": "choices",
@@ -201,7 +201,7 @@ def _place(trail: Trail, origin: str, places: Mapping[tuple[str, ...], str]) -> 
 
 
 def _label(trail: Trail) -> str:
-    """`[section] option`, as people speak of it."""
+    """`[section] option`, as shown in messages."""
     if not trail:
         return ""
     return f"[{trail[0]}] {trail[2]}".rstrip() if trail[1:2] == ("options",) and len(trail) > 2 else f"[{trail[0]}]"
@@ -325,7 +325,7 @@ def _raised(trail: Trail, name: str, check: Callable[[Any], Any], value: Any) ->
 
 
 def _unknown(name: Any, value: Any, fields: Mapping[str, Field], trail: Trail) -> tuple[str, str]:
-    """What is wrong with a field that nobody knows, and what was probably meant."""
+    """What is wrong with an unknown field, and what was probably meant."""
     what = f"unknown field {name!r}" if isinstance(name, str) else f"the field {name!r} is not text"
     if near := _nearest(str(name), fields):
         return what, f"Did you mean {near}?"

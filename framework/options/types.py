@@ -49,7 +49,7 @@ def to_path(value: Any) -> pathlib.Path:
 
 
 def to_url(value: Any) -> str:
-    """The URL as it is written, with its scheme; `http` and the like need a host.
+    """The URL as it is written, with its scheme; `http` and similar schemes need a host.
 
     Raises:
         ValueError: anything else.
@@ -113,7 +113,7 @@ def _sum(text: str, units: Iterable[str]) -> int:
 
 
 def _scaled(number: str, factor: int) -> int:
-    """A decimal number times a factor, exactly; ValueError if that is no whole number."""
+    """A decimal number times a factor, exactly; ValueError if that is not a whole number."""
     whole, dot, fraction = number.partition(".")
     digits = whole + fraction
     if not (digits.isascii() and digits.isdigit()) or (dot and not (whole and fraction)):

@@ -85,8 +85,8 @@ def _steps(connection: Connection, timeout: float) -> Iterator[tuple[str, Callab
         return
     host, port, tls = _place(connection)
     if not host or not port:
-        missing = "no host" if not host else "no port, and none is usual for its type"
-        raise_it = f"it has {missing}: there is nothing that can be tried"
+        missing = "no host" if not host else "no port is given, and its type has no default port"
+        raise_it = f"it has {missing}: there is nothing to try"
         yield "tcp", lambda: _raise(raise_it)
         return
     if kind in ("postgres", "mysql") and host.startswith("/"):

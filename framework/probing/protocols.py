@@ -21,8 +21,8 @@ _SAID = {
     "no login": _REFUSED,
     "no right": "the login may not use this database",
     "no database": "the database does not exist",
-    "no room": "the server takes no more connections",
-    "no answer": "the server does not answer as one of its kind",
+    "no room": "the server accepts no more connections",
+    "no answer": "the server does not speak the expected protocol",
 }
 
 
@@ -127,7 +127,7 @@ def redis(connection: Connection, host: str, port: int, secure: bool, timeout: f
     if answer.startswith(b"-NOAUTH"):
         raise Failed("a password is required, and the connection has none")
     if not answer.startswith(b"+PONG"):
-        raise Failed("what answers does not speak Redis's protocol")
+        raise Failed("the server does not speak the Redis protocol")
     return f"{', '.join([*done, 'PING'])} answered{', with TLS' if secure else ''}"
 
 
@@ -161,9 +161,9 @@ def http(connection: Connection, host: str, port: int, secure: bool, timeout: fl
     scheme = "https" if secure else "http"
     result = f"GET {scheme}://{host}:{port}{path} answered {status}"
     if not status:
-        raise Failed("what answers does not speak HTTP")
+        raise Failed("the server does not speak HTTP")
     if status in (401, 403, 407) or status >= 500:
-        raise Failed(f"{result}: {'the login is refused' if status < 500 else 'the server has a fault'}")
+        raise Failed(f"{result}: {'the login is refused' if status < 500 else 'the server reports an error'}")
     return result
 
 
@@ -194,9 +194,9 @@ def smtp(connection: Connection, host: str, port: int, secure: bool, timeout: fl
     except smtplib.SMTPAuthenticationError:
         failure = _REFUSED
     except smtplib.SMTPNotSupportedError:
-        failure = "the server takes no login"
+        failure = "the server does not support login"
     except smtplib.SMTPException:
-        failure = "what answers does not speak SMTP as it should"
+        failure = "the server does not speak SMTP correctly"
     if failure:
         raise Failed(failure)
     return f"{', '.join(done)} answered{', with TLS' if secure else ''}"
@@ -207,7 +207,7 @@ def ssh(host: str, port: int, timeout: float) -> str:
     with connect(host, port, timeout) as opened, opened.makefile("rb") as stream:
         greeting = stream.readline(256)
     if not greeting.startswith(b"SSH-"):
-        raise Failed("what answers does not speak SSH")
+        raise Failed("the server does not speak SSH")
     return "an SSH server greets; no login was tried"
 
 

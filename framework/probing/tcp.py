@@ -40,7 +40,7 @@ def reason(fault: BaseException, timeout: float) -> str:
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({fault.verify_message})"
     if isinstance(fault, ssl.SSLError):
-        return "TLS could not be agreed on; perhaps the server speaks none here"
+        return "the TLS handshake failed; perhaps the server does not use TLS on this port"
     if isinstance(fault, ConnectionResetError):
         return "the server closed the connection"
     if isinstance(fault, OSError) and fault.errno:

@@ -1,4 +1,4 @@
-"""Writes a schema in the formats of others: for type checkers, editors, the docs and people."""
+"""Writes a schema in other formats: for type checkers, editors and documentation."""
 
 from __future__ import annotations
 

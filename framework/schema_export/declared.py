@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     from framework.options.declaration import Option
     from framework.options.schema import Schema
 
-#: Descriptions wider than this are wrapped.
-WIDTH = 100
-
 
 def sections(schema: Schema) -> dict[str, list[Option]]:
     """The sections and options that the application declares, without the framework's own."""

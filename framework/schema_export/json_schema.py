@@ -59,7 +59,7 @@ def write(schema: Schema, names: Names) -> str:
             node.update(_about_section(schema, option.section))
         _add(node, option, plain=plain)
     for content in root["properties"].values():
-        if content.get(EXTENSION) == {"own": True}:  # `[secrets.backends.NAME]` and the like are not listed
+        if content.get(EXTENSION) == {"own": True}:  # `[secrets.backends.NAME]` and such are not listed
             content["additionalProperties"] = True
     return json.dumps(root, indent=2, ensure_ascii=False, default=to_text) + "\n"
 

@@ -78,7 +78,7 @@ def _runs(text: str) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text of people in a cell of a table. What is code in it stays as it is."""
+    """Free text in a cell of a table. Code in it stays as it is."""
     import re
 
     parts = re.split("(`+[^`]*`+)", text.replace("|", "\\|"))

@@ -202,7 +202,7 @@ class _JsonSchema:
                 node = {**(branches[0] if isinstance(branches[0], dict) else {}), **rest}
             else:
                 return node, trail
-        self._note(trail, "too many $ref, one behind the other")
+        self._note(trail, "too many $ref in a row")
         return {}, trail
 
     def _target(self, reference: str) -> Mapping[str, Any] | None:

@@ -52,7 +52,7 @@ def begin(explorer: Explorer, who: str, action: str, body: Body) -> Job | None:
         return None
     if action == "reload":
         if not explorer.owned:
-            raise Refused(403, "the application is another program's, so it is not reloaded from here")
+            raise Refused(403, "the application belongs to another program, so it is not reloaded from here")
         explorer.app.reload()
         explorer.note(who, "reload", "application", explorer.app.name, "the files were read again")
         return None
@@ -77,11 +77,11 @@ def begin(explorer: Explorer, who: str, action: str, body: Body) -> Job | None:
 def _kind(body: Body) -> str:
     kind = body.get("kind")
     if kind not in PAGES:
-        raise Refused(400, "there is no such kind of name")
+        raise Refused(400, "unknown kind of name")
     return str(kind)
 
 
-def told(explorer: Explorer, job: Job) -> dict[str, Any]:
+def state_of(explorer: Explorer, job: Job) -> dict[str, Any]:
     """How an action stands, for the page; what was shown is logged before it is sent."""
     who, action, kind, name = job.about
     if not job.done:
@@ -129,10 +129,10 @@ def _reveal(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> t
 def _ask(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> list[tuple[str, str]]:
     """What every link answers, asked now. No value is shown."""
 
-    def told(link: str, state: str) -> None:
+    def add_step(link: str, state: str) -> None:
         job.steps.append({"link": link, "state": explorer.text(state)})
 
-    found = explorer.app.chain.explain(kind, name, monotonic(), told)
+    found = explorer.app.chain.explain(kind, name, monotonic(), add_step)
     return [(link, explorer.text(state)) for link, state in found]
 
 
@@ -186,4 +186,4 @@ def _delete(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> s
     return done or "the metastore had no such key"
 
 
-__all__ = ["NEEDS", "FrameworkError", "begin", "told"]
+__all__ = ["NEEDS", "FrameworkError", "begin", "state_of"]

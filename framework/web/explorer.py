@@ -53,7 +53,7 @@ class Explorer:
         whose: a sentence that says whose environment is shown.
         command: how this application is named on a command line.
         owned: whether the application is this explorer's alone, so that it may be reloaded.
-        told: called with a line for each thing that is done.
+        report: called with a line for each action.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Explorer:
         whose: str = "",
         command: str = "python -m framework",
         owned: bool = False,
-        told: Callable[[str], object] = lambda line: None,
+        report: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.app, self.write, self.whose, self.command, self.owned = app, write, whose, command, owned
         self.jobs = Jobs()
         self.log: deque[dict[str, Any]] = deque(maxlen=1000)
-        self._told = told
+        self._report = report
         self._merging = allocate_lock()
         self._reveals: dict[str, deque[float]] = {}
         self.forget()
@@ -118,7 +118,7 @@ class Explorer:
         """For each link the job that lists its names; it is started if it is not there.
 
         Args:
-            fresh: list anew; a list that is still under way is not asked for again.
+            fresh: list again; a list that is still under way is not asked for twice.
         """
 
         def work(link: Link) -> Callable[[Job], Any]:
@@ -139,7 +139,7 @@ class Explorer:
         ]
 
     def refresh(self, kind: str) -> None:
-        """List the names of a kind anew."""
+        """List the names of a kind again."""
         job = self.chain()
         if job.failure is not None:
             self.jobs.start(self.key("chain"), self._describe, fresh=True)
@@ -149,7 +149,7 @@ class Explorer:
         """What is wrong, as a job. Pointers are followed only if a person has asked for it.
 
         Args:
-            stores: check anew, with the stores or without. None: what was found last.
+            stores: check again, with the stores or without. None: what was found last.
         """
         if stores is not None:
             self.stores_checked = stores
@@ -199,7 +199,7 @@ class Explorer:
         self.log.appendleft(row)
         line = f"explorer: {who}: {what}: {kind} {name!r}: {result}"
         log(INFO, "%s", line)
-        self._told(line)
+        self._report(line)
 
     def count_reveal(self, who: str) -> None:
         """Raises BackendUnavailable if the person has been shown many secrets in the last minute."""

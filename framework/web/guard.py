@@ -93,14 +93,14 @@ class Guard:
         if method in _SAFE:
             is_visit = one.get("sec-fetch-mode") == "navigate" and one.get("sec-fetch-dest") == "document"
             if site not in (None, "same-origin", "none") and not is_visit:
-                raise Refused(403, "another site has asked for this")
+                raise Refused(403, "the request comes from another site")
             if one.get("sec-fetch-dest") in ("iframe", "frame", "object", "embed"):
-                raise Refused(403, "this is shown in no frame")
+                raise Refused(403, "this page cannot be shown in a frame")
             return
         if method != "POST":
             raise Refused(405, "the methods are GET, HEAD and POST")
         if site not in (None, "same-origin"):
-            raise Refused(403, "another site has asked for this")
+            raise Refused(403, "the request comes from another site")
         scheme, _, netloc = one.get("origin", "").partition("://")
         if scheme not in ("http", "https") or netloc.lower() != host:
             raise Refused(403, "the headers Origin and Host must name this server; a proxy has to pass Host on")

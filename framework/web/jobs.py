@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
     from typing import Any
 
-#: So many questions that people have asked may wait for stores at once. Beside them each link lists each kind once.
+#: How many questions of users may wait for stores at once. In addition each link lists each kind once.
 MOST = 64
-#: For so many seconds the outcome of a job that somebody asked for is kept for them.
+#: For how many seconds the outcome of a requested job is kept.
 KEPT = 30.0
 
 
@@ -56,7 +56,7 @@ class Job:
 
     @property
     def is_old(self) -> bool:
-        """Whether nobody will come for the outcome any more, which may be a secret."""
+        """Whether the outcome, which may be a secret, will not be fetched any more."""
         return self.done and self.keep is not None and self.age > self.keep
 
     def run(self, work: Callable[[Job], Any]) -> None:
@@ -94,7 +94,7 @@ class Jobs:
             return job
         waiting = sum(not job.done and job.keep is not None for job in self._jobs.values())
         if keep is not None and waiting >= MOST:
-            what = f"it is not asked, because {MOST} questions to stores have had no answer yet"
+            what = f"it is not asked, because {MOST} questions to stores are still unanswered"
             raise BackendUnavailable(what, hint="Wait, or check the stores.")
         job = self._jobs[key] = Job(keep)
         start_thread(lambda: job.run(work))
@@ -114,7 +114,7 @@ class Jobs:
         return None
 
     def sweep(self, *, wholly: bool = False) -> None:
-        """Drop the outcomes that nobody will come for; or all of them."""
+        """Drop the outcomes that will not be fetched; or all of them."""
         for key, job in list(self._jobs.items()):
             if job.is_old or (wholly and job.done):
                 del self._jobs[key]

@@ -28,7 +28,7 @@ def status(explorer: Explorer, kind: str) -> list[dict[str, Any]]:
         one, row = job.outcome, {"link": link.name, "seconds": round(job.seconds, 3), "names": None, "why": None}
         if not job.done or one is None:
             row["state"] = "failed" if job.done else "listing"
-            row["why"] = told(explorer, job.failure)
+            row["why"] = message_of(explorer, job.failure)
         elif one.failure is not None:
             row |= {"state": "failed", "why": explorer.text(one.failure), "word": failure_word(one.failure)}
         elif one.names is None:
@@ -74,7 +74,7 @@ def names(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
             for entry in part
         ],
         "so_far": any(row["state"] == "listing" for row in by_link),
-        "chain_failed": told(explorer, explorer.chain().failure),
+        "chain_failed": message_of(explorer, explorer.chain().failure),
         "write": explorer.write and kind != "config",
         "busy": busy(explorer, [kind]),
     }
@@ -92,11 +92,11 @@ def name(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
     for row in by_link:
         entry = entries.get(row["link"])
         has = entry is not None and (entry.name == key or entry.link.role == "environment")
-        said = {"listed": "has it" if has else "is not in its list", "listing": "is still listing"}
+        states = {"listed": "has it" if has else "is not in its list", "listing": "is still listing"}
         links.append(
             {
                 "link": row["link"],
-                "list": said.get(row["state"], row["state"]),
+                "list": states.get(row["state"], row["state"]),
                 "why": row["why"],
                 "now": answers.get(row["link"]) or ("asking" if asked is not None and not asked.done else None),
             }
@@ -136,7 +136,7 @@ def _pointers(explorer: Explorer) -> Iterator[tuple[str, str, Mention]]:
             yield section, key, mention
 
 
-def told(explorer: Explorer, fault: FrameworkError | None) -> str | None:
+def message_of(explorer: Explorer, fault: FrameworkError | None) -> str | None:
     return None if fault is None else explorer.text(fault)
 
 

@@ -17,7 +17,7 @@ from framework.masking.shown import HIDDEN, shown
 from framework.options.pointers import pointer_text
 from framework.web.explorer import PAGES, Explorer
 from framework.web.handles import handle
-from framework.web.lists import busy, found_by, part_of, status, told
+from framework.web.lists import busy, found_by, message_of, part_of, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Query = dict[str, str]
 
-#: A link that lists for longer than this is told of in the headline.
+#: A link that lists for longer than this is named in the headline.
 _SLOW = 1.0
 
 
@@ -54,12 +54,12 @@ def overview(explorer: Explorer, query: Query) -> dict[str, Any]:
     total = list(explorer.app.engine.entries())
     return {
         "checked": check.done,
-        "check_failed": told(explorer, check.failure),
+        "check_failed": message_of(explorer, check.failure),
         "stores_checked": explorer.stores_checked,
         "counts": counts,
         "quiet": list(dict.fromkeys(quiet)),
         "unlisted": list(dict.fromkeys(unlisted)),
-        "chain_failed": told(explorer, chain.failure),
+        "chain_failed": message_of(explorer, chain.failure),
         "well": check.done and not (check.failure or chain.failure or counts["error"] or counts["warning"] or quiet),
         "problems": [row for row in found if row["level"] != "note"][:8],
         "chain": list(boxes.values()),
@@ -130,7 +130,7 @@ def options(explorer: Explorer, query: Query) -> dict[str, Any]:
             "layer": row.mention.layer,
             "from": explorer.place(row.origin),
             "times": times,
-            "error": told(explorer, row.error) or failing.get((row.section, row.key)),
+            "error": message_of(explorer, row.error) or failing.get((row.section, row.key)),
         }
         for row, times in part
     ]
@@ -159,7 +159,7 @@ def option(explorer: Explorer, query: Query) -> dict[str, Any]:
         "set": first is not None,
         "value": None if row is None or row.hidden or first is None or first.is_pointer else row.text,
         "hidden": row is not None and (row.hidden or row.mention.is_pointer),
-        "error": None if row is None else told(explorer, row.error),
+        "error": None if row is None else message_of(explorer, row.error),
         "pointer": None if first is None else _pointer(explorer, first),
         "problems": problems,
         "mentions": [_mention(explorer, mention) for mention in mentions],
@@ -233,7 +233,7 @@ def links(explorer: Explorer, query: Query) -> dict[str, Any]:
                 "oldest": None if oldest is None else round(oldest),
             }
         )
-    return {"links": found, "chain_failed": told(explorer, job.failure), "busy": busy(explorer, PAGES)}
+    return {"links": found, "chain_failed": message_of(explorer, job.failure), "busy": busy(explorer, PAGES)}
 
 
 def problems(explorer: Explorer, query: Query) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def problems(explorer: Explorer, query: Query) -> dict[str, Any]:
     check = explorer.check()
     return {
         "checked": check.done,
-        "failed": told(explorer, check.failure),
+        "failed": message_of(explorer, check.failure),
         "stores": explorer.stores_checked,
         "seconds": round(check.seconds, 1),
         "rows": check.outcome or [],
@@ -261,7 +261,7 @@ def plan(explorer: Explorer, query: Query) -> dict[str, Any]:
     return {
         "calls": calls,
         "pointers": pointers,
-        "failed": told(explorer, job.failure),
+        "failed": message_of(explorer, job.failure),
         "busy": not job.done,
     }
 

@@ -1,4 +1,4 @@
-"""Serves the explorer to one person: on 127.0.0.1 under a name that nobody can guess, or on a Unix socket."""
+"""Serves the explorer to one person: on 127.0.0.1 with a link that cannot be guessed, or on a Unix socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _COOKIE = "explorer"
-#: How long requests under way may take once the process is told to end, in seconds.
+#: How long requests under way may take after the process was asked to end, in seconds.
 _GRACE = 1
 
 
@@ -42,7 +42,7 @@ class Session:
 
     @property
     def is_new(self) -> bool:
-        """Whether nobody has come in yet."""
+        """Whether the session is not used yet."""
         return not self._cookies
 
     def new_link(self) -> str:
@@ -141,7 +141,7 @@ def _remove_dead(path: str) -> None:
 
 
 def serve(app: Any, listening: socket.socket) -> None:
-    """Answer requests until the process is told to end (SIGTERM, SIGINT). Stores that hang do not delay the end."""
+    """Answer requests until the process is asked to end (SIGTERM, SIGINT). Stores that hang do not delay the end."""
     import uvicorn
 
     config = uvicorn.Config(

@@ -195,22 +195,22 @@ class _Site:
         job = actions.begin(self.explorer, who, action, await self._body(request))
         if job is None:
             return _json({"state": "done", "message": ""})
-        return await self._told(job)
+        return await self._answer(job)
 
     async def job(self, request: Request) -> Response:
         who = await self._who(request, "read")
         job = self.explorer.jobs.take(str((await self._body(request)).get("job", "")))
         if job is None or job.about[0] != who:
-            raise Refused(404, "this is not known any more: ask again")
-        return await self._told(job)
+            raise Refused(404, "this has expired: ask again")
+        return await self._answer(job)
 
-    async def _told(self, job: Any) -> Response:
+    async def _answer(self, job: Any) -> Response:
         from time import monotonic
 
         from framework.web.explorer import PATIENCE
 
         await self.explorer.jobs.wait([job], monotonic() + PATIENCE)
-        answer = actions.told(self.explorer, job)
+        answer = actions.state_of(self.explorer, job)
         if job.done and job.about[1] != "ask":
             self.explorer.jobs.take(job.id)  # it is handed out once
         return _json(answer)
@@ -226,7 +226,7 @@ class _Site:
         """The JSON object of a request.
 
         Raises:
-            Refused: it is too large, or is none.
+            Refused: it is too large, or is not a JSON object.
         """
         read = bytearray()
         async for chunk in request.stream():

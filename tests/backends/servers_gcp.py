@@ -35,7 +35,7 @@ class SecretManager:
         secrets: (project, name) -> the data of its versions, from 1.
         disabled: (name, version) that are disabled.
         fail: called with each name before it is answered; it raises `Refused` or waits.
-        tokens: the bearer tokens that are accepted; None: all that are no nonsense.
+        tokens: the bearer tokens that are accepted; None: all that are well-formed.
         calls, lists, seen: accesses, pages listed, and the bearer tokens so far.
     """
 

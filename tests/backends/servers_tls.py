@@ -93,7 +93,7 @@ class Server(ThreadingHTTPServer):
         self.RequestHandlerClass(request, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no fault of the server's."""
+        """A client that hangs up is not a fault of the server."""
 
     def stop(self) -> None:
         self.shutdown()

@@ -48,7 +48,7 @@ class Store:
     Attributes:
         make: makes a backend for this port.
         put: stores a config secret.
-        may_come_through: whether a fault may miss: over HTTP/2 what follows an answer is no part of it.
+        may_come_through: whether a fault may miss: over HTTP/2 what follows an answer is not a part of it.
     """
 
     def __init__(

@@ -315,7 +315,7 @@ def test_denied_names_path_and_switch(bao: Bao, mount: str, make: Any, relay: Re
     fault = refused(errors.AccessDenied, lambda: backend.get_variable("x"), CANARY, backend._kwargs["secret_id"])
     assert fault.where == f"{mount}/data/variables/x"
     assert '"read"' in fault.hint
-    assert (relay.logins(), backend.logins) == (1, 1)  # a policy is no reason to log in anew
+    assert (relay.logins(), backend.logins) == (1, 1)  # a policy is not a reason to log in again
     backend.get_many("variable", [f"x{number}" for number in range(20)])
     assert relay.logins() == 1
     refused(errors.AccessDenied, lambda: backend.list_names("variable"))

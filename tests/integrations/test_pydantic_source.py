@@ -1,6 +1,6 @@
 """An existing BaseSettings class with our source: its models and validators stay, files, pointers and the chain come.
 
-Several cases are those of pydantic-settings' own tests of its sources, said anew with our files beneath.
+Several cases are those of pydantic-settings' own tests of its sources, rewritten over our files.
 """
 
 from __future__ import annotations

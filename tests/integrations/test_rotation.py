@@ -300,7 +300,7 @@ class Load:
 
     Args:
         ask: gives 42.
-        requests: `some_requests` waits until each thread has had more than so many answers.
+        requests: `some_requests` waits until each thread has had more than a number of answers.
     """
 
     def __init__(self, ask: Callable[[], object], *, threads: int, requests: int) -> None:

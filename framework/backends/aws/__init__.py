@@ -6,4 +6,4 @@ from framework.backends.aws.tokens import AwsRdsTokensBackend
 __all__ = ["AwsRdsTokensBackend", "SecretsManagerBackend", "SystemsManagerParameterStoreBackend"]
 
 for _class in (AwsRdsTokensBackend, SecretsManagerBackend, SystemsManagerParameterStoreBackend):
-    _class.__module__ = __name__  # the class path that people write, and are shown
+    _class.__module__ = __name__  # the class path for configuration files and messages

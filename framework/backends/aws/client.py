@@ -76,7 +76,7 @@ FAULTS: dict[str, Fault | None] = {
     "": unavailable("Check region_name, endpoint_url and the network, or try again later."),
 }
 #: Instead of a code: an answer without the value that it must have, and one about another name.
-CUT_SHORT, OTHER_NAME = "the answer is cut short", "the answer is for another name"
+CUT_SHORT, OTHER_NAME = "the response is truncated", "the answer is for another name"
 
 #: What is not repeated if it is throttled: there is another way, with another quota.
 _NOT_REPEATED = ("BatchGetSecretValue",)
@@ -125,7 +125,7 @@ def made(
 
     def whose(sts: str | None) -> str:
         keys = session.get_credentials().get_frozen_credentials()
-        if not keys.token:  # they do not change, and nobody else has them
+        if not keys.token:  # they do not change, and identify one principal
             return f"{keys.access_key} {keys.secret_key}"
         asked = session.create_client("sts", region_name=more["region_name"], endpoint_url=sts, config=config)
         arn = str(asked.get_caller_identity()["Arn"])

@@ -60,7 +60,7 @@ class Role:
         method = settings["assume_role_method"] or "assume_role"
         self._token: Callable[[], str] | None = None
         if method == "assume_role_with_saml":
-            hint = f"Use {' or '.join(METHODS)}, or a profile with a credential_process, which may speak SAML."
+            hint = f"Use {' or '.join(METHODS)}, or a profile with a credential_process, which may use SAML."
             raise BackendError("the assume_role_method assume_role_with_saml is not supported here", hint=hint)
         if method not in METHODS:
             raise BackendError("the assume_role_method is unknown", hint=f"Use {' or '.join(METHODS)}.")
@@ -137,6 +137,6 @@ class Role:
             failure: Exception = BackendError("the federation google needs google-auth", where=_STS, hint=hint)
         except Exception as error:
             hint = "Run on Google Cloud or set GOOGLE_APPLICATION_CREDENTIALS, and check the audience."
-            what = f"Google does not give an identity token ({type(error).__name__})"
+            what = f"Google issued no identity token ({type(error).__name__})"
             failure = BackendUnavailable(what, where=_STS, hint=hint)
         raise failure

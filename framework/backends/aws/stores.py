@@ -59,7 +59,7 @@ RETIRED = {
     "botocore_kwargs": "set config",
     "assume_role_with_saml": "SAML is not supported",
 }
-#: After a throttled batch, secrets are asked for one by one for about so many seconds.
+#: After a throttled batch, secrets are asked for one by one for about this many seconds.
 _NO_BATCHES_FOR = 60.0
 
 

@@ -6,4 +6,4 @@ from framework.backends.azure.vault import AzureKeyVaultBackend
 __all__ = ["AzureDatabaseTokensBackend", "AzureKeyVaultBackend"]
 
 for _class in (AzureDatabaseTokensBackend, AzureKeyVaultBackend):
-    _class.__module__ = __name__  # the class path that people write, and are shown
+    _class.__module__ = __name__  # the class path for configuration files and messages

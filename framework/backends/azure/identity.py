@@ -30,7 +30,7 @@ _NO_ANSWER = (
 )
 
 #: The meaning of a sign-in that Entra ID refuses.
-REFUSED = refused("Correct tenant_id, client_id and client_secret, or run where Azure finds an identity.")
+REFUSED = refused("Correct tenant_id, client_id and client_secret, or run where Azure provides a managed identity.")
 
 
 class AzureService(RemoteBackend):

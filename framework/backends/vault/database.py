@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from framework.connection import Connection
     from framework.errors import SecretsError
 
-#: What says who we are; the rest are proofs, which may change.
+#: What identifies the principal; the rest are credentials, which may change.
 _PROOFS = ("secret_id", "password", "jwt_token", "radius_secret")
-#: A rotation that is due is asked for again after so many seconds.
+#: After how many seconds to ask again for a rotation that is due.
 _ROTATING = 1.0
 
 
@@ -76,7 +76,7 @@ class VaultDatabaseBackend(VaultServer):
             raise self.misconfigured(f"{kwarg} is not a role and a connection", 'Write {"role": …, "conn": …}.')
         engine, role_name = ("creds", role["role"]) if "role" in role else ("static-creds", role["static_role"])
         if not isinstance(role_name, str) or not _can_be(role_name):
-            raise self.misconfigured(f"{kwarg}: this cannot be the name of a role")
+            raise self.misconfigured(f"{kwarg}: not a valid role name")
         return f"{engine}/{role_name}", connection_of(role.get("conn"), kwarg)
 
     def _path(self, kind: str, name: str) -> str | None:
@@ -100,7 +100,7 @@ class VaultDatabaseBackend(VaultServer):
         return [] if path is None else [f"{self._mount}/{path}"]
 
     def list_names(self, kind: str) -> list[str]:
-        """The connections of `roles`. Nobody is asked."""
+        """The connections of `roles`. No store is asked."""
         return list(self.roles) if kind == "connection" else []
 
     def _get(self, kind: str, secret_id: str, version: str | None = None, team: str | None = None) -> str | None:
@@ -110,7 +110,7 @@ class VaultDatabaseBackend(VaultServer):
             AccessDenied: the policy, or the login, refuses.
             BackendUnavailable: sealed, throttled, unreachable, failing, or the engine is not mounted.
             InvalidSecret: the answer has no username and password.
-            IssuedOnUse: it is only looked at.
+            IssuedOnUse: it is read only to be shown.
         """
         path = self._path(kind, secret_id)
         if path is None:
@@ -200,7 +200,7 @@ class VaultDatabaseBackend(VaultServer):
         if isinstance(fault, (KeyError, TypeError)):
             return session.no_answer(where)
         if isinstance(fault, InvalidPath):
-            wrong = self._wrong(fault, self._mount) or ("that there is no such place", "Correct mount_point.")
+            wrong = self._wrong(fault, self._mount) or ("that there is no such path", "Correct mount_point.")
             return BackendUnavailable(f"{session.server} says {wrong[0]} (404)", where=where, hint=wrong[1])
         right = "update" if act == "renew" else act
         return session.failed(fault, where=where, hint=f'Check the token, or grant its policy "{right}" on {where}.')

@@ -1,4 +1,4 @@
-"""The leases of a process: one for each role, renewed in the background, issued anew when that does not help.
+"""The leases of a process: one for each role, renewed in the background, issued again when that does not help.
 
 A lease belongs to the token that it was issued to, and to the process that logged in. A forked child has leases of its
 own. At the end of the process the tokens of its logins are revoked, and their leases with them.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         def revoke(self, tokens: Iterable[str]) -> None: ...
 
 
-#: A lease that was issued or renewed so many seconds ago needs no other proof that it is there.
+#: A lease that was issued or renewed within this many seconds needs no other proof that it exists.
 _PROVEN_FOR = 1.0
 #: How long to wait before a renewal is tried again that failed, at least and at most, in seconds.
 _PAUSES = (0.5, 30.0)
@@ -91,7 +91,7 @@ class Leases:
 
         Raises:
             SecretsError: it cannot be issued.
-            IssuedOnUse: it is only looked at.
+            IssuedOnUse: it is read only to be shown.
         """
         held = self._mine().get(path)
         if held is not None and held.lifetime.is_current:
@@ -103,7 +103,7 @@ class Leases:
             return self._issue(path)
 
     def prove(self, path: str) -> None:
-        """Renew the lease of a role, or issue it anew: the server may have revoked it. While the server cannot be
+        """Renew the lease of a role, or issue a new one: the server may have revoked it. While the server cannot be
         asked, it stays as it is."""
         with self._lock_of(path):
             held = self._mine().get(path)
@@ -179,7 +179,7 @@ class Leases:
             if not lease.lifetime.is_current:
                 with self._lock:
                     if self._held.get(path) is lease:
-                        del self._held[path]  # whoever needs it gets another one
+                        del self._held[path]  # the next reader gets another one
             elif lease.lifetime.due - monotonic() <= 0.2 * lease.seconds:
                 self.prove(path)
 

@@ -56,13 +56,13 @@ class VaultServer(RemoteBackend):
         except ValueError:
             answer = None
         if not isinstance(answer, dict) or not {"errors", "data", "warnings"} & set(answer):  # a gateway's
-            return "something that is not Vault's", "Check url."
+            return "something that is not from Vault", "Check url."
         errors = " ".join(map(str, answer.get("errors") or ()))
         if "no handler for route" in errors:
             # If the id names the mount, a missing mount means a missing secret.
             return ("nothing is mounted there", "Correct mount_point.") if mount else None
         if errors:
-            return "that there is no such place", "Correct namespace and mount_point."
+            return "that there is no such path", "Correct namespace and mount_point."
         if any("versioned" in str(warning) for warning in answer.get("warnings") or ()):
             return "that the engine keeps versions", "Set kv_engine_version to 2."
         return None

@@ -27,7 +27,7 @@ _TIMEOUTS = (5.0, 10.0)
 _LAST_TIMEOUTS = (2.0, 8.0)
 #: Variables that name the trusted authorities, if `verify` does not.
 _AUTHORITIES = ("VAULT_CACERT", "VAULT_CAPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-#: The ways to log in whose proof is in the kwargs, so that nobody needs to ask who it is.
+#: The logins whose credentials are in the kwargs: they identify the principal without a call.
 _PROVEN_BY_KWARGS = ("approle", "github", "ldap", "radius", "token", "userpass")
 #: A token is renewed after this part of its lifetime.
 _RENEWED_AFTER = 2 / 3
@@ -261,7 +261,7 @@ class Session:
             (vault.RateLimitExceeded, BackendUnavailable, "got too many requests (429)", "Wait, or raise its quota."),
             (vault.VaultError, BackendUnavailable, f"failed ({code})", "See the server's log."),
             (http.SSLError, BackendUnavailable, "is not trusted (TLS)", 'Set "verify" to the file of its authority.'),
-            (http.ConnectionError, BackendUnavailable, "cannot be reached, or hung up", network),
+            (http.ConnectionError, BackendUnavailable, "cannot be reached, or closed the connection", network),
             (http.RequestException, BackendUnavailable, f"cannot be asked ({name})", network),
             (
                 OSError,

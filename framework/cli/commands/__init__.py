@@ -13,8 +13,8 @@ More defaults of a parser:
                            revoked, because others use them. Other commands only look: nothing is issued
 """
 
-#: The commands that start a program, whose words follow `--`. Their own failures end with 125, for the program may end
-#: with any of the usual statuses.
+#: The commands that start a program, whose words follow `--`. Their own failures end with 125, because the
+#: program may end with any of the usual statuses.
 STARTS_PROGRAM = ("exec",)
 
 #: command -> (module, what it does)

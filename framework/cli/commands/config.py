@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "list": (_list, "list the options as a cfg file, without their values"),
         "lint": (_lint, "find options and values that are renamed, outdated or removed"),
         "update": (_update, "move renamed options and replace outdated values in the main cfg file"),
-        "set": (_set, "write an option to the main cfg file, and keep all the rest of it"),
+        "set": (_set, "write an option to the main cfg file, and leave the rest of it as it is"),
         "unset": (_unset, "remove an option from the main cfg file"),
     }
     below = parser.add_subparsers(dest="action", required=True, metavar="|".join(commands))
@@ -55,7 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     made["set"].add_argument("value", help="the text as the application will read it; a '%%' is written '%%%%'")
     made["set"].add_argument("--force", action="store_true", help="also an option that the schema does not declare")
     for name in ("get-value", "list"):
-        made[name].add_argument("-v", "--verbose", action="store_true", help="as in Airflow; changes nothing here")
+        made[name].add_argument("-v", "--verbose", action="store_true", help="accepted as in Airflow; has no effect")
     _add_list(made["list"])
     for name in ("lint", "update"):
         _add_selection(made[name])
@@ -82,7 +82,7 @@ def _add_list(parser: ArgumentParser) -> None:
     flag("-s", "--include-sources", what="the layer and place above each option")
     flag("-V", "--include-env-vars", what="the variable that sets it above each option")
     flag("-c", "--comment-out-everything", what="a starting point for a new file")
-    flag("-a", "--defaults", what="the declared defaults alone, with all that is known of them, commented out")
+    flag("-a", "--defaults", what="the declared defaults alone, with everything known about them, commented out")
     flag("-p", "--exclude-providers", what="as in Airflow; no other package adds options here")
     parser.add_argument("--color", choices=("on", "auto", "off"), default="auto", help="as in Airflow (default: auto)")
     parser.add_argument(

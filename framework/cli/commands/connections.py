@@ -51,14 +51,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     get = commands.add_parser("get", help="print a connection with its password, from the link that answers")
     get.set_defaults(run=_get, issues="handed on")
     get.add_argument("conn_id")
-    listing = commands.add_parser("list", help="list the ids of every link that can list, and who shadows whom")
+    listing = commands.add_parser(
+        "list", help="list the ids from every link that can list, and which link shadows which"
+    )
     listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only ids that start with this")
     _add_show_values(listing)
     add = commands.add_parser("add", help="write a connection to the metastore")
     add.set_defaults(run=_add)
     add.add_argument("conn_id", nargs="?")
-    add.add_argument("--conn-id", dest="conn_id_flag", metavar="CONN_ID", help="instead of the bare word")
+    add.add_argument("--conn-id", dest="conn_id_flag", metavar="CONN_ID", help="the same as the positional argument")
     add.add_argument("--conn-uri", help="the whole connection as a URI; - reads it from stdin")
     add.add_argument("--conn-json", help="the whole connection as a JSON object; - reads it from stdin")
     for field in _FIELDS:
@@ -136,7 +138,7 @@ def _list(app: App, args: Namespace) -> int:
     from framework.masking import add_mask, redact_text
 
     if args.hide_sensitive and not args.show_values:
-        raise UsageError("--hide-sensitive goes with --show-values only")
+        raise UsageError("--hide-sensitive requires --show-values")
     listed, status = list_names(app, "connection", args.prefix)
     types: dict[str, str] = {}
     if not args.show_values and any(entry.link.role == METASTORE for entry in listed):
@@ -279,7 +281,7 @@ def _export(app: App, args: Namespace) -> int:
     args.file_format = args.format or args.file_format
     found = format_of(args, default="json" if args.file == "-" else None)
     if args.serialization_format and found != "env":
-        raise UsageError("--serialization-format goes with the format env only")
+        raise UsageError("--serialization-format requires the format env")
     return export_file(app, "connection", args, lambda *row: _written(args, *row))
 
 

@@ -8,7 +8,7 @@ from framework.cli.output import NO, OK, UsageError, add_output, print_message, 
 from framework.errors import BackendUnavailable, SecretsError
 
 DESCRIPTION = """\
-The metastore's database: look at it, bring its tables to their newest shape, or empty it.
+The metastore's database: check it, migrate its tables, or empty it.
 
 for example:
   python -m framework db check
@@ -30,21 +30,25 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="check|migrate|reset")
-    check = commands.add_parser("check", help="does it answer, is it migrated, how many rows, and who opens them")
-    check.add_argument("--retry", type=int, default=0, metavar="N", help="try again so many times (default: 0)")
-    check.add_argument("--retry-delay", type=float, default=1, metavar="SECONDS", help="wait in between (default: 1)")
+    check = commands.add_parser(
+        "check", help="whether it answers and is migrated, how many rows it has, and which key opens them"
+    )
+    check.add_argument("--retry", type=int, default=0, metavar="N", help="how often to try again (default: 0)")
+    check.add_argument(
+        "--retry-delay", type=float, default=1, metavar="SECONDS", help="how long to wait in between (default: 1)"
+    )
     add_output(check)
     check.set_defaults(run=_check)
-    migrate = commands.add_parser("migrate", help="make our tables, or bring them to their newest shape")
+    migrate = commands.add_parser("migrate", help="create the tables, or migrate them to the newest version")
     migrate.set_defaults(run=_migrate)
     migrate.add_argument(
         "--add-secrets-table",
         action="store_true",
-        help="in another application's database, make the table for config secrets and touch nothing else",
+        help="in another application's database, create the table for config secrets and touch nothing else",
     )
     reset = commands.add_parser("reset", help="remove all connections, variables and config secrets")
     reset.set_defaults(run=_reset)
-    reset.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    reset.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _migrate(app: App, args: Namespace) -> int:
@@ -53,11 +57,11 @@ def _migrate(app: App, args: Namespace) -> int:
     database = app.store.database
     if args.add_secrets_table:
         made = migrations.add_secrets_table(database)
-        _say(database, "the table for config secrets was made" if made else "nothing to do, the table is there")
+        _say(database, "the table for config secrets was created" if made else "nothing to do: the table exists")
         return OK
     before = migrations.migrate(database)
     if before == migrations.VERSION:
-        _say(database, f"nothing to do, the tables have the newest version {before}")
+        _say(database, f"nothing to do: the tables have the newest version {before}")
     else:
         _say(database, f"migrated from {f'version {before}' if before else 'nothing'} to version {migrations.VERSION}")
     return OK
@@ -156,7 +160,7 @@ def _whose(database: Database, found: State) -> tuple[str, bool]:
     if found.tables:
         return f"ours, not migrated. {MIGRATE}", False
     if database.makes_tables:
-        return "none yet; the first write makes them", True
+        return "none yet; the first write creates them", True
     return f"none. {MIGRATE}" if database.create else "none. Their owner makes them: airflow db migrate", False
 
 

@@ -42,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sources", action="store_true", help="json and yaml: {value, source, origin} for each option")
     parser.add_argument("--section", metavar="NAME", help="this section alone")
-    parser.add_argument("--changed", action="store_true", help="leave out what is just the default")
+    parser.add_argument("--changed", action="store_true", help="leave out values that are the default")
     parser.add_argument(
         "--all", action="store_true", help="the framework's own options too, even where they are not set"
     )
@@ -244,7 +244,9 @@ def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], so
             lines.append(comment(f"{name}={text}"))
         else:
             line = env_line(name, text) if stays(app.environment, text) and name not in taken else None
-            lines.append(line or f"{comment(f'{name}={text!r}')} (no .env file that every reader understands holds it)")
+            lines.append(
+                line or f"{comment(f'{name}={text!r}')} (no .env syntax that every reader understands can hold it)"
+            )
             taken.add(name)
     lines += [comment(f"{kind[:-1]} {_entry_text(entry)}") for kind, entries in listed.items() for entry in entries]
     machine("\n".join(lines), end="\n" if lines else "")

@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pristine",
         action="store_true",
-        help="pass nothing else of this environment but PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
+        help="of this environment, pass only PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
     )
     parser.add_argument(
         "--mask", action="store_true", help="redact the program's output, where it does not go to a terminal"
@@ -59,7 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=seconds,
         nargs="?",
         const=60.0,
-        help="look every so many seconds (default: 60), and start the program anew when one of its values has changed",
+        help="look for changes every SECONDS (default: 60), and restart the program when one of its values has changed",
     )
     parser.add_argument("--signal", metavar="NAME", help="with --watch: send this signal instead, such as HUP")
     parser.add_argument(
@@ -67,14 +67,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=30.0,
-        help="with --watch: kill a program that has not ended so long after it was asked to",
+        help="with --watch: how long a program may take to end before it is killed (default: 30)",
     )
     parser.add_argument(
         "--splay",
         metavar="SECONDS",
         type=seconds,
         default=0.0,
-        help="with --watch: wait up to so long before a restart",
+        help="with --watch: wait a random time up to this before a restart",
     )
     parser.add_argument(
         "--files",
@@ -109,7 +109,7 @@ def _run(app: App, args: Namespace) -> int:
     from framework.delivery.supervisor import end_like
     from framework.lifetime import at_exit
 
-    at_exit.run()  # the program may have died of a signal, of which this process then dies as well
+    at_exit.run()  # the program may have died of a signal, which then ends this process as well
     return end_like(status)
 
 
@@ -135,7 +135,7 @@ def _supervised(
         return select(app, chosen(args))
 
     def tell(fault: FrameworkError) -> None:
-        print_warning("the configuration cannot be read anew; the program goes on with what it has")
+        print_warning("the configuration cannot be read again; the program keeps its values")
         if isinstance(fault, Faults):
             print_faults(fault)
         else:
@@ -171,7 +171,7 @@ def _signal(args: Namespace) -> int:
     if args.watch is None:
         for flag in ("signal", "splay"):
             if getattr(args, flag):
-                raise UsageError(f"--{flag} goes with --watch only")
+                raise UsageError(f"--{flag} requires --watch")
         return 0
     if args.signal is None:
         return 0

@@ -49,11 +49,11 @@ def _run(app: None, args: Namespace) -> int:
     from framework.web.explorer import Explorer
 
     if args.open and args.socket:
-        raise UsageError("--open goes with --port only: a browser cannot open a Unix socket")
+        raise UsageError("--open requires --port: a browser cannot open a Unix socket")
     chosen = _app(args)
     who = _user()
     explorer = Explorer(
-        chosen, write=args.write, whose=_whose(chosen, args), command=_command(args), owned=True, told=print_message
+        chosen, write=args.write, whose=_whose(chosen, args), command=_command(args), owned=True, report=print_message
     )
     if args.socket:
         listening = serve.listen_at(args.socket)
@@ -67,14 +67,14 @@ def _run(app: None, args: Namespace) -> int:
     listening = serve.listen(args.port)
     files: list[str] = []
 
-    def told(link: str) -> None:
+    def print_link(link: str) -> None:
         for path in files:  # its link was used
             os.unlink(path)
         first = "open" if session.is_new else "used; for another browser, open"
         print_in_clear(f"{first}: {link}")
         files.clear()
 
-    session = serve.Session(who, listening.getsockname()[1], told)
+    session = serve.Session(who, listening.getsockname()[1], print_link)
     site = build(chosen, authorize=session.authorize, hosts=[session.host], explorer=explorer, enter=session.enter)
     link = session.new_link()
     print_note("each link works once; Ctrl-C ends the explorer")
@@ -97,7 +97,7 @@ def _app(args: Namespace) -> App:
     environ = None
     if args.pid is not None:
         if args.given.app or (os.environ.get("FRAMEWORK_APP") and not (args.given.name or args.given.project)):
-            raise UsageError("--pid goes with --name or --project: an App of your own code has its own environment")
+            raise UsageError("--pid requires --name or --project: an App of your own code has its own environment")
         environ = _environment_of(args.pid)
     chosen = chosen_app(args.given, environ)
     if (fault := nothing_found(chosen, args.given)) is not None:

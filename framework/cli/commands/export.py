@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _run(app: App, args: Namespace) -> int:
     if args.dialect and args.format != "dotenv":
-        raise UsageError("--dialect goes with --format dotenv only")
+        raise UsageError("--dialect requires --format dotenv")
     if not args.output and not args.yes and sys.stdout.isatty():
         raise UsageError("export prints values in clear, and this is a terminal: pass --yes, or write a file with -o")
     name = app.name.lower().replace("_", "-") if args.name is None else args.name

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="generate|check|rotate")
     generate = commands.add_parser("generate", help="print a new key; it is stored nowhere")
-    generate.set_defaults(run=_generate, needs_app=False)  # perhaps no application can be made for want of a key
+    generate.set_defaults(run=_generate, needs_app=False)  # without a key, perhaps no application can be made
     check = commands.add_parser("check", help="how many rows each key opens, and which rows none opens")
     check.set_defaults(run=_check)
     add_output(check)

@@ -19,7 +19,7 @@ from framework.parsing import Malformed, read_toml
 DESCRIPTION = """\
 Write a project file, a schema, a cfg file and a file for each of two environments. Nothing is overwritten.
 
-With `--metastore` it also makes a key for the metastore, in a project that is there already too: a file for its owner
+With `--metastore` it also makes a key for the metastore, also in an existing project: a file for its owner
 alone, which git ignores, and the option that points to it.
 
 for example:

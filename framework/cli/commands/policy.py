@@ -8,7 +8,7 @@ from framework.errors import ConfigError
 DESCRIPTION = """\
 Print the least-privilege policy for exactly the names that this configuration can ask a store for.
 
-Config secrets are named one by one, for the configuration refers to them. The connections and variables that an
+Config secrets are named one by one, because the configuration refers to them. The connections and variables that an
 application will ask for cannot be known, so theirs is everything below their prefix.
 
 for example:
@@ -129,7 +129,7 @@ def _gcp(asked: list[tuple[Any, list[str]]]) -> str:
 def _azure(asked: list[tuple[Any, list[str]]]) -> str:
     vault = "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.KeyVault/vaults/VAULT"
     names = [name for _, names in asked for name in names]
-    # Azure's scopes know no patterns: who may ask for any connection may read the whole vault.
+    # Azure's scopes know no patterns: a client that may ask for any connection may read the whole vault.
     scopes = [vault] if any(_ANY in name for name in names) else [f"{vault}/secrets/{name}" for name in names]
     return as_json({"roleAssignments": [{"role": "Key Vault Secrets User", "scope": scope} for scope in scopes]})
 
@@ -142,6 +142,6 @@ _WRITERS: dict[str, tuple[tuple[str, ...], Callable[[list[tuple[Any, list[str]]]
         "narrow down the region and account (*:*); a KMS key of your own needs kms:Decrypt as well",
     ),
     "vault": (("VaultBackend", "VaultDatabaseBackend"), _vault, "the namespace is that of the token"),
-    "gcp": (("GcpSecretManagerBackend",), _gcp, "put the account in the place of SERVICE_ACCOUNT"),
-    "azure": (("AzureKeyVaultBackend",), _azure, "put your own in the place of what is in capitals"),
+    "gcp": (("GcpSecretManagerBackend",), _gcp, "replace SERVICE_ACCOUNT with the account"),
+    "azure": (("AzureKeyVaultBackend",), _azure, "replace what is in capitals with your own values"),
 }

@@ -13,11 +13,11 @@ from framework.errors import FrameworkError, IssuedOnUse
 from framework.masking import should_hide_value_for_name
 
 DESCRIPTION = """\
-Copy stdin to stdout without the secrets of this configuration, as they come: in every spelling, wherever a piece ends.
+Copy stdin to stdout as it arrives, without the secrets of this configuration, in every spelling.
 
 Secrets are the values of sensitive options, passwords of connections and variables with the name of a secret, as far
 as the environment, local files and the metastore list them. Every pointer is followed first; if one fails, nothing is
-copied, for its secret would be.
+copied, because its secret would be.
 
 for example:
   some-program 2>&1 | python -m framework redact
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False)
-    parser.add_argument("--keep-going", action="store_true", help="copy also if not every secret can be resolved")
+    parser.add_argument("--keep-going", action="store_true", help="copy even if not every secret can be resolved")
 
 
 def _run(app: App, args: Namespace) -> int:
@@ -77,7 +77,7 @@ def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
                     app.get_connection(listed)
                 elif should_hide_value_for_name(listed):
                     app.hide_variable(listed, app.get_variable(listed))
-            except IssuedOnUse:  # nobody has it yet
+            except IssuedOnUse:  # it is not issued yet
                 continue
             except FrameworkError as fault:
                 yield (kind, listed), fault

@@ -44,13 +44,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="the same, and show what would change, without secrets")
     parser.add_argument("--in-place", action="store_true", help="write into the file itself, as a bind mount needs it")
     parser.add_argument(
-        "--delimiters", metavar="MARKS", default=DELIMITERS, help="what stands around a placeholder, as in '<< >>'"
+        "--delimiters", metavar="MARKS", default=DELIMITERS, help="the marks around a placeholder, such as '<< >>'"
     )
 
 
 def _run(app: App, args: Namespace) -> int:
     if (args.check or args.diff or args.in_place) and not args.output:
-        raise UsageError("--check, --diff and --in-place are about a file: name it with -o")
+        raise UsageError("--check, --diff and --in-place need a file: name it with -o")
     if args.output and args.template != "-" and _same_file(args.template, args.output):
         raise UsageError("the template and the output are one file, and the placeholders would be lost")
     template = Template(_read(args.template), short(args.template), args.delimiters)

@@ -28,7 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     get = commands.add_parser("get", help="print a config secret, from the link that answers")
     get.set_defaults(run=_get, issues="handed on")
     get.add_argument("name")
-    listing = commands.add_parser("list", help="list the names of every link that can list, and who shadows whom")
+    listing = commands.add_parser(
+        "list", help="list the names from every link that can list, and which link shadows which"
+    )
     listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only names that start with this")
     add_output(listing)

@@ -47,7 +47,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     get.add_argument("key")
     get.add_argument("-d", "--default", metavar="VAL", help="printed if it is not found; never when a link fails")
     get.add_argument("-j", "--json", action="store_true", help="it must be JSON; a JSON text is printed without quotes")
-    listing = commands.add_parser("list", help="list the keys of every link that can list, and who shadows whom")
+    listing = commands.add_parser(
+        "list", help="list the keys from every link that can list, and which link shadows which"
+    )
     listing.set_defaults(run=_list)
     listing.add_argument("--prefix", default="", help="only keys that start with this")
     listing.add_argument("--show-values", action="store_true", help="show the values; those of secrets stay hidden")
@@ -103,7 +105,7 @@ def _list(app: App, args: Namespace) -> int:
     from framework.cli.listing import list_names
 
     if args.hide_sensitive and not args.show_values:
-        raise UsageError("--hide-sensitive goes with --show-values only")
+        raise UsageError("--hide-sensitive requires --show-values")
     listed, status = list_names(app, "variable", args.prefix)
     rows = []
     for entry in listed:
@@ -163,7 +165,7 @@ def _export(app: App, args: Namespace) -> int:
     from framework.cli.transfer import export_file, format_of
 
     if args.json_values and format_of(args, default="json") == "env":
-        raise UsageError("--json-values goes with the formats json and yaml only")
+        raise UsageError("--json-values requires the format json or yaml")
     return export_file(app, "variable", args, lambda *row: _written(args, *row))
 
 
@@ -190,7 +192,7 @@ def _typed(text: str, *, exactly: bool) -> Any:
         exactly: only if writing it gives the same text again.
     """
     if exactly and text[:1] not in ("{", "[") and text[-1:].isalpha() and text not in ("true", "false", "null"):
-        return text  # in short: no JSON
+        return text  # that is, not JSON
     import json
 
     from framework.parsing import read_json

@@ -27,12 +27,12 @@ class FrameworkConfig(AppConfig):  # type: ignore[misc]
 
 
 def configuration(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
-    """What `python -m framework check --offline` tells: no command is run and no link is asked."""
+    """What `python -m framework check --offline` reports: no command is run and no link is asked."""
     return _messages(offline=True)
 
 
 def resolved(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
-    """What following every pointer tells besides."""
+    """What following every pointer reports in addition."""
     known = _messages(offline=True)
     return [message for message in _messages(offline=False) if message not in known]
 

@@ -152,7 +152,7 @@ def add_secrets_table(database: Database) -> bool:
 
 
 def reset(database: Database) -> None:
-    """Remove all rows, by making our tables anew.
+    """Remove all rows, by creating our tables again.
 
     Raises:
         MetastoreError: the database is not ours, or was migrated by a newer release, or refuses.
