@@ -12,7 +12,6 @@ from framework.following import Following
 from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
-from framework.locks import ProcessLock
 from framework.masking import MIN_LENGTH, configure, safe_repr, should_hide_value_for_name
 from framework.names import Names
 from framework.options.engine import Engine
@@ -129,7 +128,6 @@ class App(Reads, Following, Bound[Settings]):
         environment = self.sources.environment()
         self.home = self.sources.home(environment, home)
         self.schema = of_application(name, self._declared(schema, getenv))
-        self._reloading = ProcessLock()
         self._all_turns: list[Turns] = []  # one, once it is needed
         self._read_from(environment)
         self._configure_masking()
@@ -272,8 +270,8 @@ class App(Reads, Following, Bound[Settings]):
         """
         from copy import copy
 
-        before = self._values()
-        with self._reloading:  # of two at once, the one that read last is the one that counts
+        with self._changing:
+            before = self._values()
             trial = copy(self)
             trial._read_from(self.sources.environment())
             self._check_settings(trial)

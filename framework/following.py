@@ -47,7 +47,8 @@ class Following:
         super().__init__()
         self._listeners: dict[Name, list[Listener]] = {}
         self._refresher: list[Repeated] = []  # one, once it is needed
-        self._refreshing = ProcessLock()
+        self._beginning = ProcessLock()
+        self._changing = ProcessLock()  # held by `refresh` and `reload`: of two at once, the one that began last counts
         self._told: set[str] = set()
         self._told_of_reload = ""
         self._watching: list[Watching] = []
@@ -73,7 +74,7 @@ class Following:
             self.conf.value("secrets", key)
             for key in ("resolve_timeout_seconds", "max_workers", "refresh_max_age_seconds")
         )
-        with self._refreshing:
+        with self._changing:
             done = refresh(self.engine, lambda: self.chain, asked, seconds=seconds, workers=workers, max_age=max_age)
             for _, level in done.of_links:
                 for link in self.chain.links:
@@ -248,7 +249,7 @@ class Following:
         if not self._refresher:
             from framework.repeated import Repeated
 
-            with self._refreshing:
+            with self._beginning:  # and not the lock of a refresh, which may be under way, and may wait for this thread
                 if not self._refresher:
                     self._refresher.append(
                         Repeated(app, _interval, Following._refresh_in_time, lambda app: app.engine.forget_leases())

@@ -87,6 +87,23 @@ def lifetime_of(answer: object) -> Lifetime | None:
     return found if isinstance(found, Lifetime) else None
 
 
+class Preferred(float):
+    """A time on the monotonic clock after which an answer must have been asked for, if the store answers.
+
+    While the store is unavailable an older answer that is kept may stand in.
+
+    Attributes:
+        max_age: how old that may be, in seconds; 0: as old as it is kept.
+    """
+
+    max_age: float
+
+    def __new__(cls, since: float, max_age: float = 0.0) -> Preferred:
+        made = super().__new__(cls, since)
+        made.max_age = max_age
+        return made
+
+
 class Looking:
     """`with Looking():` in this context nothing is issued: reading what would be issued raises IssuedOnUse."""
 

@@ -6,10 +6,13 @@ from framework import given
 from framework.binding.bind import Binder, Fault
 from framework.binding.kinds import KINDS, kind_of, place_of, refused
 from framework.binding.plan import Plan
-from framework.errors import FrameworkError, SchemaError
+from framework.errors import FrameworkError, SchemaError, SettingsError
 from framework.files import modules
 
 TYPE_CHECKING = False
+#: An object is made anew if options change while it is made, so that its parts belong together; but not for ever.
+_MOST_CHANGES = 5
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Protocol
@@ -70,7 +73,18 @@ def bind(app: Parts, cls: Any, section: str = "") -> Any:
         SchemaError: the class is not valid as a schema.
         SettingsError: what is set does not fit the class. Has all faults.
     """
-    return Binder(app.engine, plan_of(app, cls, section), app.prefetch).bound()
+    plan = plan_of(app, cls, section)
+    for _ in range(_MOST_CHANGES):
+        reading = app.engine.reading
+        try:
+            made = Binder(app.engine, plan, app.prefetch).bound()
+        except SettingsError:
+            if app.engine.reading is reading:
+                raise
+        else:
+            if app.engine.reading is reading:
+                return made
+    return Binder(app.engine, plan, app.prefetch).bound()
 
 
 def faults(app: Parts, cls: type, skipped: Iterable[tuple[str, str]]) -> list[Fault]:

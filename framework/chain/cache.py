@@ -11,7 +11,7 @@ from framework.chain.level import refused
 from framework.chain.runner import outcome_of
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse
 from framework.jitter import about
-from framework.lifetime import Lifetime, lifetime_of
+from framework.lifetime import Lifetime, Preferred, lifetime_of
 from framework.locks import ProcessLock
 from framework.logs import log_and_warn
 from framework.masking import safe_repr
@@ -145,7 +145,7 @@ class Cache:
     def get_many(self, keys: Sequence[Key], fetch: Ask, since: float | None = None) -> dict[Key, object]:
         """What is kept, and what `fetch` finds for the others in one call: values, None for absence, exceptions.
 
-        While the store is unavailable an old value may stand in, unless `since` is given.
+        While the store is unavailable an old value may stand in, unless `since` is given and no `Preferred`.
 
         Args:
             keys: each once.
@@ -158,12 +158,13 @@ class Cache:
         others: dict[Key, _Flight] = {}
         warnings: list[str] = []
         is_strict = not self.is_shared or (since is not None and refused.get() is None)
+        may_be_old = since is None or isinstance(since, Preferred)
         with self._lock:
             self._drop_expired()
             for key in keys:
                 is_kept, value = self.peek(key, since)
-                if not is_kept and since is None and self._is_down():
-                    value = self._stale_value(key, self._fault[1], warnings)  # type: ignore[index]
+                if not is_kept and may_be_old and self._is_down():
+                    value = self._stale_value(key, self._fault[1], warnings, since)  # type: ignore[index]
                     is_kept = value is not None
                 if is_kept:
                     outcomes[key] = value
@@ -176,8 +177,8 @@ class Cache:
             outcomes.update(self._fetched(mine, fetch))
         for key, flight in others.items():
             outcomes.update((key, outcome) for outcome in flight.outcome())
-        if since is None:
-            self._replace_unavailable(outcomes, warnings)
+        if may_be_old:
+            self._replace_unavailable(outcomes, warnings, since)
         for text in warnings:  # outside of the lock: a warning may be an error, and run code of the application
             log_and_warn(text)
         return outcomes
@@ -229,20 +230,22 @@ class Cache:
             self._keep(key, outcome, asked)
         return outcome
 
-    def _replace_unavailable(self, outcomes: dict[Key, object], warnings: list[str]) -> None:
+    def _replace_unavailable(self, outcomes: dict[Key, object], warnings: list[str], since: float | None) -> None:
         """Let old values stand in for those of an unavailable store."""
         for key, outcome in outcomes.items():
             if isinstance(outcome, BackendUnavailable):
                 with self._lock:
-                    value = self._stale_value(key, outcome, warnings)
+                    value = self._stale_value(key, outcome, warnings, since)
                 if value is not None:
                     outcomes[key] = value
 
-    def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str]) -> object:
+    def _stale_value(self, key: Key, fault: BackendUnavailable, warnings: list[str], since: float | None) -> object:
         """The last value, if it may be used while the store is unavailable; with a warning."""
         value, asked, seconds, lifetime = self._kept.get(key, (None, 0.0, 0.0, None))
-        age = monotonic() - asked
+        age, max_age = monotonic() - asked, getattr(since, "max_age", 0)
         if value is None or age >= seconds + self._stale or not (lifetime is None or lifetime.is_current):
+            return None
+        if max_age and age >= max_age:
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name

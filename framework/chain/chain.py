@@ -150,7 +150,7 @@ class Chain:
             SecretsError: a link failed.
         """
         mine, collected = _collected.get()
-        is_collected = mine is self and max_level is None and since is None and not is_restricted()
+        is_collected = mine is self and max_level is None and not is_restricted()
         known = collected.get((name, version)) if is_collected else None
         if isinstance(known, Exception):
             raise known

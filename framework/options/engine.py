@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.layers.environment import Environment
+    from framework.lifetime import Preferred
     from framework.names import Names
     from framework.options.followed import Followed
     from framework.options.pointers import Pointers
@@ -85,18 +86,27 @@ class Engine(Listing):
         ]
         self._take(Reading([process, *dotenv, *layers]))
 
-    def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: float) -> None:
-        """Replace what pointers gave, all at once; see `Table.replace`."""
-        with self._loading:  # nothing is compiled meanwhile
-            self._clear()
-            self._pointers.replace(
-                [(mention, self.max_level(mention.section, mention.key), new) for mention, new in changes], since
-            )
-            self.reading = self.reading.again()
+    def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: Preferred) -> list[Mention]:
+        """Replace what pointers gave, all at once; see `Table.replace`. Returns those that had another value."""
+        table, others, changed = self._pointers.table, [], []
+        with self._loading, table.lock:  # nothing is compiled or noted meanwhile
+            for mention, new in changes:
+                kept = self.followed(mention)
+                if kept is not None and new is not None and kept.value == new.value:
+                    kept.confirm(since, new)
+                    continue
+                others.append((*self._place(mention), new))
+                if kept is not None and new is not None:
+                    changed.append(mention)
+            if others:
+                self._clear()
+                table.replace(others, since)
+                self.reading = self.reading.again()
+        return changed
 
     def become(self, other: Engine) -> None:
         """Take over what another engine of the same application has read, and what its pointers gave."""
-        self._pointers.learn(other._pointers)
+        self._pointers.table.learn(other._pointers.table)
         self._take(other.reading)
 
     def _take(self, reading: Reading) -> None:
@@ -196,18 +206,6 @@ class Engine(Listing):
         return layers[: len(layers) - len(self.reading.layers) + 1]
 
     # Following
-
-    def is_followed(self, mention: Mention) -> bool:
-        """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
-        return self.followed(mention) is not None
-
-    def followed(self, mention: Mention) -> Followed | None:
-        """What a pointer gave, if it is kept."""
-        return self._pointers.followed(mention, self.max_level(mention.section, mention.key))
-
-    def holds_secrets(self) -> bool:
-        """Whether the value of any `_secret` pointer is kept."""
-        return any(form == "secret" for _, known in self._pointers.table for form, _, _ in list(known))
 
     def forget_leases(self) -> None:
         """Forget the values that were issued to another process, after a fork."""

@@ -40,9 +40,11 @@ class Followed:
         self.refreshed: float | None = None
         self.fault: FrameworkError | None = None
 
-    def confirm(self, asked: float) -> None:
-        """Note that the source still had this value when it was asked at that time."""
+    def confirm(self, asked: float, again: Followed | None = None) -> None:
+        """Note that the source still had this value when it was asked at that time, and what came with it."""
         self.asked, self.refreshed, self.fault = asked, monotonic(), None
+        if again is not None:
+            self.link, self.lifetime = again.link, again.lifetime
 
     def due(self) -> float:
         """In how many seconds it must be refreshed, because of its lifetime."""

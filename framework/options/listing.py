@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from time import time
+from time import monotonic, time
 
+from framework.errors import FrameworkError
 from framework.layers.base import EnvironmentLayer
+from framework.lifetime import Preferred
 from framework.names import POINTER_FORMS
+from framework.options.pointers import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from framework.chain.chain import Chain
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from framework.options.pointers import Pointers
     from framework.options.schema import Schema
     from framework.options.spec import Spec
-    from framework.options.values import Mention
+    from framework.options.values import Key, Mention
 
     Sections = dict[str, dict[str, None]]  # section -> its keys, in order
 
@@ -73,7 +76,9 @@ class Listing:
 
         def mentions(self, section: str, key: str) -> Iterator[Mention]: ...
         def may_point(self, section: str, key: str) -> bool: ...
-        def followed(self, mention: Mention) -> Followed | None: ...
+
+        max_level: Callable[[str, str], int | None]
+
         def spec(self, section: str, key: str) -> Spec: ...
         def _live_layers(self) -> list[Layer]: ...
 
@@ -169,6 +174,44 @@ class Listing:
         return section, key
 
     # What is held of their pointers
+
+    def is_followed(self, mention: Mention) -> bool:
+        """Whether it is known where a pointer leads, so that nothing is run or asked for it."""
+        return self.followed(mention) is not None
+
+    def followed(self, mention: Mention) -> Followed | None:
+        """What a pointer gave, if it is kept."""
+        return self._pointers.followed(mention, self.max_level(mention.section, mention.key))
+
+    def holds_secrets(self) -> bool:
+        """Whether the value of any `_secret` pointer is kept."""
+        return any(form == "secret" for _, known in self._pointers.table for form, _, _ in list(known))
+
+    def is_under_way(self, mention: Mention) -> bool:
+        """Whether a pointer is being followed for the first time. Ask this before `followed`."""
+        try:
+            return self._pointers.table.is_under_way(*self._place(mention))
+        except FrameworkError:  # it is raised where the pointer is followed
+            return False
+
+    def _place(self, mention: Mention) -> tuple[Layer, Key]:
+        return place_of(mention, self.max_level(mention.section, mention.key))
+
+    def begin(self, mentions: Iterable[Mention]) -> tuple[Preferred | None, Callable[[], None]]:
+        """Note that these pointers are under way, see `Table`. Returns its `since`, and what ends this."""
+        table, places = self._pointers.table, []
+        for mention in mentions:
+            try:
+                places.append(self._place(mention))
+            except FrameworkError:  # it is raised where the pointer is followed
+                pass
+        return table.begin(places), lambda: table.end(places)
+
+    def begin_refresh(self, max_age: float) -> Preferred:
+        """From now on nothing is kept that is older than now; see `Preferred`."""
+        with self._pointers.table.lock:
+            self._pointers.table.since = since = Preferred(monotonic(), max_age)
+        return since
 
     def expiring(self) -> dict[tuple[str, str], float]:
         """The options whose values have a lifetime of their own, and in how many seconds to read each again."""

@@ -13,14 +13,15 @@ from framework.options.values import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from framework.chain.chain import Chain
+    from framework.layers.base import Layer
     from framework.layers.environment import Environment
     from framework.options.followed import Followed
     from framework.options.references import Reference
-    from framework.options.values import Mention
+    from framework.options.values import Key, Mention
 
     Failure = TypeVar("Failure", bound=FrameworkError)
 
@@ -33,6 +34,11 @@ def pointer_text(mention: Mention) -> str:
     """
     section, key = mention.name
     return mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
+
+
+def place_of(mention: Mention, max_level: int | None) -> tuple[Layer, Key]:
+    """Where in the table it is noted what a pointer gave. Raises: as `pointer_text`."""
+    return mention.source, (mention.form, pointer_text(mention), max_level)
 
 
 class Pointers:
@@ -63,19 +69,6 @@ class Pointers:
         self.table = Table()
         self.distrusted = ""
 
-    def learn(self, other: Pointers) -> None:
-        """Take over what the pointers gave that another one has followed."""
-        for layer, followed in other.table:
-            self.table.of(layer).update(followed)
-        self.table.has_lifetimes |= other.table.has_lifetimes
-
-    def replace(self, changes: Iterable[tuple[Mention, int | None, Followed | None]], since: float) -> None:
-        """Replace what pointers gave; see `Table.replace`. Each change: the pointer, its `max_level`, what it gives."""
-        self.table.replace(
-            [(mention.source, (mention.form, pointer_text(mention), level), new) for mention, level, new in changes],
-            since,
-        )
-
     def reference_of(self, mention: Mention) -> Reference | None:
         """What a `_secret` mention refers to; None if it cannot be read: following it says why."""
         try:
@@ -91,9 +84,10 @@ class Pointers:
     def followed(self, mention: Mention, max_level: int | None) -> Followed | None:
         """What a pointer gave, if it is kept."""
         try:
-            return self.table.of(mention.source).get((mention.form, pointer_text(mention), max_level))
+            layer, key = place_of(mention, max_level)
         except FrameworkError:  # it is raised when the pointer is followed
             return None
+        return self.table.of(layer).get(key)
 
     def follow(self, mention: Mention, max_level: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
         """Where the pointer leads.
@@ -110,16 +104,19 @@ class Pointers:
         Raises:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
-        followed, key = self.table.of(mention.source), (mention.form, pointer_text(mention), max_level)
-        kept = followed.get(key)
+        layer, key = place = place_of(mention, max_level)
+        kept = self.table.of(layer).get(key)
         if kept is None:
-            kept = self.ask(mention, max_level, show_reference=show_reference)
-            if mention.form != "secret":
-                followed[key] = kept
-            elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
-                followed[key] = kept
-                self.table.has_lifetimes |= kept.lifetime is not None
-                self._held()
+            since = self.table.begin([place])
+            try:
+                kept = self.ask(mention, max_level, show_reference=show_reference, since=since)
+                if mention.form != "secret":
+                    kept = self.table.note(layer, key, kept)
+                elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
+                    kept = self.table.note(layer, key, kept)
+                    self._held()
+            finally:
+                self.table.end([place])
         return kept.value, kept.link
 
     def ask(

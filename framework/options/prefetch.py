@@ -90,17 +90,23 @@ def prefetch(
     together = plan.secrets if len(plan.references) > 1 else {}
     alone = [name for name in plan.pointers if name not in together]
     calls = Runner(workers, seconds, late.again, report)
-    # In parallel: a store that hangs must not keep a command from running. Collecting is one of the tasks, because it
-    # may take long to build a link.
-    tasks: list[Callable[[], Any]] = [lambda: chain.collect(plan.references, calls, collected)] if together else []
-    beside = Runner(workers + 1, seconds, late.again)
-    found = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], report) for name in alone)])
-    missing, rest = (found[0], found[1:]) if together else (None, found)
-    outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
-    with Collected(chain, collected):
-        for name, reference in together.items():  # there is nothing left to wait for, so without threads
-            resolve = _resolving(plan.engine, plan.pointers[name])
-            outcomes[name] = outcome_of(resolve) if reference in collected else missing
+    since, end = plan.engine.begin(plan.pointers.values())  # so that a refresh that begins meanwhile asks for them too
+    try:
+        # In parallel: a store that hangs must not keep a command from running. Collecting is one of the tasks, because
+        # it may take long to build a link.
+        tasks: list[Callable[[], Any]] = []
+        if together:
+            tasks.append(lambda: chain.collect(plan.references, calls, collected, since))
+        beside = Runner(workers + 1, seconds, late.again)
+        found = beside.run([*tasks, *(_resolving(plan.engine, plan.pointers[name], report) for name in alone)])
+        missing, rest = (found[0], found[1:]) if together else (None, found)
+        outcomes: dict[Name, Any] = dict(zip(alone, rest, strict=True))
+        with Collected(chain, collected):
+            for name, reference in together.items():  # there is nothing left to wait for, so without threads
+                resolve = _resolving(plan.engine, plan.pointers[name])
+                outcomes[name] = outcome_of(resolve) if reference in collected else missing
+    finally:
+        end()
     failures: dict[Name, FrameworkError] = {}
     for name, mention in plan.pointers.items():
         outcome = about_option(mention, outcomes[name])

@@ -8,6 +8,7 @@ from time import monotonic
 from framework.chain.chain import Collected
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendUnavailable, FrameworkError
+from framework.lifetime import Preferred
 from framework.masking import add_mask
 from framework.options.pointers import pointer_error
 from framework.options.prefetch import about_option, secret_of
@@ -27,19 +28,18 @@ if TYPE_CHECKING:
 
 
 class _Held:
-    """A pointer that is followed again.
+    """A pointer that is followed again: its value is held, or is being read for the first time.
 
     Attributes:
         wins: whether it is the option's first mention, so that its value is the option's.
-        kept: what it gave before, or None.
         secret: the config secret that the whole chain may be asked for, else None.
         source: what it shares with the other parts of the same secret.
     """
 
-    __slots__ = ("mention", "wins", "kept", "secret", "source", "outcome")
+    __slots__ = ("mention", "wins", "secret", "source", "outcome")
 
-    def __init__(self, mention: Mention, kept: Followed | None, secret: VersionedName | None, *, wins: bool) -> None:
-        self.mention, self.kept, self.secret, self.wins = mention, kept, secret, wins
+    def __init__(self, mention: Mention, secret: VersionedName | None, *, wins: bool) -> None:
+        self.mention, self.secret, self.wins = mention, secret, wins
         self.source: object = secret or mention
         self.outcome: Any = None
 
@@ -83,19 +83,22 @@ def refresh(
         workers: how many calls are made at once.
         max_age: a value that could not be refreshed is forgotten once it is this many seconds old; 0: never.
     """
-    since, done = monotonic(), Refreshed()
+    done = Refreshed()
+    since = engine.begin_refresh(max_age) if names is None else Preferred(monotonic(), max_age)
     held = list(_held(engine, names))
     if not held:
         return done
     chain = its_chain()
-    _ask(engine, chain, held, Runner(workers, seconds, _late(seconds)), Runner(workers + 1, seconds, _late(seconds)))
+    calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 1))
+    _ask(engine, chain, held, calls, beside, float(since))
     _keep_pairs(held)
     links = {link.name: link for link in chain.custom}
-    changes = []
+    changes: list[tuple[Mention, Followed | None]] = []
     for one in held:
-        mention, kept, outcome = one.mention, one.kept, one.outcome
+        mention, outcome = one.mention, one.outcome
         if isinstance(outcome, FrameworkError):
-            if one.wins:
+            kept = engine.followed(mention)  # as it is now: it may have been under way
+            if one.wins and (kept is not None or names is not None):
                 done.failures[one.name] = outcome
             if kept is not None:
                 kept.fail(outcome)
@@ -106,19 +109,13 @@ def refresh(
             continue
         if outcome.link in links:
             links[outcome.link].cache.counts["refreshes"] += 1
-        if kept is not None and kept.value == outcome.value:
-            kept.link, kept.lifetime = outcome.link, outcome.lifetime
-            kept.confirm(since)
-            continue
         add_mask(outcome.value)
         outcome.confirm(since)
         changes.append((mention, outcome))
-        if one.wins and kept is not None:
-            done.changed.append(one.name)
-            if (level := engine.max_level(*one.name)) is not None:
-                done.of_links.append((one.name, level))
-    if changes:
-        engine.swap(changes, since)
+    changed = engine.swap(changes, since)
+    done.changed = [one.name for one in held if one.wins and one.mention in changed]
+    levels = ((name, engine.max_level(*name)) for name in done.changed)
+    done.of_links = [(name, level) for name, level in levels if level is not None]
     return done
 
 
@@ -127,19 +124,18 @@ def _held(engine: Engine, names: Iterable[Name] | None) -> Iterator[_Held]:
         if not engine.may_point(*name):
             continue
         for place, mention in enumerate(engine.mentions(*name)):
-            if mention.is_pointer and (mention.form == "secret" or names is not None):
-                kept = engine.followed(mention)
-                if kept is not None or (names is not None and place == 0):
-                    yield _Held(mention, kept, secret_of(engine, mention), wins=place == 0)
+            if not mention.is_pointer or (mention.form != "secret" and names is None):
+                continue
+            if engine.is_under_way(mention) or engine.is_followed(mention) or (names is not None and place == 0):
+                yield _Held(mention, secret_of(engine, mention), wins=place == 0)
 
 
-def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside: Runner) -> None:
+def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside: Runner, since: float) -> None:
     """Set the outcome of each: what it gives now, or the error."""
     collected: dict[VersionedName, Any] = {}
     together = [one for one in held if one.secret is not None]
     alone = [one for one in held if one.secret is None]
     secrets = list(dict.fromkeys(one.secret for one in together if one.secret is not None))
-    since = monotonic()
     tasks: list[Callable[[], Any]] = [partial(engine.follow_anew, one.mention, since) for one in alone]
     if secrets:
         tasks.append(lambda: chain.collect(secrets, calls, collected, since))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from _weakref import ref
+from os import getpid
 
+from framework.locks import ProcessLock
 from framework.masking import safe_repr
 
 TYPE_CHECKING = False
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.layers.base import Layer
+    from framework.lifetime import Preferred
     from framework.options.followed import Followed
 
     #: A pointer in a layer: its form, its text, and the levels of the chain that it may ask.
@@ -78,17 +81,60 @@ class Answer:
 
 
 class Table:
-    """What pointers gave: layer -> pointer -> `Followed`. A reload makes other layers, and so forgets it."""
+    """What pointers gave: layer -> pointer -> `Followed`. A reload makes other layers, and so forgets it.
 
-    __slots__ = ("_layers", "has_lifetimes")
+    A pointer that is followed for the first time is under way until its value is noted. A refresh that begins meanwhile
+    asks for it too, and what the refresh finds counts, whichever of the two ends first.
+
+    Attributes:
+        lock: held for every change.
+        since: when the last refresh of all secrets began, or None. What is followed for the first time after that is
+            not older, if the store answers.
+        has_lifetimes: whether anything noted here had a lifetime of its own.
+    """
+
+    __slots__ = ("_layers", "_under_way", "lock", "since", "has_lifetimes")
 
     def __init__(self) -> None:
-        self.has_lifetimes = False  # whether anything noted here had a lifetime of its own
+        self.lock, self.has_lifetimes = ProcessLock(), False
+        self.since: Preferred | None = None
         self._layers: dict[ref[Layer], dict[Key, Followed]] = {}
+        self._under_way: list[tuple[int, Layer, Key]] = []  # with the process: its threads do not survive a fork
 
     def of(self, layer: Layer) -> dict[Key, Followed]:
-        """The pointers of one layer. What is noted in it after `replace` is not looked up any more."""
+        """The pointers of one layer."""
         return self._layers.setdefault(ref(layer, self._forget), {})
+
+    def begin(self, places: Iterable[tuple[Layer, Key]]) -> Preferred | None:
+        """Note that these pointers are under way. Returns `since`."""
+        with self.lock:
+            self._under_way += [(getpid(), *place) for place in places]
+            return self.since
+
+    def end(self, places: Iterable[tuple[Layer, Key]]) -> None:
+        """Note that these pointers are not under way any more."""
+        with self.lock:
+            for place in places:
+                self._under_way.remove((getpid(), *place))
+
+    def is_under_way(self, layer: Layer, key: Key) -> bool:
+        """Whether a pointer is being followed for the first time."""
+        with self.lock:
+            return (getpid(), layer, key) in self._under_way
+
+    def note(self, layer: Layer, key: Key, first: Followed) -> Followed:
+        """Note what a pointer gave, unless that is known by now. Returns what is noted."""
+        with self.lock:
+            noted = self.of(layer).setdefault(key, first)
+            self.has_lifetimes |= noted.lifetime is not None
+            return noted
+
+    def learn(self, other: Table) -> None:
+        """Take over what is noted in another table."""
+        with self.lock:
+            for layer, known in other:
+                self.of(layer).update(known)
+            self.has_lifetimes |= other.has_lifetimes
 
     def _forget(self, layer: ref[Layer]) -> None:
         self._layers.pop(layer, None)
@@ -107,7 +153,7 @@ class Table:
                     found = known.pop(key, None) is not None
         return found
 
-    def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: float) -> None:
+    def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: Preferred) -> None:
         """Make changes that every reader sees together; None forgets a pointer.
 
         A secret that was first followed after `since` is forgotten too: it may come from before a change that the
@@ -123,8 +169,10 @@ class Table:
             table = layers.setdefault(ref(layer, self._forget), {})
             if new is None:
                 table.pop(key, None)
+                self.since = since  # so that it does not come back from a cache
             else:
                 table[key] = new
+                self.has_lifetimes |= new.lifetime is not None
         self._layers = layers  # one assignment: a reader sees all of it or nothing
 
 
