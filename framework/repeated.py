@@ -92,6 +92,12 @@ class Repeated:
 _all: WeakSet[Repeated] = WeakSet()
 
 
+def wake_all() -> None:
+    """Let all of them look again how long to wait: something may be due earlier than they know."""
+    for one in list(_all):
+        one.wake()
+
+
 def _after_fork() -> None:
     for one in list(_all):
         one.begin_anew()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.backends.base import BaseSecretsBackend
 from framework.backends.registry import AIRFLOW_TWINS, RETIRED_PATHS, find_class
-from framework.errors import BackendError, FrameworkError
+from framework.errors import BackendError, FrameworkError, InvalidArgument
 from framework.files.trust import Found, folder_of
 from framework.masking.search import is_place
 from framework.masking.wording import add_names
@@ -33,8 +33,10 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
     try:
         backend = backend_class(**kwargs)
     except BackendError as error:
-        error.where = f"{where}: {error.where}".removesuffix(": ")
+        error.where = f"{_place_of(error.what, places, where)}: {error.where}".removesuffix(": ")
         raise
+    except InvalidArgument as error:  # a kwarg of a wrong type; it is named where the place of the error would be
+        raise BackendError(f"{error.where}: {error.what}", where=_place_of(error.where, places, where)) from None
     except FrameworkError:
         raise
     except TypeError as error:
@@ -99,6 +101,11 @@ def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
 
 def _is_source(source: Any) -> bool:
     return isinstance(source, str) or (isinstance(source, dict) and list(source) == ["const"])
+
+
+def _place_of(what: str, places: dict[str, str], where: str) -> str:
+    """The place of the kwarg whose name a message begins with; else that of the option which names the backend."""
+    return places.get(what.partition(" ")[0].rstrip(":"), where)
 
 
 def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:

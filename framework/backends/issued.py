@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from framework.lifetime import Lifetime
 
 
+#: Options of a connection that a driver would take for its login or password.
+_CREDENTIALS = {"user": "login", "username": "login", "password": "password", "passwd": "password", "pwd": "password"}
+
+
 def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connection:
     """What a kwarg says of a connection: everything but what is issued.
 
@@ -36,20 +40,38 @@ def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connec
         except InvalidConnection as fault:
             what = fault.what
         else:
-            if not made.password and bool(made.login) == needs_login:
-                return made
-            what = "it has a password, which is issued" if made.password else "it has a login, which is issued"
-            hint = "Remove it."
-            if needs_login and not made.login:
+            if not made.conn_type:
+                what = "it has no type"
+            elif found := _issued_in(made, needs_login):
+                what, hint = f"it has a {found}, which is issued", "Remove it."
+            elif needs_login and not made.login:
                 what, hint = "it has no login", "Add the name of the database's user."
+            else:
+                return made
     raise BackendError(f"{kwarg}: {what}", hint=hint)
+
+
+def _issued_in(made: Connection, needs_login: bool) -> str:
+    """What a connection has although it is issued: a login or a password, in a field or in an option; else empty."""
+    if made.password:
+        return "password"
+    if made.login and not needs_login:
+        return "login"
+    return next(
+        (
+            f"{_CREDENTIALS[name.lower()]} among its options"
+            for name in made.extra_dejson
+            if name.lower() in _CREDENTIALS
+        ),
+        "",
+    )
 
 
 def table_of(table: Any, kwarg: str) -> dict[str, Any]:
     """A kwarg that is an object, keyed by the names of connections. Raises BackendError: it is not one."""
-    if isinstance(table, dict) and all(isinstance(name, str) for name in table):
+    if isinstance(table, dict) and all(isinstance(name, str) and name for name in table):
         return table
-    raise BackendError(f"{kwarg} is not an object", hint=f'Write "{kwarg}": {{"warehouse": …}}.')
+    raise BackendError(f"{kwarg} is not an object of named connections", hint=f'Write "{kwarg}": {{"warehouse": …}}.')
 
 
 def issued(connection: Connection, login: str | None, password: str, lifetime: Lifetime | float) -> Expiring:

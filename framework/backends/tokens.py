@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from time import monotonic
 
 from framework.backends.issued import connection_of, issued, table_of
 from framework.backends.remote import RemoteBackend
+from framework.errors import BackendError
 from framework.lifetime import Lifetime, refuse_if_looking
 
 TYPE_CHECKING = False
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 
 #: So many seconds before its end a token is not used any more, because clocks differ and a login takes time.
 _EARLY = 60.0
+
+
+#: Option of a driver -> what it must not be, because a token could then be sent without TLS.
+_PLAIN = {
+    "sslmode": ("disable", "allow", "prefer"),
+    "ssl_mode": ("disabled", "preferred"),
+    "ssl_disabled": ("true", "1", "yes"),
+    "ssl": ("false", "0", "no", "disable", "allow", "prefer"),
+}
 
 
 class TokensBackend(RemoteBackend):
@@ -55,6 +66,7 @@ class TokensBackend(RemoteBackend):
         if not made.host or "," in made.host:
             what = f"{kwarg}: it has {'several hosts' if made.host else 'no host'}"
             raise self.misconfigured(what, "Write the address of one database.")
+        _demand_tls(made, kwarg)
         return made
 
     def asks_for(self, kind: str, name: str) -> bool:
@@ -78,3 +90,14 @@ class TokensBackend(RemoteBackend):
         connection, asked = self._connections[secret_id], monotonic()
         found = self.ask(lambda client: self.token(client, connection), secret_id)
         return None if found is None else issued(connection, None, found[0], Lifetime(found[1] - _EARLY, asked))
+
+
+def _demand_tls(made: Connection, kwarg: str) -> None:
+    """Refuse a connection that may go without TLS. PostgreSQL's drivers would fall back, so they are told not to."""
+    options = made.extra_dejson
+    for name, value in options.items():
+        if str(value).lower() in _PLAIN.get(name.lower(), ()):
+            what = f"{kwarg}: {name} allows a connection without TLS, and the token would be readable"
+            raise BackendError(what, hint="Demand TLS, for example with sslmode=verify-full.")
+    if made.conn_type in ("postgres", "postgresql") and not {"sslmode", "ssl"} & set(options):
+        made.extra = json.dumps({**options, "sslmode": "require"})

@@ -50,6 +50,7 @@ _PLACES = frozenset(
         *("folder_id", "endpoint", "context", "kubeconfig", "sep", "auth_type", "access_type", "gcp_scopes"),
         *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("prefix", "lookup_pattern")),
         *(f"{kind}_{what}" for kind in ("connections", "variables", "config") for what in ("label", "data_key")),
+        *("role", "static_role", "conn_type", "host", "schema"),  # of a connection whose credentials are issued
     ]
 )
 

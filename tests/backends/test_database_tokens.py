@@ -127,6 +127,21 @@ def test_the_password_is_a_token_with_a_lifetime(cloud: Any, tmp_path: Path) -> 
     assert before + cloud.seconds - 60 < found.lifetime.ends <= after + cloud.seconds
 
 
+def test_a_token_is_never_sent_without_tls(cloud: Any, tmp_path: Path) -> None:
+    """PostgreSQL's drivers try TLS and go on without it, unless they are told not to."""
+    place = CONN.partition("?")[0]
+    for option in ("sslmode=disable", "sslmode=prefer", "SSLMODE=Allow", "ssl=false", "ssl_mode=PREFERRED"):
+        with pytest.raises(errors.BackendError, match="allows a connection without TLS"):
+            app_of(cloud, tmp_path, connections={"w": f"{place}?{option}"}).get_connection("w")
+    for given, found in (
+        (place, {"sslmode": "require"}),
+        (f"{place}?application_name=x", {"application_name": "x", "sslmode": "require"}),
+        (f"{place}?ssl=verify-full", {"ssl": "verify-full"}),
+        (place.replace("postgres:", "mysql:"), {}),
+    ):
+        assert app_of(cloud, tmp_path, connections={"w": given}).get_connection("w").extra_dejson == found
+
+
 def test_a_token_is_kept_while_it_is_good_and_no_longer(cloud: Any, tmp_path: Path) -> None:
     app = app_of(cloud, tmp_path)
     first = app.get_connection("warehouse")
@@ -345,3 +360,5 @@ def test_a_sign_in_of_azure_that_does_not_answer(entra: Entra) -> None:
 def test_azure_knows_its_kwargs(entra: Entra) -> None:
     with pytest.raises(errors.BackendError, match="no argument 'vault_url'"):
         entra_of(entra, vault_url="https://v.example")
+    with pytest.raises(errors.BackendError, match="Did you mean 'connections'"):
+        entra_of(entra, conections={})

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from framework import App, errors, lifetime
 from framework.backends.vault import leases as vault_leases
 from framework.cli.commands import COMMANDS
 from framework.integrations.sqlalchemy import create_async_engine, create_engine
+from framework.masking import redact_text
 
 _numbers = count(1)
 _ALLOWED = "\n".join(f'path "database/{kind}/*" {{ capabilities = ["read"] }}' for kind in ("creds", "static-creds"))
@@ -216,6 +218,17 @@ def test_a_lease_that_was_revoked_on_the_server(books: Books, tmp_path: Path) ->
     assert after != before and books.users() == [after]
 
 
+def test_options_follow_a_lease_that_was_replaced(books: Books, tmp_path: Path) -> None:
+    """Long before it would have ended: whoever was refused has asked for another one."""
+    app = books.app(tmp_path, **books.options())
+    before = app.conf.get("db", "user_password")
+    books.bao.root.sys.revoke_prefix(f"database/creds/{books.role}")
+    after = app.get_connection("warehouse", max_age=0)
+    assert after.login != before
+    until(lambda: app.conf.get("db", "user_password") == after.login)
+    assert app.conf.get("db", "password") == after.password
+
+
 def test_a_token_that_has_ended_takes_its_leases_along(books: Books, tmp_path: Path) -> None:
     app = books.app(tmp_path)
     before = app.get_connection("warehouse")
@@ -256,6 +269,16 @@ def test_an_unknown_role_is_absence(books: Books, tmp_path: Path) -> None:
     assert app.get_connection("other").host == "env"
     with pytest.raises(errors.PointerError, match="not found"):
         app.conf.get("db", "password")
+
+
+def test_the_name_of_a_role_is_not_hidden(books: Books, tmp_path: Path) -> None:
+    """Nor are the fields of its connection, which every log of a database repeats."""
+    conn = {"conn_type": "postgres", "host": "db.example", "schema": "ledger"}
+    books.kwargs["roles"] = {"warehouse": {"role": "nobody", "conn": conn}}
+    with pytest.raises(errors.ConnectionNotFound, match="database/creds/nobody"):
+        books.app(tmp_path).get_connection("warehouse")
+    text = "postgres at db.example with nobody: ledger"
+    assert redact_text(text) == text
 
 
 def test_a_refusal_says_what_to_grant(books: Books, tmp_path: Path) -> None:
@@ -454,20 +477,75 @@ def test_nothing_is_left_if_the_watched_program_dies_of_a_signal(configured: Boo
     ("kwargs", "what"),
     [
         ({"roles": ["w"]}, "roles is not an object"),
-        ({"roles": {"w": "app"}}, "'w' is not a role and a connection"),
-        ({"roles": {"w": {"role": "a", "static_role": "b", "conn": "postgres://h/d"}}}, "'w' is not a role"),
-        ({"roles": {"w": {"role": "../x", "conn": "postgres://h/d"}}}, "cannot be the name of a role"),
-        ({"roles": {"w": {"role": "app"}}}, "neither a URI nor fields"),
+        ({"roles": {"w": "app"}}, "roles: 'w' is not an object. Write {\"role\""),
+        ({"roles": {"w": {"rol": "app", "conn": "postgres://h/d"}}}, "no key 'rol'. Did you mean 'role'"),
+        ({"roles": {"w": {"role": "app", "con": "postgres://h/d"}}}, "no key 'con'. Did you mean 'conn'"),
+        ({"roles": {"w": {"role": "app", "ttl": 5}}}, "no key 'ttl'. It has role, static_role, conn"),
+        ({"roles": {"w": {"conn": "postgres://h/d"}}}, "neither a role nor a static_role"),
+        (
+            {"roles": {"w": {"role": "a", "static_role": "b", "conn": "postgres://h/d"}}},
+            "both a role and a static_role",
+        ),
+        (
+            {"roles": {"w": {"role": "../x", "conn": "postgres://h/d"}}},
+            "not a valid name for the role. Write its name alone",
+        ),
+        (
+            {"roles": {"w": {"static_role": "database/static-creds/x"}}},
+            "not a valid name for the static_role. Write its name alone",
+        ),
+        ({"roles": {"w": {"role": 5, "conn": "postgres://h/d"}}}, "not a valid name for the role"),
+        ({"roles": {"w": {"role": "app"}}}, "it has no conn"),
+        ({"roles": {"w": {"role": "app", "conn": 5}}}, "neither a URI nor fields"),
+        ({"roles": {"w": {"role": "app", "conn": {"host": "h"}}}}, "it has no type"),
         ({"roles": {"w": {"role": "app", "conn": "postgres://u:canary-pw@h/d"}}}, "it has a password"),
         ({"roles": {"w": {"role": "app", "conn": "postgres://u@h/d"}}}, "it has a login"),
+        (
+            {"roles": {"w": {"role": "app", "conn": "postgres://h/d?password=canary-pw"}}},
+            "a password among its options",
+        ),
+        ({"roles": {"": {"role": "app", "conn": "postgres://h/d"}}}, "roles is not an object"),
+        ({"rolls": {}}, "takes no argument 'rolls'. Did you mean 'roles'"),
+        ({"kwargs": {}}, "takes no argument 'kwargs'"),
+        ({"mount_point": 5}, "mount_point: text is expected"),
+        ({"config_path": ["dyn"]}, "config_path: text is expected"),
+        ({"static_path": "dyn/"}, "static_path is the same as config_path"),
         ({"mount_point": "a/../b"}, "mount_point is not the path"),
     ],
 )
 def test_wrong_kwargs(tmp_path: Path, kwargs: dict[str, Any], what: str) -> None:
+    """The message has the place of the kwargs, and not that of the option that names the backend."""
+    text = json.dumps({"url": "http://127.0.0.1:1", "token": "t", **kwargs})
+    (tmp_path / "billing.cfg").write_text(f"[secrets]\nbackend = vault_database\nbackend_kwargs = {text}\n")
+    with pytest.raises(errors.BackendError, match=re.escape(what)) as caught:
+        App("billing", home=tmp_path, environ={}).get_connection("w")
+    assert "billing.cfg:3: [secrets] backend_kwargs: " in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("dyn/app/username", "Write dyn/app#/username."),
+        ("database/creds/app", "Write dyn/app#/username."),
+        ("creds/app/password", "Write dyn/app#/password."),
+        ("database/static-creds/app", "Write static/app#/username."),
+        ("other/app", "as its kwargs say"),
+    ],
+)
+def test_references_that_are_almost_right(tmp_path: Path, name: str, hint: str) -> None:
     environ = {
         "BILLING__SECRETS__BACKEND": "vault_database",
-        "BILLING__SECRETS__BACKEND_KWARGS": json.dumps({"url": "http://127.0.0.1:1", "token": "t", **kwargs}),
+        "BILLING__SECRETS__BACKEND_KWARGS": json.dumps({"url": "http://127.0.0.1:1", "token": "t"}),
+        "BILLING__DB__PASSWORD_SECRET": name,
     }
-    with pytest.raises(errors.BackendError, match=what) as caught:
-        App("billing", home=tmp_path, environ=environ).get_connection("w")
-    assert "canary" not in str(caught.value)
+    (tmp_path / "schema.json").write_text('{"db": {"options": {"password": {"sensitive": true}}}}')
+    app = App("billing", home=tmp_path, schema=tmp_path / "schema.json", environ=environ)
+    with pytest.raises(errors.PointerError, match=re.escape(hint)):
+        app.conf.get("db", "password")
+
+
+def test_a_path_that_is_empty_stands_for_the_role_alone(books: Books, tmp_path: Path) -> None:
+    books.kwargs["config_path"] = ""
+    app = books.app(tmp_path, BILLING__DB__PASSWORD_SECRET=f"{books.role}#/password")
+    assert app.conf.get("db", "password") == app.get_connection("warehouse").password

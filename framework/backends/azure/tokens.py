@@ -39,7 +39,12 @@ class AzureDatabaseTokensBackend(TokensBackend, AzureService):
         super().__init__(connections, **client)
         self._scope = given.text(scope, "scope")
         if unknown := [name for name in client if name in self._options and name not in (*LIMITS, "connection_verify")]:
-            raise self.misconfigured(f"there is no argument {unknown[0]!r}", "Remove it from backend_kwargs.")
+            from difflib import get_close_matches
+            from inspect import signature
+
+            near = get_close_matches(unknown[0], signature(type(self)).parameters, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Remove it from backend_kwargs."
+            raise self.misconfigured(f"there is no argument {unknown[0]!r}", hint)
 
     def open(self) -> OneLogin:
         return self.sign_in()

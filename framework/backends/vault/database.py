@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from time import monotonic
 
+from framework import given
 from framework.backends.issued import connection_of, issued, table_of
 from framework.backends.vault.leases import Lease, leases_of
 from framework.backends.vault.server import VaultServer
-from framework.errors import BackendUnavailable, InvalidSecret
+from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 from framework.lifetime import Expiring, Lifetime, refuse_if_looking
 
 TYPE_CHECKING = False
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _PROOFS = ("secret_id", "password", "jwt_token", "radius_secret")
 #: After how many seconds to ask again for a rotation that is due.
 _ROTATING = 1.0
+#: What names a role in `roles` -> where the engine has its credentials.
+_ENGINES = {"role": "creds", "static_role": "static-creds"}
+_EXAMPLE = 'Write {"role": "app", "conn": "postgres://db:5432/books"}.'
 
 
 class VaultDatabaseBackend(VaultServer):
@@ -37,9 +41,9 @@ class VaultDatabaseBackend(VaultServer):
         roles: name of a connection -> `{"role": …, "conn": …}`: the role in Vault, or a `static_role`, and the
             connection without login and password.
         mount_point: where the engine is mounted.
-        config_path: what references to roles begin with; None: they are not asked for.
+        config_path: what references to roles begin with; empty: with the role; None: they are not asked for.
         static_path: the same for static roles.
-        **login: the server and the login: the same kwargs as those of `VaultBackend`.
+        **names: the server and the login: the same kwargs as those of `VaultBackend`.
 
     Attributes:
         roles: name of a connection -> where the engine has its credentials, and the rest of it.
@@ -57,36 +61,66 @@ class VaultDatabaseBackend(VaultServer):
         mount_point: str = "database",
         config_path: str | None = "dyn",
         static_path: str | None = "static",
-        **login: Any,
+        **names: Any,
     ) -> None:
-        super().__init__(login)
-        self._mount = (mount_point or "").strip("/")
+        super().__init__(**names)
+        self._mount = given.text(mount_point, "mount_point").strip("/")
         if not _can_be(self._mount):
             raise self.misconfigured("mount_point is not the path of an engine")
-        folders = {"creds": config_path, "static-creds": static_path}
-        self._folders = {f"{path.strip('/')}/": engine for engine, path in folders.items() if path is not None}
+        self._folders: dict[str, str] = {}
+        for kwarg, path, engine in (
+            ("config_path", config_path, "creds"),
+            ("static_path", static_path, "static-creds"),
+        ):
+            if path is not None:
+                folder = given.text(path, kwarg).strip("/")
+                self._folders[f"{folder}/" if folder else ""] = engine
+        if config_path is not None and static_path is not None and len(self._folders) < 2:
+            raise self.misconfigured("static_path is the same as config_path", "Choose another one.")
         self.roles = {name: self._role(name, role) for name, role in table_of(roles or {}, "roles").items()}
         who = {name: value for name, value in self._kwargs.items() if name not in _PROOFS}
         self._leases = leases_of(self, repr((self._mount, who)))
 
     def _role(self, name: str, role: Any) -> tuple[str, Connection]:
         """Where the credentials of a connection are, and the rest of it."""
-        kwarg, known = f"roles: {name!r}", ("role", "static_role", "conn")
-        if not isinstance(role, dict) or set(role) - set(known) or len({"role", "static_role"} & set(role)) != 1:
-            raise self.misconfigured(f"{kwarg} is not a role and a connection", 'Write {"role": …, "conn": …}.')
-        engine, role_name = ("creds", role["role"]) if "role" in role else ("static-creds", role["static_role"])
-        if not isinstance(role_name, str) or not _can_be(role_name):
-            raise self.misconfigured(f"{kwarg}: not a valid role name")
-        return f"{engine}/{role_name}", connection_of(role.get("conn"), kwarg)
+        kwarg, known = f"roles: {name!r}", (*_ENGINES, "conn")
+        if not isinstance(role, dict):
+            raise BackendError(f"{kwarg} is not an object", hint=_EXAMPLE)
+        for key in role:
+            if key not in known:
+                from difflib import get_close_matches
+
+                near = get_close_matches(str(key), known, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(known)}."
+                raise BackendError(f"{kwarg}: there is no key {key!r}", hint=hint)
+        if len(kinds := [kind for kind in _ENGINES if kind in role]) != 1:
+            what = f"it has {'both' if kinds else 'neither'} a role {'and' if kinds else 'nor'} a static_role"
+            raise BackendError(f"{kwarg}: {what}", hint=_EXAMPLE)
+        (kind,) = kinds
+        if not isinstance(role[kind], str) or not _is_role(role[kind]):
+            what, hint = f"{kwarg}: not a valid name for the {kind}", f'Write its name alone: "{kind}": "app".'
+            raise BackendError(what, hint=hint)
+        if "conn" not in role:
+            raise BackendError(f"{kwarg}: it has no conn", hint=_EXAMPLE)
+        return f"{_ENGINES[kind]}/{role[kind]}", connection_of(role["conn"], f"{kwarg}: conn")
 
     def _path(self, kind: str, name: str) -> str | None:
         """Where the engine has it; None: nowhere."""
         if kind == "connection" and name in self.roles:
             return self.roles[name][0]
         for folder, engine in self._folders.items() if kind == "config" else ():
-            if name.startswith(folder) and _can_be(name[len(folder) :]):
+            if name.startswith(folder) and _is_role(name[len(folder) :]):
                 return f"{engine}/{name[len(folder) :]}"
         return None
+
+    def mistake(self, kind: str, name: str) -> str:
+        """What is wrong with a reference that has the engine's own path, or a field without `#`; else empty."""
+        for folder, engine in self._folders.items() if kind == "config" else ():
+            for start in (f"{self._mount}/{engine}/", f"{engine}/", folder):
+                role, _, field = name.removeprefix(start).partition("/")
+                if name.startswith(start) and _is_role(role) and (field or start != folder):
+                    return f"Write {folder}{role}#/{field or 'username'}."
+        return ""
 
     def asks_for(self, kind: str, name: str) -> bool:
         return self._path(kind, name) is not None
@@ -206,8 +240,13 @@ class VaultDatabaseBackend(VaultServer):
         return session.failed(fault, where=where, hint=f'Check the token, or grant its policy "{right}" on {where}.')
 
 
+def _is_role(name: str) -> bool:
+    """Whether a role can have this name."""
+    return "/" not in name and _can_be(name)
+
+
 def _can_be(name: str) -> bool:
-    """Whether a role, or the path of an engine, can have this name."""
+    """Whether an engine can have this path."""
     parts = name.split("/")
     return all(part.strip(".") and part.isascii() and part.isprintable() for part in parts) and not set(" ?#%") & set(
         name

@@ -149,7 +149,10 @@ class Leases:
             self.issued += 1
             self._tokens.add(lease.token)
         if before is not None:
+            from framework.repeated import wake_all
+
             before.lifetime.end()
+            wake_all()  # options that hold it are due now
         log(INFO, "vault: credentials of %s were issued", path)
         at_exit.add(revoke_all)
         self._follow()

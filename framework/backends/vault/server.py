@@ -9,7 +9,6 @@ from framework.parsing import read_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
 
@@ -17,7 +16,7 @@ class VaultServer(RemoteBackend):
     """A backend of a Vault server.
 
     Args:
-        kwargs: the server and the login, see `login.Settings`.
+        **names: the server and the login, see `login.Settings`.
 
     Raises:
         BackendError: an argument is missing or wrong.
@@ -29,9 +28,9 @@ class VaultServer(RemoteBackend):
     settings = Settings
     batch_size = 1
 
-    def __init__(self, kwargs: Mapping[str, Any]) -> None:
+    def __init__(self, **names: Any) -> None:
         super().__init__()
-        self._kwargs = self.settings_of(kwargs)
+        self._kwargs = self.settings_of(names)
         check(self._kwargs)
         if self._kwargs["url"] and "://" not in self._kwargs["url"]:
             raise self.misconfigured("url does not begin with https:// or http://")

@@ -72,7 +72,7 @@ class VaultBackend(VaultServer):
         kv_engine_version: int | None = 2,
         **names: Any,
     ) -> None:
-        super().__init__(names)
+        super().__init__(**names)
         if kv_engine_version not in (1, 2, None):
             raise self.misconfigured("kv_engine_version is neither 1 nor 2")
         self._engine = kv_engine_version or 2
