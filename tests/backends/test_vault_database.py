@@ -530,7 +530,7 @@ def test_wrong_kwargs(tmp_path: Path, kwargs: dict[str, Any], what: str) -> None
         ("database/creds/app", "Write dyn/app#/username."),
         ("creds/app/password", "Write dyn/app#/password."),
         ("database/static-creds/app", "Write static/app#/username."),
-        ("other/app", "as its kwargs say"),
+        ("other/app", "never asked for it"),
     ],
 )
 def test_references_that_are_almost_right(tmp_path: Path, name: str, hint: str) -> None:
