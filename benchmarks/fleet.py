@@ -1,101 +1,199 @@
-"""A fleet that starts at once, at a store with quotas: `python benchmarks/fleet.py [--processes 200] [--quota 1.0]`.
+"""A fleet that starts at once, at a store with quotas: `python benchmarks/fleet.py [--processes 200] [PART ...]`.
 
-Processes that each read 100 secrets of Secrets Manager start together. A proxy in front of moto counts their calls and
-enforces AWS's quotas, or a part of them. Needs the test extra.
+Processes that each read 100 secrets of Secrets Manager start together. The store is moto behind AWS's quotas, or a part
+of them, in a process of its own; the shared cache is a Valkey. Needs the test extra. Its parts, in this order:
 
-    --quota 0.1               a tenth of AWS's quotas
-    --shared-cache URL        all processes share a cache on this server; it is asked twice, cold and warm
+    direct    without a shared cache
+    shared    with one: a cold start, and a warm one
+    rotated   a password is changed in a server and in the store, and all log in again; then once more, but the store
+              is five seconds late. Without a shared cache each process asks for itself, so it has one
+    broken    with a shared cache that is dead, hangs, or is killed while they start
+    poisoned  one process, and a shared cache that somebody has written to, in eleven ways
 
-    p50, p99   seconds from the start of a process's first question to its last answer
-    failed     processes that lack a secret
+    p50, p99   seconds from the start of a process's first question to its last answer. On one machine they are mostly
+               the time until so many processes have had their turn
+    failed     processes that lack a secret, or could not log in
     calls      that the store answered, and in brackets those that it throttled
+    faults     commands that the shared cache did not answer, at most in one process
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
-import subprocess
+import signal
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "backends"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-import boto3  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
-from quotas import Quotas  # noqa: E402
+import fleet  # noqa: E402
+import redis  # noqa: E402
+from cryptography.fernet import Fernet  # noqa: E402
+from servers import free_port, valkey  # noqa: E402
 
-SECRETS, BATCHES, SINGLES = 100, 100, 10_000
-KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "eu-west-1"}
-CHILD = """
-import sys, time
-from framework import App
-app = App("billing", home=sys.argv[1], sensitive=["s.*"])
-print("ready", flush=True)
-sys.stdin.readline()
-began = time.monotonic()
-failures = app.prefetch()
-print(time.monotonic() - began, len(failures), flush=True)
-"""
+SECRETS, LATE = 100, 5.0
+QUOTAS = {"BatchGetSecretValue": 100.0, "GetSecretValue": 10_000.0}
+KEY = Fernet.generate_key().decode()
 
 
-def started(home: str, processes: int) -> list[tuple[float, int]]:
-    """What each process took, and how many secrets it lacks; all begin when all are ready."""
-    command = [sys.executable, "-c", CHILD, home]
-    children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        child.stdout.readline()
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    found = []
-    for child in children:
-        assert child.stdout is not None
-        seconds, failures = child.stdout.readline().split()
-        found.append((float(seconds), int(failures)))
-        child.wait()
-    return found
+class Bench:
+    """What all parts have in common.
+
+    Args:
+        home: of the application.
+        store: has all secrets.
+        processes: how many there are.
+        quota: the part of AWS's quotas that the fleet may use.
+    """
+
+    def __init__(self, home: Path, store: fleet.Store, processes: int, quota: float) -> None:
+        self.home, self.store, self.processes = home, store, processes
+        self.quotas = {name: number * quota for name, number in QUOTAS.items()}
+
+    def start(self, title: str, url: str = "", meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start a fleet, and print what happened."""
+        options = {"shared_cache_url": url, "shared_cache_key": KEY} if url else {}
+        fleet.configure(self.home, self.store, names=SECRETS, **options)
+        with fleet.Fleet(self.home, self.processes, ["prefetch"], SECRETS) as started:
+            self.store.begin(**self.quotas)
+            other = threading.Thread(target=meanwhile)
+            other.start()
+            started.go()
+            other.join()
+            found = started.reports()
+        right = [f"canary-value-{number}" for number in range(SECRETS)]
+        self.show(title, found, 0, sum(one["values"] != right for one in found))
+
+    def show(self, title: str, found: list[dict[str, Any]], step: int, failed: int) -> None:
+        seconds = sorted(one["seconds"][step] for one in found)
+        p50, p99 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
+        calls, faults = self.store.reads, max(one["stats"][0].get("shared faults", 0) for one in found)
+        print(
+            f"{title}: {len(found)} processes, p50 {p50:.1f} s, p99 {p99:.1f} s, failed {failed}, calls {calls} "
+            f"({self.store.throttled}), faults {faults}",
+            flush=True,
+        )
+
+    def rotate(self, url: str, port: int) -> None:
+        """Change a password under a fleet, once at once and once late in the store."""
+        admin = redis.Redis(port=port)
+
+        def change(password: str) -> None:
+            given = {"reset_passwords": True, "passwords": [f"+{password}"], "commands": ["+ping"]}
+            admin.acl_setuser("books", enabled=True, **given)
+
+        def put(password: str) -> None:
+            login = {"conn_type": "redis", "host": "127.0.0.1", "port": port, "login": "books", "password": password}
+            self.store.put("fleet/books", json.dumps(login))
+
+        fleet.configure(self.home, self.store, shared_cache_url=url, shared_cache_key=KEY)
+        titles = ["first login", "rotated", f"store {LATE:g} s late"]
+        calls, throttled = [], []
+        with fleet.Fleet(self.home, self.processes, ["login"] * 3) as started:
+            for number in range(len(titles)):
+                change(f"password {number}")
+                late = threading.Timer(LATE if number == 2 else 0, put, [f"password {number}"])
+                late.start()
+                if number < 2:
+                    late.join()
+                self.store.begin(**self.quotas)
+                began = time.monotonic()
+                started.go()
+                late.join()
+                calls.append(self.store.reads)
+                throttled.append((self.store.throttled, time.monotonic() - began))
+            found = started.reports()
+        failed = sum(bool(one["failures"]) for one in found)
+        for number, title in enumerate(titles):
+            seconds = sorted(one["seconds"][number] for one in found)
+            p50, p99 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
+            print(
+                f"{title}: {len(found)} processes, p50 {p50:.1f} s, p99 {p99:.1f} s, failed {failed}, calls "
+                f"{calls[number]} ({throttled[number][0]}) in {throttled[number][1]:.1f} s",
+                flush=True,
+            )
+
+
+@contextmanager
+def cache() -> Iterator[int]:
+    with tempfile.TemporaryDirectory() as folder, valkey(Path(folder)) as port:
+        yield port
+
+
+def url_of(port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def broken(bench: Bench) -> None:
+    bench.start("dead", url_of(free_port()))
+    for title, sign in (("hung", signal.SIGSTOP), ("killed", signal.SIGKILL)):
+        with cache() as port:
+            server = redis.Redis(port=port)
+            process = int(server.info("server")["process_id"])
+
+            def end(server: redis.Redis = server, process: int = process) -> None:
+                while not server.dbsize():  # somebody has begun to ask
+                    time.sleep(0.001)
+                os.kill(process, signal.SIGKILL)
+
+            if sign == signal.SIGSTOP:
+                os.kill(process, sign)
+            bench.start(title, url_of(port), end if sign == signal.SIGKILL else lambda: None)
+
+
+def poisoned(home: Path) -> None:
+    import warnings
+
+    from test_shared_cache import POISONS, Ledger, application
+
+    warnings.simplefilter("ignore")
+    for poison in POISONS:
+        with cache() as port:
+            Ledger.rows, Ledger.asked = {("variable", "v"): "right"}, []
+            application(home, url_of(port)).get_variable("v", default=None)  # packages are loaded
+            redis.Redis(port=port).flushall()
+            app = application(home, url_of(port))
+            app.chain.custom[0].shared_cache()
+            poison(redis.Redis(port=port), app)
+            began = time.monotonic()
+            value = app.get_variable("v")
+            print(f"{poison.__name__.strip('_')}: {value}, {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="which parts (default: all)")
     parser.add_argument("--processes", type=int, default=200)
-    parser.add_argument("--quota", type=float, default=1.0)
-    parser.add_argument("--shared-cache", metavar="URL")
+    parser.add_argument("--quota", type=float, default=1.0, help="the part of AWS's quotas that there is")
     args = parser.parse_args()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    port = moto.get_host_and_port()[1]
-    client = boto3.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{port}", **KEYS)
-    for number in range(SECRETS):
-        client.create_secret(Name=f"billing/config/s{number}", SecretString=f"value {number}")
-    with tempfile.TemporaryDirectory() as home:
-        for name in ["cold", "warm"] if args.shared_cache else ["direct"]:
-            with Quotas(port, BatchGetSecretValue=BATCHES * args.quota, GetSecretValue=SINGLES * args.quota) as quotas:
-                kwargs = {**KEYS, "endpoint_url": f"http://127.0.0.1:{quotas.port}"}
-                lines = ["[secrets]", "backend = aws_secrets_manager", f"backend_kwargs = {json.dumps(kwargs)}"]
-                if args.shared_cache:
-                    os.environ.setdefault("BILLING__SECRETS__SHARED_CACHE_KEY", "A" * 43 + "=")
-                    lines.append(f"shared_cache_url = {args.shared_cache}")
-                lines += ["[s]", *(f"k{number}_secret = s{number}" for number in range(SECRETS))]
-                Path(home, "billing.cfg").write_text("\n".join(lines))
-                found = started(home, args.processes)
-            seconds = sorted(taken for taken, _ in found)
-            failed = sum(failures > 0 for _, failures in found)
-            p50, p99 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
-            print(
-                f"{name}: {args.processes} processes, p50 {p50:.1f} s, p99 {p99:.1f} s, failed {failed}, calls "
-                f"{quotas.answered.total()} ({quotas.throttled.total()})"
-            )
-    moto.stop()
+    parts = args.parts or ["direct", "shared", "rotated", "broken", "poisoned"]
+    with tempfile.TemporaryDirectory() as folder, fleet.store() as store:
+        home = Path(folder, "home")
+        for number in range(SECRETS):
+            store.put(f"fleet/canary-name-{number}", f"canary-value-{number}")
+        bench = Bench(home, store, args.processes, args.quota)
+        for part in parts:
+            if part == "direct":
+                bench.start("direct")
+            elif part == "broken":
+                broken(bench)
+            elif part == "poisoned":
+                poisoned(home)
+            else:
+                with cache() as port:
+                    if part == "rotated":
+                        bench.rotate(url_of(port), port)
+                    else:
+                        bench.start("cold", url_of(port))
+                        bench.start("warm", url_of(port))
 
 
 if __name__ == "__main__":

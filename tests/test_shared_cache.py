@@ -320,11 +320,81 @@ def test_a_process_that_dies_while_it_asks_is_not_waited_for_longer_than_its_lea
     make: Callable[..., App], port: int
 ) -> None:
     Ledger.rows = {("variable", "v"): "x"}
-    app = make(shared_cache_lease_seconds=0.2)
-    name = sealed(app).name(("variable", "v", None))
-    redis.Redis(port=port).set(f"{name}:lease", "1", px=200)
+    app = make()
+    lease(redis.Redis(port=port), app, seconds=0.2)
     assert app.get_variable("v") == "x"
     assert len(Ledger.asked) == 1
+    assert shared(app)["shared faults"] == 0
+
+
+def lease(client: redis.Redis, app: App, seconds: float) -> None:
+    """As if another process had begun to ask for the variable `v`."""
+    client.set(f"{entry(app, 'v')}:lease", sealed(app).lease(V, "asking"), px=int(seconds * 1000))
+
+
+def test_a_lease_is_renewed_while_its_holder_asks(
+    make: Callable[..., App], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from framework.chain.server import Server
+
+    Ledger.rows = {("variable", "v"): "x"}
+    app, renewed, renew = make(shared_cache_lease_seconds=0.3), threading.Semaphore(0), Server.renew
+
+    def counted(self: Server, leases: dict[str, bytes], seconds: float) -> None:
+        renew(self, leases, seconds)
+        renewed.release()
+
+    monkeypatch.setattr(Server, "renew", counted)
+    Ledger.wait = staticmethod(lambda: [renewed.acquire(timeout=30) for _ in range(5)])
+    assert app.get_variable("v") == "x"
+    client = redis.Redis(port=port)
+    assert client.keys("*:lease") == []
+    lease(client, app, seconds=60)
+    server = app.chain.custom[0].shared_cache()._server  # type: ignore[union-attr]
+    names = {f"{entry(app, 'v')}:lease": b"asks", "given-back": b"asks"}
+    server.renew(names, 600)
+    assert client.pttl(f"{entry(app, 'v')}:lease") > 500_000
+    assert not client.exists("given-back")
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long it would have waited for other processes, pause by pause."""
+    found: list[float] = []
+    monkeypatch.setattr("framework.chain.shared.sleep", found.append)
+    return found
+
+
+def test_the_waiting_ends_after_three_turns_and_costs_one_read_for_each_pause(
+    make: Callable[..., App], port: int, pauses: list[float]
+) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    app, client = make(), redis.Redis(port=port)
+    lease(client, app, seconds=600)
+    client.config_resetstat()
+    assert app.get_variable("v") == "x"
+    assert 15 <= sum(pauses) <= 15.25
+    calls = {name: stats["calls"] for name, stats in client.info("commandstats").items()}
+    assert calls["cmdstat_set"] <= 2  # the lease at first, the entry in the end
+    assert calls["cmdstat_mget"] <= len(pauses) + 4
+
+
+def test_the_waiting_leaves_the_store_half_of_the_time(tmp_path: Path, port: int) -> None:
+    Ledger.rows = {("config", name): f"value of {name}" for name in "ab"}
+    schema = {"web": {"options": {name: {"type": "string", "sensitive": True} for name in "ab"}}}
+    environ = {
+        "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+        "SHOP__SECRETS__RESOLVE_TIMEOUT_SECONDS": "8",
+        **{f"SHOP__WEB__{name.upper()}_SECRET": name for name in "ab"},
+    }
+    app = App("shop", home=tmp_path, schema=schema, environ=environ)
+    one = sealed(app)
+    for key in (("config", name, None) for name in "ab"):
+        redis.Redis(port=port).set(f"{one.name(key)}:lease", one.lease(key, "asking"), px=60_000)
+    assert app.prefetch() == {}
+    assert app.conf.get("web", "a") == "value of a"
 
 
 # A refused value
@@ -367,6 +437,22 @@ def test_while_the_store_lags_a_fleet_asks_it_once_a_second(make: Callable[..., 
     while refusing(apps[0], {"old"}) == "old":
         time.sleep(0.05)
     assert [refusing(app, {"old"}) for app in apps] == ["new"] * 10
+
+
+@pytest.mark.parametrize(("version", "least", "most"), [(None, 0, 1_000), ("AWSPREVIOUS", 5_000, 10_000)])
+def test_other_versions_of_a_refused_value_are_asked_for_less_often(
+    make: Callable[..., App], port: int, version: str | None, least: int, most: int
+) -> None:
+    from framework.chain.level import refused
+
+    cache, key = make().chain.custom[0].shared_cache(), ("connection", "w", version)
+    assert cache is not None
+    token = refused.set(lambda value: True)
+    try:
+        assert cache.get_many([key], lambda keys: ["old"], None) == ["old"]
+    finally:
+        refused.reset(token)
+    assert least <= redis.Redis(port=port).pttl(f"{cache._sealed.name(key)}:lease") <= most
 
 
 @pytest.mark.parametrize("way", ["threads", "tasks"])
@@ -503,19 +589,23 @@ def _endless_lease(client: redis.Redis, app: App) -> None:
     client.lpush(f"{entry(app, 'v')}:lease", "wrong")
 
 
+def _forged_lease(client: redis.Redis, app: App) -> None:
+    client.set(f"{entry(app, 'v')}:lease", "asking")
+
+
 POISONS = [
     *(_other_key, _same_key, _swapped, _garbage, _forged, _replayed),
-    *(_future, _wrong_type, _out_of_memory, _password, _endless_lease),
+    *(_future, _wrong_type, _out_of_memory, _password, _endless_lease, _forged_lease),
 ]
 
 
 @pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.__name__.strip("_"))
 def test_a_poisoned_cache_gives_no_wrong_value(
-    make: Callable[..., App], poison: Poison, tmp_path: Path, request: pytest.FixtureRequest
+    poison: Poison, tmp_path: Path, pauses: list[float], timed_out: list[str]
 ) -> None:
     with valkey(tmp_path) as port:
         Ledger.rows = {("variable", "v"): "right"}
-        app = application(tmp_path, f"redis://127.0.0.1:{port}/0", shared_cache_wait_seconds=0.2)
+        app = application(tmp_path, f"redis://127.0.0.1:{port}/0")
         app.chain.custom[0].shared_cache()
         poison(redis.Redis(port=port), app)
         with warnings.catch_warnings(record=True) as told:
@@ -525,6 +615,7 @@ def test_a_poisoned_cache_gives_no_wrong_value(
             assert app.get_variable("v") == "right"
         assert len(told) <= 1, [str(warning.message) for warning in told]
         assert len(Ledger.asked) == 2
+        assert pauses == [] and len(timed_out) <= 2
         assert not any("wrong" in str(warning.message) or KEY in str(warning.message) for warning in told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Event
 from time import monotonic
 
 from framework import jitter
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 LEASE = ":lease"
 #: After how many failures in a row the server is left alone, and for about how many seconds.
 _ENOUGH, _LEFT_ALONE = 2, 10.0
+#: How often a lease is renewed in its time.
+_RENEWALS = 3
 #: What a URL may say after a question mark.
 _PARAMETERS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 _URL_OPTION = "[secrets] shared_cache_url"
@@ -102,6 +105,19 @@ class Server:
         if names:
             self.run(lambda client: client.delete(*(name + LEASE for name in names)))
 
+    def renew(self, leases: dict[str, bytes], seconds: float) -> None:
+        """Let leases that have not expired last for so many seconds from now on."""
+
+        def commands(client: Any) -> bool:
+            with client.pipeline(transaction=False) as pipe:
+                for name, content in leases.items():
+                    pipe.set(name, content, xx=True, px=milliseconds(seconds))
+                pipe.execute()
+            return True
+
+        with self:
+            self.run(commands)
+
     def doubt(self, text: str) -> None:
         """Warn of an entry, once in a process."""
         with self._lock:
@@ -126,6 +142,43 @@ class Server:
     @safe_repr
     def __repr__(self) -> str:
         return "<Server of the shared cache>"
+
+
+class Renewing:
+    """`with` it, leases are renewed in a thread: their holder is alive, even if it gets little time of the processor.
+
+    Args:
+        leases: name -> content.
+        seconds: how long a lease lasts.
+        most: after so many seconds they are left to expire, because the holder may never get an answer.
+    """
+
+    __slots__ = ("_server", "_leases", "_seconds", "_ends", "_lock", "_over")
+
+    def __init__(self, server: Server, leases: dict[str, bytes], seconds: float, most: float) -> None:
+        self._server, self._leases, self._seconds, self._ends = server, leases, seconds, monotonic() + most
+        self._lock, self._over = ProcessLock(), Event()
+
+    def __enter__(self) -> None:
+        from framework.chain.runner import start_thread
+
+        start_thread(self._work)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._over.set()
+
+    def _work(self) -> None:
+        while not self._over.wait(self._seconds / _RENEWALS):
+            with self._lock:
+                left = self._ends - monotonic()
+                if self._over.is_set() or left <= 0:
+                    return
+                self._server.renew(self._leases, min(self._seconds, left))
+
+
+def milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
 
 
 def check_url(url: str) -> None:

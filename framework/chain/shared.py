@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from hashlib import sha256
 from hmac import digest
+from math import inf
 from time import monotonic, sleep, time
 
 from framework import jitter
 from framework.chain.cache import Dated
 from framework.chain.level import refused
-from framework.chain.server import LEASE, Server
-from framework.deadlines import deadline
+from framework.chain.server import LEASE, Renewing, Server, milliseconds
+from framework.deadlines import seconds_left
 from framework.errors import BackendError
 from framework.lifetime import lifetime_of
 from framework.locks import ProcessLock
@@ -28,14 +29,21 @@ if TYPE_CHECKING:
 
     from framework.chain.cache import Ask, Key
 
+    #: Its name, the entry or None, and its lifetime in seconds; what the lease says if the value is still the refused
+    #: one, and for how many seconds; 0: it is another one.
+    _Entry = tuple[str, bytes | None, float, bytes, float]
+
 #: How many seconds in the future an entry may have been asked for: clocks differ.
 _SKEW = 60.0
-#: For how many seconds a value that a server refused is not asked for again, if the store still has it.
-_STILL_REFUSED = 1.0
-#: What a lease holds: a process asks; a process has asked, and the store still has the refused value.
-_ASKING, _SAME = b"asking", b"same"
+#: For how many seconds nobody asks again for a value that a server refused and that the store still has; and for how
+#: many if it is of another version than the current one, which a rotation changes last.
+_STILL_REFUSED, _OTHER_VERSION = 1.0, 10.0
+#: What a lease says: a process asks; a process has asked, and the store still has the refused value.
+_ASKING, _SAME = "asking", "same"
 #: The first pause while another process asks, and the longest, in seconds.
 _PAUSE, _MOST_PAUSE = 0.02, 0.25
+#: How many other processes are waited for, one after the other.
+_TURNS = 3
 
 
 class Sealed:
@@ -62,6 +70,10 @@ class Sealed:
 
         named = digest(self._names, _json([self._identity, *key]).encode(), "sha256")
         return f"framework:{urlsafe_b64encode(named).decode().rstrip('=')}"
+
+    def lease(self, key: Key, what: str) -> bytes:
+        """The content of a lease. Others cannot make one, so nobody waits for them."""
+        return digest(self._names, _json(["lease", what, self._identity, *key]).encode(), "sha256")
 
     def seal(self, key: Key, value: object, asked: float) -> bytes | None:
         """The entry for an answer; None if it cannot be one.
@@ -96,8 +108,9 @@ class SharedCache:
         server: where the entries are.
         sealed: makes and reads them.
         ttl, negative: for how many seconds a value counts, and an absence.
-        wait: for how many seconds to wait for an answer that another process is asking for.
-        lease: for how many seconds a process that asks is waited for.
+        wait: for how many seconds to wait for one process that asks. Only pauses count, so that a process that gets
+            little time of the processor does not take the others for slow.
+        lease: for how many seconds a process that asks is waited for after its last sign of life.
 
     Attributes:
         counts: `hits` and `misses` of names, and `faults`: commands that failed and entries that cannot be used.
@@ -109,7 +122,8 @@ class SharedCache:
         self, server: Server, sealed: Sealed, *, ttl: float, negative: float, wait: float, lease: float
     ) -> None:
         self._server, self._sealed = server, sealed
-        self._ttl, self._negative, self._wait, self._lease = ttl, negative, wait, lease
+        self._ttl, self._negative, self._wait = ttl, negative, wait
+        self._lease = min(lease, wait) if wait else lease
         self._lock = ProcessLock()
         self.counts = {"hits": 0, "misses": 0, "faults": 0}
 
@@ -122,45 +136,38 @@ class SharedCache:
             since: if it is given, the store is asked in any case, unless a server has refused a value: then any other
                 value counts, and the same one for a second. See `refused`.
         """
-        is_refused = refused.get()
         with self._server as server:
-            if since is not None and is_refused is None:
+            if since is not None and refused.get() is None:
                 return self._asked(list(keys), ask, has_lease=False)
             found: dict[Key, object] = {}
             todo, must_write = list(keys), True
-            ends, pause = self._ends(), _PAUSE
+            waited, pause, ends = 0.0, _PAUSE, _half_of_the_time()
             while todo:
-                there = self._read(todo)
+                there = self._read(todo, with_leases=waited > 0)
+                if there is not None:
+                    todo = self._taken(found, todo, there)
+                    if todo and not there.are_leased:
+                        there = self._leased(todo)
                 if there is None:
                     must_write = False
                     break
                 todo = self._taken(found, todo, there)
-                if not todo:
-                    break
-                leased = self._leased(todo)
-                if leased is None:
-                    must_write = False
-                    break
-                mine, there, still = leased
-                rest = self._taken(found, todo, there)
-                server.release([self._sealed.name(key) for key in mine if key not in rest])
-                mine = [key for key in mine if key in rest]
-                if mine:
+                server.release([self._sealed.name(key) for key in there.mine if key not in todo])
+                if mine := [key for key in there.mine if key in todo]:
                     outcomes = self._asked(mine, ask, has_lease=True)
                     if outcomes is None:
                         return None
                     found.update(zip(mine, outcomes, strict=True))
-                    rest = [key for key in rest if key not in found]
-                else:  # what the store had a moment ago
-                    found.update((key, there[key]) for key in still if key in there)
-                    rest = [key for key in rest if key not in found]
-                todo = rest
-                if not todo or mine:
+                    todo = [key for key in todo if key not in found]
                     continue
-                if monotonic() >= ends:
+                if refused.get():  # what the store had a moment ago
+                    found.update((key, there.dated[key]) for key in there.same if key in there.dated)
+                    todo = [key for key in todo if key not in found]
+                if not todo or there.is_foreign or waited >= _TURNS * self._wait or monotonic() >= ends:
                     break
-                sleep(jitter.from_half(pause))
-                pause = min(1.6 * pause, _MOST_PAUSE)
+                nap = jitter.from_half(pause)
+                sleep(nap)
+                waited, pause = waited + nap, min(1.6 * pause, _MOST_PAUSE)
             if todo:
                 outcomes = self._asked(todo, ask, has_lease=must_write, must_write=must_write)
                 if outcomes is None:
@@ -169,49 +176,62 @@ class SharedCache:
         self._count("hits", sum(type(found[key]) is Dated for key in keys))
         return [found[key] for key in keys]
 
-    def _ends(self) -> float:
-        """Until when to wait for other processes."""
-        until, ends = deadline.get(), monotonic() + self._wait
-        return ends if until is None or until.is_settled else min(ends, until.ends)
-
-    def _taken(self, found: dict[Key, object], todo: list[Key], there: dict[Key, Dated]) -> list[Key]:
+    def _taken(self, found: dict[Key, object], todo: list[Key], there: _There) -> list[Key]:
         """What is still to be asked for, after the entries that count were put to what is found."""
         is_refused = refused.get()
         for key in todo:
-            if key in there and (is_refused is None or not is_refused(there[key].value)):
-                there[key].replaces = is_refused is not None
-                found[key] = there[key]
+            if key in there.dated and (is_refused is None or not is_refused(there.dated[key].value)):
+                there.dated[key].replaces = is_refused is not None
+                found[key] = there.dated[key]
         return [key for key in todo if key not in found]
 
-    def _read(self, keys: list[Key]) -> dict[Key, Dated] | None:
-        """The entries that can be used; None: the server does not answer."""
+    def _read(self, keys: list[Key], *, with_leases: bool) -> _There | None:
+        """What the server has, at the price of one command; None: it does not answer."""
         names = [self._sealed.name(key) for key in keys]
-        entries = self._run(lambda client: client.mget(names))
-        return None if entries is None else self._believed(keys, entries)
+        wanted = [*names, *(name + LEASE for name in names)] if with_leases else names
+        entries = self._run(lambda client: client.mget(wanted))
+        return None if entries is None else self._there(keys, entries[: len(keys)], entries[len(keys) :], None)
 
-    def _leased(self, keys: list[Key]) -> tuple[list[Key], dict[Key, Dated], list[Key]] | None:
-        """The keys that this process shall ask for, the entries that have come meanwhile, and the keys whose value is
-        refused and was asked for less than a second ago; None: no answer.
+    def _leased(self, keys: list[Key]) -> _There | None:
+        """What the server has, once this process has taken the leases that were free; None: it does not answer.
 
         All leases are taken in one transaction, so that one process gets a whole batch.
         """
         names = [self._sealed.name(key) for key in keys]
+        leases = [self._sealed.lease(key, _ASKING) for key in keys]
 
         def commands(client: Any) -> Any:
             with client.pipeline(transaction=True) as pipe:
-                for name in names:
-                    pipe.set(name + LEASE, _ASKING, nx=True, px=_milliseconds(self._lease))
+                for name, lease in zip(names, leases, strict=True):
+                    pipe.set(name + LEASE, lease, nx=True, px=milliseconds(self._lease))
                 pipe.mget(names)
                 pipe.mget([name + LEASE for name in names])
                 return pipe.execute()
 
         answers = self._run(commands)
-        if answers is None:
-            return None
-        *won, entries, leases = answers
-        mine = [key for key, taken in zip(keys, won, strict=True) if taken]
-        still = [key for key, lease in zip(keys, leases, strict=True) if lease == _SAME]
-        return mine, self._believed(keys, entries), still if refused.get() else []
+        return None if answers is None else self._there(keys, answers[-2], answers[-1], answers[:-2])
+
+    def _there(
+        self, keys: list[Key], entries: Iterable[Any], leases: Sequence[Any], won: Sequence[Any] | None
+    ) -> _There:
+        """What the server's answers mean.
+
+        Args:
+            entries, leases: of each key; no leases: they were not asked for.
+            won: whether this process has the lease of each key; None: it did not try.
+        """
+        there = _There(self._believed(keys, entries))
+        for number, (key, lease) in enumerate(zip(keys, leases, strict=False)):
+            if won is not None and won[number]:
+                there.mine.append(key)
+            elif lease == self._sealed.lease(key, _SAME):
+                there.same.append(key)
+            elif lease != self._sealed.lease(key, _ASKING) and (lease is not None or won is not None):
+                there.is_foreign = True
+        there.are_leased = bool(leases) and won is None and all(lease is not None for lease in leases)
+        if there.is_foreign:
+            self._distrust("is leased by somebody who does not have the key")
+        return there
 
     def _believed(self, keys: list[Key], entries: Iterable[Any]) -> dict[Key, Dated]:
         """The entries that were written for these keys, not too long ago."""
@@ -240,21 +260,27 @@ class SharedCache:
         names, asked, is_refused = [self._sealed.name(key) for key in keys], time(), refused.get()
         outcomes: list[object] | None = None
         try:
-            outcomes = ask(keys)
+            if has_lease:
+                leases = {name + LEASE: self._sealed.lease(key, _ASKING) for key, name in zip(keys, names, strict=True)}
+                with Renewing(self._server, leases, self._lease, self._wait):
+                    outcomes = ask(keys)
+            else:
+                outcomes = ask(keys)
         finally:
             if outcomes is None and has_lease:
                 self._server.release(names)
         if outcomes is None:
             return None
         self._count("misses", len(keys))
-        entries: list[tuple[str, bytes | None, float, float]] = []
+        entries: list[_Entry] = []
         for key, name, value in zip(keys, names, outcomes, strict=True):
             is_answer = not isinstance(value, BaseException)
             entry = self._sealed.seal(key, value, asked) if is_answer else None
-            still = _STILL_REFUSED if is_answer and is_refused is not None and is_refused(value) else 0.0
+            is_same = is_answer and is_refused is not None and is_refused(value)
             lifetime = jitter.about(self._negative if value is None else self._ttl)
-            entries.append((name, entry, lifetime, still))
-        if must_write and (has_lease or any(entry for _, entry, _, _ in entries)):
+            pause = 0.0 if not is_same else _STILL_REFUSED if key[2] is None else _OTHER_VERSION
+            entries.append((name, entry, lifetime, self._sealed.lease(key, _SAME), pause))
+        if must_write and (has_lease or any(entry[1] for entry in entries)):
             self._run(lambda client: _written(client, entries, has_lease=has_lease))
         return outcomes
 
@@ -280,22 +306,43 @@ def opened(key: str) -> Fernet:
     raise BackendError("it is not 32 bytes as URL-safe base64", where=KEY_OPTION, hint=MAKE_ONE)
 
 
-def _written(client: Any, entries: list[tuple[str, bytes | None, float, float]], *, has_lease: bool) -> bool:
-    """Write entries, and give back or shorten their leases."""
+def _written(client: Any, entries: list[_Entry], *, has_lease: bool) -> bool:
+    """Write entries, and give back their leases, unless the store was asked in vain."""
     with client.pipeline(transaction=False) as pipe:
-        for name, entry, lifetime, still in entries:
+        for name, entry, lifetime, same, pause in entries:
             if entry is not None and lifetime > 0:
-                pipe.set(name, entry, px=_milliseconds(lifetime))
-            if still:
-                pipe.set(name + LEASE, _SAME, px=_milliseconds(still))
+                pipe.set(name, entry, px=milliseconds(lifetime))
+            if pause:
+                pipe.set(name + LEASE, same, px=milliseconds(pause))
             elif has_lease:
                 pipe.delete(name + LEASE)
         pipe.execute()
     return True
 
 
-def _milliseconds(seconds: float) -> int:
-    return max(1, int(seconds * 1000))
+class _There:
+    """What the server has for some questions.
+
+    Attributes:
+        dated: the entries that count.
+        mine: the questions that this process shall ask the store.
+        same: those of which the store has just been asked, by a process whose value was refused.
+        are_leased: whether a process asks each of them, or has just asked, as far as it is known.
+        is_foreign: whether a lease is none of ours.
+    """
+
+    __slots__ = ("dated", "mine", "same", "are_leased", "is_foreign")
+
+    def __init__(self, dated: dict[Key, Dated]) -> None:
+        self.dated = dated
+        self.mine: list[Key] = []
+        self.same: list[Key] = []
+        self.are_leased = self.is_foreign = False
+
+
+def _half_of_the_time() -> float:
+    """Until when to wait for other processes, on the monotonic clock: the store may need the other half."""
+    return monotonic() + seconds_left(inf) / 2
 
 
 def _plain(value: object) -> list[Any] | None:

@@ -139,14 +139,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "minimum": 0.01,
             },
             "shared_cache_wait_seconds": {
-                "description": "How long to wait for an answer that another process is asking for, in seconds.",
+                "description": "How long to wait for a process that asks the backend, in seconds. Then one more asks, "
+                "and after three times this long each process does. 0: do not wait.",
                 "type": "float",
                 "default": "5",
                 "minimum": 0,
             },
             "shared_cache_lease_seconds": {
-                "description": "How long to wait for a process that is asking the backend, in seconds. If it has not "
-                "answered then, another one asks.",
+                "description": "How long to wait for a process that is asking the backend after its last sign of life, in "
+                "seconds. Then another one asks.",
                 "type": "float",
                 "default": "3",
                 "minimum": 0.1,

@@ -10,15 +10,55 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 from typing import Any
 
-_THROTTLED = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
+#: What AWS answers to a call beyond a quota, with the status 400.
+THROTTLED = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
 
 
-class Quotas:
+class Limits:
+    """Counts calls, and says which of them a quota allows.
+
+    Attributes:
+        answered, throttled: operation -> how many.
+    """
+
+    def __init__(self, per_second: Mapping[str, float] | None = None) -> None:
+        self._lock = threading.Lock()
+        self.begin(per_second or {})
+
+    def begin(self, per_second: Mapping[str, float]) -> None:
+        """Count from nothing.
+
+        Args:
+            per_second: operation -> how many calls a second are answered; as many may come at once.
+        """
+        with self._lock:
+            self.answered: Counter[str] = Counter()
+            self.throttled: Counter[str] = Counter()
+            self._limits = dict(per_second)
+            self._left: dict[str, tuple[float, float]] = {}  # how many may still come, and since when
+
+    def takes(self, operation: str) -> bool:
+        """Whether a call is answered; it is counted."""
+        with self._lock:
+            limit, now = self._limits.get(operation), monotonic()
+            if limit is not None:
+                left, since = self._left.get(operation, (limit, now))
+                left = min(limit, left + (now - since) * limit)
+                self._left[operation] = (max(left - 1, 0) if left >= 1 else left, now)
+                if left < 1:
+                    self.throttled[operation] += 1
+                    return False
+            self.answered[operation] += 1
+            return True
+
+
+class Quotas(Limits):
     """The server, in threads of its own while the block lasts.
 
     Args:
@@ -27,15 +67,10 @@ class Quotas:
 
     Attributes:
         port: where to connect.
-        answered, throttled: operation -> how many.
     """
 
     def __init__(self, target: int, **per_second: float) -> None:
-        self.answered: Counter[str] = Counter()
-        self.throttled: Counter[str] = Counter()
-        self._limits = per_second
-        self._left: dict[str, tuple[float, float]] = {}  # how many may still come, and since when
-        self._lock = threading.Lock()
+        super().__init__(per_second)
         quotas = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,10 +80,10 @@ class Quotas:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-                if quotas._takes(operation):
+                if quotas.takes(operation):
                     status, answer = quotas._asked(target, self.path, body, dict(self.headers.items()))
                 else:
-                    status, answer = 400, _THROTTLED
+                    status, answer = 400, THROTTLED
                 self.send_response(status)
                 self.send_header("Content-Type", "application/x-amz-json-1.1")
                 self.send_header("Content-Length", str(len(answer)))
@@ -73,19 +108,6 @@ class Quotas:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def _takes(self, operation: str) -> bool:
-        with self._lock:
-            limit, now = self._limits.get(operation), monotonic()
-            if limit is not None:
-                left, since = self._left.get(operation, (limit, now))
-                left = min(limit, left + (now - since) * limit)
-                self._left[operation] = (max(left - 1, 0) if left >= 1 else left, now)
-                if left < 1:
-                    self.throttled[operation] += 1
-                    return False
-            self.answered[operation] += 1
-            return True
 
     def _asked(self, target: int, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = getattr(self._here, "connection", None)

@@ -38,7 +38,7 @@ def filled() -> Iterator[fleet.Store]:
 
 @pytest.fixture
 def store(filled: fleet.Store) -> fleet.Store:
-    filled.calls.clear()
+    filled.begin()
     return filled
 
 
@@ -74,7 +74,7 @@ def test_a_fleet_asks_its_store_once_and_then_not_at_all(tmp_path: Path, store: 
     cold = started(tmp_path / "home", store, url, PROCESSES)
     assert store.reads <= 6
     assert sum(shared(cold, "hits")) == (PROCESSES - 1) * NAMES
-    store.calls.clear()
+    store.begin()
     started(tmp_path / "home", store, url, PROCESSES)
     assert store.reads == 0
     dump = redis.Redis(port=port)
