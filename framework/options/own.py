@@ -146,8 +146,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "minimum": 0,
             },
             "shared_cache_lease_seconds": {
-                "description": "How long to wait for a process that is asking the backend after its last sign of life, in "
-                "seconds. Then another one asks.",
+                "description": "How long to wait for a process that is asking the backend after its last sign of life, "
+                "in seconds. Then another one asks.",
                 "type": "float",
                 "default": "3",
                 "minimum": 0.1,
