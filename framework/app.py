@@ -8,14 +8,12 @@ from framework import current, given
 from framework.bound import Bound, Settings
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, public, warn
-from framework.following import Following
 from framework.layers.base import Layer
 from framework.layers.environment import Environment
 from framework.layers.sources import Sources
 from framework.masking import MIN_LENGTH, configure, safe_repr, should_hide_value_for_name
 from framework.names import Names
 from framework.options.engine import Engine
-from framework.options.pointers import Pointers
 from framework.options.schema import of_application
 from framework.options.values import Answer
 from framework.reads import Reads
@@ -28,14 +26,18 @@ if TYPE_CHECKING:
     from framework.access import AccessLog
     from framework.chain.chain import Chain
     from framework.chain.link import Link
-    from framework.chain.turns import Turns
     from framework.metastore.store import Store
+    from framework.options.pointers import Pointers
+    from framework.options.values import Table
 
     Path = str | os.PathLike[str]
 
+#: What may stand where a pointer leads nowhere.
+_MISSING = ("error", "placeholder")
+
 
 @public
-class App(Reads, Following, Bound[Settings]):
+class App(Reads, Bound[Settings]):
     """One application.
 
         app = App("billing", schema="schema.toml", config_files=["production.toml"])
@@ -107,7 +109,7 @@ class App(Reads, Following, Bound[Settings]):
         except ValueError as fault:
             raise ConfigError(str(fault), where="App(name)", hint='For example App("billing").') from None
         self.name, self.worker = name, given.flag(worker, "worker")
-        self._pointers_class = _pointers_class(missing_secrets)
+        self._has_placeholders = given.choice(missing_secrets, "missing_secrets", _MISSING) == "placeholder"
         self.sensitive = given.texts(sensitive, "sensitive")
         process = os.environ if environ is None else given.mapping(environ, "environ")
         getenv = process.get
@@ -128,7 +130,6 @@ class App(Reads, Following, Bound[Settings]):
         environment = self.sources.environment()
         self.home = self.sources.home(environment, home)
         self.schema = of_application(name, self._declared(schema, getenv))
-        self._all_turns: list[Turns] = []  # one, once it is needed
         self._read_from(environment)
         self._configure_masking()
         self._tell_doubts(environment)
@@ -136,18 +137,32 @@ class App(Reads, Following, Bound[Settings]):
     def _read_from(self, environment: Environment) -> None:
         """Make the engine and its getters, over the files that an environment names."""
         self.environment = environment
-        pointers = self._pointers_class(
+        layers = self._layers(environment)
+        self.engine = self._engine_of()(
+            self.names,
+            self.schema,
             environment,
+            layers,
+            self._pointers,
+            patterns=self.sensitive,
+            max_level=self.max_level,
+        )
+        self.conf = Config(self.engine)
+
+    def _pointers(self, table: Table) -> Pointers:
+        """What follows pointers, loaded with the first one."""
+        if self._has_placeholders:
+            from framework.options.placeholders import Placeholders as Kind
+        else:
+            from framework.options.pointers import Pointers as Kind  # type: ignore[assignment]
+        return Kind(
+            table,
+            self.environment,
             lambda: self.chain,
             lambda: self.conf.getfloat("core", "command_timeout_seconds"),
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
-            lambda: self._follow_secrets(),
+            self._follow_secrets,
         )
-        layers = self._layers(environment)
-        self.engine = self._engine_of()(
-            self.names, self.schema, environment, layers, pointers, patterns=self.sensitive, max_level=self.max_level
-        )
-        self.conf = Config(self.engine)
 
     def _engine_of(self) -> Callable[..., Engine]:
         if self.access is None:
@@ -270,8 +285,8 @@ class App(Reads, Following, Bound[Settings]):
         """
         from copy import copy
 
-        with self._changing:
-            before = self._values()
+        with self._changing:  # of two at once, the one that began last is the one that counts
+            known = [(one, one.values()) for one in self._all_following]
             trial = copy(self)
             trial._read_from(self.sources.environment())
             self._check_settings(trial)
@@ -283,11 +298,10 @@ class App(Reads, Following, Bound[Settings]):
 
         log(INFO, "%s: its files were read again", self.name)
         self._configure_masking()
-        for refresher in self._refresher:
-            refresher.wake()  # the interval may be another one
         if self.engine.holds_secrets():
             self._follow_secrets()
-        self._tell_differences(before)
+        for following, before in known:
+            following.reloaded(before)
 
     @staticmethod
     def _tell_doubts(environment: Environment) -> None:
@@ -335,11 +349,3 @@ def _access_log(name: str, prefix: str, process: Mapping[str, str], write: Any) 
     if write is not None and not callable(write):
         raise given.wrong(write, "access_log", "a function that takes an entry")
     return of_application(name, prefix, process, write)
-
-
-def _pointers_class(missing_secrets: str) -> type[Pointers]:
-    if given.choice(missing_secrets, "missing_secrets", ("error", "placeholder")) == "error":
-        return Pointers
-    from framework.options.placeholders import Placeholders
-
-    return Placeholders

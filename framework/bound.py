@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework import given
 from framework.errors import ConfigError, public, warn
-from framework.options.overrides import Override, held, overrides
+from framework.options.values import held, overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", default=Any)
     Class = TypeVar("Class")
 else:
-
-    class Generic:
-        """Stands for `typing.Generic` where the program runs: importing that takes longer than the rest of a start."""
-
-        def __class_getitem__(cls, name: object) -> type:
-            return cls
-
-    Settings = None
+    Settings, Generic = None, {None: object}  # importing `typing` takes longer than the rest of a start
 
 
 @public
@@ -46,6 +39,11 @@ class Bound(Generic[Settings]):
     schema: Schema
     engine: Engine
     prefetch: Callable[..., Any]
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, name: object) -> type:
+            return cls
 
     def __init__(self) -> None:
         self.schema_class: type | None = None
@@ -141,6 +139,8 @@ class Bound(Generic[Settings]):
         if not (overridden := self._overridden()):
             trial._made_settings()
             return
+        from framework.options.overrides import Override
+
         with Override(trial.engine, overridden):
             trial._made_settings()
 

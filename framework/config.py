@@ -14,9 +14,7 @@ from framework.errors import (
     without,
 )
 from framework.given import MISSING
-from framework.lifetime import Looking
 from framework.options.getters import Getters
-from framework.options.overrides import Override
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO, TypeVar
 
     from framework.options.explanation import Explanation
+    from framework.options.overrides import Override
     from framework.options.values import Mention
 
     T = TypeVar("T")
@@ -147,6 +146,7 @@ class Config(Getters):
 
     def explain(self, section: str, key: str = MISSING) -> Explanation:
         """Every mention of an option and what the first of them gives, values redacted."""
+        from framework.lifetime import Looking
         from framework.options.explanation import Explanation
 
         name = self._engine.current_name(*given.option(section, key))
@@ -167,6 +167,8 @@ class Config(Getters):
         with conf.override({("core", "port"): "1"}):
             ...
         """
+        from framework.options.overrides import Override
+
         return Override(self._engine, given.options(values, "values"))
 
     # What Airflow's code calls and new code need not

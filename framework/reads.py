@@ -1,10 +1,12 @@
-"""What an application reads from its chain: connections, variables, and all pointers at once."""
+"""What an application reads from its chain, and how it reads it again when it has changed."""
 
 from __future__ import annotations
 
+from _weakref import ref
+
 from framework import given
 from framework.errors import FrameworkError, IssuedOnUse, clean, public, warn
-from framework.lifetime import Looking
+from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.variable import UNSET, read
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from framework.chain.turns import Turns
     from framework.config import Config
     from framework.connection import Connection
+    from framework.following import Following, Listener, Name
     from framework.metastore.store import Store
     from framework.options.engine import Engine
     from framework.options.values import Answer
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
 
 @public
 class Reads:
-    """The part of an application that reads. Each read asks the links in order."""
+    """The part of an application that reads. Each read asks the links in order.
+
+    What follows changes is loaded when it is first used: see `framework.following`.
+    """
 
     if TYPE_CHECKING:
         name: str
@@ -35,7 +41,6 @@ class Reads:
         access: AccessLog | None
         engine: Engine
         conf: Config
-        _all_turns: list[Turns]
 
         @property
         def chain(self) -> Chain: ...
@@ -43,6 +48,13 @@ class Reads:
         def store(self) -> Store: ...
         def answer(self, section: str, key: str) -> Answer: ...
         def custom_links(self) -> list[Link]: ...
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._me = ref(self)  # also in the copy that `reload` tries, and so are the lists
+        self._changing = ProcessLock()  # held by `refresh` and `reload`: of two at once, the one that began last counts
+        self._all_turns: list[Turns] = []  # one, once it is needed
+        self._all_following: list[Following] = []  # likewise
 
     def get_connection(self, conn_id: str, *, max_age: float | None = None) -> Connection:
         """The connection from the first link that has it; its password and secret extras are masked from now on.
@@ -141,6 +153,8 @@ class Reads:
         plan = Plan(self.engine, given.pairs(names, "names"))
         if not plan.pointers:
             return {}
+        from framework.lifetime import Looking
+
         seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
         with Looking():
             failures = prefetch(plan, self.chain, seconds=seconds, workers=workers, progress=progress)
@@ -183,3 +197,92 @@ class Reads:
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
         return self.chain.stats()
+
+    # Changes
+
+    def refresh(self, names: Iterable[Name] | Name | None = None) -> dict[Name, FrameworkError]:
+        """Read the secrets behind `_secret` pointers again, in as few calls as the stores have.
+
+        All values that have changed are replaced at once, those of `settings` too. Whatever fails keeps its last value.
+        Nothing that a reader does waits for this, or fails because of it.
+
+        Args:
+            names: these options alone, as (section, key), also those that were not read yet. Their `_cmd` and `_file`
+                pointers are followed again, which are left alone otherwise.
+
+        Returns:
+            The options that could not be read, each with its error; empty if all is well.
+        """
+        return self._following.refresh(names)
+
+    async def arefresh(self, names: Iterable[Name] | Name | None = None) -> dict[Name, FrameworkError]:
+        """`refresh`, without blocking the event loop."""
+        from framework.chain.runner import awaited
+
+        return await awaited(lambda: self.refresh(names))
+
+    def on_change(self, section: str, key: str, fn: Listener) -> Callable[[], None]:
+        """Call a function after the option's value has changed, by `refresh()` or `reload()`.
+
+        It is called in the thread that made the change, with the section and the key. What it raises is a warning.
+        Changes of the process environment are not noticed.
+
+        Args:
+            section, key: the option.
+            fn: takes the section and the key.
+
+        Returns:
+            A function that ends this.
+        """
+        return self._following.on_change(section, key, fn)
+
+    def watch(self, seconds: float = 1.0) -> Callable[[], None]:
+        """Reload whenever one of the application's files changes, in the background; all of it or nothing.
+
+        The files are those that `dump --files` lists, also those that are not there yet. Those of `_file` pointers are
+        read again by themselves. A file that cannot be read keeps what was read before, and is reported once. With the
+        package watchfiles (the extra `watch`) the system reports changes; else the files are looked at again and again.
+
+        Args:
+            seconds: how often to look where changes are not reported.
+
+        Returns:
+            A function that ends this.
+        """
+        return self._following.watch(seconds)
+
+    def reload_on_signal(self, signum: int | None = None) -> None:
+        """Reload when the process gets a signal, in a thread of its own. The handler before is called as well.
+
+        A file that cannot be read keeps what was read before, and is reported once.
+
+        Args:
+            signum: which signal; None: SIGHUP.
+
+        Raises:
+            ConfigError: this is not the main thread, or there is no such signal on this system.
+        """
+        self._following.reload_on_signal(signum)
+
+    @property
+    def _refresh_interval(self) -> float:
+        """Seconds between refreshes in the background; 0: there are none. A value that makes no sense is 0; `check`
+        names it."""
+        try:
+            return float(self.conf.value("secrets", "refresh_interval_seconds"))
+        except FrameworkError:
+            return 0.0
+
+    def _follow_secrets(self) -> None:
+        """Begin to refresh in the background, if the interval or the lifetime of a secret that is held says so."""
+        app = self._me()
+        if app is not None and (app._refresh_interval or app.engine.expiring()):
+            app._following.refresh_in_background()
+
+    @property
+    def _following(self) -> Following:
+        if not self._all_following:
+            from framework.following import Following
+
+            self._all_following.append(Following(self._me))
+        return self._all_following[0]

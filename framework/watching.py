@@ -30,13 +30,14 @@ class Watching(Repeated):
 
     Args:
         app: the application, which is not kept alive.
+        following: reads again.
         seconds: how often to look where changes are not reported.
     """
 
     thread_name = "framework-watch"
 
-    def __init__(self, app: Any, seconds: float) -> None:
-        self._every = seconds
+    def __init__(self, app: Any, following: Any, seconds: float) -> None:
+        self._every, self._following = seconds, following
         self._stamps, self._pointed = stamps(app.watched_files()), stamps(app.engine.followed_files())
         self._is_behind = False  # whether a reload failed that may work without another change
         self._reports = _has_watchfiles()
@@ -52,7 +53,7 @@ class Watching(Repeated):
         found = stamps(app.watched_files())  # before they are read: a change during the reload is found the next time
         if found != self._stamps or self._is_behind:
             self._stamps = found
-            fault = app.reload_or_warn()
+            fault = self._following.reload_or_warn()
             # Whatever else fails may work without another change of a file: a store that answers again, say.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
@@ -60,7 +61,7 @@ class Watching(Repeated):
         changed = {path for path, stamp in pointed.items() if self._pointed.get(path, stamp) != stamp}
         self._pointed = pointed
         if changed:
-            app.refresh_or_warn(sorted({name for path in changed for name in followed[path]}))
+            self._following.refresh_or_warn(sorted({name for path in changed for name in followed[path]}))
 
     def _pause(self, seconds: float) -> bool:
         folders = {os.path.dirname(path) for path in (*self._stamps, *self._pointed)}

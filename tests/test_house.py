@@ -47,7 +47,7 @@ chain
 schemas
 options
 binding schema_export
-config sharing assembly variable reads bound watching following app discovery __init__ testing pytest_plugin
+config sharing assembly variable bound watching following reads app discovery __init__ testing pytest_plugin
 delivery
 inspection
 web

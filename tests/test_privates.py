@@ -28,12 +28,12 @@ PACKAGE = Path(__file__).parent.parent / "framework"
 #: A private name -> the files that use it, and why no public name will do.
 NAMES = {
     "_thread": (
-        "locks chain.cache chain.deadline cli.progress cli.terminal masking.masker",
+        "locks metastore.gate chain.cache chain.deadline cli.progress cli.terminal masking.masker",
         "threading takes 1 ms of a start",
     ),
     "_frozen_importlib_external": ("schemas.__init__", "importlib takes 0.3 ms of a start"),
-    "_contextvars": ("chain.level errors options.overrides", "contextvars imports more"),
-    "_weakref": ("chain.deadline options.overrides options.values following", "weakref imports more"),
+    "_contextvars": ("chain.level errors options.values", "contextvars imports more"),
+    "_weakref": ("chain.deadline options.overrides options.values following reads", "weakref imports more"),
     "_Environ": ("layers.environment", "whether `os.environ` is Python's own, with `_data`"),
     "_data": ("layers.environment", "os.environ decodes and encodes at every read"),
     "_getframe": ("errors", "a warning names the caller's line"),

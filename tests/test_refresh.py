@@ -422,15 +422,15 @@ def test_failures_in_the_background_are_said_once(tmp_path: Path, store: Store) 
     store.is_down = True
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        app.refresh_or_warn()
-        app.refresh_or_warn()
+        app._following.refresh_or_warn()
+        app._following.refresh_or_warn()
     assert len(noted) == 1
     assert "a refresh failed, and the last value is used: " in str(noted[0].message)
     store.is_down = False
-    app.refresh_or_warn()
+    app._following.refresh_or_warn()
     store.is_down = True
     with pytest.warns(errors.FrameworkWarning, match="it is down"):
-        app.refresh_or_warn()
+        app._following.refresh_or_warn()
 
 
 def test_a_value_that_could_not_be_refreshed_for_too_long_is_not_used(tmp_path: Path, store: Store) -> None:

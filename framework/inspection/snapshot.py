@@ -14,7 +14,7 @@ from framework.errors import ConfigFileError, FrameworkError, IssuedOnUse
 from framework.lifetime import Looking
 from framework.masking import redact_text
 from framework.masking.shown import shown
-from framework.options.pointers import pointer_text
+from framework.options.values import pointer_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

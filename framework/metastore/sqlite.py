@@ -6,8 +6,8 @@ import os
 
 from framework import errors
 from framework.files import trust
-from framework.locks import ForkGate
 from framework.metastore.base import MIGRATE, OPTION, Database, Outage, Transaction
+from framework.metastore.gate import ForkGate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

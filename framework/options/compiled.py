@@ -21,7 +21,7 @@ from __future__ import annotations
 from framework import given
 from framework.errors import public
 from framework.given import MISSING
-from framework.options.overrides import held, overrides
+from framework.options.values import held, overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

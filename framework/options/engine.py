@@ -14,9 +14,8 @@ from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
 from framework.names import POINTER_FORMS
 from framework.options.listing import Listing, Reading
-from framework.options.overrides import overrides
 from framework.options.spec import Spec
-from framework.options.values import Answer, Mention
+from framework.options.values import Answer, Mention, Table, overrides
 from framework.options.values import text_of as text_of
 
 TYPE_CHECKING = False
@@ -47,7 +46,7 @@ class Engine(Listing):
         schema: its declared options.
         environment: the process environment and the `.env` files.
         layers: the file layers and the defaults, high to low.
-        pointers: follows pointers.
+        pointers: makes what follows pointers, once one is met; it is passed the table of what they give.
         patterns: fnmatch patterns on `section.key` that declare more options sensitive.
         max_level: which levels of the chain an option's pointer may ask; None: all of them.
     """
@@ -58,13 +57,15 @@ class Engine(Listing):
         schema: Schema,
         environment: Environment,
         layers: Iterable[Layer],
-        pointers: Pointers,
+        pointers: Callable[[Table], Pointers],
         *,
         patterns: Iterable[str] = (),
         max_level: Callable[[str, str], int | None] = lambda section, key: None,
     ) -> None:
         self.names, self.schema, self.environment = names, schema, environment
-        self._pointers, self.max_level = pointers, max_level
+        self._make_pointers, self.max_level = pointers, max_level
+        self.kept = Table()  # what pointers gave
+        self._all_pointers: list[Pointers] = []  # one, once it is needed
         self._patterns = [pattern.lower() for pattern in patterns]
         self._specs: dict[tuple[str, str], Spec] = {}
         self.compiled: dict[tuple[str, str], Compiled] = {}  # section, key -> the text
@@ -88,7 +89,7 @@ class Engine(Listing):
 
     def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: Preferred) -> list[Mention]:
         """Replace what pointers gave, all at once; see `Table.replace`. Returns those that had another value."""
-        table, others, changed = self._pointers.table, [], []
+        table, others, changed = self.kept, [], []
         with self._loading, table.lock:  # nothing is compiled or noted meanwhile
             for mention, new in changes:
                 kept = self.followed(mention)
@@ -106,7 +107,7 @@ class Engine(Listing):
 
     def become(self, other: Engine) -> None:
         """Take over what another engine of the same application has read, and what its pointers gave."""
-        self._pointers.table.learn(other._pointers.table)
+        self.kept.learn(other.kept)
         self._take(other.reading)
 
     def _take(self, reading: Reading) -> None:
@@ -207,10 +208,17 @@ class Engine(Listing):
 
     # Following
 
+    @property
+    def _pointers(self) -> Pointers:
+        """What follows pointers."""
+        if not self._all_pointers:
+            self._all_pointers.append(self._make_pointers(self.kept))
+        return self._all_pointers[0]  # threads share the first one
+
     def forget_leases(self) -> None:
         """Forget the values that were issued to another process, after a fork."""
         with self._loading:
-            if self._pointers.table.forget_leases():
+            if self.kept.forget_leases():
                 self._clear()
                 self.reading = self.reading.again()
 

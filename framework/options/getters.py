@@ -7,8 +7,7 @@ from framework.errors import InvalidValue, public, warn
 from framework.given import MISSING
 from framework.options.compiled import UNSET, Known, Recorder, compiled, holds, unchanged
 from framework.options.engine import text_of
-from framework.options.overrides import held, overrides
-from framework.options.values import Answer
+from framework.options.values import Answer, held, overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from time import monotonic, time
 
 from framework.errors import FrameworkError
 from framework.layers.base import EnvironmentLayer
-from framework.lifetime import Preferred
 from framework.names import POINTER_FORMS
-from framework.options.pointers import place_of
+from framework.options.values import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +16,12 @@ if TYPE_CHECKING:
 
     from framework.chain.chain import Chain
     from framework.layers.base import Layer
+    from framework.lifetime import Preferred
     from framework.names import Names
     from framework.options.followed import Followed
-    from framework.options.pointers import Pointers
     from framework.options.schema import Schema
     from framework.options.spec import Spec
-    from framework.options.values import Key, Mention
+    from framework.options.values import Key, Mention, Table
 
     Sections = dict[str, dict[str, None]]  # section -> its keys, in order
 
@@ -72,7 +71,7 @@ class Listing:
     reading: Reading
 
     if TYPE_CHECKING:
-        _pointers: Pointers
+        kept: Table
 
         def mentions(self, section: str, key: str) -> Iterator[Mention]: ...
         def may_point(self, section: str, key: str) -> bool: ...
@@ -181,16 +180,20 @@ class Listing:
 
     def followed(self, mention: Mention) -> Followed | None:
         """What a pointer gave, if it is kept."""
-        return self._pointers.followed(mention, self.max_level(mention.section, mention.key))
+        try:
+            layer, key = self._place(mention)
+        except FrameworkError:  # it is raised when the pointer is followed
+            return None
+        return self.kept.of(layer).get(key)
 
     def holds_secrets(self) -> bool:
         """Whether the value of any `_secret` pointer is kept."""
-        return any(form == "secret" for _, known in self._pointers.table for form, _, _ in list(known))
+        return any(form == "secret" for _, known in self.kept for form, _, _ in list(known))
 
     def is_under_way(self, mention: Mention) -> bool:
         """Whether a pointer is being followed for the first time. Ask this before `followed`."""
         try:
-            return self._pointers.table.is_under_way(*self._place(mention))
+            return self.kept.is_under_way(*self._place(mention))
         except FrameworkError:  # it is raised where the pointer is followed
             return False
 
@@ -199,7 +202,7 @@ class Listing:
 
     def begin(self, mentions: Iterable[Mention]) -> tuple[Preferred | None, Callable[[], None]]:
         """Note that these pointers are under way, see `Table`. Returns its `since`, and what ends this."""
-        table, places = self._pointers.table, []
+        table, places = self.kept, []
         for mention in mentions:
             try:
                 places.append(self._place(mention))
@@ -209,13 +212,15 @@ class Listing:
 
     def begin_refresh(self, max_age: float) -> Preferred:
         """From now on nothing is kept that is older than now; see `Preferred`."""
-        with self._pointers.table.lock:
-            self._pointers.table.since = since = Preferred(monotonic(), max_age)
+        from framework.lifetime import Preferred
+
+        with self.kept.lock:
+            self.kept.since = since = Preferred(monotonic(), max_age)
         return since
 
     def expiring(self) -> dict[tuple[str, str], float]:
         """The options whose values have a lifetime of their own, and in how many seconds to read each again."""
-        if not self._pointers.table.has_lifetimes:
+        if not self.kept.has_lifetimes:
             return {}
         found = {}
         for name in self.entries():
@@ -228,7 +233,7 @@ class Listing:
     def followed_files(self) -> dict[str, list[tuple[str, str]]]:
         """The files behind the `_file` pointers that are held, each with its options."""
         files: dict[str, list[tuple[str, str]]] = {}
-        if not any(form == "file" for _, known in self._pointers.table for form, _, _ in list(known)):
+        if not any(form == "file" for _, known in self.kept for form, _, _ in list(known)):
             return files
         for name in self.entries():
             for mention in self.mentions(*name) if self.may_point(*name) else ():

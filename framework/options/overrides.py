@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from _contextvars import ContextVar  # its module loads more than we need
 from _weakref import ref
 
 from framework.layers.base import Layer
+from framework.options.values import held, overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from framework.options.values import Overlay
 
 
 class Overridden:
@@ -33,19 +35,11 @@ class Overridden:
         return made[1]
 
 
-class _Layers(dict[object, Overridden]):
+class Layers(dict[object, "Overlay"]):
     """Engine -> its overridden options; lives as long as a context holds it."""
 
     __slots__ = ("__weakref__",)
     __hash__ = object.__hash__  # type: ignore[assignment]
-
-
-#: The layers of this context; None while nothing is overridden in it.
-overrides: ContextVar[_Layers | None] = ContextVar("framework_overrides", default=None)
-
-#: The layers that any context holds, that of a task which outlives its block as well. While there are none, `get` need
-#: not ask its own context.
-held: set[ref[_Layers]] = set()
 
 
 class Override:
@@ -55,12 +49,12 @@ class Override:
         self._engine, self._values = engine, values
 
     def __enter__(self) -> None:
-        before: Mapping[object, Overridden] = overrides.get() or {}
+        before = overrides.get() or {}
         mine = before.get(self._engine)
         merged = {section: dict(options) for section, options in mine.values.items()} if mine else {}
         for (section, key), value in self._values.items():
             merged.setdefault(section, {})[key] = (value, "conf.override()")
-        layers = _Layers({**before, self._engine: Overridden(merged)})
+        layers = Layers({**before, self._engine: Overridden(merged)})
         held.add(ref(layers, held.discard))
         self._token = overrides.set(layers)
 

@@ -9,7 +9,7 @@ from framework.convert import expand
 from framework.errors import AccessDenied, FrameworkError, NotFound, PointerError, SecretsError
 from framework.lifetime import lifetime_of
 from framework.masking import REPLACEMENT, Masker
-from framework.options.values import Table
+from framework.options.values import place_of, pointer_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,34 +17,19 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from framework.chain.chain import Chain
-    from framework.layers.base import Layer
     from framework.layers.environment import Environment
     from framework.options.followed import Followed
     from framework.options.references import Reference
-    from framework.options.values import Key, Mention
+    from framework.options.values import Mention, Table
 
     Failure = TypeVar("Failure", bound=FrameworkError)
-
-
-def pointer_text(mention: Mention) -> str:
-    """What a pointer holds: the command, the reference or the path, as its layer means it.
-
-    Raises:
-        ConfigError: a bad `%`.
-    """
-    section, key = mention.name
-    return mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
-
-
-def place_of(mention: Mention, max_level: int | None) -> tuple[Layer, Key]:
-    """Where in the table it is noted what a pointer gave. Raises: as `pointer_text`."""
-    return mention.source, (mention.form, pointer_text(mention), max_level)
 
 
 class Pointers:
     """Follows pointers, and keeps what they give for as long as the layer is there that they are written in.
 
     Args:
+        table: what the pointers gave.
         environment: what `_cmd` runs with.
         chain: who is asked for a `_secret`.
         timeout: how long a command may run, in seconds.
@@ -52,12 +37,12 @@ class Pointers:
         held: called when the value of a secret is kept.
 
     Attributes:
-        table: what the pointers gave.
         distrusted: a folder; commands and files that its files name are not followed. Empty: none.
     """
 
     def __init__(
         self,
+        table: Table,
         environment: Environment,
         chain: Callable[[], Chain],
         timeout: Callable[[], float],
@@ -66,7 +51,7 @@ class Pointers:
     ) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
         self._allow_token_like, self._held = allow_token_like, held
-        self.table = Table()
+        self._table = table
         self.distrusted = ""
 
     def reference_of(self, mention: Mention) -> Reference | None:
@@ -80,14 +65,6 @@ class Pointers:
         from framework.options.references import parse_reference
 
         return parse_reference(text, allow_token_like=self._allow_token_like())
-
-    def followed(self, mention: Mention, max_level: int | None) -> Followed | None:
-        """What a pointer gave, if it is kept."""
-        try:
-            layer, key = place_of(mention, max_level)
-        except FrameworkError:  # it is raised when the pointer is followed
-            return None
-        return self.table.of(layer).get(key)
 
     def follow(self, mention: Mention, max_level: int | None, *, show_reference: bool = True) -> tuple[str, str | None]:
         """Where the pointer leads.
@@ -105,18 +82,18 @@ class Pointers:
             PointerError: it leads nowhere. It names both ends and never the value.
         """
         layer, key = place = place_of(mention, max_level)
-        kept = self.table.of(layer).get(key)
+        kept = self._table.of(layer).get(key)
         if kept is None:
-            since = self.table.begin([place])
+            since = self._table.begin([place])
             try:
                 kept = self.ask(mention, max_level, show_reference=show_reference, since=since)
                 if mention.form != "secret":
-                    kept = self.table.note(layer, key, kept)
+                    kept = self._table.note(layer, key, kept)
                 elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
-                    kept = self.table.note(layer, key, kept)
+                    kept = self._table.note(layer, key, kept)
                     self._held()
             finally:
-                self.table.end([place])
+                self._table.end([place])
         return kept.value, kept.link
 
     def ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _contextvars import ContextVar  # its module loads more than we need
 from _weakref import ref
 from os import getpid
 
@@ -10,8 +11,8 @@ from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Protocol
 
     from framework.layers.base import Layer
     from framework.lifetime import Preferred
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     #: What must not be set for a compiled option to hold, and the compiled option itself: see `compiled.py`.
     Absent = tuple[Any, Any, Any, Any]
     Compiled = tuple[Any, Any, Absent | None, Any]
+
+    class Overlay(Protocol):
+        """The overridden options of one engine: see `overrides.py`."""
+
+        @property
+        def values(self) -> dict[str, dict[str, tuple[Any, str]]]: ...
+        def layer(self, reading: object) -> Layer: ...
+
+
+#: Engine -> what `conf.override` has put over its layers in this context; None while there is nothing.
+overrides: ContextVar[Mapping[object, Overlay] | None] = ContextVar("framework_overrides", default=None)
+
+#: What any context holds of these, that of a task which outlives its block as well. While there are none, `get` need
+#: not ask its own context.
+held: set[ref[Any]] = set()
 
 
 class Mention:
@@ -58,6 +74,21 @@ class Mention:
     @safe_repr
     def __repr__(self) -> str:
         return f"<Mention [{self.section}] {self.key} in {self.origin} ({self.form})>"
+
+
+def pointer_text(mention: Mention) -> str:
+    """What a pointer holds: the command, the reference or the path, as its layer means it.
+
+    Raises:
+        ConfigError: a bad `%`.
+    """
+    section, key = mention.name
+    return mention.source.reference(mention.raw, section, f"{key}_{mention.form}", mention.origin)
+
+
+def place_of(mention: Mention, max_level: int | None) -> tuple[Layer, Key]:
+    """Where in the table it is noted what a pointer gave. Raises: as `pointer_text`."""
+    return mention.source, (mention.form, pointer_text(mention), max_level)
 
 
 class Answer:

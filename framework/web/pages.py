@@ -14,7 +14,7 @@ from framework.inspection.snapshot import may_be_shown
 from framework.masking import redact_text
 from framework.masking.search import visible
 from framework.masking.shown import HIDDEN, shown
-from framework.options.pointers import pointer_text
+from framework.options.values import pointer_text
 from framework.web.explorer import PAGES, Explorer
 from framework.web.handles import handle
 from framework.web.lists import busy, found_by, message_of, part_of, status
