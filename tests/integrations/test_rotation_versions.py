@@ -12,8 +12,9 @@ pytest.importorskip("moto", reason="moto is not installed")
 
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.secretsmanager.models import secretsmanager_backends  # noqa: E402
+from rotating import PostgreSQL, Store  # noqa: E402
 from servers_aws import REGION, Aws, aws, moto_port, no_aws_around  # noqa: E402, F401
-from test_rotation import Load, PostgreSQL, Refused, Store, refusing  # noqa: E402
+from test_rotation import Load, Refused, refusing  # noqa: E402
 
 from framework import App, errors  # noqa: E402
 from framework.backends.aws import SecretsManagerBackend  # noqa: E402
