@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     #: The class of `settings`, which editors and type checkers know by it.
     Settings = TypeVar("Settings", default=Any)
     Class = TypeVar("Class")
+    Result = TypeVar("Result")
 else:
     Settings, Generic = None, {None: object}  # importing `typing` takes longer than the rest of a start
 
@@ -145,7 +146,7 @@ class Bound(Generic[Settings]):
             trial._made_settings()
 
 
-def in_no_context(call: Callable[[], Any]) -> Any:
+def in_no_context(call: Callable[[], Result]) -> Result:
     """What a call returns where nothing is overridden."""
     from contextvars import Context
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _WORDS = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 
 
-def to_text(value: Any) -> str:
+def to_text(value: object) -> str:
     """What `get` gives for a typed value: `true`, `8080`, JSON for lists and tables, ISO 8601 for dates.
 
     Raises:
@@ -59,7 +59,7 @@ def to_text(value: Any) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
-def guess(value: Any) -> Any:
+def guess(value: object) -> Any:
     """What a text looks like: a whole number, a number, a boolean, else the text; typed values as they are."""
     if not isinstance(value, str):
         return value
@@ -71,7 +71,7 @@ def guess(value: Any) -> Any:
     return value
 
 
-def to_bool(value: Any) -> bool:
+def to_bool(value: object) -> bool:
     """`t`, `true`, `1`, `f`, `false`, `0` in any case of letters; what follows a `#` is a comment (`True # because`).
 
     Raises:
@@ -85,7 +85,7 @@ def to_bool(value: Any) -> bool:
     raise ValueError("a boolean is expected: true or false (also t, f, 1, 0)")
 
 
-def to_int(value: Any) -> int:
+def to_int(value: object) -> int:
     """`8080`, also `8_080`, `8080.0` and `1e3`; a boolean of a file is 0 or 1.
 
     Raises:
@@ -115,7 +115,7 @@ def _whole(value: str | float) -> int:
     return int(whole) if dot and whole.lstrip("+-").isdecimal() and not fraction.strip("0") else int(number)
 
 
-def to_float(value: Any) -> float:
+def to_float(value: object) -> float:
     """Whatever Python's `float` takes: `0.5`, `1e3`, `inf`; a whole number of a file becomes a float.
 
     Raises:
@@ -129,7 +129,7 @@ def to_float(value: Any) -> float:
     raise ValueError("a number is expected, such as 0.5")
 
 
-def to_list(value: Any, delimiter: str = ",") -> list[Any]:
+def to_list(value: object, delimiter: str = ",") -> list[Any]:
     """The pieces between the delimiters, without the white space around them; empty text is an empty list.
 
     A list in JSON form, `["a", "b"]`, is read as JSON, and a list of a file is taken as it is: with the types that the
@@ -161,7 +161,7 @@ def json_list(text: str) -> list[Any] | None:
         return None
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> Any:
     """The value of a JSON text, None for empty text; a typed value of a file is taken as it is.
 
     Raises:
@@ -181,7 +181,7 @@ def to_json(value: Any) -> Any:
     raise ValueError(f'JSON is expected, such as {{"key": "value"}}{place}')
 
 
-def to_timedelta(value: Any) -> datetime.timedelta | None:
+def to_timedelta(value: object) -> datetime.timedelta | None:
     """Whole seconds; None for empty text.
 
     Raises:
@@ -201,7 +201,7 @@ def to_timedelta(value: Any) -> datetime.timedelta | None:
     raise ValueError("a whole number of seconds is expected, such as 300")
 
 
-def to_enum(value: Any, enum_class: type[E]) -> E:
+def to_enum(value: object, enum_class: type[E]) -> E:
     """The member of that name, letter by letter.
 
     Raises:
@@ -215,7 +215,7 @@ def to_enum(value: Any, enum_class: type[E]) -> E:
     raise ValueError(f"one of {', '.join(members)} is expected")
 
 
-def to_enumlist(value: Any, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[Any]]:
+def to_enumlist(value: object, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[Any]]:
     """The members that a list names, and the items that name none: Airflow leaves those out and warns.
 
     Raises:
@@ -231,7 +231,7 @@ def to_enumlist(value: Any, enum_class: type[E], delimiter: str = ",") -> tuple[
     return members, strangers
 
 
-def to_import(value: Any) -> Any:
+def to_import(value: object) -> Any:
     """What a dotted path such as `package.module.name` leads to; None for empty text.
 
     Raises:
@@ -264,7 +264,7 @@ def to_import(value: Any) -> Any:
     raise ValueError(f"{expected}; {reason}")
 
 
-def expand(text: Any, getenv: Callable[[str], str | None], where: str = "") -> Any:
+def expand(text: object, getenv: Callable[[str], str | None], where: str = "") -> Any:
     """The text with `$VAR` and `${VAR}` as the environment has them and a leading `~` as a home, until nothing changes.
 
     As in Airflow: a name is ASCII letters, digits and `_`, in braces anything. A name that is not set stays as it is

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 _ATOMS = frozenset((str, int, float, bool, type(None), bytes))
 
 
-def copied(value: Any) -> Any:
+def copied(value: object) -> Any:
     """A list or table with all that is in it as one of its own; anything else as it is."""
     kept, restore = kept_form(value)
     return kept if restore is None else restore(kept)
 
 
-def kept_form(value: Any) -> tuple[Any, Callable[[Any], Any] | None]:
+def kept_form(value: object) -> tuple[Any, Callable[[Any], Any] | None]:
     """A value in the form in which it is kept, and the function that makes a fresh value of that form.
 
     There is no function for a value that cannot change, nor for one that cannot be copied, such as an open file in the

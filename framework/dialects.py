@@ -129,7 +129,7 @@ def _query_and_arguments(connection: Connection, extra: dict[str, Any]) -> tuple
     return query, arguments
 
 
-def _query_text(value: Any) -> str | tuple[str, ...] | None:
+def _query_text(value: object) -> str | tuple[str, ...] | None:
     """A parameter as the query of a URL holds it; None for a table."""
     if isinstance(value, bool):
         return "true" if value else "false"

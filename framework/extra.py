@@ -69,7 +69,7 @@ def read_extra(extra: str | None) -> dict[str, Any]:
     raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
 
 
-def read_nested(value: Any) -> Any:
+def read_nested(value: object) -> Any:
     """A value with all JSON texts inside it parsed, to any depth."""
     if isinstance(value, str):
         if not value.lstrip()[:1]:

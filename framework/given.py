@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 MISSING: Any = object()
 
 
-def optional(take: Callable[..., Any], given: Any, *about: Any) -> Any:
+def optional(take: Callable[..., Any], given: object, *about: Any) -> Any:
     """The argument as `take` takes it; None stays. Raises: as `take`."""
     return None if given is None else take(given, *about)
 
 
-def text(given: Any, argument: str, hint: str = "") -> str:
+def text(given: object, argument: str, hint: str = "") -> str:
     """The argument, which must be text.
 
     Raises:
@@ -40,28 +40,28 @@ def text(given: Any, argument: str, hint: str = "") -> str:
     raise wrong(given, argument, "text", hint)
 
 
-def choice(given: Any, argument: str, choices: tuple[str, ...]) -> str:
+def choice(given: object, argument: str, choices: tuple[str, ...]) -> str:
     """The argument, which must be one of the choices. Raises: as `text`."""
     if given not in choices:
         raise wrong(given, argument, f"one of {', '.join(map(repr, choices))}")
     return str(given)
 
 
-def flag(given: Any, argument: str) -> bool:
+def flag(given: object, argument: str) -> bool:
     """The argument, which must be true or false. Raises: as `text`."""
     if isinstance(given, bool):
         return given
     raise wrong(given, argument, "True or False")
 
 
-def seconds(given: Any, argument: str) -> float:
+def seconds(given: object, argument: str) -> float:
     """The argument, which must be a time of more than nothing. Raises: as `text`."""
     if isinstance(given, (int, float)) and not isinstance(given, bool) and given > 0:
         return given
     raise wrong(given, argument, "a number of seconds above 0")
 
 
-def since(max_age: Any) -> float | None:
+def since(max_age: object) -> float | None:
     """The time on the monotonic clock after which an answer must have been asked for, from the argument `max_age`.
 
     Raises: as `text`.
@@ -73,7 +73,7 @@ def since(max_age: Any) -> float | None:
     raise wrong(max_age, "max_age", "a number of seconds, 0 or more")
 
 
-def enum(given: Any, argument: str) -> Any:
+def enum(given: object, argument: str) -> Any:
     """The argument, which must be a subclass of Enum. Raises: as `text`."""
     if isinstance(given, type) and hasattr(given, "__members__"):
         return given
@@ -82,14 +82,14 @@ def enum(given: Any, argument: str) -> Any:
     raise wrong(given, argument, "a subclass of enum.Enum")
 
 
-def delimiter(given: Any) -> str:
+def delimiter(given: object) -> str:
     """The argument `delimiter`, which must be text that is not empty. Raises: as `text`."""
     if text(given, "delimiter"):
         return str(given)
     raise InvalidArgument("the delimiter is empty", where="delimiter", hint='For example ",".')
 
 
-def kind(given: Any) -> str:
+def kind(given: object) -> str:
     """The argument `kind`, one of three words. Raises: as `text`."""
     if given in ("connection", "variable", "config"):
         return str(given)
@@ -103,20 +103,20 @@ def mapping(given: Any, argument: str) -> Mapping[Any, Any]:
     raise wrong(given, argument, "a mapping")
 
 
-def dynaconf(given: Any, argument: str) -> Any:
+def dynaconf(given: object, argument: str) -> Any:
     """The argument, which must be a Dynaconf object, or the place of one as text. Raises: as `text`."""
     if isinstance(given, str) or callable(getattr(given, "as_dict", None)):
         return given
     raise wrong(given, argument, "a Dynaconf object or module:attribute")
 
 
-def is_object_path(given: Any) -> bool:
+def is_object_path(given: object) -> bool:
     """Whether an argument is the place of an object, `module:Name`, and not the path of a file."""
     module, colon, name = given.partition(":") if isinstance(given, str) else ("", "", "")
     return bool(colon) and all(step.isidentifier() for step in (*module.split("."), *name.split(".")))
 
 
-def items(given: Any, argument: str, what: str = "text or a list of texts") -> list[Any]:
+def items(given: object, argument: str, what: str = "text or a list of texts") -> list[Any]:
     """One item or several as a list; None gives an empty list. Raises: as `text`."""
     if given is None:
         return []
@@ -127,7 +127,7 @@ def items(given: Any, argument: str, what: str = "text or a list of texts") -> l
     return list(given)
 
 
-def texts(given: Any, argument: str) -> list[str]:
+def texts(given: object, argument: str) -> list[str]:
     """One text or several as a list. Raises: as `text`."""
     found = items(given, argument)
     if isinstance(given, list) and all(isinstance(item, str) for item in given):
@@ -135,7 +135,7 @@ def texts(given: Any, argument: str) -> list[str]:
     return [text(item, argument if given is item else f"{argument}[{i}]") for i, item in enumerate(found)]
 
 
-def paths(given: Any, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> list[str]:
+def paths(given: object, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> list[str]:
     """One path or several as a list. Raises: as `path`."""
     found = items(given, argument, "a path or a list of paths")
     return [_entry(item, argument if given is item else f"{argument}[{i}]", getenv) for i, item in enumerate(found)]
@@ -150,7 +150,7 @@ def _entry(given: Any, argument: str, getenv: Callable[[str], str | None]) -> st
     return FilePattern(os.getcwd(), written)
 
 
-def path(given: Any, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> str:
+def path(given: object, argument: str, getenv: Callable[[str], str | None] = os.environ.get) -> str:
     """A path, absolute and with its `~` expanded.
 
     Args:
@@ -185,7 +185,7 @@ def expanded(given: Any, argument: str, getenv: Callable[[str], str | None] = os
     return named
 
 
-def option(section: Any, key: Any) -> tuple[str, str]:
+def option(section: object, key: object) -> tuple[str, str]:
     """The name of an option, in lower case.
 
     Raises:
@@ -202,7 +202,7 @@ def option(section: Any, key: Any) -> tuple[str, str]:
     raise wrong(key if argument == "key" else section, argument, "text", 'For example conf.get("server", "port").')
 
 
-def options(given: Any, argument: str) -> dict[tuple[str, str], Any]:
+def options(given: object, argument: str) -> dict[tuple[str, str], Any]:
     """Values by (section, key), in lower case.
 
     Raises:
@@ -211,7 +211,7 @@ def options(given: Any, argument: str) -> dict[tuple[str, str], Any]:
     return {_pair(name, argument): value for name, value in dict(mapping(given, argument)).items()}
 
 
-def pairs(given: Any, argument: str) -> list[tuple[str, str]] | None:
+def pairs(given: object, argument: str) -> list[tuple[str, str]] | None:
     """Names of options, as (section, key) in lower case; one pair or several, or None. Raises: as `options`."""
     if given is None:
         return None
@@ -220,7 +220,7 @@ def pairs(given: Any, argument: str) -> list[tuple[str, str]] | None:
     return [_pair(name, argument) for name in found]
 
 
-def _pair(name: Any, argument: str) -> tuple[str, str]:
+def _pair(name: object, argument: str) -> tuple[str, str]:
     if isinstance(name, (tuple, list)) and len(name) == 2 and all(isinstance(part, str) for part in name):
         return option(*name)
     section, _, key = name.rpartition(".") if isinstance(name, str) else ("", "", "")

@@ -237,7 +237,7 @@ def _longest_line(text: str) -> int:
     return max(range(len(lines)), key=lambda number: len(lines[number])) + 1
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def _leaves(value: object) -> Iterator[Any]:
     pending = [value]
     while pending:
         value = pending.pop()
@@ -249,7 +249,7 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield value
 
 
-def _is_beyond(value: Any) -> bool:
+def _is_beyond(value: object) -> bool:
     return isinstance(value, int) and value.bit_length() > DIGITS * 3.321
 
 

@@ -32,7 +32,7 @@ class Repeated:
 
     def __init__(
         self,
-        owner: Any,
+        owner: object,
         seconds: Callable[[Any], float],
         act: Callable[[Any], object],
         after_fork: Callable[[Any], object] = lambda owner: None,

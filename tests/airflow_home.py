@@ -231,7 +231,7 @@ def framework_searches(
         warnings.simplefilter("always")
         sys.path.append(site)
         app = App(name, sensitive=None if name == "airflow" else ["*"])  # whose options nothing declares
-        answers = {
+        answers: dict[str, Any] = {
             "connections": {
                 name: attempt(lambda name: fields_of(app.get_connection(name)), name) for name in connections
             },

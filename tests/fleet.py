@@ -217,7 +217,7 @@ def store() -> Iterator[Store]:
 
 def serve() -> None:
     """The process of a `Store`. Answers to reads are kept until something is written: AWS is faster than moto."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.server import DomainDispatcherApplication, create_backend_app  # type: ignore[attr-defined]
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
     class Quiet(WSGIRequestHandler):

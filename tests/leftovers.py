@@ -11,6 +11,7 @@ import importlib
 import io
 import os
 import pkgutil
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from types import ModuleType, TracebackType
@@ -105,7 +106,7 @@ def reports_of(error: BaseException) -> Iterator[tuple[str, str]]:
     yield "a traceback with locals", _without_source("".join(printed))
     console = Console(file=io.StringIO(), width=4_000)
     shown = Plain.from_exception(
-        type(error), error, error.__traceback__, show_locals=True, extra_lines=0, locals_max_string=None
+        type(error), error, error.__traceback__, show_locals=True, extra_lines=0, locals_max_string=sys.maxsize
     )
     console.print(shown)
     yield "rich's traceback with locals", _without_source(console.file.getvalue())  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ class Service:
 
 
 class Database(Service):
-    kind, drivers = "", ("",)
+    kind = ""
+    drivers: tuple[str, ...] = ()
 
     def __init__(self, tmp_path: Path) -> None:
         self.server = servers.server(self.kind)
@@ -140,7 +142,7 @@ class Database(Service):
 
         return {
             "sqlalchemy": synchronous,
-            **{f"sqlalchemy {driver}": (lambda driver=driver: asynchronous(driver)) for driver in self.drivers},
+            **{f"sqlalchemy {driver}": partial(asynchronous, driver) for driver in self.drivers},
         }
 
 
@@ -160,11 +162,11 @@ class PostgreSQL(Database):
         def psycopg_alone() -> Callable[[], object]:
             from framework.integrations.psycopg import connection_class
 
-            made = connection_class("books", app=self.app)
+            made: Any = connection_class("books", app=self.app)
 
             def ask() -> object:
                 with made.connect() as connection:
-                    return connection.execute("SELECT 42").fetchone()[0]  # type: ignore[index]
+                    return connection.execute("SELECT 42").fetchone()[0]
 
             return ask
 

@@ -211,7 +211,7 @@ def test_a_pattern_is_not_tried_on_a_long_text() -> None:
     "pattern", ["(a+)+$", "(a*)*", "((a+))+", "(a|b+)*", r"(\w+\s?)+$", "(a+b?)+", "x(?:(?=(a+)+))"]
 )
 def test_a_pattern_that_can_take_endless_time_is_refused(pattern: str) -> None:
-    with pytest.raises(Exception, match="can take endless time"):
+    with pytest.raises(Exception, match="can take practically forever"):
         app_of({"pattern": pattern})
 
 

@@ -36,11 +36,11 @@ class Field:
     def __init__(
         self,
         name: str,
-        annotation: Any,
+        annotation: object,
         *,
         arg: str = "",
         metadata: Iterable[Any] = (),
-        default: Any = NOTHING,
+        default: object = NOTHING,
         factory: Callable[[], Any] | None = None,
         needed: bool | None = None,
         is_raw: bool = False,
@@ -73,7 +73,7 @@ def place_of(cls: type, name: str = "") -> str:
     return f"{cls.__module__}.{cls.__qualname__}" + (f".{name}" if name else "")
 
 
-def kind_of(given: Any) -> str:
+def kind_of(given: object) -> str:
     """The kind of a settings class; empty for anything else."""
     given = origin_of(given)
     if not isinstance(given, type) or (hasattr(given, "__pydantic_root_model__") and given.__pydantic_root_model__):
@@ -94,7 +94,7 @@ def kind_of(given: Any) -> str:
     return ""
 
 
-def refused(given: Any) -> str:
+def refused(given: object) -> str:
     """Why a class that looks like a settings class is refused; empty if it is not refused."""
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in getattr(given, "__mro__", ())]
     if ("pydantic_settings", "BaseSettings") in bases or ("pydantic", "BaseSettings") in bases:
@@ -148,7 +148,7 @@ def _fill_parameters(cls: Any, fields: list[Field]) -> None:
             raise SchemaError(what, where=place_of(cls, field.name), hint=f"Write the type, such as {name}[int].")
 
 
-def _arguments(cls: Any) -> dict[Any, dict[Any, Any]]:
+def _arguments(cls: object) -> dict[Any, dict[Any, Any]]:
     """The arguments of the type parameters, for a class and each that it is derived from."""
     from typing import Generic, get_args, get_origin
 

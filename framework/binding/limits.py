@@ -6,10 +6,6 @@ from __future__ import annotations
 from framework.masking import safe_repr
 from framework.options.types import TYPES
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 class Limits:
     """Constraints of an option: `Annotated[int, Limits(ge=1, le=65535)]`.
@@ -26,11 +22,11 @@ class Limits:
     def __init__(
         self,
         *,
-        ge: Any = None,
-        gt: Any = None,
-        le: Any = None,
-        lt: Any = None,
-        multiple_of: Any = None,
+        ge: object = None,
+        gt: object = None,
+        le: object = None,
+        lt: object = None,
+        multiple_of: object = None,
         min_length: int | None = None,
         max_length: int | None = None,
         pattern: str | None = None,

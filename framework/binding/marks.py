@@ -62,13 +62,13 @@ def _flat(marks: Iterable[Any]) -> Iterator[Any]:
             yield from _flat(inner)
 
 
-def is_raw(mark: Any) -> bool:
+def is_raw(mark: object) -> bool:
     """Whether a mark takes the value before it is converted."""
     name = mark.__name__ if isinstance(mark, type) else type(mark).__name__  # `Json` is used as a class
     return name in _RAW or any(getattr(mark, change, None) for change in _CHANGES)
 
 
-def is_validator(mark: Any) -> bool:
+def is_validator(mark: object) -> bool:
     """Whether a mark is one that only pydantic can apply."""
     return not isinstance(mark, type) and hasattr(mark, "__get_pydantic_core_schema__")
 
@@ -149,7 +149,7 @@ class Rules:
             found[name] = given
         return found
 
-    def check(self, value: Any, *, is_text: bool) -> None:
+    def check(self, value: object, *, is_text: bool) -> None:
         """Raises ValueError with what is expected if a value breaks a constraint."""
         text = value
         if is_text:

@@ -28,7 +28,7 @@ class Leaf:
 
     __slots__ = ("field", "reader", "section", "key", "plain", "required")
 
-    def __init__(self, field: Field, reader: Reader, section: str, default: Any, required: bool) -> None:
+    def __init__(self, field: Field, reader: Reader, section: str, default: object, required: bool) -> None:
         self.field, self.reader, self.section, self.key = field, reader, section, field.key
         self.plain, self.required = _plain(reader, default), required
 
@@ -50,7 +50,7 @@ class Leaf:
         return declared
 
 
-def _plain(reader: Reader, default: Any) -> Any:
+def _plain(reader: Reader, default: object) -> Any:
     """A default in the form of a file. Empty text stands for None, if it is read as None."""
     if default is None:
         return "" if reader.empty_is_none and reader.type != "string" else NOTHING
@@ -80,7 +80,7 @@ class Node:
 
     __slots__ = ("cls", "field", "section", "base", "leaves", "nodes")
 
-    def __init__(self, cls: type, section: str, field: Field | None, base: Any) -> None:
+    def __init__(self, cls: type, section: str, field: Field | None, base: object) -> None:
         self.cls, self.section, self.field, self.base = cls, section, field, base
         self.leaves: list[Leaf] = []
         self.nodes: list[Node] = []
@@ -133,7 +133,7 @@ class Plan:
         cls: type,
         section: str,
         field: Field | None,
-        base: Any,
+        base: object,
         above: tuple[type, ...],
         is_required: bool,
     ) -> Node:
@@ -205,7 +205,7 @@ def _nested(field: Field) -> type | None:
     return kinds[0] if len(kinds) == 1 and kind_of(kinds[0]) and not field.is_raw else None
 
 
-def _is_steady(field: Field, default: Any) -> bool:
+def _is_steady(field: Field, default: object) -> bool:
     """Whether a default is the same each time. One that is not, as from `uuid4`, is not declared."""
     if field.factory is None or default is NOTHING:
         return True

@@ -112,7 +112,7 @@ class Readers:
             made.add(self)
         return self._tables[cls]
 
-    def _raw(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+    def _raw(self, annotation: object, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
         """The reader of a type that only pydantic knows. A structure of classes is a table, or JSON."""
         structure = _holds_classes(annotation)
         to: Callable[[Any], Any] = to_json if structure else _as_it_is
@@ -145,7 +145,7 @@ class Readers:
             raise SchemaError(what, where=place, hint=hint)
         key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
 
-        def to(value: Any) -> Any:
+        def to(value: object) -> Any:
             table = to_table(value)
             tag = next((item for name, item in table.items() if str(name).lower() == key.lower()), None)
             if tag is not None and to_text(tag) in tables:
@@ -192,7 +192,7 @@ class Readers:
     def _dict(self, args: Any, place: str, by_pydantic: bool) -> Reader:
         key, value = [self._inner(kind, place, by_pydantic) for kind in args or (object, object)]
 
-        def to(given: Any) -> Any:
+        def to(given: object) -> Any:
             table = to_table(given)
             found, faults = {}, []
             for name, item in table.items():
@@ -206,7 +206,7 @@ class Readers:
 
         return Reader("json", to, is_structure=True, sensitive=value.sensitive or None)
 
-    def _inner(self, kind: Any, place: str, by_pydantic: bool) -> Reader:
+    def _inner(self, kind: object, place: str, by_pydantic: bool) -> Reader:
         """The reader of what is in a list or table; `Any` is read as it is."""
         from typing import Any as Anything
 
@@ -242,7 +242,7 @@ class Table:
             self._readers[field.key] = field, reader
         self.sensitive = any(reader.sensitive for _, reader in self._readers.values()) or None
 
-    def read(self, given: Any) -> Any:
+    def read(self, given: object) -> Any:
         """A table as an object.
 
         Raises:
@@ -291,7 +291,7 @@ class Table:
         return f"there is no such key; did you mean {near[0]}?" if near else "there is no such key"
 
 
-def to_table(given: Any) -> dict[Any, Any]:
+def to_table(given: object) -> dict[Any, Any]:
     """A table, also in JSON.
 
     Raises:
@@ -303,7 +303,7 @@ def to_table(given: Any) -> dict[Any, Any]:
     return table
 
 
-def is_union(annotation: Any) -> bool:
+def is_union(annotation: object) -> bool:
     """Whether an annotation is `A | B` or `Optional[A]`."""
     from typing import Union, get_origin
 
@@ -322,7 +322,7 @@ def members(annotation: Any) -> list[Any]:
     ]
 
 
-def _adapter(annotation: Any, marks: list[Any], place: str) -> Callable[[Any], Any]:
+def _adapter(annotation: object, marks: list[Any], place: str) -> Callable[[Any], Any]:
     """Converts with pydantic.
 
     Raises:
@@ -354,16 +354,16 @@ def _validated(adapter: Any, value: Any) -> Any:
     raise Misfit(faults)
 
 
-def _holds_classes(annotation: Any) -> bool:
+def _holds_classes(annotation: object) -> bool:
     return bool(kind_of(annotation)) or any(map(_holds_classes, getattr(annotation, "__args__", ())))
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: object) -> Any:
     return value
 
 
-def _subclass(base: Any) -> Callable[[Any], Any]:
-    def check(found: Any) -> Any:
+def _subclass(base: object) -> Callable[[Any], Any]:
+    def check(found: object) -> Any:
         if isinstance(found, type) and (not isinstance(base, type) or issubclass(found, base)):
             return found
         raise ValueError(f"the dotted path of a subclass of {getattr(base, '__name__', base)} is expected")
@@ -371,7 +371,7 @@ def _subclass(base: Any) -> Callable[[Any], Any]:
     return check
 
 
-def _callable(found: Any) -> Any:
+def _callable(found: object) -> Any:
     if callable(found):
         return found
     raise ValueError("the dotted path of a function or class is expected")
@@ -381,7 +381,7 @@ def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:
     """The reader of a union. A typed value of a file is read as its type; else the types are tried in order."""
     structures = (list, tuple, dict)
 
-    def to(value: Any) -> Any:
+    def to(value: object) -> Any:
         exact = [reader for reader, kind in zip(readers, kinds, strict=True) if kind is type(value)]
         if isinstance(value, structures):
             exact = [reader for reader in readers if reader.is_structure or reader.type == "list"]

@@ -45,7 +45,7 @@ class Misfit(ValueError):
         self.faults = faults
 
 
-def hashable(key: Any) -> Any:
+def hashable(key: object) -> Any:
     """A key of a table, which must not be a list or a table itself. Raises ValueError."""
     if isinstance(key, (list, set, dict)):
         raise ValueError("a key that is a text or a number is expected")
@@ -69,7 +69,7 @@ def path_of(path: Path, *, hidden: bool = False) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
-def faults_of(error: ValueError, value: Any, path: Path = ()) -> list[Fault]:
+def faults_of(error: ValueError, value: object, path: Path = ()) -> list[Fault]:
     """The faults in an error of a reader, at a path."""
     if isinstance(error, Misfit):
         return [(path + inner, what, found) for inner, what, found in error.faults]
@@ -111,7 +111,7 @@ class Reader:
         """Whether empty text is read as None."""
         return self.none and not self.takes_empty
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """A value of a layer, converted to the annotation.
 
         Raises:
@@ -129,7 +129,7 @@ def then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[
     return lambda value: second(first(value))
 
 
-def is_sensitive(annotation: Any) -> bool:
+def is_sensitive(annotation: object) -> bool:
     """Whether a type is one of secrets: pydantic's and ours, and addresses of databases, which contain passwords."""
     name = getattr(annotation, "__name__", "")
     is_secret = hasattr(annotation, "get_secret_value") or (isinstance(annotation, type) and name.endswith("Dsn"))
@@ -141,7 +141,7 @@ def literal(args: tuple[Any, ...]) -> Reader:
     type_ = "integer" if all(type(word) is int for word in words) else "string"
     choices = [to_text(word.name if hasattr(type(word), "__members__") else word) for word in words]
 
-    def to(value: Any) -> Any:
+    def to(value: object) -> Any:
         for word, text in zip(words, choices, strict=True):
             if (type(value) is type(word) and value == word) or to_text(value) == text:
                 return word
@@ -158,7 +158,7 @@ def literal(args: tuple[Any, ...]) -> Reader:
     return made
 
 
-def scalar(annotation: Any) -> Reader | None:
+def scalar(annotation: object) -> Reader | None:
     """The reader of a type that is written as one text, or None."""
     if not isinstance(annotation, type):
         return None

@@ -39,7 +39,7 @@ class Secret(str):
         return format(str(self), spec)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
         """Called by pydantic, for a model with a field of this type."""
         from pydantic_core import core_schema
 

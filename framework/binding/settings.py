@@ -66,7 +66,7 @@ def checked(cls: Any, where: str) -> type:
     raise SchemaError(f"{name} is not a class of settings", where=where, hint=f"Pass {KINDS}.")
 
 
-def bind(app: Parts, cls: Any, section: str = "") -> Any:
+def bind(app: Parts, cls: object, section: str = "") -> Any:
     """An object of a class from what is set. Its options are declared from now on.
 
     Raises:

@@ -91,7 +91,7 @@ class Visible:
         return getattr(self.raw, name)
 
 
-def raw(stream: Any) -> Any:
+def raw(stream: object) -> Any:
     """The stream beneath, for escapes of our own: colours."""
     terminal.status.clear()
     return stream.raw if isinstance(stream, Visible) else stream
@@ -189,7 +189,7 @@ def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | N
     return True
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     import json
 
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -204,7 +204,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def as_yaml(value: Any) -> str:
+def as_yaml(value: object) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -221,7 +221,7 @@ def as_yaml(value: Any) -> str:
     return dumped() if any(end in text for end in "\x85\u2028\u2029") else text
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """One line a cell, without what would move the cursor."""
     return "" if value is None else visible(str(value))
 

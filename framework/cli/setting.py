@@ -6,7 +6,7 @@ import os
 
 from framework.cli.edit import CfgText, edit
 from framework.cli.output import OK, print_message, print_note, print_warning
-from framework.convert import expand
+from framework.convert import expand, to_text
 from framework.errors import ConfigError, FrameworkError, InvalidValue
 from framework.layers.base import Layer
 from framework.masking import should_hide_value_for_name
@@ -32,9 +32,8 @@ class _Alone(Layer):
     def __init__(self) -> None:
         super().__init__("main cfg", "", {})
 
-    def read(self, raw: str, section: str, key: str, where: str, getenv: Getenv) -> str:
-        text: str = expand(raw, getenv)
-        return text
+    def read(self, raw: object, section: str, key: str, where: str, getenv: Getenv) -> str:
+        return to_text(expand(raw, getenv))
 
 
 class _Target:

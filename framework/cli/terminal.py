@@ -20,7 +20,7 @@ def is_terminal(stream: Any) -> bool:
     return bool(stream.isatty())
 
 
-def message(text: str, stream: Any, *, bold: bool = False) -> str:
+def message(text: str, stream: object, *, bold: bool = False) -> str:
     """A message as a terminal shows it: wrapped, its level in colour.
 
     Args:
@@ -74,7 +74,7 @@ def width_of(stream: Any) -> int:
     return max(width or _USUAL, _NARROWEST)
 
 
-def _has_colours(stream: Any) -> bool:
+def _has_colours(stream: object) -> bool:
     """Whether the terminal shows colours, and NO_COLOR is not set."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and is_terminal(stream)
 

@@ -97,7 +97,7 @@ class Template:
             raise Faults(faults)
         return Rendered(b"".join([*pieces, self._data[done:]]), secrets)
 
-    def _written(self, found: Any, source: Source, value: Value, filters: list[Filter]) -> bytes:
+    def _written(self, found: object, source: Source, value: Value, filters: list[Filter]) -> bytes:
         text = value.text
         for name, number in filters:
             try:

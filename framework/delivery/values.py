@@ -103,7 +103,7 @@ class Value:
 
     __slots__ = ("text", "raw", "sensitive")
 
-    def __init__(self, text: str, raw: Any, sensitive: bool) -> None:
+    def __init__(self, text: str, raw: object, sensitive: bool) -> None:
         self.text, self.raw = text, raw
         self.sensitive = sensitive or redact_text(text) != text
 
@@ -149,7 +149,7 @@ def _option(app: App, name: tuple[str, str]) -> Value:
     return Value(text_of(answer), answer.value, answer.sensitive or app.engine.is_hidden(*name))
 
 
-def learn(value: Any, name: str) -> None:
+def learn(value: object, name: str) -> None:
     """Have the masker know what is secret by its name, or by a name inside of it, and the passwords in URLs."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         from framework.parsing import read_json

@@ -44,7 +44,7 @@ class Entry:
 
     __slots__ = ("path", "name", "key", "value", "lines", "faults")
 
-    def __init__(self, path: str, line: int, name: str | None, value: Any = None, *, fault: str = "") -> None:
+    def __init__(self, path: str, line: int, name: str | None, value: object = None, *, fault: str = "") -> None:
         self.path, self.name, self.key, self.value, self.lines = path, name, name, value, [line]
         self.faults: list[Fault] = [(line, fault)] if fault else []
 
@@ -98,7 +98,7 @@ class Entry:
         return value
 
 
-def shown_name(name: Any) -> str:
+def shown_name(name: object) -> str:
     """A name that is spelt like one; anything else may be a misplaced secret.
 
     A name is made of words of at most twenty letters, which a few digits may follow: `warehouse_2`.
@@ -258,7 +258,7 @@ class _TopNames:
     def add(self, name: Any) -> None:
         self._hashes.append(hash((name.tag, str(name.value))))
 
-    def merge(self, value: Any, growth: Growth | None) -> str:
+    def merge(self, value: object, growth: Growth | None) -> str:
         """Keep what a table, or each of a list of tables, has: of a name in several, the first. Returns a fault."""
         import yaml
 

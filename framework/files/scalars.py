@@ -50,7 +50,7 @@ def scalars(path: str) -> dict[tuple[str, str], Written]:
     return {(".".join(trail[:-1]).lower(), trail[-1].lower()): written for trail, written in found if len(trail) > 1}
 
 
-def _toml(text: str, table: Any, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]]:
+def _toml(text: str, table: object, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]]:
     """By the line of the key: its value is what stands behind the `=`, if it is one scalar."""
     lines = text.split("\n")
     for trail, value in _leaves(table, ()):
@@ -94,7 +94,7 @@ def _yaml(text: str, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]
                 pending.append((trail, value))
 
 
-def _leaves(value: Any, trail: Trail) -> Iterator[tuple[Trail, Any]]:
+def _leaves(value: object, trail: Trail) -> Iterator[tuple[Trail, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*trail, str(key)))

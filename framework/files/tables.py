@@ -169,7 +169,7 @@ def _written_twice(name: str, first: int) -> str:
     return f"{name!r} is written twice, first on line {first}"
 
 
-def _trails(value: Any, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _trails(value: object, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield (*trail, str(key))

@@ -157,7 +157,7 @@ def may_be_shown(app: App, option: Names, mention: Mention) -> bool:
     return is_declared and (mention.form == "file" or app.engine.reference_of(mention) is not None)
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """A value with its type, also of what is inside: 1, 1.0, true and "1" differ."""
     return json.dumps(value, sort_keys=True, default=repr)
 

@@ -47,7 +47,7 @@ class Layer:
             for key in options:
                 yield section, key
 
-    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+    def read(self, raw: object, section: str, key: str, where: str, getenv: Getenv) -> Any:
         """What a plain `raw` means: its expansion, with the variables that `getenv` looks up.
 
         A value of a typed file (TOML, YAML, JSON) is what is written; a list or table is a copy of its own.
@@ -58,7 +58,7 @@ class Layer:
 
         return copied(raw)
 
-    def reference(self, raw: Any, section: str, key: str, where: str) -> str:
+    def reference(self, raw: object, section: str, key: str, where: str) -> str:
         """What a pointer's `raw` means: it is read like a plain text, but `$` and `~` are left to the pointer."""
         return raw if isinstance(raw, str) else str(raw)
 
@@ -111,5 +111,5 @@ class EnvironmentLayer(Layer):
         others = (f"{start}CONN_", f"{start}VAR_", f"{start}SECRET_")
         return self.names.single and name.startswith(start) and not name.startswith(others)
 
-    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+    def read(self, raw: object, section: str, key: str, where: str, getenv: Getenv) -> Any:
         return expand(raw, getenv, where)

@@ -71,7 +71,7 @@ class CfgLayer(Layer):
                 return text, f"{self.path}:{self.lines[place][key]}"
         return None
 
-    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+    def read(self, raw: object, section: str, key: str, where: str, getenv: Getenv) -> Any:
         return expand(self.reference(raw, section, key, where), getenv, where)
 
     def reference(self, raw: Any, section: str, key: str, where: str) -> str:

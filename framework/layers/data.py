@@ -36,7 +36,7 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     return layer
 
 
-def _outside(name: str, value: Any, where: str) -> ConfigFileError:
+def _outside(name: str, value: object, where: str) -> ConfigFileError:
     """The error about a value where a section is expected."""
     outer, dot, inner = name.rpartition(".")
     if isinstance(value, list):
@@ -65,5 +65,5 @@ def file_sections(
             file_sections(values, inner, value, place_of)
 
 
-def _holds_bytes(value: Any) -> bool:
+def _holds_bytes(value: object) -> bool:
     return isinstance(value, bytes) or (isinstance(value, list) and any(map(_holds_bytes, value)))

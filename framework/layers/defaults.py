@@ -68,7 +68,7 @@ class DefaultsLayer(Layer):
             return default.replace("{HOME}", f"{{{self.names.home}}}").replace("{APP}", self.names.app)
         return default
 
-    def read(self, raw: Any, section: str, key: str, where: str, getenv: Getenv) -> Any:
+    def read(self, raw: object, section: str, key: str, where: str, getenv: Getenv) -> Any:
         if not isinstance(raw, str):
             return Layer.read(self, raw, section, key, where, getenv)
         option = self.schema.listed(section, key)

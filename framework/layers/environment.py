@@ -221,7 +221,7 @@ class Environment:
         """The text under `name` and where it is from: the name itself or `path:line`."""
         return self.find_with(name, self.data.get(self.encode(name)))
 
-    def find_with(self, name: str, raw: Any) -> tuple[str | None, str]:
+    def find_with(self, name: str, raw: object) -> tuple[str | None, str]:
         """The same where it is known what the process has under the name: `raw`, or None."""
         if name == self.given:
             return self.env, name

@@ -81,7 +81,7 @@ def _outside_of_environments(
                 yield place, f"[{name}] is not read: there is no environment of that name ({', '.join(environments)})"
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Whether a value cannot be a table: an empty section of YAML is one."""
     return value is not None and not isinstance(value, dict)
 
@@ -209,14 +209,14 @@ def _failed(fault: Exception, root_section: str | None, hides: Callable[[str, st
     return "; ".join(lines) or "its message is not shown"
 
 
-def _names_of(validator: Any) -> Iterator[str]:
+def _names_of(validator: object) -> Iterator[str]:
     """The settings of a validator, also of one that is made of two."""
     yield from getattr(validator, "names", None) or ()
     for inner in getattr(validator, "validators", None) or ():
         yield from _names_of(inner)
 
 
-def _own_words(validator: Any) -> Iterator[str]:
+def _own_words(validator: object) -> Iterator[str]:
     """The messages that its author wrote."""
     usual = getattr(validator, "default_messages", {})
     for name, text in (getattr(validator, "messages", None) or {}).items():

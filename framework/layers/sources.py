@@ -13,7 +13,6 @@ from framework.layers.environment import DEFAULT, USUAL, DotEnv, Environment, co
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
 
     from framework.layers.base import Layer
     from framework.names import Names
@@ -50,7 +49,7 @@ class Sources:
         config: str | None,
         config_files: Sequence[str],
         settings_files: Sequence[str],
-        dynaconf: Any,
+        dynaconf: object,
         settings_environments: bool | None,
         root_section: str | None,
     ) -> None:

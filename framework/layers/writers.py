@@ -13,8 +13,6 @@ from framework.masking.search import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from framework.layers.environment import Environment
 
 #: What a shell, and every reader of `.env` files, takes as it is.
@@ -31,12 +29,12 @@ def stays(environment: Environment, text: str) -> bool:
     return ("$" not in text and text[:1] != "~") or bool(expand(text, environment.get) == text)
 
 
-def plain_list(value: Any) -> str | None:
+def plain_list(value: object) -> str | None:
     """A list of plain items as cfg files and variables hold it and `getlist` reads it, `a, b`; None for any other."""
     return ", ".join(map(to_text, value)) if isinstance(value, list) and all(map(_is_plain, value)) else None
 
 
-def _is_plain(item: Any) -> bool:
+def _is_plain(item: object) -> bool:
     return isinstance(item, (bool, int, float)) or (
         isinstance(item, str) and item != "" and "," not in item and item.strip() == item
     )
@@ -112,7 +110,7 @@ def toml_key(key: str) -> str:
     return key if bare else _toml_text(key)
 
 
-def toml_value(value: Any) -> str | None:
+def toml_value(value: object) -> str | None:
     """A value; None for what TOML lacks: null, keys that are not text, texts that are not Unicode."""
     try:
         return _toml(value)
@@ -120,7 +118,7 @@ def toml_value(value: Any) -> str | None:
         return None
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

@@ -98,7 +98,7 @@ class Masker:
         """Whether the name is that of a secret; case and separators do not matter."""
         return self._hides_names and isinstance(name, str) and self._words.are_in(name)
 
-    def add_mask(self, secret: Any, name: Any = None) -> None:
+    def add_mask(self, secret: object, name: object = None) -> None:
         """Register a secret: text, bytes, a number, or a structure of them.
 
         Args:
@@ -167,7 +167,7 @@ class Masker:
         return redacted(data, self._index, self.should_hide_value_for_name, encode(replacement))
 
     def redact(
-        self, value: Any, name: Any = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
+        self, value: object, name: object = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
     ) -> Any:
         """A copy of any value that can be shown: values under sensitive names are hidden, texts are searched.
 
@@ -216,7 +216,7 @@ class Masker:
         path: tuple[int, ...],
         done: dict[tuple[int, bool, int], Any],
     ) -> Any:
-        def below(item: Any, hide: bool) -> Any:
+        def below(item: object, hide: bool) -> Any:
             return self._redact(item, hide, max_depth, replacement, path, done)
 
         if isinstance(value, dict):
@@ -226,13 +226,13 @@ class Masker:
         items = [below(item, hide) for item in value]
         return items if isinstance(value, list) else tuple(items)
 
-    def _redact_shown(self, value: Any, replacement: str = REPLACEMENT) -> Any:
+    def _redact_shown(self, value: object, replacement: str = REPLACEMENT) -> Any:
         """The value itself if its text shows no secret, else the redacted text."""
         shown = _text_of(value)
         hidden = self.redact_text(shown, replacement)
         return value if hidden == shown else hidden
 
-    def merge(self, new: Any, old: Any, name: Any = None, max_depth: int | None = None) -> Any:
+    def merge(self, new: object, old: object, name: object = None, max_depth: int | None = None) -> Any:
         """A redacted value that a person has edited, with its unchanged redacted parts taken from `old`.
 
         Args:
@@ -242,7 +242,7 @@ class Masker:
         levels = DEPTH if max_depth is None else max_depth
         return self._merge(new, old, self.should_hide_value_for_name(name), levels, {})
 
-    def _merge(self, new: Any, old: Any, hide: bool, levels: int, done: dict[tuple[int, ...], Any]) -> Any:
+    def _merge(self, new: object, old: object, hide: bool, levels: int, done: dict[tuple[int, ...], Any]) -> Any:
         if isinstance(new, str) and hide and new == REPLACEMENT:
             return old
         if isinstance(new, str) and isinstance(old, str) and new == self.redact_text(old):
@@ -250,7 +250,7 @@ class Masker:
         if levels < 0:
             return new
 
-        def below(new: Any, old: Any, hide: bool) -> Any:
+        def below(new: object, old: object, hide: bool) -> Any:
             if not isinstance(new, (dict, list, tuple)):
                 return self._merge(new, old, hide, levels - 1, done)
             known = (id(new), id(old), hide, levels)
@@ -267,7 +267,7 @@ class Masker:
         return new
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: object) -> str:
     if type(value) is str:
         return value
     from framework.masking.shown import shown_text

@@ -7,7 +7,6 @@ from framework.masking.known import encode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any
 
     from framework.masking.known import Index
 
@@ -60,7 +59,7 @@ def is_place(name: str) -> bool:
     return name.lower() in _PLACES or name.lower().endswith("path")
 
 
-def _leaves(value: Any, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
+def _leaves(value: object, is_sensitive: Callable[[str], bool]) -> Iterator[bytes]:
     """The texts inside JSON, except those under a name like `variables_file_path`."""
     if isinstance(value, str):
         if value.lower() != "false":

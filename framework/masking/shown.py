@@ -16,12 +16,12 @@ HIDDEN = "< hidden >"
 _DEEPEST = 100
 
 
-def shown(value: Any, name: str | None = None) -> Any:
+def shown(value: object, name: str | None = None) -> Any:
     """A value as a list may show it: in a table or JSON, what sensitive names hold is hidden; texts are searched."""
     return redact(_searched(value, name, ()), name)
 
 
-def _searched(value: Any, name: str | None, path: tuple[int, ...]) -> Any:
+def _searched(value: object, name: str | None, path: tuple[int, ...]) -> Any:
     """The same with the JSON texts inside redacted as the structures that they are."""
     if isinstance(value, (dict, list)):
         if id(value) in path or len(path) > _DEEPEST:

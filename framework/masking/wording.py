@@ -41,7 +41,7 @@ def redact_message(text: str) -> str:
     return redact_around(text, lambda text: [*_texts_in(text), *_names_in(text)])
 
 
-def redact_fields(fields: Any) -> Any:
+def redact_fields(fields: object) -> Any:
     """The fields of an error: texts as `redact_message`, other values as `redact`."""
     if isinstance(fields, tuple):
         return tuple(map(redact_fields, fields))

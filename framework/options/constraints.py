@@ -79,7 +79,7 @@ def _all_differ(items: list[Any]) -> bool:
     return len({(type(item).__name__, to_text(item)) for item in items}) == len(items)
 
 
-def limit(type_: str, name: str, stated: Any) -> Any:
+def limit(type_: str, name: str, stated: object) -> Any:
     """A constraint's limit as the schema says it, ready to be compared with values of a type.
 
     Raises:
@@ -106,7 +106,7 @@ def limits(option: Constrained) -> list[tuple[str, Any, Any]]:
     return [(name, stated, limit(option.type, name, stated)) for name, stated in option.constraints.items()]
 
 
-def fit(option: Constrained, value: Any) -> Any:
+def fit(option: Constrained, value: object) -> Any:
     """A value as the option's type, within its choices and constraints. Empty means none where the default is empty.
 
     Raises:
@@ -154,7 +154,7 @@ def _check_choice(choices: list[str], type_: str, items: str | None, value: Any,
         raise ValueError(f"{place}one of {', '.join(map(repr, choices))} is expected")
 
 
-def _is_one(choices: list[str], type_: str, value: Any, found: Any) -> bool:
+def _is_one(choices: list[str], type_: str, value: object, found: object) -> bool:
     if to_text(value) in choices:
         return True
     return type_ != "string" and any(TYPES[type_].to(choice) == found for choice in choices)

@@ -113,7 +113,7 @@ class Option:
         """Whether the option must be set in the environment of this name, such as `production`."""
         return self.required if isinstance(self.required, bool) else environment in self.required
 
-    def convert(self, value: Any) -> Any:
+    def convert(self, value: object) -> Any:
         """A value, as a layer has it, as the option's type and within its constraints.
 
         Raises:
@@ -162,6 +162,6 @@ def _patterns(fields: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, s
     return [(Pattern(old["pattern"]), str(old["replacement"]), version(old.get("since"))) for old in fields]
 
 
-def version(fields: Any) -> str:
+def version(fields: object) -> str:
     """A version as a schema says it, as text; empty if it says none."""
     return "" if fields is None else str(fields)

@@ -269,7 +269,7 @@ class Engine(Listing):
             _hide(current)
         return Answer(current, mention, link=link, sensitive=sensitive)
 
-    def _current_value(self, spec: Spec, mention: Mention, value: Any) -> Any:
+    def _current_value(self, spec: Spec, mention: Mention, value: object) -> Any:
         """The value, or the one that the schema has instead of an outdated one."""
         if spec.option is None or not spec.option.deprecated_values or not isinstance(value, str):
             return value
@@ -382,7 +382,7 @@ class Engine(Listing):
             warn(message, category)
 
 
-def _hide(value: Any) -> None:
+def _hide(value: object) -> None:
     """Mask a sensitive value from now on: of a list or a table every text in it, under whatever name."""
     add_mask(value)
     if isinstance(value, (list, tuple, dict)):

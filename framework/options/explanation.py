@@ -77,7 +77,7 @@ class Explanation:
     __repr__ = __str__
 
 
-def _hint_about(value: Any) -> str:
+def _hint_about(value: object) -> str:
     """What to do about a text that no type takes: it is empty, or has quotes around it. It does not repeat the text."""
     if not isinstance(value, str):
         return ""
@@ -91,7 +91,13 @@ def _hint_about(value: Any) -> str:
 
 
 def unconvertible(
-    engine: Engine, answer: Answer, expected: str, *, path: str = "", value: Any = WHOLE, sensitive: bool | None = None
+    engine: Engine,
+    answer: Answer,
+    expected: str,
+    *,
+    path: str = "",
+    value: object = WHOLE,
+    sensitive: bool | None = None,
 ) -> InvalidValue:
     """A conversion error: names the option, its origin and the expected type, never the value of a secret.
 
@@ -111,7 +117,7 @@ def unconvertible(
     return InvalidValue(f"[{section}] {key}{path}: {expected}{given}", where=mention.origin, hint=hint)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     """A text as it may be shown; of anything else, what it is."""
     if not isinstance(value, str):
         return {bool: "a boolean", list: "a list", dict: "a table", float: "a fraction"}.get(type(value), "that")

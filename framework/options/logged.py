@@ -63,6 +63,6 @@ class LoggedEngine(Engine):
         fields = {"origin": mention.origin, "form": mention.form, "link": answer.link}
         self.access.record("option", f"{mention.section}.{mention.key}", "invalid", began, **fields)
 
-    def keep(self, reading: Reading, table: dict[Any, Compiled], place: Any, compiled: Compiled) -> None:
+    def keep(self, reading: Reading, table: dict[Any, Compiled], place: object, compiled: Compiled) -> None:
         if not self.access.every_read:
             super().keep(reading, table, place, compiled)

@@ -27,7 +27,7 @@ class Overridden:
         self.values = values
         self._made: tuple[Any, Layer] | None = None
 
-    def layer(self, reading: Any) -> Layer:
+    def layer(self, reading: object) -> Layer:
         """The layer as it belongs to this reading of the files."""
         made = self._made
         if made is None or made[0] is not reading:

@@ -14,7 +14,7 @@ from framework.options.values import place_of, pointer_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from framework.chain.chain import Chain
     from framework.layers.environment import Environment
@@ -312,7 +312,7 @@ def _refuse_planted_program(mention: Mention, program: str) -> None:
         return
 
 
-def _can_wait_for_children(popen: Any) -> bool:
+def _can_wait_for_children(popen: object) -> bool:
     """Whether a command can be run in this thread: gevent's replacement of Popen needs its main loop."""
     if popen.__module__ != "gevent.subprocess":
         return True

@@ -117,7 +117,7 @@ def prefetch(
     return failures
 
 
-def about_option(mention: Mention, outcome: Any) -> Any:
+def about_option(mention: Mention, outcome: object) -> Any:
     """The outcome of following a pointer; an error of a link becomes one of the option."""
     if isinstance(outcome, BackendUnavailable):  # it was too late
         fault = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)

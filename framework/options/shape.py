@@ -39,24 +39,24 @@ class Field:
         self.must, self.fits, self.hint, self.entries, self.needs = must, fits, hint, entries, needs
 
 
-def _is_table(value: Any) -> bool:
+def _is_table(value: object) -> bool:
     return hasattr(value, "items") and hasattr(value, "get")
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and (isinstance(value, float) or _is_whole(value))
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     """Whether a value is a whole number, and not so large that Python refuses to write it."""
     return isinstance(value, int) and value.bit_length() < 10_000
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: object) -> bool:
     return isinstance(value, (str, float)) or _is_whole(value) or hasattr(value, "isoformat")
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Whether a value can stand in a file: text, number, boolean, date, or lists and tables of them."""
     from framework.convert import to_text
 
@@ -69,7 +69,7 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _is_text_list(value: Any) -> bool:
+def _is_text_list(value: object) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(item, str) and item for item in value)
 
 
@@ -256,7 +256,7 @@ def of_schema(schema: Any, *, lenient: bool = False) -> Iterator[Mistake]:
                 yield trail, "must be a table of fields", "For example {type: integer, default: 8000}."
 
 
-def _of_name(name: Any, trail: Trail, what: str, marks: str, lenient: bool) -> Iterator[Mistake]:
+def _of_name(name: object, trail: Trail, what: str, marks: str, lenient: bool) -> Iterator[Mistake]:
     if not isinstance(name, str):
         yield trail, f"the name {name!r} is not text", "Write it in quotes."
         return
@@ -315,7 +315,7 @@ def _of_field(name: str, value: Any, field: Field, trail: Trail, lenient: bool) 
                 yield from _raised(trail, name, replaces, entry)
 
 
-def _raised(trail: Trail, name: str, check: Callable[[Any], Any], value: Any) -> Iterator[Mistake]:
+def _raised(trail: Trail, name: str, check: Callable[[Any], Any], value: object) -> Iterator[Mistake]:
     try:
         check(value)
         return

@@ -32,7 +32,7 @@ _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PREFIXES = "kmgtpe"
 
 
-def to_path(value: Any) -> pathlib.Path:
+def to_path(value: object) -> pathlib.Path:
     """A path with a leading `~` expanded; a relative one stays relative.
 
     Raises:
@@ -48,7 +48,7 @@ def to_path(value: Any) -> pathlib.Path:
     raise ValueError("a path is expected, such as /var/lib/app")
 
 
-def to_url(value: Any) -> str:
+def to_url(value: object) -> str:
     """The URL as it is written, with its scheme; `http` and similar schemes need a host.
 
     Raises:
@@ -67,7 +67,7 @@ def to_url(value: Any) -> str:
     raise ValueError("a URL is expected, such as https://example.com/path")
 
 
-def to_duration(value: Any) -> datetime.timedelta:
+def to_duration(value: object) -> datetime.timedelta:
     """`30s`, `5m`, `1h30m`, `1.5h`, `250ms`, ISO 8601 (`PT5M`, `P1DT12H`); a bare number counts seconds.
 
     Raises:
@@ -125,7 +125,7 @@ def _scaled(number: str, factor: int) -> int:
     return int(product // parts)
 
 
-def to_bytes(value: Any) -> int:
+def to_bytes(value: object) -> int:
     """A number of bytes: `64MiB` and `64Mi` count in 1024s, `10kB` and `10k` in 1000s, a bare number single bytes.
 
     Raises:
@@ -147,7 +147,7 @@ def to_bytes(value: Any) -> int:
     raise ValueError("a number of bytes is expected, such as 64MiB or 10kB")
 
 
-def to_datetime(value: Any) -> datetime.datetime:
+def to_datetime(value: object) -> datetime.datetime:
     """ISO 8601: `2024-05-01T12:00:00+02:00`, also with `Z`, with a blank for the `T`, or a date alone.
 
     Raises:
@@ -170,7 +170,7 @@ def to_datetime(value: Any) -> datetime.datetime:
     raise ValueError("a date and time is expected, such as 2024-05-01T12:00:00Z")
 
 
-def to_decimal(value: Any) -> Decimal:
+def to_decimal(value: object) -> Decimal:
     """An exact decimal number, such as `9.95`.
 
     Raises:

@@ -201,7 +201,7 @@ class Annotations:
             return f"Path({quoted(str(value))})"
         return quoted(value)
 
-    def _nested(self, value: Any) -> str:
+    def _nested(self, value: object) -> str:
         if isinstance(value, list):
             return f"[{', '.join(map(self._nested, value))}]"
         if isinstance(value, dict):
@@ -215,7 +215,7 @@ def _holds_more_than_texts(option: Option) -> bool:
     return option.plain or (isinstance(default, list) and not all(isinstance(item, str) for item in default))
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """A value as source, texts in double quotes."""
     source = repr(value)
     return f'"{source[1:-1]}"' if source[:1] == "'" and '"' not in source and "\\'" not in source else source

@@ -127,7 +127,7 @@ class _EnvSpec:
         option = self._option(name, value, number, comments)
         self.found.add(section, key, option, f"{self.path}:{number}")
 
-    def _option(self, name: str, value: Any, number: int, comments: list[tuple[int, str]]) -> dict[str, Any]:
+    def _option(self, name: str, value: object, number: int, comments: list[tuple[int, str]]) -> dict[str, Any]:
         marks: dict[str, tuple[int, Any]] = {}
         comments = _joined(comments)
         about: list[str] = [text for _, text in comments if text and not text.startswith("@")]
@@ -157,7 +157,7 @@ class _EnvSpec:
                 self._note(line, f"{name}: @{word} has no counterpart")
         return option
 
-    def _typed(self, name: str, marks: tuple[int, Any], value: Any) -> dict[str, Any]:
+    def _typed(self, name: str, marks: tuple[int, Any], value: object) -> dict[str, Any]:
         number, kind = marks
         if kind is None:
             inferred = {bool: "boolean", int: "integer", float: "float", list: "list", dict: "object"}
@@ -193,7 +193,7 @@ class _EnvSpec:
         else:
             self._note(number, f"{name}: the members of enum are computed, and not checked")
 
-    def _argument(self, name: str, option: dict[str, Any], kind: str, word: str, limit: Any, number: int) -> None:
+    def _argument(self, name: str, option: dict[str, Any], kind: str, word: str, limit: object, number: int) -> None:
         pattern = _pattern(word, limit)
         if word == "isInt" and limit is True:
             option["type"] = "integer"
@@ -296,7 +296,7 @@ class _EnvSpec:
         return "\n".join(lines)
 
 
-def _fits(word: str, limit: Any, kind: str) -> bool:
+def _fits(word: str, limit: object, kind: str) -> bool:
     """Whether an argument of a type is a constraint that we know of that type."""
     if word == "unique":
         return kind == "array" and isinstance(limit, bool)

@@ -183,7 +183,7 @@ class _JsonSchema:
         if words:
             self._note(inner_trail, f"{name}: {', '.join(words)} of an item have no counterpart")
 
-    def _resolved(self, node: Any, trail: Trail) -> tuple[Mapping[str, Any], Trail]:
+    def _resolved(self, node: object, trail: Trail) -> tuple[Mapping[str, Any], Trail]:
         """The part of the schema that counts: behind a `$ref` in this file, without a null that may be there."""
         for _ in range(20):
             if not isinstance(node, dict):
@@ -234,7 +234,7 @@ class _JsonSchema:
         return self.places.get(trail, self.path)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 

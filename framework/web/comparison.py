@@ -73,7 +73,7 @@ def _sides(explorer: Explorer, text: str) -> tuple[Snapshot, Snapshot]:
     return Snapshot("the file", name, there, None, resolved=True), Snapshot("here", name, here, None, resolved=True)
 
 
-def _entry(explorer: Explorer, name: tuple[str, str], value: Any) -> Entry:
+def _entry(explorer: Explorer, name: tuple[str, str], value: object) -> Entry:
     fields = value if isinstance(value, dict) and "value" in value and "origin" in value else {"value": value}
     entry = Entry(str(fields.get("origin", "")), "plain", sensitive=explorer.app.engine.is_hidden(*name))
     if fields.get("error"):

@@ -90,7 +90,7 @@ class Cluster:
                 return {**answer, "items": items[start:end], "metadata": {"resourceVersion": "7", **more}}
 
         class Listener(aiohttp.test_utils.RawTestServer):
-            async def start_server(self, **more: Any) -> None:
+            async def start_server(self, **more: Any) -> None:  # type: ignore[override]
                 await super().start_server(**more, ssl=cluster.tls)
 
         listening = kmock.Server(Emulator(), host="127.0.0.1", server_cls=Listener)

@@ -90,7 +90,7 @@ class Server(ThreadingHTTPServer):
                 request = self._context.wrap_socket(request, server_side=True)
             except OSError:
                 return
-        self.RequestHandlerClass(request, client_address, self)
+        self.RequestHandlerClass(request, client_address, self)  # type: ignore[arg-type]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is not a fault of the server."""

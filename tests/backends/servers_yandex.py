@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -31,7 +31,7 @@ from yandex.cloud.lockbox.v1 import (  # noqa: E402
 
 OAUTH, FOLDER = "canary-oauth-token", "folder-1"
 Code = grpc.StatusCode
-Entry = payload_pb2.Payload.Entry
+Entry: TypeAlias = payload_pb2.Payload.Entry
 
 
 class Lockbox:

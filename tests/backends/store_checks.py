@@ -12,7 +12,7 @@ import traceback
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,11 +22,13 @@ from framework.chain import runner as parallel
 from framework.chain.batches import ask_many
 from framework.chain.link import Link
 from framework.chain.runner import Runner
-from framework.errors import SecretsError
+from framework.errors import FrameworkError
 from framework.testing import BackendContract
 
+Fault = TypeVar("Fault", bound=FrameworkError)
 
-def refused(error: type[SecretsError], ask: Callable[[], Any], *canaries: str) -> SecretsError:
+
+def refused(error: type[Fault], ask: Callable[[], Any], *canaries: str) -> Fault:
     """The error that a look-up raises: of exactly this type, without a cause, and with no canary in any text of it."""
     with pytest.raises(error) as caught:
         ask()
@@ -222,7 +224,12 @@ class StoreContract(BackendContract):
         self.put("variable", "x", "here")
         backend, made = self.backend(), list[Any]()
         make = backend._clients._make
-        backend._clients._make = lambda: made.append(1) or make()
+
+        def counted() -> Any:
+            made.append(1)
+            return make()
+
+        backend._clients._make = counted
         assert by_threads(lambda: [backend.get_variable("x") for _ in range(3)]) == [["here"] * 3] * 32
         assert (len(made), backend.logins) == (1, 1)
 

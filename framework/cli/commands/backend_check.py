@@ -123,7 +123,7 @@ def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         def backend(self) -> Any:
             return link.backend
 
-        def ask(self, backend: Any, kind: str, name: str) -> Any:
+        def ask(self, backend: object, kind: str, name: str) -> Any:
             return link.ask(kind, name)
 
     contract = Contract()

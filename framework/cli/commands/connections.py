@@ -115,7 +115,7 @@ def _get(app: App, args: Namespace) -> int:
     return OK
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     """A table of fields as JSON."""
     from framework.convert import to_text
 
@@ -203,7 +203,7 @@ def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any
     return {name: redact_text(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _without_credentials(value: Any) -> Any:
+def _without_credentials(value: object) -> Any:
     """What a header has after `Bearer` or `Basic` is a secret in any header."""
     if isinstance(value, dict):
         return {name: _without_credentials(inner) for name, inner in value.items()}

@@ -273,7 +273,7 @@ def _table(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], 
         )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Nothing but what YAML's safe dumper knows."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}

@@ -124,7 +124,7 @@ def _list(app: App, args: Namespace) -> int:
     return status
 
 
-def _shown(key: str, value: Any, hide: bool) -> str | None:
+def _shown(key: str, value: object, hide: bool) -> str | None:
     from framework.convert import to_text
     from framework.masking.shown import shown
 
