@@ -231,6 +231,20 @@ def to_enumlist(value: object, enum_class: type[E], delimiter: str = ",") -> tup
     return members, strangers
 
 
+def is_module(module: str, missing: str) -> bool:
+    """Whether what is missing is the module itself, or a package that it is in."""
+    return module == missing or module.startswith(f"{missing}.")
+
+
+def why_not_imported(fault: BaseException, module: str) -> str:
+    """Why a module cannot be imported, a clause. The text of the exception is left out: it may hold a secret."""
+    if not isinstance(fault, ModuleNotFoundError) or not fault.name:
+        return f"its module fails with {type(fault).__name__} when imported"
+    if is_module(module, fault.name):
+        return f"there is no module {fault.name}"
+    return f"its module needs one that is not installed: {fault.name}"
+
+
 def to_import(value: object) -> Any:
     """What a dotted path such as `package.module.name` leads to; None for empty text.
 
@@ -249,14 +263,13 @@ def to_import(value: object) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if missing != module_name and not module_name.startswith(f"{missing}."):
-            raise ValueError(f"{expected}; its module needs one that is not installed: {missing}") from error
+        if not is_module(module_name, error.name or ""):
+            raise ValueError(f"{expected}; {why_not_imported(error, module_name)}") from error
         reason = "there is no such module"
     except UnicodeError:  # a name that no file can have
         reason = "there is no such module"
     except Exception as error:  # whatever a module does when it is imported
-        raise ValueError(f"{expected}; its module fails with {type(error).__name__} when imported") from error
+        raise ValueError(f"{expected}; {why_not_imported(error, module_name)}") from error
     else:
         if hasattr(module, name):
             return getattr(module, name)

@@ -43,7 +43,9 @@ def named_by(path: str, where: str) -> App:
     except FrameworkError:
         raise
     except (Exception, SystemExit) as fault:
-        what = f"{type(fault).__name__} while it was imported"
+        from framework.convert import why_not_imported
+
+        what = why_not_imported(fault, module)
     else:
         if isinstance(made, App):
             return made

@@ -506,7 +506,7 @@ def test_which_application(world: World) -> None:
     for path, what in (
         ("mine:nope", "mine has no 'nope'"),
         ("mine:other", "it is of type int, not App"),
-        ("nope:app", "ModuleNotFoundError while it was imported"),
+        ("nope:app", "there is no module nope"),
         ("mine", "mine has no ''"),
     ):
         message = f"error: --app: {path!r} is not an application: {what}. Write module:attribute.\n"
@@ -518,6 +518,26 @@ def test_which_application(world: World) -> None:
     assert world.run("--name", "named", *get) == (0, "10\n", "")
     world.set(FRAMEWORK_APP="mine:nope")
     assert world.run(*get)[2].startswith("error: FRAMEWORK_APP: 'mine:nope' is not an application")
+
+
+@pytest.mark.parametrize(
+    ("words", "project"),
+    [
+        (("--app", "needy:app", "dump"), {}),
+        (("check",), {"dynaconf": "needy:settings"}),
+        (("check",), {"schema": "needy:Settings"}),
+        (("check",), {}),
+    ],
+)
+def test_what_is_named_by_a_module_says_which_package_is_missing(
+    world: World, words: tuple[str, ...], project: dict[str, str]
+) -> None:
+    world.write("needy.py", "import not_installed_here\n")
+    if words[0] != "--app":
+        world.project(**project)
+        world.set(BILLING__SECRETS__BACKEND="" if project else "needy.Backend")
+    status, out, err = world.run(*words)
+    assert status != 0 and "its module needs one that is not installed: not_installed_here" in out + err
 
 
 def test_what_the_code_of_an_application_raises_is_reported(world: World) -> None:

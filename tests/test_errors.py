@@ -306,7 +306,7 @@ CASES = {
     ),
     "settings_no_object": Case(
         """
-        nowhere:settings: the settings object cannot be loaded (ModuleNotFoundError). Write dynaconf =
+        nowhere:settings: the settings object cannot be loaded (there is no module nowhere). Write dynaconf =
         'module:attribute'.
         """,
         project={"dynaconf": "nowhere:settings"},

@@ -797,19 +797,27 @@ def test_the_commands_know_the_class(world: World) -> None:
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
-        ("nowhere:Settings", "schema = nowhere:Settings: the module cannot be imported (ModuleNotFoundError)"),
+        ("nowhere:Settings", "schema = nowhere:Settings: the class cannot be imported: there is no module nowhere"),
         (
             "billing_settings:Nothing",
             "schema = billing_settings:Nothing: there is no Nothing in the module billing_settings",
         ),
         ("billing_settings:Secret", "framework.binding.secret.Secret is not a class of settings"),
-        ("broken_settings:Settings", "the module cannot be imported (ZeroDivisionError)"),
+        (
+            "broken_settings:Settings",
+            "the class cannot be imported: its module fails with ZeroDivisionError when imported",
+        ),
+        (
+            "needy_settings:Settings",
+            "the class cannot be imported: its module needs one that is not installed: not_installed_here",
+        ),
     ],
 )
 def test_a_class_that_is_not_there(world: World, schema: str, expected: str) -> None:
     world.project(schema=schema)
     world.write("billing_settings.py", PROJECT)
     world.write("broken_settings.py", "1 / 0\n")
+    world.write("needy_settings.py", "import not_installed_here\n")
     status, _, err = world.run("check")
     assert status != 0 and expected in err and "Traceback" not in err
 

@@ -43,7 +43,9 @@ def class_at(path: str) -> type:
     except FrameworkError:
         raise
     except (Exception, SystemExit) as fault:
-        what = f"the module cannot be imported ({type(fault).__name__})"
+        from framework.convert import why_not_imported
+
+        what = f"the class cannot be imported: {why_not_imported(fault, module)}"
     else:
         for step in name.split("."):
             found = getattr(found, step, None)

@@ -168,6 +168,10 @@ def read_object(given: Any, root_section: str | None, hides: Callable[[str, str]
         raise
     except Exception as fault:
         what, failed = type(fault).__name__, _failed(fault, root_section, hides)
+        if given is path and isinstance(fault, ImportError):
+            from framework.convert import why_not_imported
+
+            what = why_not_imported(fault, module)
     else:
         return SettingsLayer("settings", "", settings, root_section, lambda trail: path)
     if failed:
