@@ -30,7 +30,15 @@ def _leave_working_folder() -> None:
 
 _leave_working_folder()  # before anything else is imported
 
-from framework.cli.main import main  # noqa: E402
+from framework.cli.main import main as _main  # noqa: E402
+
+
+def main() -> int:
+    """Run one command and return its exit status."""
+    try:
+        return _main()
+    finally:
+        gc.freeze()  # nor is everything looked through once more at the end of the process
 
 if __name__ == "__main__":
     raise SystemExit(main())

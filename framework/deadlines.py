@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from _contextvars import ContextVar  # its module loads more than we need
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -42,6 +42,9 @@ class Deadline:
         return fault
 
 
+#: The links that missed a deadline: one command does not ask them again. None: ask again.
+given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)
+
 #: The deadline of this context.
 deadline: ContextVar[Deadline | None] = ContextVar("framework_deadline", default=None)
 
@@ -50,3 +53,30 @@ def seconds_left(otherwise: float) -> float:
     """How many seconds the question of this context has left; `otherwise` if it has no deadline."""
     until = deadline.get()
     return otherwise if until is None or until.is_settled else until.ends - monotonic()
+
+
+#: What is being waited for right now, and since when on the clock of `time.monotonic`.
+_waits: dict[object, tuple[str, float]] = {}
+
+
+def waiting() -> dict[str, float]:
+    """What is being waited for right now, and since when on the clock of `time.monotonic`."""
+    found: dict[str, float] = {}
+    for name, since in list(_waits.values()):
+        found[name] = min(since, found.get(name, since))
+    return found
+
+
+class Waiting:
+    """`with Waiting("the command pass"):` lists it in `waiting` meanwhile."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        _waits[self] = self._name, monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        del _waits[self]

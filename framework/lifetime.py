@@ -7,7 +7,7 @@ refreshed before it ends, and pools of connections replace what was opened with 
 from __future__ import annotations
 
 import os
-from contextvars import ContextVar
+from _contextvars import ContextVar  # its module loads more than we need
 from time import monotonic
 
 from framework.errors import IssuedOnUse as IssuedOnUse

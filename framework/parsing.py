@@ -174,26 +174,22 @@ def read_toml(text: str) -> dict[str, Any]:
 def _toml_parser() -> Any:
     """tomli; or Python's own parser where that is not there, and in a subinterpreter: a compiled tomli has one state
     for the whole process, and loading it there breaks it everywhere else."""
-    from importlib import import_module
-
     for name in ("tomllib", "tomli") if _is_subinterpreter() else ("tomli", "tomllib"):
         try:
-            return import_module(name)
+            return __import__(name)
         except ImportError:
             continue
     raise Malformed(0, "no parser can be loaded here: Python 3.11 or newer has one")
 
 
 def _is_subinterpreter() -> bool:
-    from importlib import import_module
+    import sys
 
-    for name in ("_interpreters", "_xxsubinterpreters"):  # the newer name is that of Python 3.13
-        try:
-            known = import_module(name)
-        except ImportError:
-            continue
-        return bool(known.get_current() != known.get_main())
-    return False
+    try:
+        known: Any = __import__("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    except ImportError:
+        return False
+    return bool(known.get_current() != known.get_main())
 
 
 def _malformed_toml(error: Any) -> Malformed:

@@ -8,7 +8,6 @@ from framework import given
 from framework.errors import FrameworkError, IssuedOnUse, clean, public, warn
 from framework.locks import ProcessLock
 from framework.masking import add_mask, should_hide_value_for_name
-from framework.variable import UNSET, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,9 +104,11 @@ class Reads:
         return all(step.ok for step in steps), steps[-1].result
 
     def get_variable(
-        self, key: str, default: Any = UNSET, deserialize_json: bool = False, *, max_age: float | None = None
+        self, key: str, default: Any = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
     ) -> Any:
         """The variable from the first link that has it; see `Variable.get`, and `get_connection` for `max_age`."""
+        from framework.variable import read
+
         return read(self, key, default, deserialize_json, None if max_age is None else given.since(max_age))
 
     def hide_variable(self, key: str, value: Any) -> None:
@@ -173,9 +174,11 @@ class Reads:
         return await self._turns.read("connection", conn_id, lambda: self._and_others(conn_id, since, other))
 
     async def aget_variable(
-        self, key: str, default: Any = UNSET, deserialize_json: bool = False, *, max_age: float | None = None
+        self, key: str, default: Any = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
     ) -> Any:
         """`get_variable`, without blocking the event loop."""
+        from framework.variable import read
+
         since = given.since(max_age)
         return await self._turns.read("variable", key, lambda: read(self, key, default, deserialize_json, since))
 

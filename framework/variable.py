@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from framework.current import Application
 
 #: No default was given.
-UNSET: Any = object()
+UNSET: Any = given.MISSING
 
 
 @public

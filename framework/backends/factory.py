@@ -6,8 +6,8 @@ from framework.backends.base import BaseSecretsBackend
 from framework.backends.registry import AIRFLOW_TWINS, RETIRED_PATHS, find_class
 from framework.errors import BackendError, FrameworkError, InvalidArgument
 from framework.files.trust import Found, folder_of
+from framework.masking import known
 from framework.masking.search import is_place
-from framework.masking.wording import add_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def _digest(backend: BaseSecretsBackend, kwargs: dict[str, Any]) -> str:
 
 def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
     """`[secrets] connection_map`: field of a connection -> its path in a company's own JSON."""
-    from framework.connection import FIELDS
-
     found: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
     if found is None:
         return None
+    from framework.connection import FIELDS
+
     known = [field for field in FIELDS if field != "conn_id"]
     what = ""
     if not isinstance(found, dict):
@@ -146,7 +146,7 @@ def _kwargs(app: Any, section: str, key: str, backend_class: Any) -> tuple[dict[
                 add_mask(text)
             kwargs[name.lower()] = _cast(backend_class, name.lower(), text, origin)
             places[name.lower()] = origin
-    add_names(kwargs)
+    known.argument_names.update(kwargs)
     return kwargs, places, directory
 
 

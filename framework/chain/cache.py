@@ -13,7 +13,6 @@ from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, I
 from framework.jitter import about
 from framework.lifetime import Lifetime, Preferred, lifetime_of
 from framework.locks import ProcessLock
-from framework.logs import log_and_warn
 from framework.masking import safe_repr
 
 TYPE_CHECKING = False
@@ -180,6 +179,8 @@ class Cache:
         if may_be_old:
             self._replace_unavailable(outcomes, warnings, since)
         for text in warnings:  # outside of the lock: a warning may be an error, and run code of the application
+            from framework.logs import log_and_warn
+
             log_and_warn(text)
         return outcomes
 

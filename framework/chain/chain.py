@@ -13,9 +13,7 @@ from contextvars import ContextVar
 from framework.chain.batches import ask_many
 from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
 from framework.chain.link import Link
-from framework.chain.places import mistake, shown_with_places
 from framework.chain.runner import beside
-from framework.chain.states import age_of, failed, has, state_of
 from framework.errors import (
     AccessDenied,
     BackendError,
@@ -253,6 +251,8 @@ class Chain:
     def _not_found(
         self, kind: str, key: str, version: str | None, links: list[Link], max_level: int | None
     ) -> NotFound:
+        from framework.chain.places import mistake, shown_with_places
+
         word = "secret" if kind == "config" else kind
         what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
         serving = [link for link in links if link.serves(kind)]
@@ -312,6 +312,7 @@ class Chain:
             since: see `Link.ask`.
             told: called with each link and its state as soon as it answers; `has it` is found or shadowed.
         """
+        from framework.chain.states import age_of, failed, state_of
 
         def question(link: Link) -> str:
             try:
@@ -361,6 +362,8 @@ class Chain:
 
     def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
         """The name of a link before the metastore that has the key, or None; and the failures of the others."""
+        from framework.chain.states import has
+
         links = self.before_the_metastore()
         outcomes = each(links, lambda link: has(link, kind, key))
         shadows = (link.name for link, outcome in zip(links, outcomes, strict=True) if outcome is True)

@@ -8,12 +8,12 @@ deadline.
 from __future__ import annotations
 
 import os
+from _contextvars import copy_context  # its module loads more than we need
 from _thread import TIMEOUT_MAX, allocate_lock
 from _weakref import ref
-from contextvars import ContextVar, copy_context
 from time import monotonic
 
-from framework.deadlines import Deadline, deadline
+from framework.deadlines import Deadline, Waiting, deadline, given_up
 from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
@@ -30,37 +30,6 @@ _MOST_IDLE = 16
 #: Added to the error of a link that missed a deadline before.
 NOT_ASKED_AGAIN = " before, so it was not asked again"
 _HINT = "See [secrets] resolve_timeout_seconds."
-
-
-#: The links that missed a deadline: one command does not ask them again. None: ask again.
-given_up: ContextVar[set[object] | None] = ContextVar("framework_given_up", default=None)
-
-
-#: What is being waited for right now, and since when on the clock of `time.monotonic`.
-_waits: dict[object, tuple[str, float]] = {}
-
-
-def waiting() -> dict[str, float]:
-    """What is being waited for right now, and since when on the clock of `time.monotonic`."""
-    found: dict[str, float] = {}
-    for name, since in list(_waits.values()):
-        found[name] = min(since, found.get(name, since))
-    return found
-
-
-class Waiting:
-    """`with Waiting("the command pass"):` lists it in `waiting` meanwhile."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        _waits[self] = self._name, monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        del _waits[self]
 
 
 class Threads:

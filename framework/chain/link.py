@@ -7,7 +7,6 @@ from time import monotonic
 
 from framework.backends.base import KINDS, BaseSecretsBackend
 from framework.chain.cache import Cache
-from framework.chain.deadline import Threads
 from framework.chain.level import CUSTOM, ENVIRONMENT, AtWork, NotAtHand, only_at_hand
 from framework.chain.runner import Outage, outcome_of
 from framework.chain.translate import checked, for_caller, how_to_stop_asking, translated
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from framework.chain.cache import Ask, Key
+    from framework.chain.deadline import Threads
     from framework.chain.shared import SharedCache
 
     Result = TypeVar("Result")
@@ -84,7 +84,8 @@ class Link:
         self._backend: Any = None
         self._filters_names = False  # whether the backend has an `asks_for` of its own
         self._lock, self._logins = ProcessLock(), Logins()
-        self._seconds, self._threads = seconds, Threads()
+        self._seconds = seconds
+        self._all_threads: list[Threads] = []  # one, once it is needed
         self._share, self._sharing = share, ProcessLock()
         self._shared: tuple[object, SharedCache | None, float] = (None, None, 0.0)  # of a backend, until when
         self.cache.is_shared = share is not None
@@ -123,11 +124,22 @@ class Link:
             BackendUnavailable: there was no answer in time.
         """
         try:
-            return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
+            if self.may_hang:
+                return self._threads.ask(self.name, self._seconds(), question, late)
+            return question()
         finally:
             if self.custom:
                 self._logins.tell(self.name, self._backend)
                 at_exit.handle_signal()
+
+    @property
+    def _threads(self) -> Threads:
+        """Makes the calls that may hang."""
+        if not self._all_threads:
+            from framework.chain.deadline import Threads
+
+            self._all_threads.append(Threads())
+        return self._all_threads[0]  # callers share the first one
 
     @property
     def custom(self) -> bool:

@@ -6,7 +6,6 @@ import sys
 from contextlib import contextmanager
 
 from framework import errors
-from framework.chain.deadline import given_up
 from framework.cli.commands import COMMANDS, STARTS_PROGRAM
 from framework.cli.output import (
     NO,
@@ -20,6 +19,7 @@ from framework.cli.output import (
     print_warning,
     status_of,
 )
+from framework.deadlines import given_up
 from framework.errors import ConfigError, FrameworkError
 from framework.lifetime import Looking, at_exit
 

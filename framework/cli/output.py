@@ -8,7 +8,6 @@ from framework.cli import terminal
 from framework.errors import BackendError, FrameworkError, MetastoreUnavailable, SecretsError, SettingsError
 from framework.inspection.places import short as short  # the commands take it from here
 from framework.masking.search import visible
-from framework.masking.wording import redact_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def print_message(text: object) -> None:
     Args:
         text: what a command did or found; an error may be passed as it is.
     """
+    from framework.masking.wording import redact_message
+
     print(short(redact_message(str(text))), file=sys.stderr)
 
 

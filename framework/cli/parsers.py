@@ -92,9 +92,7 @@ def main_parser() -> ArgumentParser:
 
 def command_parser(name: str) -> ArgumentParser:
     """The parser of one command, whose module is imported."""
-    from importlib import import_module
-
-    command = import_module(f"framework.cli.commands.{COMMANDS[name][0]}")
+    command = __import__(f"framework.cli.commands.{COMMANDS[name][0]}", fromlist=("run",))
     parser = Parser(
         prog=f"python -m framework {name}",
         description=command.DESCRIPTION,

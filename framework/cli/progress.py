@@ -7,8 +7,8 @@ import sys
 from io import RawIOBase
 from time import localtime, monotonic, strftime, time
 
-from framework.chain.deadline import waiting
 from framework.cli import terminal
+from framework.deadlines import waiting
 from framework.masking.search import counted
 
 TYPE_CHECKING = False

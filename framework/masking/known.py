@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     Kind = TypeVar("Kind")
 
+#: Names of arguments as they are in the configuration. Messages may show them, even where one equals a secret.
+argument_names: set[str] = set()
+
 #: Bytes that are searched at once.
 _BLOCK = 512
 #: Bytes of a URL with a password, `s://u:p@`.

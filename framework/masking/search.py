@@ -166,7 +166,7 @@ def _spans_in_base64(
     """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
     shortest = (4 * index.shortest + 2) // 3
     groups: list[bytes] = []
-    pieces: list[tuple[int, ...]] = []  # place in what is decoded, place in the data, end of the run
+    pieces: list[tuple[int, int, int]] = []  # place in what is decoded, place in the data, end of the run
     size = at = 0
     for run in data.translate(TO_BASE64).split(b" "):
         end = at + len(run)
@@ -180,10 +180,9 @@ def _spans_in_base64(
     if not groups:
         return []
     from binascii import a2b_base64
-    from bisect import bisect
 
     decoded = a2b_base64(b"".join(groups))
-    found = [(pieces[bisect(pieces, (a + 1,)) - 1], a, b) for a, b in index.find(decoded)]
+    found = [(_piece_at(pieces, a), a, b) for a, b in index.find(decoded)]
     for piece in pieces if nesting else ():
         base, start, end = piece
         text = decoded[base : base + (end - start) * 3 // 4]
@@ -192,6 +191,13 @@ def _spans_in_base64(
             found += [(piece, base + a, base + b) for a, b in spans(text, index, is_sensitive, nesting - 1)]
     shown = ((start + (a - base) * 4 // 3, start - (base - b) * 4 // 3, end) for (base, start, end), a, b in found)
     return [(first, last) for first, last, end in shown if last <= end]
+
+
+def _piece_at(pieces: list[tuple[int, int, int]], place: int) -> tuple[int, int, int]:
+    """The last piece that begins at this place of the decoded bytes, or before it."""
+    from bisect import bisect
+
+    return pieces[bisect(pieces, (place + 1,)) - 1]
 
 
 def passwords_in_urls(data: bytes, is_sensitive: Callable[[str], bool]) -> list[tuple[int, int]]:

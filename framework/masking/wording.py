@@ -7,7 +7,7 @@ which are constants of the compiled modules, and the names of arguments and opti
 
 from __future__ import annotations
 
-from framework.masking import redact, redact_around, redact_text
+from framework.masking import known, redact, redact_around, redact_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _texts: set[str] = set()
 _read: set[str] = set()
 
 
-def add_names(names: Iterable[str]) -> None:
-    """Add names of arguments and options that messages may always show, as they are in the configuration."""
+def _add_names(names: Iterable[str]) -> None:
+    """Add names of arguments and options that messages may always show."""
     _names.update(name for name in names if name.isidentifier() and _is_name(name.rstrip("0123456789")))
 
 
@@ -37,6 +37,7 @@ def redact_message(text: str) -> str:
     hidden = redact_text(text)
     if hidden == text:
         return text
+    _add_names(known.argument_names)
     _read_our_modules()
     return redact_around(text, lambda text: [*_texts_in(text), *_names_in(text)])
 
@@ -100,7 +101,7 @@ def _read_our_modules() -> None:
         if name.partition(".")[0] == "framework" and name not in _read:
             _read.add(name)
             for listed in _LISTED:
-                add_names(getattr(module, listed, ()))
+                _add_names(getattr(module, listed, ()))
             code = _code_of(module)
             if code is not None:
                 _read_code(code, name)
@@ -123,9 +124,9 @@ def _read_code(code: CodeType, module: str) -> None:
     """The texts of a module, class or function, and the names of a backend's arguments or of our own options."""
     if ".backends." in module:
         if code.co_name == "__init__":
-            add_names(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+            _add_names(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
         elif "__annotations__" in code.co_names:  # a class that has the arguments as fields
-            add_names(name for name in code.co_consts if isinstance(name, str) and name in code.co_names)
+            _add_names(name for name in code.co_consts if isinstance(name, str) and name in code.co_names)
     constants: list[object] = list(code.co_consts)
     while constants:
         constant = constants.pop()
@@ -133,7 +134,7 @@ def _read_code(code: CodeType, module: str) -> None:
             between = constant.replace("}", "{").split("{")[::2]  # of `access is denied ({code})`
             _texts.update((constant, *(text for text in between if " " in text and any(map(str.isalpha, text)))))
         elif isinstance(constant, str) and module == "framework.options.own":
-            add_names([constant])
+            _add_names([constant])
         elif isinstance(constant, (tuple, frozenset)):
             constants += constant
         elif isinstance(constant, type(code)):

@@ -10,7 +10,7 @@ from itertools import chain
 
 from framework import errors
 from framework.masking import safe_repr
-from framework.metastore import limits, migrations, rows
+from framework.metastore import rows
 from framework.metastore.base import UNKNOWN, is_storable, persistently, quoted, sign_of
 from framework.metastore.rows import TABLES
 
@@ -193,13 +193,15 @@ class Store:
         first = next(batches, None)  # an early error is raised before a file is created
         if first is None:
             return 0
+        from framework.metastore.migrations import columns_for_writing
+
         written = 0
         with self.database.write() as transaction:
             seen: dict[str, tuple[str, ...]] = {}
             for kind, batch in chain((first,), batches):
                 if kind not in seen:
                     table = TABLES[kind][0]
-                    seen[kind] = migrations.columns_for_writing(self.database, transaction, table)
+                    seen[kind] = columns_for_writing(self.database, transaction, table)
                     rows.check_writable(kind, seen[kind], self.database.where)
                 self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
                 self.upsert(transaction, kind, batch, overwrite=overwrite)
@@ -384,10 +386,12 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 
 def _batches(items: Iterable[Item], bounded: bool) -> Iterator[tuple[str, list[Item]]]:
     """Neighbours of one kind, all with a description or all without, at most 500 at a time."""
+    from framework.metastore.limits import checked
+
     batch: list[Item] = []
     kind, described = "", False
     for item in items:
-        limits.checked(*item, bounded=bounded, nameless=True)
+        checked(*item, bounded=bounded, nameless=True)
         if batch and ((item[0], item[3] is not None) != (kind, described) or len(batch) == _CHUNK):
             yield kind, batch
             batch = []

@@ -195,7 +195,7 @@ class Pointers:
             hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
             raise pointer_error(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
 
-        from framework.chain.deadline import Waiting
+        from framework.deadlines import Waiting
 
         class Process(subprocess.Popen[bytes]):
             """Notices when other code collected its exit status, which Python takes for success."""
