@@ -40,5 +40,6 @@ def main() -> int:
     finally:
         gc.freeze()  # nor is everything looked through once more at the end of the process
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -17,20 +17,18 @@ from framework.chain.runner import beside
 from framework.errors import (
     AccessDenied,
     BackendError,
-    ConnectionNotFound,
     FrameworkError,
     InvalidSecret,
     IssuedOnUse,
     NotFound,
     SecretsError,
-    VariableNotFound,
 )
 from framework.logs import DEBUG, log, log_and_warn
 from framework.masking import REPLACEMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeVar
 
     from framework.chain.batches import VersionedName
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
 
 #: The answers that a chain has collected for this context.
 _collected: ContextVar[tuple[Chain | None, Collection]] = ContextVar("framework_collected", default=(None, {}))
-
-_NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
 
 
 class Chain:
@@ -186,7 +182,7 @@ class Chain:
                     collected[secret] = (outcome, link.name)
         for name, version in (secret for secret in wanted if secret not in collected):
             asked = [link for link in links if version is None or link.keeps_versions]
-            collected[name, version] = self._not_found("config", name, version, asked, None)
+            collected[name, version] = self._absent("config", name, version, asked, None)
 
     def visible(self, kind: str, max_level: int | None = None) -> list[Link]:
         """The links that may be asked from here, in search order."""
@@ -238,7 +234,7 @@ class Chain:
         self._log_look_up(kind, key, None)
         if failure is not None:
             raise failure
-        raise self._not_found(kind, key, version, links, max_level)
+        raise self._absent(kind, key, version, links, max_level)
 
     def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
         """What one link answers."""
@@ -248,46 +244,12 @@ class Chain:
         where = "nowhere" if link is None else f"in the link {link.name}"
         log(DEBUG, "%s %r: found %s", kind, REPLACEMENT if key in self.unshown else key, where)
 
-    def _not_found(
-        self, kind: str, key: str, version: str | None, links: list[Link], max_level: int | None
-    ) -> NotFound:
-        from framework.chain.places import mistake, shown_with_places
+    def _absent(self, kind: str, key: str, version: str | None, asked: list[Link], max_level: int | None) -> NotFound:
+        from framework.chain.places import not_found
 
-        word = "secret" if kind == "config" else kind
-        what = f"{word} {key!r} not found" + (f" in version {version}" if version is not None else "")
-        serving = [link for link in links if link.serves(kind)]
-        asked = [link for link in serving if link.asks_for(kind, key)]
-        names = ", ".join(shown_with_places(link, kind, key) for link in asked) or "no link"
-        plain = ", ".join(link.name for link in asked) or "no link"
-        reasons = [
-            f"{link.name} is never asked for it, because its kwargs exclude it."
-            for link in serving
-            if link not in asked
-        ]
-        reasons += self._reasons(kind, version, links, self._ceiling(max_level))
-        reasons += filter(None, (mistake(link, kind, key) for link in serving))
-        hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {self._note()}".rstrip()
-        fault = _NOT_FOUND[kind](f"{what} (asked: {names})", hint=hint)
-        fault.plain = f"{what} (asked: {plain})"
-        return fault
-
-    def _reasons(self, kind: str, version: str | None, asked: list[Link], ceiling: int) -> Iterator[str]:
-        """Why the other links were not asked."""
-        above = [link for link in self.links if link.level >= ceiling]
-        for link in above:
-            if link.level == ceiling:
-                others = ", ".join(other.name for other in above if other is not link)
-                later = f", nor are those that come after it: {others}" if others else ""
-                yield f"This is for the link {link.name} itself, so it is not asked{later}."
-        rest = [link.name for link in self.links if link not in asked and link not in above]
-        if rest and kind == "config" and (allowed := self._config_links()):
-            named = {name.lower() for name in allowed}
-            forbidden = [name for name in rest if name.lower() not in named]
-            rest = [name for name in rest if name not in forbidden]
-            if forbidden:
-                yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
-        if rest and version is not None:
-            yield f"No versions are kept by {', '.join(rest)}: ask without ?version."
+        allowed = self._config_links() if kind == "config" else []
+        ceiling = self._ceiling(max_level)
+        return not_found(kind, key, version, asked, self.links, ceiling=ceiling, allowed=allowed, note=self._note())
 
     def _check_names(self, names: list[str]) -> None:
         known = [link.name for link in self.links]
@@ -358,7 +320,9 @@ class Chain:
 
     def stats(self) -> list[dict[str, Any]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
-        return [link.stats(self.unshown) for link in self.custom]
+        from framework.chain.states import stats_of
+
+        return [stats_of(link, self.unshown) for link in self.custom]
 
     def shadowing(self, kind: str, key: str) -> tuple[str | None, list[FrameworkError]]:
         """The name of a link before the metastore that has the key, or None; and the failures of the others."""

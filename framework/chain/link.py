@@ -23,11 +23,11 @@ from framework.errors import (
 from framework.lifetime import at_exit
 from framework.locks import ProcessLock
 from framework.logs import Logins
-from framework.masking import REPLACEMENT, safe_repr
+from framework.masking import safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from framework.chain.cache import Ask, Key
@@ -102,6 +102,11 @@ class Link:
             self.in_time(self._build)
         return self._backend
 
+    @property
+    def built(self) -> Any:
+        """The backend if it was built, else None."""
+        return self._backend
+
     def _build(self) -> None:
         with self._lock, AtWork(self.chain, self.level):
             if self._backend is None:
@@ -124,9 +129,7 @@ class Link:
             BackendUnavailable: there was no answer in time.
         """
         try:
-            if self.may_hang:
-                return self._threads.ask(self.name, self._seconds(), question, late)
-            return question()
+            return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
         finally:
             if self.custom:
                 self._logins.tell(self.name, self._backend)
@@ -296,6 +299,14 @@ class Link:
                 self._shared = backend, shared, until
         return shared
 
+    @property
+    def shared_counts(self) -> dict[str, int] | None:
+        """How often the shared cache was asked, and how that ended; None: nothing is shared."""
+        if self._share is None:
+            return None
+        shared = self._shared[1]
+        return {"hits": 0, "misses": 0, "faults": 0} if shared is None else shared.counts
+
     def _identity(self) -> str | None:
         """The store and who asks it, None if the backend cannot say. Raises: what the backend raises."""
         find = getattr(self._backend, "identity", None)
@@ -312,31 +323,6 @@ class Link:
             return getattr(self.backend, f"get_{kind}_version")(key, version)
         except NotImplementedError:
             return None
-
-    def stats(self, unshown: Container[str] = ()) -> dict[str, object]:
-        """How often this link was asked so far, and how that ended.
-
-        Args:
-            unshown: names that must not be shown.
-        """
-        misses = sorted(
-            ((REPLACEMENT if name in unshown else name, times) for name, times in self.cache.misses.items()),
-            key=lambda item: -item[1],
-        )[:5]
-        return {
-            "link": self.name,
-            "state": self.cache.state,
-            **self.cache.counts,
-            "kept": len(self.cache),
-            "logins": getattr(self._backend, "logins", None),
-            "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
-            **({} if self._share is None else self._shared_counts()),
-        }
-
-    def _shared_counts(self) -> dict[str, object]:
-        shared = self._shared[1]
-        counts = {"hits": 0, "misses": 0, "faults": 0} if shared is None else shared.counts
-        return {f"shared {name}": number for name, number in counts.items()}
 
     def list_names(self, kind: str) -> list[str]:
         """The names of one kind, none if the backend does not list them; raises as `names_if_listed` does."""

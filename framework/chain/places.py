@@ -1,10 +1,75 @@
-"""For messages: what a link's store was asked for, and what is wrong with a name that repeats a prefix."""
+"""The message where no link has a name: what each store was asked for, and what may be wrong with the name."""
 
 from __future__ import annotations
 
+from framework.errors import ConnectionNotFound, NotFound, VariableNotFound
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from framework.chain.link import Link
+
+
+_NOT_FOUND = {"connection": ConnectionNotFound, "variable": VariableNotFound, "config": NotFound}
+
+
+def not_found(
+    kind: str,
+    key: str,
+    version: str | None,
+    asked: list[Link],
+    every: list[Link],
+    *,
+    ceiling: int,
+    allowed: list[str],
+    note: str,
+) -> NotFound:
+    """The error where no link has a name: which were asked, for what, and why the others were not.
+
+    Args:
+        asked: the links that were asked.
+        every: all links of the chain.
+        ceiling: only links below this level could be asked.
+        allowed: `[secrets] config_links`, where it counts.
+        note: a sentence for the end.
+    """
+    what = f"{'secret' if kind == 'config' else kind} {key!r} not found"
+    what += f" in version {version}" if version is not None else ""
+    serving = [link for link in asked if link.serves(kind)]
+    asking = [link for link in serving if link.asks_for(kind, key)]
+    names = ", ".join(shown_with_places(link, kind, key) for link in asking) or "no link"
+    plain = ", ".join(link.name for link in asking) or "no link"
+    reasons = [
+        f"{link.name} is never asked for it, because its kwargs exclude it." for link in serving if link not in asking
+    ]
+    reasons += _reasons(version, asked, every, ceiling, allowed)
+    reasons += filter(None, (mistake(link, kind, key) for link in serving))
+    hint = f"{' '.join(reasons) or 'Check its name, or create it.'} {note}".rstrip()
+    fault = _NOT_FOUND[kind](f"{what} (asked: {names})", hint=hint)
+    fault.plain = f"{what} (asked: {plain})"
+    return fault
+
+
+def _reasons(
+    version: str | None, asked: list[Link], every: list[Link], ceiling: int, allowed: list[str]
+) -> Iterator[str]:
+    """Why the other links were not asked."""
+    above = [link for link in every if link.level >= ceiling]
+    for link in above:
+        if link.level == ceiling:
+            others = ", ".join(other.name for other in above if other is not link)
+            later = f", nor are those that come after it: {others}" if others else ""
+            yield f"This is for the link {link.name} itself, so it is not asked{later}."
+    rest = [link.name for link in every if link not in asked and link not in above]
+    if rest and allowed:
+        named = {name.lower() for name in allowed}
+        forbidden = [name for name in rest if name.lower() not in named]
+        rest = [name for name in rest if name not in forbidden]
+        if forbidden:
+            yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
+    if rest and version is not None:
+        yield f"No versions are kept by {', '.join(rest)}: ask without ?version."
 
 
 def shown_with_places(link: Link, kind: str, key: str) -> str:

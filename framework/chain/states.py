@@ -1,12 +1,15 @@
-"""How a link stands towards one name, in words: for `explain`. No value is shown."""
+"""How a link stands: towards one name, for `explain`, and in numbers, for `stats`. No value is shown."""
 
 from __future__ import annotations
 
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse
 from framework.lifetime import Looking
+from framework.masking import REPLACEMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from framework.chain.link import Link
 
 
@@ -46,3 +49,24 @@ def age_of(link: Link, kind: str, key: str) -> str:
     if age is not None and (kind, key, None) in link.cache.shared:
         return f" (in the shared cache, asked for {age:.0f} s ago)"
     return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"
+
+
+def stats_of(link: Link, unshown: Container[str]) -> dict[str, object]:
+    """How often a link was asked so far, and how that ended.
+
+    Args:
+        unshown: names that must not be shown.
+    """
+    misses = sorted(
+        ((REPLACEMENT if name in unshown else name, times) for name, times in link.cache.misses.items()),
+        key=lambda item: -item[1],
+    )[:5]
+    return {
+        "link": link.name,
+        "state": link.cache.state,
+        **link.cache.counts,
+        "kept": len(link.cache),
+        "logins": getattr(link.built, "logins", None),
+        "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
+        **{f"shared {name}": number for name, number in (link.shared_counts or {}).items()},
+    }

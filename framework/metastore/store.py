@@ -200,8 +200,7 @@ class Store:
             seen: dict[str, tuple[str, ...]] = {}
             for kind, batch in chain((first,), batches):
                 if kind not in seen:
-                    table = TABLES[kind][0]
-                    seen[kind] = columns_for_writing(self.database, transaction, table)
+                    seen[kind] = columns_for_writing(self.database, transaction, TABLES[kind][0])
                     rows.check_writable(kind, seen[kind], self.database.where)
                 self._check(transaction, kind, "team_name" in seen[kind], batch, overwrite)
                 self.upsert(transaction, kind, batch, overwrite=overwrite)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework import convert, given
-from framework.errors import InvalidValue, public, warn
+from framework.errors import InvalidArgument, InvalidValue, public, warn
 from framework.given import MISSING
 from framework.options.compiled import UNSET, Known, Recorder, compiled, holds, unchanged
 from framework.options.engine import text_of
@@ -40,40 +40,26 @@ class Getters:
         self._compiled, self._typed = engine.compiled, engine.typed
         self._data, self._getenv = engine.environment.data, engine.environment.get
 
-    def get(
-        self,
-        section: str,
-        key: str = MISSING,
-        *,
-        fallback: Any = UNSET,
-        raw: bool = False,
-        lookup_from_deprecated: bool = True,
-        suppress_warnings: bool = False,
-    ) -> Any:
+    def get(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> Any:
         """The option as text.
 
         Args:
             section, key: the option, by its name or an older one.
             fallback: returned when the option is not set; `$VAR` and `~` in it are expanded.
-            raw: the text as it is written: nothing expanded, no pointer followed.
-            lookup_from_deprecated: whether older names count.
-            suppress_warnings: whether to say nothing of older names and of what is deprecated.
-
-        Every getter takes the last three as well.
+            how: what every getter takes:
+                raw: true: the text as it is written: nothing expanded, no pointer followed.
+                lookup_from_deprecated: false: older names do not count.
+                suppress_warnings: true: no warnings of older names and of what is deprecated.
 
         Raises:
+            InvalidArgument: there is no such argument.
             OptionNotFound: the option is not set and there is no fallback.
             PointerError: its pointer leads nowhere.
         """
         try:
             var, seen, absent, text = self._compiled[section, key]
             data = self._data
-            if (
-                (var not in data if seen is None else data[var] is seen)
-                and not raw
-                and lookup_from_deprecated
-                and not (held and overrides.get())
-            ):
+            if (var not in data if seen is None else data[var] is seen) and not how and not (held and overrides.get()):
                 if absent is None:
                     return text
                 first, second, third, others = absent
@@ -91,17 +77,15 @@ class Getters:
         except (KeyError, TypeError):  # not asked before, no text, or the variable that won is gone
             pass
         try:
-            return self._resolved(section, key, fallback, raw, lookup_from_deprecated, suppress_warnings)
+            return self._resolved(section, key, fallback, **how)
         except BaseException:
             fallback, data, seen, text = None, {}, None, None  # values, which a traceback must not hold
             raise
 
     @public
-    def _resolved(
-        self, section: str, key: str, fallback: Any, raw: bool, old_names: bool, suppress_warnings: bool
-    ) -> Any:
-        if raw or suppress_warnings or not old_names:
-            answer = self._answer(section, key, raw, old_names, suppress_warnings)
+    def _resolved(self, section: str, key: str, fallback: Any, **how: bool) -> Any:
+        if how:
+            answer = self._answer(section, key, **how)
             return self._fallback(section, key, fallback) if answer is None else text_of(answer)
         record = Recorder(self._engine, section, key)
         text = None if record.answer is None else text_of(record.answer)
@@ -118,8 +102,12 @@ class Getters:
         lookup_from_deprecated: bool = True,
         suppress_warnings: bool = False,
         record: Any = None,
+        **others: Any,
     ) -> Answer | None:
         """The answer as the arguments of a getter ask for it. `record` is a `Recorder`, or what is `Known`."""
+        for argument in others:
+            hint = "A getter takes fallback, raw, lookup_from_deprecated and suppress_warnings."
+            raise InvalidArgument("there is no such argument", where=argument, hint=hint)
         if record is not None:
             found: Answer | None = record.answer
             return found

@@ -6,6 +6,7 @@ import os
 from time import localtime, strftime, time
 
 from framework import errors
+from framework.chain.states import stats_of
 from framework.convert import to_text
 from framework.errors import FrameworkError
 from framework.inspection.listing import WORDS
@@ -216,7 +217,7 @@ def links(explorer: Explorer, query: Query) -> dict[str, Any]:
     job, found = explorer.chain(), []
     lists = {kind: {row["link"]: row for row in status(explorer, kind)} for kind in PAGES}
     for link in explorer.links():
-        stats, of_kinds = link.stats(explorer.app.chain.unshown), {}
+        stats, of_kinds = stats_of(link, explorer.app.chain.unshown), {}
         for kind, by_link in lists.items():
             if link.name in by_link:
                 of_kinds[WORDS[kind][1]] = by_link[link.name]
