@@ -207,7 +207,7 @@ def test_strict_refuses_a_read_that_cannot_be_logged(world: World, log: Path) ->
         app.conf.get("mail", "x", fallback="")
 
 
-def test_a_file_that_was_rotated_away_is_made_anew(world: World, log: Path) -> None:
+def test_a_file_that_was_rotated_away_is_made_again(world: World, log: Path) -> None:
     app = world.app()
     app.conf.get("a", "b", fallback="")
     log.rename(log.with_suffix(".1"))
@@ -257,7 +257,7 @@ def test_where_it_is_off_nothing_of_it_is_loaded() -> None:
     assert "logged" not in done.stdout
 
 
-def test_a_function_of_ones_own_that_fails_is_told_once() -> None:
+def test_a_custom_function_that_fails_is_reported_once() -> None:
     def fails(entry: dict[str, Any]) -> None:
         raise RuntimeError("canary")
 

@@ -226,7 +226,7 @@ class TestKinds:
                 TupleSettings,
             )
 
-    def test_all_faults_are_told_at_once(self, cls: type) -> None:
+    def test_all_faults_are_reported_at_once(self, cls: type) -> None:
         told = refused(cls, "", SERVER__PORT="70000", SERVER_TLS__CERT="", SERVER__ORIGINS='["a", 5]')
         assert told == [
             "BILLING__SERVER__PORT: [server] port: at most 65535 is expected, not '70000'",

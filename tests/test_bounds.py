@@ -231,7 +231,7 @@ def test_a_long_number_is_refused_without_pythons_own_bound(write: Any) -> None:
         sys.set_int_max_str_digits(before)
 
 
-def test_digits_in_a_text_are_no_number(write: Any) -> None:
+def test_digits_in_a_text_are_not_a_number(write: Any) -> None:
     digits = "9" * 5_000
     assert read_table(write("s.json", json.dumps({"core": {"k": digits}})))[0]["core"]["k"] == digits
     assert read_table(write("s.toml", f'[core]\nk = "{digits}"\n'))[0]["core"]["k"] == digits

@@ -298,7 +298,7 @@ def test_two_references_that_make_one_variable_both_fail(tmp_path: Path) -> None
             app.conf.get("a", key)
 
 
-def test_references_are_listed_anew_only_after_a_change(tmp_path: Path) -> None:
+def test_references_are_listed_again_only_after_a_change(tmp_path: Path) -> None:
     options = "".join(f"k{number}_secret = s{number}\n" for number in range(50))
     (tmp_path / "billing.cfg").write_text(f"[a]\n{options}")
     environ = {f"BILLING_SECRET_S{number}": f"value-{number}" for number in range(50)}
@@ -533,7 +533,7 @@ def test_a_backend_may_say_when_it_is_asked_that_it_does_not_serve_a_kind() -> N
 
 
 @pytest.mark.parametrize("value", [b"bytes", object()])
-def test_a_value_that_is_no_text_is_invalid(value: Any) -> None:
+def test_a_value_that_is_not_text_is_invalid(value: Any) -> None:
     class Odd(BaseSecretsBackend):
         def get_variable(self, key: str, team_name: str | None = None) -> Any:
             return value

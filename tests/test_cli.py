@@ -582,7 +582,7 @@ def test_what_cannot_be_encoded(world: World) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_working_directory_that_is_no_more(world: World) -> None:
+def test_a_working_directory_that_was_removed(world: World) -> None:
     gone = world.home / "gone"
     gone.mkdir()
     words = [sys.executable, "-m", "framework", "--name", "billing", "config", "get-value", "secrets", "no_such_option"]
@@ -636,7 +636,7 @@ def test_a_flag_that_selects_the_application_after_the_command(world: World, fla
         *("connections add c --conn-type x --conn-password -", "backend-test vault --kwargs -"),
     ],
 )
-def test_a_stdin_that_is_closed_is_told(world: World, words: str) -> None:
+def test_a_closed_stdin_is_reported(world: World, words: str) -> None:
     make(world)
     done = process(world, *words.split(), shell="<&-")
     assert done.returncode == 2

@@ -369,7 +369,7 @@ def with_replica(replicated: Replicated, world: World) -> App:  # noqa: F811
     return App("billing", home=str(world.home))
 
 
-def test_a_replica_is_read_and_its_lag_is_no_absence(with_replica: App, replicated: Replicated) -> None:  # noqa: F811
+def test_a_replica_is_read_and_its_lag_does_not_mean_absence(with_replica: App, replicated: Replicated) -> None:  # noqa: F811
     other = Store(databases.open(replicated.primary.url("books")), Keys(KEY))
     other.write_many([(kind, name, "now", None) for kind in ("variable", "config") for name in ("k", "new")])
     assert with_replica.get_variable("k") == "old"  # so it is the replica that answers

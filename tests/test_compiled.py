@@ -264,7 +264,7 @@ def application(folder: Path, environ: dict[str, str] | None = None, **more: Any
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_second_read_asks_nobody(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_read_asks_no_link(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = application(tmp_path)
     first = KEPT[name](app.conf)
 

@@ -110,7 +110,7 @@ class TestRoundTrips:
             "c": "Infinity",
         }
 
-    def test_a_url_in_a_parameter_is_no_protocol_of_the_host(self) -> None:
+    def test_a_url_in_a_parameter_is_not_the_protocol_of_the_host(self) -> None:
         connection = Connection.from_uri("http://u:p@h:80/s?callback=https://example.org/x")
         assert (connection.host, connection.login, connection.port) == ("h", "u", 80)
         assert connection.extra_dejson == {"callback": "https://example.org/x"}

@@ -440,7 +440,7 @@ def until_somebody_waits(served: Place) -> None:
     raise AssertionError("nobody waits for a lock")
 
 
-def test_a_deadlock_is_no_error(served: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadlock_is_not_an_error(served: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else locks the rows in another order, and it is we who have to give way."""
     assert served.server is not None
     store = served.store(KEY)

@@ -209,7 +209,7 @@ def test_a_followed_snapshot_is_compared_with_what_is_followed(two: World) -> No
     "text",
     ["", "{}", "[]", '{"format": "framework-snapshot-1"}', '{"format": "framework-snapshot-1", "options": {"a": 1}}'],
 )
-def test_what_is_no_snapshot_is_refused(two: World, text: str) -> None:
+def test_what_is_not_a_snapshot_is_refused(two: World, text: str) -> None:
     two.write("now.json", text)
     status, _, err = two.run("diff", "now.json", "production")
     assert status == 2

@@ -286,7 +286,7 @@ def test_reload_reads_files_and_pointers_again(tmp_path: Path) -> None:
     assert (app.conf.get("core", "plain"), app.conf.get("core", "client")) == ("two", "second")
 
 
-def test_a_retired_default_is_no_default(tmp_path: Path) -> None:
+def test_a_retired_default_does_not_count(tmp_path: Path) -> None:
     assert not app_with(tmp_path, {}).conf.has_option("core", "gone")
 
 

@@ -207,7 +207,7 @@ def test_files_of_others_are_found_wherever_the_name_stands(world: World, key: s
     assert (status, "Did you mean production?" in out) == (1, True)
 
 
-def test_a_reload_finds_out_anew(world: World) -> None:
+def test_a_reload_decides_again(world: World) -> None:
     world.project(config_files=["{env}.toml?", "conf.d/*.toml?"], environments=["development", "production"])
     toml(world, development="d", production="p")
     app = world.app()
@@ -382,7 +382,7 @@ def test_one_file_does_not_depend_on_the_environment(world: World, key: str) -> 
     assert err.startswith(f"error: pyproject.toml:{line}: {{env}} is not replaced in {key}.")
 
 
-def test_what_looks_like_a_pattern_in_the_projects_own_path_is_none(world: World) -> None:
+def test_what_looks_like_a_pattern_in_the_projects_own_path_is_not_one(world: World) -> None:
     folder = "in {env} of * and"
     world.write(
         f"{folder}/pyproject.toml", '[tool.framework]\nname = "billing"\nconfig_files = ["{env}.toml?", "*.cfg"]\n'

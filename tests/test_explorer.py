@@ -86,7 +86,7 @@ def test_the_explorer_cannot_be_made_without_a_rule_of_who_may_see_it(calm: App)
         web.app(calm)
 
 
-def test_whoever_is_not_allowed_sees_nothing(calm: App) -> None:
+def test_a_person_who_is_not_allowed_sees_nothing(calm: App) -> None:
     for refused in (None, False):
         page = client(calm, authorize=lambda request, refused=refused: refused)
         assert {page.get(f"/{path}").status_code for path in PAGES} == {403}
@@ -97,7 +97,7 @@ async def _only_readers(request: Any) -> str | None:
     return "ann" if request.state.action == "read" else None
 
 
-def test_the_rule_is_told_what_is_to_be_done_and_may_wait(calm: App) -> None:
+def test_the_rule_gets_what_to_do_and_may_wait(calm: App) -> None:
     page = client(calm, authorize=_only_readers)
     assert page.get("/options").status_code == 200
     body = {"kind": "variable", "name": "api_token"}
@@ -262,7 +262,7 @@ def test_a_value_is_shown_when_a_person_asks_and_that_is_logged_without_it(calm:
     assert CANARY not in json.dumps(rows)
 
 
-def test_so_many_values_are_shown_in_a_minute_and_no_more(calm: App) -> None:
+def test_the_values_shown_in_a_minute_are_limited(calm: App) -> None:
     page = client(calm)
     states = [do(page, "reveal", kind="variable", name="api_token")["state"] for _ in range(31)]
     assert states == ["done"] * 30 + ["failed"]
@@ -537,7 +537,7 @@ def test_a_browser_is_given_the_link_in_a_file_for_this_user_which_goes_with_its
         made.end()
 
 
-def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_not_replaced(tmp_path: Path) -> None:
     make(tmp_path / "home", backends="hostile", hang=False)
     (tmp_path / "s").write_text("precious")
     words = ["--project", str(tmp_path / "home"), "explore", "--socket", str(tmp_path / "s")]

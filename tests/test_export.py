@@ -200,7 +200,7 @@ def test_yaml(format: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["NO", "y", "null", "1", "1_0", "a b", "~", "tls.crt"])
-def test_a_name_is_no_other_thing_in_yaml(name: str) -> None:
+def test_a_name_keeps_its_meaning_in_yaml(name: str) -> None:
     item = Item(name, Source("a.b"), "x", False)
     assert yaml.safe_load(written([item], "yaml")) == {name: "x"}
 
@@ -248,7 +248,7 @@ def test_a_name_that_stops_a_reader_is_refused(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", [name for name in FORMATS if name not in ("shell", "fish", "k8s-secret")])
-def test_bytes_that_are_no_text_are_refused_by_the_name_of_the_option(format: str) -> None:
+def test_bytes_that_are_not_text_are_refused_by_the_name_of_the_option(format: str) -> None:
     with pytest.raises(Faults, match=r"\[values\] v0 cannot be written as .*UTF-8"):
         written(items([BAD_UTF8]), format)
 

@@ -151,7 +151,7 @@ def test_the_error_names_the_argument(app: App, call: Callable[[], Any], argumen
     assert caught.value.where == argument
 
 
-def test_one_sensitive_name_is_no_list_of_letters() -> None:
+def test_one_sensitive_name_is_not_a_list_of_letters() -> None:
     masking.configure(names="my_pin")
     assert masking.redact({"my_pin": "12345", "m": "shown"}) == {"my_pin": "***", "m": "shown"}
 
@@ -240,7 +240,7 @@ def test_yaml_sections_may_be_empty_and_anchors_have_a_place(world: World) -> No
         app.conf.get("server", "port")
 
 
-def test_anchors_in_dynaconfs_files_are_no_settings(world: World) -> None:
+def test_anchors_in_dynaconfs_files_are_not_settings(world: World) -> None:
     pytest.importorskip("dynaconf")
     text = "x-base: &base\n  port: 1\nmail: *base\n"
     app = App("billing", home=world.home, settings_files=world.write("s.yaml", text))

@@ -224,7 +224,7 @@ class Zoo(pydantic.BaseModel):
     url: pydantic.PostgresDsn
 
 
-def test_what_pydantic_expects_is_said_without_the_value() -> None:
+def test_what_pydantic_expects_is_shown_without_the_value() -> None:
     assert faults(Zoo, PET=f'{{"kind": "{HIDDEN}"}}', URL=f"http://u:{HIDDEN}@h/db") == [
         "BILLING__POOL__PET: [pool] pet: one of 'cat', 'dog' is expected for 'kind'",
         "BILLING__POOL__URL: [pool] url: a validator refuses it (url_scheme)",
@@ -290,7 +290,7 @@ def same(value: Any) -> Any:
     ids=["list", "dict", "set", "Json", "Any", "Flag", "bytes", "other bytes"],
 )
 @pytest.mark.parametrize("file_format", ["toml", "json-schema", "python"])
-def test_a_default_that_is_no_text_beside_a_validator_of_text(annotation: Any, default: Any, file_format: str) -> None:
+def test_a_default_that_is_not_text_with_a_validator_of_text(annotation: Any, default: Any, file_format: str) -> None:
     from framework.schema_export import export
 
     model = pydantic.create_model("Pool", it=(annotation, default))

@@ -141,7 +141,7 @@ def test_a_timeout_is_reported_even_when_the_exit_status_is_unknown(tmp_path: Pa
 
 @pytest.mark.parametrize("part", ["/none", "/deep/none"])
 @pytest.mark.parametrize("way", ["get", "prefetch"])
-def test_null_is_no_value(tmp_path: Path, part: str, way: str) -> None:
+def test_null_is_not_a_value(tmp_path: Path, part: str, way: str) -> None:
     app = app_with(
         tmp_path,
         f"[secrets]\nbackend = {__name__}.Held\n[db]\npassword_secret = parts#{part}\nb_password_secret = here\n",
@@ -158,7 +158,7 @@ def test_null_is_no_value(tmp_path: Path, part: str, way: str) -> None:
     ("text", "pointer", "part"),
     [('{"a": {"b": null}}', "/a", '{"b": null}'), ("[null, 1]", "/1", "1"), ('{"a": ""}', "/a", ""), ("0", "", "0")],
 )
-def test_what_is_no_null_is_a_part(text: str, pointer: str, part: str) -> None:
+def test_what_is_not_null_is_a_part(text: str, pointer: str, part: str) -> None:
     assert part_of(text, pointer) == part
 
 

@@ -486,7 +486,7 @@ def test_an_unsupported_file_extension(write: Any, name: str) -> None:
         assert str(caught.value) == f"{path}: the name must end in .json, .yaml, .yml or .env"
 
 
-def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "s.env"
     path.write_bytes(f"k={CANARY}\r\nl=\xe9\r\n\r\nm=\xff\n".encode("latin-1"))
     with pytest.raises(errors.FileParseError) as caught:

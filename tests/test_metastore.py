@@ -566,7 +566,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("extra", ["text", "[1]", "{", "1" * 5000, "[" * 100_000])
-def test_an_extra_that_is_no_json_object(airflow_store: Store, extra: str) -> None:
+def test_an_extra_that_is_not_a_json_object(airflow_store: Store, extra: str) -> None:
     execute(
         Path(airflow_store.database.where),
         f"INSERT INTO connection VALUES (1,'k','x',NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{extra}',0,0)",

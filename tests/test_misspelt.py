@@ -157,7 +157,7 @@ def test_a_variable_is_reported_once_as_an_option_that_is_not_declared(world: Wo
 
 
 @pytest.mark.parametrize("name", ["BILLING_PORT", "BILLING_SERVER_PORT", "BILLING_SERVER_PORT_80_TCP_PORT"])
-def test_what_kubernetes_sets_for_a_service_is_no_mistake(tmp_path: Path, name: str) -> None:
+def test_what_kubernetes_sets_for_a_service_is_not_a_mistake(tmp_path: Path, name: str) -> None:
     service = name.partition("_PORT")[0]
     environ = {f"{service}_PORT": "tcp://10.0.0.1:80", f"{service}_SERVICE_HOST": "10.0.0.1", name: "tcp://10.0.0.1:80"}
     assert not [*misspelt(app(tmp_path, **environ).engine)]

@@ -93,7 +93,7 @@ def test_a_row_without_a_name_is_named_and_left_out(place: Place, store: Store) 
     assert len(messages) == 1 and "row 5" in messages[0]
 
 
-def test_an_id_that_is_no_name(place: Place, store: Store) -> None:
+def test_an_id_that_is_not_a_valid_name(place: Place, store: Store) -> None:
     place.execute(row(4, "my conn"))
     with pytest.raises(errors.InvalidSecret) as caught:
         store.get_connection("my conn")
@@ -171,7 +171,7 @@ def test_an_empty_extra_is_stored(place: Place, extra: object) -> None:
         ("SELECT nonsense(", "refused the statement"),
     ],
 )
-def test_what_sqlite_refuses_is_no_fault_of_the_disk(tmp_path: Path, sql: str, words: str) -> None:
+def test_what_sqlite_refuses_is_not_a_fault_of_the_disk(tmp_path: Path, sql: str, words: str) -> None:
     database = SQLite(str(tmp_path / "a.db"), create=True)
     with database.write() as transaction:
         transaction.execute(TABLES[0])

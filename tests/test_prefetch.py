@@ -629,7 +629,7 @@ def test_a_store_that_is_down_is_not_asked_for_the_rest(tmp_path: Path, monkeypa
     assert any("it was not asked for" in str(fault) for fault in failures.values())
 
 
-def test_what_fails_at_once_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_at_once_is_not_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(parallel, "monotonic", lambda: now[0])
     down, both, up = parallel.Outage(2), parallel.Outage(2), parallel.Outage(2)

@@ -102,7 +102,7 @@ def test_a_database_server(stocked: Any, kind: str) -> None:
     assert (tried.status, "Connection refused" in tried.result("tcp")) == (1, True)
 
 
-def test_what_is_no_database_server(stocked: Any) -> None:
+def test_what_is_not_a_database_server(stocked: Any) -> None:
     with serving(lambda caller: caller.sendall(b"HTTP/1.1 400 canary\r\n\r\n")) as port:
         for kind in ("postgres", "mysql"):
             tried = Tried(stocked, "--timeout", "2", conn_type=kind, host="127.0.0.1", port=port, password="canary-2")

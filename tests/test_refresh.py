@@ -246,7 +246,7 @@ def test_settings_follow(tmp_path: Path, store: Store) -> None:
     assert app.settings is same
 
 
-def test_a_link_is_built_anew_from_a_refreshed_secret(tmp_path: Path) -> None:
+def test_a_link_is_built_again_from_a_refreshed_secret(tmp_path: Path) -> None:
     built: list[str] = []
 
     class Second(StoreBackend):
@@ -282,7 +282,7 @@ def test_a_link_is_built_anew_from_a_refreshed_secret(tmp_path: Path) -> None:
 # Who is told
 
 
-def test_functions_are_told_after_the_swap(tmp_path: Path, store: Store) -> None:
+def test_functions_are_called_after_the_swap(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
     read(app, "user", "password", "token")
     seen: list[Any] = []
@@ -303,7 +303,7 @@ def test_functions_are_told_after_the_swap(tmp_path: Path, store: Store) -> None
     assert len(seen) == 2
 
 
-def test_an_error_of_one_function_is_a_warning_and_the_others_are_told(tmp_path: Path, store: Store) -> None:
+def test_an_error_of_one_function_is_a_warning_and_the_others_are_called(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
     told: list[Any] = []
 
@@ -350,7 +350,7 @@ def test_reload_tells_what_has_changed(tmp_path: Path, store: Store) -> None:
 
 
 @pytest.mark.parametrize("fn", [None, "text", 5])
-def test_what_is_no_function_is_refused(tmp_path: Path, store: Store, fn: Any) -> None:
+def test_what_is_not_a_function_is_refused(tmp_path: Path, store: Store, fn: Any) -> None:
     with pytest.raises(errors.InvalidArgument, match="fn"):
         app_over(tmp_path, store).on_change("s", "token", fn)
 
@@ -404,7 +404,7 @@ def test_a_reload_may_change_the_interval(tmp_path: Path, store: Store) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_fork_begins_anew(tmp_path: Path, store: Store) -> None:
+def test_a_fork_begins_again(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store, refresh_interval_seconds="0.02")
     read(app, "token")
     child = os.fork()
@@ -416,7 +416,7 @@ def test_a_fork_begins_anew(tmp_path: Path, store: Store) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_failures_in_the_background_are_said_once(tmp_path: Path, store: Store) -> None:
+def test_failures_in_the_background_are_reported_once(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
     read(app, "token")
     store.is_down = True

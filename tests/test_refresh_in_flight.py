@@ -240,7 +240,7 @@ def test_what_is_too_old_does_not_come_back_from_a_cache(tmp_path: Path) -> None
         world.store.is_down = True
 
 
-def test_who_got_an_older_value_is_told_that_it_has_changed(world: World) -> None:
+def test_readers_of_an_older_value_learn_that_it_has_changed(world: World) -> None:
     told: list[Any] = []
     world.app.on_change("s", "token", lambda *name: told.append((name, read(world.app, "token"))))
     with in_the_store(world, lambda: read(world.app, "token")) as reading:

@@ -179,7 +179,7 @@ def test_a_read_in_flight_is_not_kept(world: World, name: str, held: str, monkey
     assert read(world.app) == after
 
 
-def test_a_pointer_overridden_in_a_block_is_followed_anew(world: World) -> None:
+def test_a_pointer_overridden_in_a_block_is_followed_again(world: World) -> None:
     with world.app.conf.override({("s", "by_secret_secret"): "key"}):
         with in_flight_in_this_context(lambda: world.app.conf.get("s", "by_secret"), Store.gate):
             world.say("new")

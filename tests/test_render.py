@@ -265,7 +265,7 @@ def test_a_bind_mount(billing: World) -> None:
     assert done.stdout == "1\n5432" and "--in-place" in done.stderr, done
 
 
-def test_what_is_no_file(billing: World) -> None:
+def test_what_is_not_a_file(billing: World) -> None:
     billing.write("t.in", "@db.port@")
     (billing.home / "folder").mkdir()
     os.mkfifo(billing.home / "pipe")

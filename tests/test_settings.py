@@ -84,7 +84,7 @@ def test_what_files_write_is_expanded_as_ever(world: World) -> None:
     assert (app.bind(section(Defaults)).server.share, app.conf.get("server", "marks")) == ("50%", "x")
 
 
-def test_a_default_that_is_made_anew_is_not_declared() -> None:
+def test_a_default_that_is_made_again_is_not_declared() -> None:
     cls = dataclasses.make_dataclass("Server", [("id", uuid.UUID, dataclasses.field(default_factory=uuid.uuid4))])
     app = application(section(cls))
     first, second = app.bind(section(cls)), app.bind(section(cls))
@@ -217,7 +217,7 @@ def test_pointers_of_a_class_are_followed(world: World) -> None:
     assert HIDDEN not in str(app.conf.explain("server", "password"))
 
 
-def test_pointers_are_fetched_at_once_and_each_that_fails_is_told() -> None:
+def test_pointers_are_fetched_at_once_and_each_failure_is_reported() -> None:
     cls = dataclasses.make_dataclass("Db", [(name, Secret) for name in ("one", "two", "three")])
     settings = section(cls)
     names = {("server", f"{name}_secret"): name for name in ("one", "two", "three")}
@@ -297,7 +297,7 @@ class FromEnvironment(pydantic_settings.BaseSettings):
     ],
     ids=str,
 )
-def test_what_is_no_class_of_settings(cls: Any, expected: str) -> None:
+def test_what_is_not_a_class_of_settings(cls: Any, expected: str) -> None:
     with pytest.raises(SchemaError) as caught:
         application().bind(cls, "server")
     assert expected in caught.value.what
@@ -390,7 +390,7 @@ class Pseudo:
         self.made = extra
 
 
-def test_fields_that_are_no_options() -> None:
+def test_fields_that_are_not_options() -> None:
     app = application(SERVER__PORT="1", SERVER__EXTRA="7")
     assert app.bind(Pseudo, "server") == Pseudo(1, 7)
     assert app.bind(Pseudo, "server").made == 7
@@ -425,7 +425,7 @@ class Pool:
             raise ValueError(f"size {self.size} is over {self.most}, password {self.password.get_secret_value()}")
 
 
-def test_what_a_class_raises_is_not_told_but_where() -> None:
+def test_what_a_class_raises_is_not_shown_but_its_place_is() -> None:
     (fault,) = told(application(SERVER__SIZE="50", SERVER__PASSWORD="x1x2x"), section(Pool))
     line = Pool.__post_init__.__code__.co_firstlineno + 2
     assert fault == f"[server]: Pool refuses the values (ValueError at {__file__}:{line})"
@@ -644,7 +644,7 @@ def test_a_fault_keeps_the_last_good_settings(world: World) -> None:
     assert app.settings.server.port == app.conf.getint("server", "port") == 3
 
 
-def test_settings_that_nobody_asked_for_stop_no_reload(world: World) -> None:
+def test_settings_that_were_not_asked_for_do_not_stop_a_reload(world: World) -> None:
     app = App("billing", schema=Settings, home=world.home)
     world.write("billing.cfg", "[server]\nport = x\n")
     app.reload()
@@ -997,7 +997,7 @@ def test_offline_nothing_is_followed(world: World) -> None:
     assert not (world.home / "followed").exists()
 
 
-def test_a_name_that_looks_like_a_secret_is_told_in_the_words_of_a_class(world: World) -> None:
+def test_a_name_that_looks_like_a_secret_is_reported_in_the_words_of_a_class(world: World) -> None:
     world.project(schema="ours:Settings")
     world.write(
         "ours.py",

@@ -689,7 +689,7 @@ def test_a_server_that_stops_and_comes_back_is_used_again(
         assert len(Ledger.asked) == 9
 
 
-def test_a_program_that_is_no_valkey_costs_two_attempts(tmp_path: Path, timed_out: list[str]) -> None:
+def test_a_program_that_is_not_valkey_costs_two_attempts(tmp_path: Path, timed_out: list[str]) -> None:
     Ledger.rows = {("variable", f"v{number}"): number for number in range(5)}
     with socket.create_server(("127.0.0.1", 0)) as web:
 
@@ -785,7 +785,7 @@ def test_a_user_with_the_least_rights_is_enough(tmp_path: Path) -> None:
             assert other.get_variable("v") == "x"
 
 
-def test_tls_with_an_authority_of_ones_own(tmp_path: Path, port: int) -> None:
+def test_tls_with_a_private_authority(tmp_path: Path, port: int) -> None:
     from servers_tls import Authority
 
     Ledger.rows = {("variable", "v"): "x"}

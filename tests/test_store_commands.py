@@ -78,7 +78,7 @@ def test_backend_test_under_the_policy_that_policy_prints(
     assert rows["a name elsewhere"].startswith("denied: ")
 
 
-def test_backend_test_with_a_wrong_login_or_nobody_there(world: Any, bao: Bao) -> None:
+def test_backend_test_with_a_wrong_login_or_no_server(world: Any, bao: Bao) -> None:
     status, rows = checked(world, "vault", "--kwargs", json.dumps({"url": bao.url, "token": "wrong"}))
     assert status == 3
     assert rows["an absent variable"].startswith("denied: ")
@@ -185,7 +185,7 @@ def test_policies_of_google_and_azure(world: Any) -> None:
     assert only["scope"].endswith("/vaults/VAULT")
 
 
-def test_a_policy_of_nothing_is_none(world: Any) -> None:
+def test_a_policy_of_nothing_is_empty(world: Any) -> None:
     assert world.run("policy", "aws") == (1, "", "error: no configured backend is of aws\n")
     never = {f"{kind}_prefix": None for kind in ("connections", "variables", "config")}
     written(world, "aws_ssm", never)

@@ -132,7 +132,7 @@ def test_an_endless_word_does_not_wait_for_its_end() -> None:
     assert out + stream.close() == b"http://" + b"a" * 1_000_000
 
 
-def test_bytes_that_are_no_text_are_copied() -> None:
+def test_bytes_that_are_not_text_are_copied() -> None:
     data = bytes(range(256)) * 4
     assert streamed(data, [100, 300]) == data
 

@@ -76,7 +76,7 @@ def test_what_has_the_name_of_a_secret_is_masked_without_a_schema(billing: Progr
     assert (status, out, err) == (0, "*** *** *** 12345\n", "")
 
 
-def test_what_is_no_secret_comes_at_once(billing: Programs) -> None:
+def test_what_is_not_a_secret_comes_at_once(billing: Programs) -> None:
     process = billing.start("--mask", "--", "sh", "-c", "echo ready; read x; echo got $x", stdin=subprocess.PIPE)
     assert line(process) == "ready\n"
     assert process.stdin is not None
@@ -232,7 +232,7 @@ def stopped(process: subprocess.Popen[bytes]) -> str:
     return err
 
 
-def test_a_changed_value_starts_the_program_anew(billing: Programs) -> None:
+def test_a_changed_value_restarts_the_program(billing: Programs) -> None:
     process = billing.start("--watch", "0.1", "--", "bash", "-c", LOOP)
     assert line(process) == "started made-up-password\n"
     billing.world.write("password", "another-password\n")

@@ -268,7 +268,7 @@ release:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_values_that_are_no_surprise(world: World, name: str) -> None:
+def test_values_that_are_not_surprising(world: World, name: str) -> None:
     world.set(DATABASE_PASSWORD="zebracanary")
     world.write(name, PLAIN[name])
     assert checked(world, project={"config_files": [name]} if name != "billing.cfg" else {}) == (0, [])

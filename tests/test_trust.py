@@ -432,7 +432,9 @@ def test_the_environment_names_a_project_for_code(shared: Shared, monkeypatch: p
     assert current.app().conf.get("db", "password") == "his"
 
 
-def test_a_relative_name_in_the_environment_is_no_name(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_in_the_environment_does_not_name_a_file(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole_project(shared)
     monkeypatch.setenv("FRAMEWORK_PROJECT", ".")
     shared.refused(naming="pyproject.toml")
@@ -575,7 +577,7 @@ def test_a_working_directory_that_is_gone_has_no_project(shared: Shared, monkeyp
     assert "the working directory was removed" in err
 
 
-def test_a_link_that_led_us_here_is_no_part_of_the_path(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_led_here_is_not_part_of_the_path(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = shared.elsewhere("pyproject.toml", '[tool.framework]\nname = "billing"\nhome = "."\n').parent
     (mine / "billing.cfg").write_text("[db]\npassword_cmd = echo mine\n")
     link = shared.his_link("here", mine)
@@ -935,7 +937,7 @@ def test_an_export_is_for_its_owners_eyes(rows: Shared) -> None:
     assert json.loads((rows.home / "out.json").read_text()) == {"a": "in clear"}
 
 
-def test_a_hard_link_is_no_way_to_read_an_export(rows: Shared) -> None:
+def test_a_hard_link_cannot_be_used_to_read_an_export(rows: Shared) -> None:
     rows.write("out.json", "old", 0o644)
     os.link(rows.home / "out.json", rows.home / "kept.json")
     assert rows.run("variables", "export", "out.json")[0] == 0
@@ -978,7 +980,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_what_another_process_is_writing_is_no_leftover(tmp_path: Path) -> None:
+def test_what_another_process_is_writing_is_not_a_leftover(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     code = HOLDS.replace('    os.write(number, b", whole")', "    os.write(number, b', whole'); beside.take_place()")
     process = _holder(

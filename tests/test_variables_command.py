@@ -116,7 +116,7 @@ def test_get_as_json(stocked: Any) -> None:
 
 
 @pytest.mark.parametrize("command", ["variables", "secrets"])
-def test_a_failing_link_is_no_absence(stocked: Any, command: str) -> None:
+def test_a_failing_link_is_not_absence(stocked: Any, command: str) -> None:
     with_backend(stocked)
     for key in ("denied", "down"):
         default = ["-d", "x"] if command == "variables" else []

@@ -143,7 +143,7 @@ def test_what_is_kept_is_masked_again_when_the_masker_changes(make: Callable[...
     assert Store.asked == ["warehouse", "my_token"]
 
 
-def test_a_connection_that_its_backend_changes_is_masked_anew(
+def test_a_connection_that_its_backend_changes_is_masked_again(
     make: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Connection("warehouse", "http", password="first-password")
@@ -157,7 +157,7 @@ def test_a_connection_that_its_backend_changes_is_masked_anew(
     assert hidden("first-password", "second-password", "token-of-the-extra")
 
 
-def test_a_connection_of_a_class_of_ones_own_stays_one(
+def test_a_connection_of_a_custom_class_keeps_its_class(
     make: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Own(Connection):
@@ -264,7 +264,7 @@ def test_what_is_at_hand_takes_no_thread(make: Callable[..., App], no_thread: Ca
 
 @pytest.mark.parametrize("call", ["aget_connection", "aget_variable"])
 @pytest.mark.parametrize("wrong", [None, 5, b"x"])
-def test_a_name_that_is_no_text_is_refused(make: Callable[..., App], call: str, wrong: Any) -> None:
+def test_a_name_that_is_not_text_is_refused(make: Callable[..., App], call: str, wrong: Any) -> None:
     app = make(Store)
     for _ in range(2):
         with pytest.raises(errors.InvalidArgument, match="text is expected"):

@@ -51,7 +51,7 @@ def write(path: Path, text: str) -> None:
     os.replace(path.with_suffix(".new"), path)
 
 
-def test_a_changed_file_is_read_and_who_listens_is_told(how: str, tmp_path: Path, watched: Any) -> None:
+def test_a_changed_file_is_read_and_listeners_are_called(how: str, tmp_path: Path, watched: Any) -> None:
     write(tmp_path / "billing.cfg", "[s]\nport = 1\nother = 1\n")
     app = watched(tmp_path)
     told: list[Any] = []

@@ -135,7 +135,7 @@ def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: A
         ("KWARGS_SECRET", "nowhere", "secret 'nowhere' not found"),
     ],
 )
-def test_check_tries_the_backend_of_workers_though_this_is_no_worker(
+def test_check_tries_the_backend_of_workers_although_this_is_not_a_worker(
     home: Any, option: str, value: str, words: str
 ) -> None:
     home.set(**{f"AIRFLOW__WORKERS__SECRETS_BACKEND_{option}": value})

@@ -322,7 +322,7 @@ def test_conf_write_goes_through_the_same_writer(world: World) -> None:
 
 
 @pytest.mark.parametrize("format_", ["cfg", "json", "yaml", "toml", "env"])
-def test_bytes_that_are_no_text(world: World, format_: str) -> None:
+def test_bytes_that_are_not_text(world: World, format_: str) -> None:
     """A variable may hold bytes that are not UTF-8: what cannot be written is a comment."""
     world.set(BILLING__A__B="caf\udce9", BILLING__A__C="fine")
     read = printed("dump", "--changed", "--format", format_)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from framework.errors import FrameworkError
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 _STORE = "mounted files"
 
@@ -128,7 +128,7 @@ class MountedFilesBackend(KindsBackend):
         )
 
 
-def _attempted(read: Callable[[], Answer], where: str) -> Answer | None:
+def _attempted(read: Callable[[], Result], where: str) -> Result | None:
     """The result of reading, None if there is no such file; other errors of the system become ours."""
     try:
         return read()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from framework.backends.faults import Fault
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 #: How many names that a batch left out are asked for at once.
 _SIDE_BY_SIDE = 4
@@ -119,8 +119,8 @@ class RemoteBackend(TeamsBackend):
         return f"{self.store}: {name or 'the list of secrets'}" + (f", version {version}" if version else "")
 
     def ask(
-        self, question: Callable[[Any], Answer], name: str = "", version: str | None = None, act: str = "read"
-    ) -> Answer | None:
+        self, question: Callable[[Any], Result], name: str = "", version: str | None = None, act: str = "read"
+    ) -> Result | None:
         """The answer of the store; None if the secret does not exist. It is asked once more after an expired login.
 
         Args:
@@ -153,7 +153,7 @@ class RemoteBackend(TeamsBackend):
             what, hint = what.replace(word, text), hint.replace(word, text)
         return error(what, where=where, hint=hint)
 
-    def _answer(self, question: Callable[[Any], Answer]) -> tuple[Answer | None, Exception | None]:
+    def _answer(self, question: Callable[[Any], Result]) -> tuple[Result | None, Exception | None]:
         with Quietly(*self.quiet):
             return self._clients.ask(question, self.is_expired)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
     Temporary = tuple[bool, float | None]  # whether the store is throttled, and how many seconds it asks to wait
 
 TRIES, TRIES_OF_A_FAILURE = 10, 4
@@ -75,7 +75,7 @@ def wanted_by(retry_after: str | None) -> float | None:
         return None
 
 
-def patiently(call: Callable[[], Answer], temporary: Callable[[Any], Temporary | None]) -> Answer:
+def patiently(call: Callable[[], Result], temporary: Callable[[Any], Temporary | None]) -> Result:
     """The result of a call, which is repeated while it fails with a temporary error.
 
     Args:

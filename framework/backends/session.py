@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 #: Seconds before a refused login is tried again.
 REFUSED_FOR = 1.0
@@ -56,8 +56,8 @@ class OnePerProcess:
         return any(pid != os.getpid() for pid in self._clients)
 
     def ask(
-        self, question: Callable[[Any], Answer], is_outdated: Callable[[Exception], bool]
-    ) -> tuple[Answer | None, Exception | None]:
+        self, question: Callable[[Any], Result], is_outdated: Callable[[Exception], bool]
+    ) -> tuple[Result | None, Exception | None]:
         """The answer and None, or None and the exception. An outdated client is replaced once, and asked again.
 
         Raises:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Stands for a missing default, value or object.
 NOTHING: Any = object()
-KINDS = "a dataclass, a pydantic BaseModel, a TypedDict, a NamedTuple, an attrs class or a msgspec.Struct"
+SUPPORTED = "a dataclass, a pydantic BaseModel, a TypedDict, a NamedTuple, an attrs class or a msgspec.Struct"
 
 
 class Field:
@@ -114,7 +114,7 @@ def fields_of(cls: type) -> list[Field]:
         raise SchemaError(why, where=place_of(cls))
     kind = kind_of(cls)
     if not kind:
-        raise SchemaError(f"this is not a class of settings. Use {KINDS}", where=place_of(cls))
+        raise SchemaError(f"this is not a class of settings. Use {SUPPORTED}", where=place_of(cls))
     found = list(_READERS[kind](origin_of(cls)))
     if kind != "pydantic" and hasattr(origin_of(cls), "__orig_bases__"):  # pydantic makes a class for each argument
         _fill_parameters(cls, found)

@@ -116,7 +116,7 @@ class Plan:
     """What is read to make an object of a class.
 
     Args:
-        cls: a class of one of the kinds that `kinds.KINDS` names.
+        cls: a class of one of the kinds that `kinds.SUPPORTED` names.
         section: the section of its own options. Without one, each field is a class, and a section.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework import given
 from framework.binding.bind import Binder, Fault
-from framework.binding.kinds import KINDS, kind_of, place_of, refused
+from framework.binding.kinds import SUPPORTED, kind_of, place_of, refused
 from framework.binding.plan import Plan
 from framework.errors import FrameworkError, SchemaError, SettingsError
 from framework.files import modules
@@ -65,7 +65,7 @@ def checked(cls: Any, where: str) -> type:
         found: type = cls
         return found
     name = place_of(cls) if isinstance(cls, type) else f"an object of the type {type(cls).__name__}"
-    raise SchemaError(f"{name} is not a class of settings", where=where, hint=f"Pass {KINDS}.")
+    raise SchemaError(f"{name} is not a class of settings", where=where, hint=f"Pass {SUPPORTED}.")
 
 
 def bind(app: Parts, cls: object, section: str = "") -> Any:

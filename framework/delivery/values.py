@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Prefetch = Callable[[list[tuple[str, str]]], dict[tuple[str, str], FrameworkError]]
 
 #: The prefix of a name that is not an option's -> its kind in the chain.
-KINDS = {"conn:": "connection", "var:": "variable", "secret:": "config"}
+KINDS_BY_PREFIX = {"conn:": "connection", "var:": "variable", "secret:": "config"}
 _LISTED = {"connection": "connection", "variable": "variable", "config": "secret"}
 
 
@@ -57,7 +57,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.text = text
         start, colon, rest = text.partition(":")
-        self.kind = KINDS.get(start + colon, "option")
+        self.kind = KINDS_BY_PREFIX.get(start + colon, "option")
         if self.kind == "option":
             section, dot, key = text.rpartition(".")
             if not (section and dot and key):

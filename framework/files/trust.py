@@ -376,7 +376,7 @@ def owner(status: os.stat_result) -> str:
 
 def kind(status: os.stat_result) -> str:
     """The kind of a file that is not a regular one: `a named pipe`."""
-    return _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
 
 
 def _refuse_irregular(status: os.stat_result, path: str, pipes: bool) -> None:

@@ -121,7 +121,7 @@ class Masker:
                 else:
                     pending += [(item, name) for item in secret]
             elif counts and secret is not None and not isinstance(secret, bool):
-                data = secret if isinstance(secret, bytes) else encode(_text_of(secret))
+                data = secret if isinstance(secret, bytes) else encode(_as_text(secret))
                 done = self._done
                 if data in done:
                     continue
@@ -222,13 +222,13 @@ class Masker:
         if isinstance(value, dict):
             return {k: below(item, hide or self.should_hide_value_for_name(k)) for k, item in value.items()}
         if isinstance(value, (set, frozenset)):  # sorted, so that it is the same in every process
-            return tuple(below(item, hide) for item in sorted(value, key=_text_of))
+            return tuple(below(item, hide) for item in sorted(value, key=_as_text))
         items = [below(item, hide) for item in value]
         return items if isinstance(value, list) else tuple(items)
 
     def _redact_shown(self, value: object, replacement: str = REPLACEMENT) -> Any:
         """The value itself if its text shows no secret, else the redacted text."""
-        shown = _text_of(value)
+        shown = _as_text(value)
         hidden = self.redact_text(shown, replacement)
         return value if hidden == shown else hidden
 
@@ -267,7 +267,7 @@ class Masker:
         return new
 
 
-def _text_of(value: object) -> str:
+def _as_text(value: object) -> str:
     if type(value) is str:
         return value
     from framework.masking.shown import shown_text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.parsing import TOO_DEEP
-from framework.schemas.env_syntax import QUOTES, Call, Malformed, is_open, open_brackets, parse, text_of
+from framework.schemas.env_syntax import QUOTES, Call, Malformed, as_text, is_open, open_brackets, parse
 from framework.schemas.translated import Translated
 
 TYPE_CHECKING = False
@@ -144,7 +144,7 @@ class _EnvSpec:
             how = "is made of other variables" if value.name == "ref" else f"is computed by {value.name}()"
             self._note(number, f"{name} {how}: it has no default here")
         elif value not in (None, ""):
-            option["default"] = value if isinstance(value, (list, dict)) else text_of(value)
+            option["default"] = value if isinstance(value, (list, dict)) else as_text(value)
         self._required(name, option, marks, number)
         self._sensitive(name, option, marks, number)
         for word, (line, given) in marks.items():
@@ -189,7 +189,7 @@ class _EnvSpec:
 
     def _choices(self, name: str, option: dict[str, Any], call: Call, number: int) -> None:
         if call.args and all(isinstance(word, (str, int, float)) for word in call.args):
-            option["choices"] = [text_of(word) for word in call.args]
+            option["choices"] = [as_text(word) for word in call.args]
         else:
             self._note(number, f"{name}: the members of enum are computed, and not checked")
 

@@ -131,5 +131,5 @@ def _refers(text: str) -> bool:
     return any(letter in ("{", "(", "_") or letter.isalpha() for letter in after)
 
 
-def text_of(value: object) -> str:
+def as_text(value: object) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

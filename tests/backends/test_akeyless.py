@@ -340,7 +340,7 @@ def test_over_tls_and_through_a_proxy(vault: Vault, make: Any, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no Route matched"}', b"{}", b"<html></html>"])
-def test_the_404_of_a_gateway_is_no_absence(body: bytes) -> None:
+def test_the_404_of_a_gateway_is_not_absence(body: bytes) -> None:
     def answer(handler: Any, method: str) -> None:
         handler.body()
         if handler.path == "/auth":

@@ -637,7 +637,7 @@ def test_tries_are_bounded() -> None:
     "body", [{}, b"", b"{", b"[]", b"null", PAGE, {"Parameter": {}}, {"SecretValues": [], "Parameters": []}]
 )
 @pytest.mark.parametrize("backend_class", [SECRETS, PARAMETERS])
-def test_an_answer_that_says_nothing_is_no_absence(backend_class: Any, body: Any) -> None:
+def test_an_empty_answer_does_not_mean_absence(backend_class: Any, body: Any) -> None:
     with Scripted(200, body) as server:
         backend = backend_class(**server.kwargs())
         refused(errors.BackendUnavailable, lambda: backend.get_config("x"), "cAnArY")
@@ -870,7 +870,7 @@ def test_the_log_shows_no_password_of_the_endpoint(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize("given", KEYS)
-def test_half_a_key_is_told(given: str) -> None:
+def test_half_a_key_is_reported(given: str) -> None:
     with pytest.raises(errors.BackendError, match="belong together") as caught:
         SECRETS(**{given: SECRET_KEY})
     assert SECRET_KEY not in str(caught.value)

@@ -286,7 +286,7 @@ def test_a_sign_in_that_is_not_there_is_unavailable(vault: Vault) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)
 
 
-def test_a_token_that_the_vault_no_longer_knows_is_fetched_anew_once(vault: Vault) -> None:
+def test_a_token_that_the_vault_no_longer_knows_is_fetched_again_once(vault: Vault) -> None:
     vault.put("airflow-variables-x", "here")
     backend = backend_of(vault)
     for number in range(1, 5):

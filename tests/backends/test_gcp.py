@@ -289,7 +289,7 @@ def test_a_refused_sign_in_is_denied_and_one_that_is_away_unavailable(
     assert store.calls == []
 
 
-def test_a_token_that_the_store_no_longer_knows_is_fetched_anew_once(
+def test_a_token_that_the_store_no_longer_knows_is_fetched_again_once(
     store: SecretManager, sign_in: SignIn, tmp_path: Path
 ) -> None:
     store.put("airflow-variables-x", b"here")
@@ -387,7 +387,7 @@ def test_failures_over_rest(store: SecretManager, code: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("status", "body"), [(404, b"<html>nothing here</html>"), (404, b'{"message": "no route"}'), (200, b"{}")]
 )
-def test_a_gateway_s_answer_over_rest_is_no_absence(store: SecretManager, status: int, body: bytes) -> None:
+def test_a_gateway_s_answer_over_rest_is_not_absence(store: SecretManager, status: int, body: bytes) -> None:
     backend = backend_of(store)
     backend.get_variable("x")
 

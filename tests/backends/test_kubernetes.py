@@ -279,13 +279,13 @@ def test_throttled_a_little_and_for_good(cluster: Cluster, make: Any) -> None:  
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 302])
-def test_any_other_status_is_no_absence(cluster: Cluster, make: Any, status: int) -> None:  # noqa: F811
+def test_any_other_status_is_not_absence(cluster: Cluster, make: Any, status: int) -> None:  # noqa: F811
     cluster.always = (status, {"Location": "/x"}, "canary")
     assert str(status) in refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), "canary").what
 
 
 @pytest.mark.parametrize("body", ["canary", "[]", '{"kind": "canary"}', ""])
-def test_an_answer_that_is_no_list_is_no_absence(cluster: Cluster, make: Any, body: str) -> None:  # noqa: F811
+def test_an_answer_that_is_not_a_list_is_not_absence(cluster: Cluster, make: Any, body: str) -> None:  # noqa: F811
     cluster.always = (200, {}, body)
     refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), "canary")
 

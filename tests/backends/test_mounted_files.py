@@ -60,7 +60,7 @@ def ask(root: Path, name: str, **kwargs: Any) -> Any:
     ("data", "text"),
     [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("", ""), ("\n", ""), (" a ", " a "), ("ü🔑", "ü🔑")],
 )
-def test_one_newline_at_the_end_is_no_part_of_the_value(tmp_path: Path, data: str, text: str) -> None:
+def test_one_newline_at_the_end_is_not_part_of_the_value(tmp_path: Path, data: str, text: str) -> None:
     write(tmp_path, "variables/x", data)
     assert ask(tmp_path, "x") == text
 
@@ -70,7 +70,7 @@ def test_a_huge_secret(tmp_path: Path) -> None:
     assert ask(tmp_path, "x") == "x" * 65536
 
 
-def test_bytes_that_are_no_text_are_invalid_and_unshown(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_invalid_and_unshown(tmp_path: Path) -> None:
     write(tmp_path, "variables/x", CANARY.encode() + b"\xff")
     refused(errors.InvalidSecret, lambda: ask(tmp_path, "x"), CANARY)
 

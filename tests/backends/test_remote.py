@@ -146,7 +146,7 @@ def test_the_signature_has_what_is_handed_on() -> None:
     assert {"client", "sep", "vault_url"} <= set(signature(AzureKeyVaultBackend).parameters)
 
 
-def test_a_misspelt_kwarg_is_told_with_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_kwarg_is_reported_with_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for short, wrong, right in (
         ("vault", "kubernetes_rol", "kubernetes_role"),
         ("gcp_secret_manager", "variables_prefx", "variables_prefix"),

@@ -215,7 +215,7 @@ def test_two_teams_of_azure_or_the_environment_that_make_one_name(
 
 @pytest.mark.parametrize("team", ["../dev", "dev/x", "ops dev", "ops--x/", "*"])
 @pytest.mark.filterwarnings("ignore::framework.errors.FrameworkWarning")
-def test_what_is_no_name_of_a_team_finds_nothing_of_a_team(team: str, store: Store) -> None:
+def test_an_invalid_name_of_a_team_finds_nothing_of_a_team(team: str, store: Store) -> None:
     backend, put = store
     put("x", "dev", "of dev")
     assert backend.get_variable("x", team_name=team) is None

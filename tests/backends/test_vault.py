@@ -254,7 +254,7 @@ def test_a_secret_of_another_shape_is_invalid(bao: Bao, mount: str, make: Any, f
 
 
 @pytest.mark.parametrize("fields", [{"conn_uri": [CANARY]}, {"password": CANARY, CANARY: "x"}, {"conn_uri": CANARY}])
-def test_a_secret_that_is_no_connection(bao: Bao, mount: str, make: Any, fields: dict[str, Any]) -> None:  # noqa: F811
+def test_a_secret_that_is_not_a_connection(bao: Bao, mount: str, make: Any, fields: dict[str, Any]) -> None:  # noqa: F811
     bao.put(mount, "connections/x", fields)
     with pytest.raises(errors.InvalidSecret) as caught:
         make().get_connection("x")
@@ -778,7 +778,7 @@ def test_an_engine_without_versions_is_not_absence(bao: Bao, make: Any, relay: R
 
 
 @pytest.mark.parametrize("body", [{"message": "no Route matched"}, {"detail": "Not Found"}, {}, {"code": 404}])
-def test_the_404_of_a_gateway_is_no_absence(speaker: Any, body: Any) -> None:  # noqa: F811
+def test_the_404_of_a_gateway_is_not_absence(speaker: Any, body: Any) -> None:  # noqa: F811
     server = speaker(lambda *_: (404, body))
     backend = VaultBackend(url=server.url, token="t")
     refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))

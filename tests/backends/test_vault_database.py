@@ -177,7 +177,7 @@ def test_no_request_fails_over_three_reissues(books: Books, tmp_path: Path) -> N
     until(lambda: books.users() == [])  # the server does it in the background
 
 
-def test_leases_are_renewed_and_issued_anew_in_the_background(books: Books, tmp_path: Path) -> None:
+def test_leases_are_renewed_and_issued_again_in_the_background(books: Books, tmp_path: Path) -> None:
     books.write(f"roles/{books.role}", db_name="books", creation_statements=[_CREATE], default_ttl="4s", max_ttl="8s")
     app = books.app(tmp_path, **books.options())
     first = app.get_connection("warehouse")

@@ -368,7 +368,7 @@ def test_a_kwarg_from_the_environment(cloud: Lockbox, tmp_path: Path) -> None:
     assert app.get_variable("vat") == "19"
 
 
-def test_what_is_listed_but_not_found_is_no_absence(cloud: Lockbox, make: Any) -> None:
+def test_what_is_listed_but_not_found_is_not_absence(cloud: Lockbox, make: Any) -> None:
     cloud.put("airflow/variables/vat", "19")
     cloud.always = {"payload": Code.NOT_FOUND}
     assert "in the list" in refused(errors.BackendUnavailable, lambda: make().get_variable("vat")).what

@@ -86,7 +86,7 @@ def test_a_missing_secret_stops_the_start(app: App) -> None:
 @pytest.mark.parametrize(
     ("fault", "state"), [(BackendUnavailable("canary-text"), "unavailable"), (AccessDenied("canary-text"), "denied")]
 )
-def test_the_health_page_tells_of_a_store_that_fails_and_asks_none(app: App, fault: Exception, state: str) -> None:
+def test_the_health_page_shows_a_failing_store_and_asks_none(app: App, fault: Exception, state: str) -> None:
     client = TestClient(served(app))
     assert client.get("/healthz").json()["links"][0]["state"] == "not asked"
     Store.fault = fault

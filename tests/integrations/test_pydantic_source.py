@@ -180,7 +180,7 @@ def test_texts_of_variables_become_lists_and_tables(base: Any, world: Any) -> No
     assert found.maybe == [3]
 
 
-def test_a_table_that_is_no_json_is_named_with_its_origin(base: Any, world: Any) -> None:
+def test_a_table_that_is_not_json_is_named_with_its_origin(base: Any, world: Any) -> None:
     class Settings(base()):  # type: ignore[misc]
         limits: dict[str, int] = {}
 
@@ -283,7 +283,7 @@ def test_the_section_of_plain_fields_can_be_named(base: Any) -> None:
     assert Settings().name == "x"
 
 
-def test_each_new_object_reads_anew(base: Any, world: Any) -> None:
+def test_each_new_object_reads_again(base: Any, world: Any) -> None:
     class Settings(base()):  # type: ignore[misc]
         name: str = "default"
 

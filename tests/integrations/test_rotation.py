@@ -188,7 +188,7 @@ def test_one_thread_searches_and_the_others_use_what_it_finds(tmp_path: Path) ->
     assert made.login.searches == 1
 
 
-def test_what_is_no_refusal_is_raised_at_once(tmp_path: Path) -> None:
+def test_what_is_not_a_refusal_is_raised_at_once(tmp_path: Path) -> None:
     service = Memory(tmp_path)
     made = rotation.Rotating("books", service.app, GUARD)
 
@@ -200,7 +200,7 @@ def test_what_is_no_refusal_is_raised_at_once(tmp_path: Path) -> None:
     assert (service.store.asked, made.login.refused) == (1, 0)
 
 
-def test_a_store_that_fails_is_said_where_no_login_is_known(tmp_path: Path) -> None:
+def test_a_store_that_fails_is_reported_if_no_login_is_known(tmp_path: Path) -> None:
     service = Memory(tmp_path)
     service.store.is_down = True
     with pytest.raises(errors.BackendUnavailable, match="it is down"):

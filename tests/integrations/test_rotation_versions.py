@@ -207,7 +207,7 @@ def test_an_environment_variable_has_no_versions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [errors.AccessDenied("no"), errors.BackendUnavailable("down"), ValueError("odd")])
-def test_a_version_that_cannot_be_read_is_no_error(fault: Exception, tmp_path: Path) -> None:
+def test_a_version_that_cannot_be_read_is_not_an_error(fault: Exception, tmp_path: Path) -> None:
     store, tried = Versions("p0", next=fault, before="p1"), list[Any]()
     assert client_of(tmp_path, store).run(refusing(Server("p1"), tried)) == "in as p1"
     assert tried == ["p0", "p1"]

@@ -202,6 +202,6 @@ def test_what_is_refused(text: Any, options: dict[str, Any], kind: type[Exceptio
     assert caught.value.__context__ is None
 
 
-def test_an_absent_connection_is_told_as_everywhere() -> None:
+def test_an_absent_connection_is_reported_as_everywhere() -> None:
     with pytest.raises(errors.ConnectionNotFound, match="'x' not found"):
         create.create_engine(App("billing", environ={}), "x")

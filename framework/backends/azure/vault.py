@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 
 class AzureKeyVaultBackend(AzureService, RemoteStore):
@@ -140,7 +140,7 @@ class _Client:
         self.credential = credential
         self._lock, self._is_known = ProcessLock(), False
 
-    def call(self, ask: Callable[[Any], Answer]) -> Answer:
+    def call(self, ask: Callable[[Any], Result]) -> Result:
         """Ask the vault. The first call is alone: its answer tells the library where to sign in."""
         if not self._is_known:
             with self._lock:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TypeVar
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 #: Seconds to connect, and to wait for an answer.
 _TIMEOUTS = (5.0, 10.0)
@@ -83,7 +83,7 @@ class Session:
             except Exception as fault:  # then they end by themselves
                 log(INFO, "vault: a token could not be revoked (%s)", type(fault).__name__)
 
-    def call(self, request: Callable[[Any], Answer]) -> Answer:
+    def call(self, request: Callable[[Any], Result]) -> Result:
         """The server's answer. If the token has ended, the server is asked once more with a new one.
 
         Raises:
