@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -706,6 +707,43 @@ def test_a_program_that_is_not_valkey_costs_two_attempts(tmp_path: Path, timed_o
         app = application(tmp_path, f"redis://127.0.0.1:{web.getsockname()[1]}/0")
         with pytest.warns(UserWarning, match="cannot be used"):
             assert [app.get_variable(f"v{number}") for number in range(5)] == list(range(5))
+    assert len(timed_out) == 2
+
+
+def test_a_server_that_sends_its_answer_byte_by_byte_costs_two_attempts(tmp_path: Path, timed_out: list[str]) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(5)}
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def answer(client: socket.socket) -> None:
+            with client, contextlib.suppress(OSError):
+                client.sendall(b"$1000000000\r\n")
+                while True:
+                    client.sendall(b"x")
+                    time.sleep(0.02)
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(slow.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"redis://127.0.0.1:{slow.getsockname()[1]}/0"
+        app = application(tmp_path, url, shared_cache_timeout_seconds=0.2)
+        with pytest.warns(UserWarning, match="cannot be used .TimeoutError.") as told:
+            assert [app.get_variable(f"v{number}") for number in range(5)] == list(range(5))
+    assert len(timed_out) == 2 and len(told) == 1
+
+
+def test_a_host_whose_addresses_are_not_found_in_time_costs_two_attempts(
+    tmp_path: Path, timed_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(5)}
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: over.wait(60) and [])
+    app = application(tmp_path, "redis://cache.example.com/0", shared_cache_timeout_seconds=0.1)
+    with pytest.warns(UserWarning, match="cannot be used .TimeoutError."):
+        assert [app.get_variable(f"v{number}") for number in range(5)] == list(range(5))
+    over.set()
     assert len(timed_out) == 2
 
 

@@ -8,7 +8,9 @@ from time import monotonic
 
 from framework import jitter
 from framework.backends.remote import import_packages
-from framework.errors import BackendError
+from framework.chain.deadline import Threads
+from framework.deadlines import Deadline, deadline
+from framework.errors import BackendError, BackendUnavailable
 from framework.locks import ProcessLock
 from framework.logs import log_and_warn
 from framework.masking import add_mask, safe_repr
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 LEASE = ":lease"
 #: After how many failures in a row the server is left alone, and for about how many seconds.
 _ENOUGH, _LEFT_ALONE = 2, 10.0
+#: How many times the time-out all of it may take: to connect, to log in, and the commands.
+_MOST_TIMES = 3
 #: How often a lease is renewed in its time.
 _RENEWALS = 3
 #: What a URL may say after a question mark.
@@ -44,7 +48,7 @@ class Server:
 
     __slots__ = (
         *("_url", "_seconds", "_lock", "_pid", "_client", "_users"),
-        *("_in_a_row", "_alone_until", "_warned", "_texts"),
+        *("_in_a_row", "_alone_until", "_warned", "_texts", "_threads"),
     )
 
     def __init__(self, url: str, seconds: float) -> None:
@@ -56,6 +60,7 @@ class Server:
         self._warned: set[str] = set()
         self._client: Any = None
         self._texts: list[str] = []
+        self._threads = Threads()
         self._begin()
 
     def _begin(self) -> None:
@@ -87,7 +92,7 @@ class Server:
             if monotonic() < self._alone_until:
                 return None
             try:
-                answer = commands(self._opened())
+                answer = self._in_time(commands)
             except Exception as fault:  # redis, the network and foreign servers raise many kinds
                 name = type(fault).__name__
             else:
@@ -99,6 +104,25 @@ class Server:
                 self._alone_until = monotonic() + _LEFT_ALONE / 2 + jitter.up_to(_LEFT_ALONE)
             self._tell("fault", f"the shared cache cannot be used ({name}). The stores are asked instead.")
             return None
+
+    def _in_time(self, commands: Callable[[Any], Answer]) -> Answer:
+        """What the commands return. Raises TimeoutError: they took too long in all.
+
+        The time-out of a socket is for each piece of an answer, which a server may send byte by byte, and for each
+        address of a host, but not for the look-up of these addresses.
+        """
+        client, most = self._opened(), _MOST_TIMES * self._seconds
+        until = Deadline(monotonic() + most, most)
+        token = deadline.set(until)
+        try:
+            return self._threads.ask("the shared cache", most, lambda: commands(client))
+        except BackendUnavailable:
+            self._client = None
+            client.connection_pool.disconnect()  # so that the thread does not wait for ever
+            raise TimeoutError from None
+        finally:
+            until.is_settled = True
+            deadline.reset(token)
 
     def release(self, names: list[str]) -> None:
         """Give back the leases of entries."""

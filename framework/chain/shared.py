@@ -42,6 +42,8 @@ _STILL_REFUSED, _OTHER_VERSION = 1.0, 10.0
 _ASKING, _SAME = "asking", "same"
 #: The first pause while another process asks, and the longest, in seconds.
 _PAUSE, _MOST_PAUSE = 0.02, 0.25
+#: How many times the duration of a read a lease lasts longer: a machine that is busy is slow to renew it, too.
+_BUSY = 10
 #: How many other processes are waited for, one after the other.
 _TURNS = 3
 
@@ -143,11 +145,12 @@ class SharedCache:
             todo, must_write = list(keys), True
             waited, pause, ends = 0.0, _PAUSE, _half_of_the_time()
             while todo:
+                began = monotonic()
                 there = self._read(todo, with_leases=waited > 0)
                 if there is not None:
                     todo = self._taken(found, todo, there)
                     if todo and not there.are_leased:
-                        there = self._leased(todo)
+                        there = self._leased(todo, self._lease + min(_BUSY * (monotonic() - began), self._wait))
                 if there is None:
                     must_write = False
                     break
@@ -192,7 +195,7 @@ class SharedCache:
         entries = self._run(lambda client: client.mget(wanted))
         return None if entries is None else self._there(keys, entries[: len(keys)], entries[len(keys) :], None)
 
-    def _leased(self, keys: list[Key]) -> _There | None:
+    def _leased(self, keys: list[Key], seconds: float) -> _There | None:
         """What the server has, once this process has taken the leases that were free; None: it does not answer.
 
         All leases are taken in one transaction, so that one process gets a whole batch.
@@ -203,7 +206,7 @@ class SharedCache:
         def commands(client: Any) -> Any:
             with client.pipeline(transaction=True) as pipe:
                 for name, lease in zip(names, leases, strict=True):
-                    pipe.set(name + LEASE, lease, nx=True, px=milliseconds(self._lease))
+                    pipe.set(name + LEASE, lease, nx=True, px=milliseconds(seconds))
                 pipe.mget(names)
                 pipe.mget([name + LEASE for name in names])
                 return pipe.execute()
