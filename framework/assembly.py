@@ -115,7 +115,7 @@ def _share(parts: Parts) -> Callable[[str], SharedCache] | None:
         return None
     from framework.sharing import Sharing
 
-    return Sharing(parts.conf)
+    return Sharing(parts)
 
 
 def backend_options(parts: Parts) -> list[tuple[str, str]]:

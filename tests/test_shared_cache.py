@@ -860,7 +860,7 @@ def test_tls_with_a_private_authority(tmp_path: Path, port: int) -> None:
         for _ in range(2):
             assert application(tmp_path, f"{url}?ssl_ca_certs={authority.pem}").get_variable("v") == "x"
         assert len(Ledger.asked) == 1
-        with pytest.warns(UserWarning, match="cannot be used"):
+        with pytest.warns(UserWarning, match="cannot be used .SSLCertVerificationError."):
             assert application(tmp_path, url).get_variable("v") == "x"  # an authority that nobody trusts
         assert len(Ledger.asked) == 2
 
@@ -871,6 +871,8 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         for _ in range(2):
             assert application(tmp_path, f"unix://{tmp_path}/s?db=1").get_variable("v") == "x"
     assert len(Ledger.asked) == 1
+    with pytest.warns(UserWarning, match="cannot be used .(FileNotFound|ConnectionRefused)Error."):
+        assert application(tmp_path, f"unix://{tmp_path}/s").get_variable("v") == "x"
 
 
 # Wrong options
@@ -883,26 +885,63 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         ("http://cache.example.com", "it is not a URL of redis://"),
         ("redis:///0", "it has no host"),
         ("unix://", "it has no path of a socket"),
-        ("redis://h:port/0", "it is not a URL"),
+        ("redis://h:port/0", "the port after the host is not a number"),
+        ("redis://h:65536/0", "the port after the host is not a number"),
+        (f"redis://shop:{PASSWORD}@h h/0", "its host is not a name or an address"),
+        (f"redis://shop:{PASSWORD}@[::1/0", "it is not a URL of redis://"),
+        ("unix:///s?db=one", "its parameter db is not a number"),
+        ("redis://h/0?ssl_ca_certs=/dev/null", "its parameter ssl_ca_certs is for rediss:// only"),
+        ("rediss://h/0?ssl_ca_certs=/nowhere/ca.pem", "the file of its parameter ssl_ca_certs does not exist"),
         ("redis://h/zero", "the database after the host is not a number"),
         ("redis://h/0?socket_timeout=100", "it has the parameter 'socket_timeout'"),
     ],
 )
 def test_a_wrong_url_is_an_error(tmp_path: Path, url: str, what: str) -> None:
     app = application(tmp_path, url)
-    with pytest.raises(errors.BackendError, match=r"shared_cache_url") as caught:
+    with pytest.raises(errors.BackendError, match=r"SHOP__SECRETS__SHARED_CACHE_URL: .*shared_cache_url") as caught:
         app.get_variable("v", default=None)
-    assert what in str(caught.value)
+    assert what in str(caught.value) and PASSWORD not in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "what"), [("", "is not"), ("short", "32 bytes")])
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [("", "is not"), ("short", "32 bytes"), (f"{KEY},{KEY}", "32 bytes"), (KEY[:-2] + "$=", "32 bytes")],
+    ids=["none", "short", "two keys", "not base64"],
+)
 def test_a_missing_or_wrong_key_is_an_error_that_says_how_to_make_one(
     make: Callable[..., App], key: str, what: str
 ) -> None:
     with pytest.raises(errors.BackendError, match="framework fernet generate") as caught:
         make(shared_cache_key=key).get_variable("v", default=None)
-    assert what in str(caught.value)
+    assert what in str(caught.value) and KEY[:20] not in str(caught.value)
     assert not Ledger.asked
+
+
+@pytest.mark.parametrize("keys", [KEY, f"{Fernet.generate_key().decode()}, {KEY}"], ids=["one", "two"])
+def test_the_key_of_the_metastore_is_refused(tmp_path: Path, port: int, keys: str) -> None:
+    environ = {
+        "SHOP__CORE__FERNET_KEY": keys,
+        "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+    }
+    with pytest.raises(errors.BackendError, match=r"SHARED_CACHE_KEY: .*it is \[core\] fernet_key") as caught:
+        App("shop", home=tmp_path, environ=environ).get_variable("v", default=None)
+    assert KEY not in str(caught.value) and not Ledger.asked
+    del environ["SHOP__CORE__FERNET_KEY"]
+    environ["SHOP__CORE__FERNET_KEY_SECRET"] = "the-link-is-not-asked-for-it"
+    assert App("shop", home=tmp_path, environ=environ).get_variable("v", default=1) == 1
+    assert Ledger.asked == [["v"]]
+
+
+@pytest.mark.parametrize("name", ["cache_ttl_seconds", "negative_cache_ttl_seconds", "shared_cache_lease_seconds"])
+def test_times_without_end_are_possible(make: Callable[..., App], name: str) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    for _ in range(2):
+        app = make(**{name: "inf"})
+        assert (app.get_variable("v"), app.get_variable("absent", default=1)) == ("x", 1)
+    assert len(Ledger.asked) == 2
+    assert shared(app) == {"shared hits": 2, "shared misses": 0, "shared faults": 0}
 
 
 def test_the_key_may_be_a_pointer_below_the_link(tmp_path: Path, port: int) -> None:
@@ -969,8 +1008,8 @@ def test_check_validates_the_options(world: Any, options: dict[str, str], what: 
     assert what in checked(world, **options)
 
 
-def test_check_says_which_links_share_nothing(world: Any) -> None:
-    options = {"shared_cache_url": f"redis://:{PASSWORD}@h/0", "shared_cache_key": KEY}
+def test_check_says_which_links_share_nothing(world: Any, port: int) -> None:
+    options = {"shared_cache_url": f"redis://127.0.0.1:{port}/0", "shared_cache_key": KEY}
     world.project()
     for backend, what in (
         ("Plain", "Plain has no method `identity`"),
@@ -990,6 +1029,37 @@ def test_check_finds_the_key_of_the_metastore(world: Any) -> None:
     world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{keys}")
     _, out, err = world.run("check")
     assert "is [core] fernet_key" in out + err and KEY not in out + err
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_commands_say_whether_it_can_be_used(world: Any, port: int, is_there: bool) -> None:
+    world.project()
+    server = f"shop:{PASSWORD}@127.0.0.1:{free_port()}" if not is_there else f"127.0.0.1:{port}"
+    options = f"shared_cache_url = redis://{server}/0\nshared_cache_key = {KEY}\n"
+    world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{options}[a]\npassword_secret = s\n")
+    Ledger.rows = {("config", "s"): "x"}
+    state = "ok" if is_there else "unavailable (ConnectionRefusedError)"
+    seen = ""
+    for words in (["check"], ["check", "--offline"], ["stats", "-o", "json"], ["backend-test", "-o", "json"]):
+        _, out, err = world.run(*words)
+        seen += out + err
+        if words == ["check"]:
+            assert (f"the shared cache is {state}" in out + err) is not is_there
+        elif words[0] == "check":
+            assert "the shared cache" not in out + err
+        elif words[0] == "stats":
+            assert json.loads(out)[0]["cache server"] == state
+        else:
+            assert [row["answer"] for row in json.loads(out) if row["what"] == "shared cache"] == [state]
+    assert PASSWORD not in seen and KEY not in seen
+
+
+def test_an_error_of_an_option_is_reported_once(world: Any) -> None:
+    world.project()
+    options = f"shared_cache_url = redis://h/0\nshared_cache_key = {KEY}\nshared_cache_timeout_seconds = -1\n"
+    world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{options}")
+    _, out, err = world.run("check")
+    assert (out + err).count("at least 0.01 is expected") == 1
 
 
 def test_stats_has_columns_for_it(world: Any, port: int) -> None:

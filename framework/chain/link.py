@@ -291,7 +291,7 @@ class Link:
             if before is not backend or monotonic() >= until:
                 until = inf
                 try:
-                    who = self._identity()
+                    who = self.identity()
                 except FrameworkError as fault:  # the store may say the same, or answer
                     who, until = None, monotonic() + _ASK_WHO_AGAIN
                     warn(f"{self.name}: the principal that asks the store is unknown, so nothing is shared: {fault}")
@@ -300,14 +300,16 @@ class Link:
         return shared
 
     @property
-    def shared_counts(self) -> dict[str, int] | None:
-        """How often the shared cache was asked, and how that ended; None: nothing is shared."""
+    def sharing_counts(self) -> dict[str, object]:
+        """How the server of the shared cache answered last, how often it was asked, and how that ended."""
         if self._share is None:
-            return None
-        shared = self._shared[1]
-        return {"hits": 0, "misses": 0, "faults": 0} if shared is None else shared.counts
+            return {}
+        backend, shared, _ = self._shared
+        state = shared.state if shared is not None else "not asked" if backend is None else "not shared"
+        counts = {"hits": 0, "misses": 0, "faults": 0} if shared is None else shared.counts
+        return {"cache server": state, **{f"shared {name}": number for name, number in counts.items()}}
 
-    def _identity(self) -> str | None:
+    def identity(self) -> str | None:
         """The store and who asks it, None if the backend cannot say. Raises: what the backend raises."""
         find = getattr(self._backend, "identity", None)
         made_from = getattr(self._backend, "made_from", None)

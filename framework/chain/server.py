@@ -28,6 +28,8 @@ LEASE = ":lease"
 _ENOUGH, _LEFT_ALONE = 2, 10.0
 #: How many times the time-out all of it may take: to connect, to log in, and the commands.
 _MOST_TIMES = 3
+#: The longest lifetime of an entry, in seconds.
+_LONGEST = 1e9
 #: How often a lease is renewed in its time.
 _RENEWALS = 3
 #: What a URL may say after a question mark.
@@ -42,11 +44,15 @@ class Server:
         url: `redis://`, `rediss://` (TLS) or `unix://`, with user and password.
         seconds: how long to wait for an answer.
 
+    Attributes:
+        state: how the last commands went: `ok`, `unavailable` with the kind of the fault, or `not asked`.
+
     Raises:
         BackendError: the URL is not one, or the package `redis` is not installed.
     """
 
     __slots__ = (
+        "state",
         *("_url", "_seconds", "_lock", "_pid", "_client", "_users"),
         *("_in_a_row", "_alone_until", "_warned", "_texts", "_threads"),
     )
@@ -61,6 +67,7 @@ class Server:
         self._client: Any = None
         self._texts: list[str] = []
         self._threads = Threads()
+        self.state = "not asked"
         self._begin()
 
     def _begin(self) -> None:
@@ -94,12 +101,12 @@ class Server:
             try:
                 answer = self._in_time(commands)
             except Exception as fault:  # redis, the network and foreign servers raise many kinds
-                name = type(fault).__name__
+                name = _kind_of(fault)
             else:
-                self._in_a_row = 0
+                self._in_a_row, self.state = 0, "ok"
                 self._warned.discard("fault")
                 return answer
-            self._in_a_row += 1
+            self._in_a_row, self.state = self._in_a_row + 1, f"unavailable ({name})"
             if self._in_a_row >= _ENOUGH:
                 self._alone_until = monotonic() + _LEFT_ALONE / 2 + jitter.up_to(_LEFT_ALONE)
             self._tell("fault", f"the shared cache cannot be used ({name}). The stores are asked instead.")
@@ -123,6 +130,12 @@ class Server:
         finally:
             until.is_settled = True
             deadline.reset(token)
+
+    def tried(self) -> str:
+        """The state after a question that changes nothing."""
+        with self:
+            self.run(lambda client: client.mget(["framework:"]))
+        return self.state
 
     def release(self, names: list[str]) -> None:
         """Give back the leases of entries."""
@@ -202,7 +215,14 @@ class Renewing:
 
 
 def milliseconds(seconds: float) -> int:
-    return max(1, int(seconds * 1000))
+    """For a lifetime on the server, which takes no more than a number of 64 bits."""
+    return max(1, int(min(seconds, _LONGEST) * 1000))
+
+
+def _kind_of(fault: BaseException) -> str:
+    """The class of the exception that others were raised for: it says more than `ConnectionError`, and no secret."""
+    inner = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    return type(fault).__name__ if inner is None else _kind_of(inner)
 
 
 def check_url(url: str) -> None:
@@ -216,8 +236,8 @@ def check_url(url: str) -> None:
     what, hint = "", "Write redis://USER:PASSWORD@HOST:6379/0, rediss://… for TLS, or unix:///PATH."
     try:
         parts = urlsplit(url)
-        password, port, database = parts.password, parts.port, parts.path.strip("/")
-        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        password, host, database = parts.password, parts.hostname or "", parts.path.strip("/")
+        given = dict(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError:
         parts = None
     if parts is None or parts.scheme not in ("redis", "rediss", "unix"):
@@ -227,12 +247,30 @@ def check_url(url: str) -> None:
             add_mask(unquote(password))
         if parts.scheme == "unix" and not parts.path:
             what = "it has no path of a socket"
-        elif parts.scheme != "unix" and not parts.hostname:
-            what = "it has no host"
-        elif parts.scheme != "unix" and database and not database.isdigit():
+        elif parts.scheme != "unix" and (not host or any(map(str.isspace, host))):
+            what = "its host is not a name or an address" if host else "it has no host"
+        elif parts.scheme != "unix" and not _is_port(parts):
+            what = "the port after the host is not a number up to 65535"
+        elif parts.scheme != "unix" and database and not _is_number(database):
             what = "the database after the host is not a number"
-        elif unknown := [name for name in names if name not in _PARAMETERS]:
+        elif unknown := [name for name in given if name not in _PARAMETERS]:
             what, hint = f"it has the parameter {unknown[0]!r}", f"It may have {', '.join(_PARAMETERS)}."
-        del port
+        elif not _is_number(given.get("db", "0")):
+            what = "its parameter db is not a number"
+        elif parts.scheme != "rediss" and (of_tls := [name for name in given if name != "db"]):
+            what = f"its parameter {of_tls[0]} is for rediss:// only"
+        elif missing := [name for name, path in given.items() if name != "db" and not os.path.exists(path)]:
+            what, hint = f"the file of its parameter {missing[0]} does not exist", "Correct the path."
     if what:
         raise BackendError(what, where=_URL_OPTION, hint=hint)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_port(parts: Any) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False

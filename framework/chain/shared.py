@@ -129,6 +129,11 @@ class SharedCache:
         self._lock = ProcessLock()
         self.counts = {"hits": 0, "misses": 0, "faults": 0}
 
+    @property
+    def state(self) -> str:
+        """How the server answered last; see `Server`."""
+        return self._server.state
+
     def get_many(self, keys: Sequence[Key], ask: Ask, since: float | None) -> list[object] | None:
         """For each key what is here, as a `Dated`, or else what the store answers: a value, None, an exception.
 
@@ -300,13 +305,18 @@ class SharedCache:
 
 def opened(key: str) -> Fernet:
     """The key. Raises BackendError: it is not one."""
+    from base64 import urlsafe_b64decode, urlsafe_b64encode
+
     from cryptography.fernet import Fernet
 
     try:
-        return Fernet(key.strip().encode())
+        given = key.strip().encode()
+        if urlsafe_b64encode(urlsafe_b64decode(given)) == given:  # others are read too, but have other names
+            return Fernet(given)
     except ValueError:
         pass  # so that the error has no context
-    raise BackendError("it is not 32 bytes as URL-safe base64", where=KEY_OPTION, hint=MAKE_ONE)
+    what = "it is not 32 bytes as URL-safe base64"
+    raise BackendError(what, where=KEY_OPTION, hint=MAKE_ONE)
 
 
 def _written(client: Any, entries: list[_Entry], *, has_lease: bool) -> bool:

@@ -68,5 +68,5 @@ def stats_of(link: Link, unshown: Container[str]) -> dict[str, object]:
         "kept": len(link.cache),
         "logins": getattr(link.built, "logins", None),
         "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
-        **{f"shared {name}": number for name, number in (link.shared_counts or {}).items()},
+        **link.sharing_counts,
     }

@@ -1,8 +1,8 @@
-"""What is wrong with the options of the shared cache. Its server is not connected to."""
+"""What is wrong with the options of the shared cache, and whether its server can be used."""
 
 from __future__ import annotations
 
-from framework.errors import FrameworkError
+from framework.errors import BackendError, BackendUnavailable, FrameworkError
 from framework.inspection.problem import Problem
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from framework.app import App
+    from framework.sharing import Sharing
 
 _URL, _KEY = ("secrets", "shared_cache_url"), ("secrets", "shared_cache_key")
 
@@ -30,36 +31,29 @@ def problems_of_sharing(app: App, *, failed: Container[tuple[str, str]], offline
         what = "[secrets] shared_cache_url has no effect, because use_cache and cache_ttl_seconds keep no answers"
         yield Problem("warning", "shared-cache", place.origin, what, _URL)
         return
-    from framework.sharing import Sharing, key_of
+    from framework.sharing import Sharing
 
-    try:
-        if not (offline and _URL in pointers):
-            Sharing(app.conf).server()
-    except FrameworkError as fault:
-        yield Problem("error", "shared-cache", place.origin, str(fault), _URL)
-    try:
-        if _KEY not in failed and not (offline and _KEY in pointers):
-            from framework.chain.shared import opened
-
-            opened(key_of(app.conf))
-            if not offline and _is_fernet_key(app):
-                what = (
-                    "[secrets] shared_cache_key is [core] fernet_key: make another one, because more processes have it"
-                )
-                yield Problem("error", "shared-cache", place.origin, what, _KEY)
-    except FrameworkError as fault:
-        yield Problem("error", "shared-cache", (mentions[_KEY] or place).origin, str(fault), _KEY)
+    sharing = Sharing(app)
+    for name, check in ((_URL, lambda: _unusable(sharing, offline=offline)), (_KEY, sharing.key)):
+        if name in failed or (offline and name in pointers):
+            continue
+        try:
+            check()
+        except BackendError as fault:
+            where = (mentions[name] or place).origin
+            yield Problem("error", "shared-cache", where, f"[{name[0]}] {name[1]}: {fault.what}. {fault.hint}", name)
+        except BackendUnavailable as fault:
+            yield Problem("warning", "shared-cache", place.origin, fault.what, name)
+        except FrameworkError:
+            pass  # of an option, and reported with it
     yield from _unshared(app, place.origin)
 
 
-def _is_fernet_key(app: App) -> bool:
-    from framework.sharing import key_of
-
-    try:
-        keys = str(app.conf.get("core", "fernet_key")).split(",")
-    except FrameworkError:  # reported elsewhere
-        return False
-    return key_of(app.conf) in map(str.strip, keys)
+def _unusable(sharing: Sharing, *, offline: bool) -> None:
+    """Raises BackendUnavailable: the server cannot be used."""
+    server = sharing.server()
+    if not offline and (state := server.tried()) != "ok":
+        raise BackendUnavailable(f"the shared cache is {state}, so every process asks the stores itself")
 
 
 def _unshared(app: App, where: str) -> Iterator[Problem]:

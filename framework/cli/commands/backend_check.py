@@ -48,11 +48,27 @@ def _run(app: App, args: Namespace) -> int:
         raise ConfigError("no backend is configured; name one")
     rows, works = [], True
     for link in links:
-        answers = list(_try(link))
+        answers = [*_try(link), *_shared(app, link)]
         rows += [{"link": link.name, "what": what, "answer": answer} for what, answer in answers]
         works = works and _works([answer for _, answer in answers])
     show(rows, ("link", "what", "answer"), args.output)
     return OK if works else LINK_FAILED
+
+
+def _shared(app: App, link: Link) -> Iterator[tuple[str, str]]:
+    """Whether other processes can use the answers of a link, if there is a shared cache."""
+    if not link.is_remote or not app.conf.get("secrets", "shared_cache_url"):
+        return
+    from framework.sharing import Sharing
+
+    sharing = Sharing(app)
+
+    def tried() -> str:
+        sharing.key()
+        state = sharing.server().tried()
+        return state if link.identity() is not None else f"{state}, and nothing is shared: it is not known who asks"
+
+    yield "shared cache", _said(tried)
 
 
 def _links(app: App, args: Namespace) -> list[Link]:

@@ -33,8 +33,8 @@ def _run(app: App, args: Namespace) -> int:
     if not found:
         print_note("no backend of [secrets] is configured, so there is nothing to count")
     if found or args.output != "table":
-        shared = [name for name in found[0] if name.startswith("shared ")] if found else []
-        show(found, (*_COLUMNS, *shared), args.output)
+        of_sharing = [name for name in found[0] if name not in _COLUMNS] if found else []
+        show(found, (*_COLUMNS, *of_sharing), args.output)
     for fault in failures.values():
         print_error(fault)
     return max(map(status_of, failures.values()), default=OK)
