@@ -77,7 +77,7 @@ class Repeated:
             del owner
 
     def _pause(self, seconds: float) -> bool:
-        """Wait; whether somebody wants this to be looked at again."""
+        """Wait; returns whether to look again."""
         return self._changed.wait(seconds)
 
     def begin_anew(self) -> None:

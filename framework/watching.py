@@ -75,7 +75,7 @@ class Watching(Repeated):
         return super()._pause(seconds)
 
     def _reported(self, folders: Iterable[str]) -> bool:
-        """Wait until the system reports a change; whether somebody wants this to be looked at again."""
+        """Wait until the system reports a change; returns whether to look again."""
         from watchfiles import watch
 
         reports = watch(

@@ -69,7 +69,7 @@ class Server:
             try:
                 self.start()
                 break
-            except Missing:  # somebody may take a port between the look and the start
+            except Missing:  # another process may take a port between the check and the start
                 if attempt == 4:
                     raise
                 self.port = free_port()

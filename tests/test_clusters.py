@@ -107,7 +107,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def at_work(folder: Path, url: str, store: Store, server: Server, name: str) -> Iterator[None]:
     """An import and a rotation of keys, both in the middle of their work inside of the block, and done after it.
 
-    They wait for somebody who has locked the last rows, and who ends together with the server.
+    They wait for a client that has locked the last rows, and ends together with the server.
     """
     rows: list[Any] = [("variable", f"v{number:04}", f"value {number}", None) for number in range(ROWS)]
     Store(store.database, Keys(OLD)).write_many(rows)

@@ -441,7 +441,7 @@ def until_somebody_waits(served: Place) -> None:
 
 
 def test_a_deadlock_is_not_an_error(served: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else locks the rows in another order, and it is we who have to give way."""
+    """Another client locks the rows in another order, and we have to give way."""
     assert served.server is not None
     store = served.store(KEY)
     migrations.migrate(store.database)

@@ -214,4 +214,4 @@ def test_nothing_names_this_machine() -> None:
         path = root / name
         if path.suffix in (".py", ".md", ".toml", ".ini", ".cfg", ".yml") or path.name in ("run",):
             for match in re.finditer(r"/work/|/opt/venvs", path.read_text()):
-                assert name == "tests/test_house.py", f"{name} holds a path of somebody's machine: {match[0]}"
+                assert name == "tests/test_house.py", f"{name} holds a path of one machine: {match[0]}"

@@ -40,7 +40,7 @@ NAMES = {
     "_getframe": ("errors", "a warning names the caller's line"),
     "_field_type": ("binding.kinds", "which fields of a dataclass are class variables"),
     "_parser": ("options.constraints", "the tree of a regular expression, to find endless repetition"),
-    "_try_wait": ("options.pointers", "Popen takes an exit status that went to somebody else for success"),
+    "_try_wait": ("options.pointers", "Popen takes an exit status that other code collected for success"),
     "_actions": ("cli.parsers cli.completion", "argparse has no public way to walk a parser"),
     "_choices_actions": ("cli.parsers", "the help texts of subcommands"),
     "_xxsubinterpreters": ("parsing", "its name before Python 3.13"),

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fi
 
 
 class Shared(World):
-    """A sticky folder of root's, and in it files of root's and of somebody else."""
+    """A sticky folder of root's, and in it files of root and of another user."""
 
     world: World
 
@@ -857,12 +857,12 @@ def test_a_pointer_to_a_pipe_is_read_until_it_ends(shared: Shared) -> None:
     os.close(reader)
 
 
-@pytest.mark.parametrize("shape", ["nobody writes", "somebody holds it", "endless"])
+@pytest.mark.parametrize("shape", ["no writer", "an open writer", "endless"])
 def test_a_pointer_to_a_pipe_waits_and_reads_no_more_than_is_stated(shared: Shared, shape: str) -> None:
     shared.set(BILLING__CORE__COMMAND_TIMEOUT_SECONDS="0.2" if shape != "endless" else "30")
     path = shared.home / "pipe"
     os.mkfifo(path)
-    held = os.open(path, os.O_RDWR) if shape == "somebody holds it" else None
+    held = os.open(path, os.O_RDWR) if shape == "an open writer" else None
     shared.set(BILLING__DB__PASSWORD_FILE="/dev/zero" if shape == "endless" else str(path))
     status, _, err = shared.run("config", "get-value", "db", "password")
     assert status == 1

@@ -166,7 +166,7 @@ class _Call:
     def run(self) -> None:
         try:
             self._context.run(self._run)
-        except BaseException as fault:  # the caller gets it, whatever it is
+        except BaseException as fault:  # raised again in the caller's thread
             self._fault = fault
         if self._own is not None:
             self._own.is_settled = True

@@ -238,7 +238,7 @@ class SharedCache:
                 there.is_foreign = True
         there.are_leased = bool(leases) and won is None and all(lease is not None for lease in leases)
         if there.is_foreign:
-            self._distrust("is leased by somebody who does not have the key")
+            self._distrust("has a lease that was written without the key")
         return there
 
     def _believed(self, keys: list[Key], entries: Iterable[Any]) -> dict[Key, Dated]:

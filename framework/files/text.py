@@ -30,7 +30,7 @@ def read_text(path: str, *, universal: bool = True, seconds: float | None = None
         The text, decoded as UTF-8 in every locale.
 
     Raises:
-        ConfigFileError: the file is missing, unreadable, not to be trusted, no regular file, too large, or no UTF-8
+        ConfigFileError: the file is missing, unreadable, not to be trusted, not a regular file, too large, or not UTF-8
             text without a byte order mark (which is refused as Airflow refuses it, but by its name).
     """
     return read_file(path, universal=universal, seconds=seconds)[0]

@@ -41,7 +41,7 @@ class Store:
         keys: encrypt and decrypt them.
 
     Attributes:
-        written: the kinds and names that this process has written, if somebody wants to know.
+        written: the kinds and names that this process has written; None: they are not noted.
     """
 
     __slots__ = ("database", "keys", "written", "_sound")

@@ -193,7 +193,7 @@ class Explorer:
     # What was done
 
     def note(self, who: str, what: str, kind: str, name: str, result: str) -> None:
-        """Log what somebody did. A value is never among it."""
+        """Log what a person did. A value is never among it."""
         moment = strftime("%Y-%m-%d %H:%M:%S", localtime(time()))
         row = {"when": moment, "who": who, "what": what, "kind": kind, "name": name, "result": result}
         self.log.appendleft(row)

@@ -31,7 +31,7 @@ class Job:
         failure: why it failed, or None.
         warnings: what was warned of meanwhile.
         steps: what it has done so far, for work that reports it.
-        about: what it is for, if somebody waits for it.
+        about: what it is for, if a page waits for it.
         keep: for how many seconds its outcome is kept; None: for good.
     """
 
@@ -104,7 +104,7 @@ class Jobs:
         return self._jobs.get(key)
 
     def take(self, id: str) -> Job | None:
-        """The job that somebody asked for; if it has ended it is handed out once."""
+        """The job that a page asked for; if it has ended it is handed out once."""
         self.sweep()
         for key, job in self._jobs.items():
             if job.id == id and job.about is not None:

@@ -672,7 +672,7 @@ def test_what_was_not_asked_for_is_not_taken() -> None:
 
 
 def test_an_expired_token_is_looked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else renews the file of credentials while this process lives."""
+    """Another program renews the file of credentials while this process lives."""
     path = tmp_path / "credentials"
     path.write_text("[default]\naws_access_key_id = old\naws_secret_access_key = old\naws_session_token = old\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))

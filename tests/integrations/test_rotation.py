@@ -46,7 +46,7 @@ def test_a_client_logs_in_whatever_changes_first(kind: str, client: str, tmp_pat
         late.start()
         assert ask() == 42
         late.join(GUARD)
-        # Both before anybody asks: one refused login, and one read of the store.
+        # Both before the first question: one refused login, and one read of the store.
         service.number, refused, asked = 3, service.login.refused, service.store.asked
         service.in_store()
         service.in_server()
