@@ -478,3 +478,45 @@ def test_stats_count_refreshes_and_failures(tmp_path: Path, store: Store) -> Non
     app.refresh()
     (row,) = app.stats()
     assert (row["refreshes"], row["refresh failures"]) == (3, 6)
+
+
+# Values that do not fit
+
+TYPED: dict[str, Any] = {
+    "s": {
+        "options": {
+            "user": {"type": "string", "sensitive": True, "min_length": 3},
+            "password": {"type": "string", "sensitive": True},
+            "token": {"type": "integer", "sensitive": True, "minimum": 1},
+        }
+    }
+}
+
+
+def test_a_value_that_does_not_fit_its_option_is_not_taken(tmp_path: Path, store: Store) -> None:
+    store.values["token"] = "5"
+    app = app_over(tmp_path, store, schema=TYPED)
+    assert (app.conf.value("s", "token"), read(app, "user", "password")) == (5, ["user 0", "password 0"])
+    told: list[Any] = []
+    app.on_change("s", "token", lambda *name: told.append(name))
+    for wrong in ("a-secret-text", "0", ""):
+        store.values["token"] = wrong
+        failures = app.refresh()
+        assert isinstance(failures["s", "token"], errors.InvalidValue), wrong
+        assert "a-secret-text" not in str(failures["s", "token"])
+        assert app.conf.value("s", "token") == 5
+    store.values["login"] = '{"user": "me", "password": "password 1"}'
+    assert sorted(app.refresh()) == [("s", "password"), ("s", "token"), ("s", "user")]
+    assert read(app, "user", "password") == ["user 0", "password 0"], "a user and its password stay together"
+    store.values["token"] = "6"
+    store.rotate(1)
+    assert (app.refresh(), app.conf.value("s", "token"), told) == ({}, 6, [("s", "token")])
+    assert read(app, "user", "password") == ["user 1", "password 1"]
+
+
+def test_a_value_that_does_not_fit_takes_the_place_of_one_that_did_not_either(tmp_path: Path, store: Store) -> None:
+    app = app_over(tmp_path, store, schema=TYPED)
+    assert read(app, "token") == ["token 0"]
+    store.values["token"] = "token 1"
+    assert app.refresh() == {}
+    assert read(app, "token") == ["token 1"]

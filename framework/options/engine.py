@@ -264,12 +264,12 @@ class Engine(Listing):
             value = mention.source.read(mention.raw, *mention.name, mention.origin, getenv or self.environment.get)
         if sensitive:
             _hide(value)
-        current = self._current_value(spec, mention, value)
+        current = self.current_value(spec, mention, value)
         if sensitive and current is not value:
             _hide(current)
         return Answer(current, mention, link=link, sensitive=sensitive)
 
-    def _current_value(self, spec: Spec, mention: Mention, value: object) -> Any:
+    def current_value(self, spec: Spec, mention: Mention, value: object) -> Any:
         """The value, or the one that the schema has instead of an outdated one."""
         if spec.option is None or not spec.option.deprecated_values or not isinstance(value, str):
             return value

@@ -10,8 +10,10 @@ from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.lifetime import Preferred
 from framework.masking import add_mask
+from framework.options.explanation import unconvertible
 from framework.options.pointers import pointer_error
 from framework.options.prefetch import about_option, secret_of
+from framework.options.values import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ def refresh(
     chain = its_chain()
     calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 1))
     _ask(engine, chain, held, calls, beside, float(since))
+    _refuse_misfits(engine, held)
     _keep_pairs(held)
     links = {link.name: link for link in chain.custom}
     changes: list[tuple[Mention, Followed | None]] = []
@@ -150,6 +153,29 @@ def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside:
         one.outcome = about_option(one.mention, one.outcome)
         if isinstance(one.outcome, Exception) and not isinstance(one.outcome, FrameworkError):
             raise one.outcome
+
+
+def _refuse_misfits(engine: Engine, held: list[_Held]) -> None:
+    """Where a new value does not fit the declared option, and the last one does, the last one stays."""
+    for one in held:
+        if one.wins and not isinstance(one.outcome, FrameworkError):
+            kept, fault = engine.followed(one.mention), _misfit(engine, one.mention, one.outcome)
+            if fault is not None and (kept is None or _misfit(engine, one.mention, kept) is None):
+                add_mask(one.outcome.value)
+                one.outcome = fault
+
+
+def _misfit(engine: Engine, mention: Mention, followed: Followed) -> FrameworkError | None:
+    spec = engine.spec(mention.section, mention.key)
+    value = engine.current_value(spec, mention, followed.value)
+    if spec.option is None or (value == "" and spec.option.default == ""):
+        return None
+    try:
+        spec.option.convert(value)
+    except ValueError as fault:
+        answer = Answer(value, mention, link=followed.link, sensitive=True)
+        return unconvertible(engine, answer, str(fault))
+    return None
 
 
 def _keep_pairs(held: list[_Held]) -> None:
