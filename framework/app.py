@@ -161,7 +161,7 @@ class App(Reads, Bound[Settings]):
             lambda: self.chain,
             lambda: self.conf.getfloat("core", "command_timeout_seconds"),
             lambda: self.conf.getboolean("secrets", "allow_token_like_names"),
-            self._follow_secrets,
+            self._held,
         )
 
     def _engine_of(self) -> Callable[..., Engine]:

@@ -169,6 +169,11 @@ class Following:
 
         return end
 
+    def look_again(self) -> None:
+        """A file is followed that was perhaps not looked at before."""
+        for watching in list(self._watching):
+            watching.look()
+
     def reload_on_signal(self, signum: int | None) -> None:
         """Reload when the process gets a signal."""
         import signal

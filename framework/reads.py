@@ -276,6 +276,14 @@ class Reads:
         except FrameworkError:
             return 0.0
 
+    def _held(self, form: str) -> None:
+        """What a pointer of this form gave is kept from now on."""
+        if form == "secret":
+            self._follow_secrets()
+        elif form == "file" and (app := self._me()) is not None:
+            for following in app._all_following:
+                following.look_again()
+
     def _follow_secrets(self) -> None:
         """Begin to refresh in the background, if the interval or the lifetime of a secret that is held says so."""
         app = self._me()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from framework.errors import ConfigFileError
+from framework.files.text import stamp, stamp_of
 from framework.logs import WARNING, log
 from framework.repeated import Repeated
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from framework.files.text import Stamp
+
     #: Path -> what tells that a file is another one, or None: it is not there.
-    Stamps = dict[str, tuple[int, ...] | None]
+    Stamps = dict[str, Stamp | None]
 
 #: How long to wait for more changes after the first one, in milliseconds: an editor writes a file in steps.
 _STEP = 50
@@ -38,10 +41,16 @@ class Watching(Repeated):
 
     def __init__(self, app: Any, following: Any, seconds: float) -> None:
         self._every, self._following = seconds, following
-        self._stamps, self._pointed = stamps(app.watched_files()), stamps(app.engine.followed_files())
+        self._stamps = _as_read(app)
+        self._pointed: Stamps = {}  # the files of pointers
+        self._tried: dict[tuple[str, str], Stamp | None] = {}  # option -> the file that it was last read again from
         self._is_behind = False  # whether a reload failed that may work without another change
         self._reports = _has_watchfiles()
         super().__init__(app, lambda app: self._every, self._look)
+
+    def look(self) -> None:
+        """Look now, and from now on at a file that was not known before."""
+        self.wake()
 
     def end(self) -> None:
         """Look no more."""
@@ -57,13 +66,26 @@ class Watching(Repeated):
             # Whatever else fails may work without another change of a file: a store that answers again, say.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
-        pointed = stamps(followed)
-        changed = {path for path, stamp in pointed.items() if self._pointed.get(path, stamp) != stamp}
-        self._pointed = pointed
-        if changed:
-            self._following.refresh_or_warn(sorted({name for path in changed for name in followed[path]}))
+        self._pointed = stamps(followed)
+        behind = {
+            name: self._pointed[path]
+            for path, options in followed.items()
+            for name, then in options
+            if then != self._pointed[path]
+        }
+        names = [name for name, now in behind.items() if name not in self._tried or self._tried[name] != now]
+        self._tried = behind  # what cannot be read is tried again when its file has changed once more
+        if names:
+            self._following.refresh_or_warn(names)
 
     def _pause(self, seconds: float) -> bool:
+        is_woken = self._waited(seconds)
+        if is_woken and self._every:
+            self._changed.clear()
+            return False
+        return is_woken
+
+    def _waited(self, seconds: float) -> bool:
         folders = {os.path.dirname(path) for path in (*self._stamps, *self._pointed)}
         folders = {folder for folder in folders if os.path.isdir(folder)}
         if self._reports and folders:
@@ -94,16 +116,18 @@ class Watching(Repeated):
 
 
 def stamps(paths: Iterable[str]) -> Stamps:
-    """What the files look like now. A link that leads elsewhere is another file."""
-    return {path: _stamp(path) for path in paths}
+    """What the files are now."""
+    return {path: stamp_of(path) for path in paths}
 
 
-def _stamp(path: str) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+def _as_read(app: Any) -> Stamps:
+    """What the application's files were when they were read, so that no change after that is missed."""
+    opened = {path: stamp(status) for layer in app.engine.layers for path, status in layer.opened.items()}
+    there = {look.path for look in app.environment.looks if look.found}
+    return {
+        path: opened[path] if path in opened else stamp_of(path) if path in there else None
+        for path in app.watched_files()
+    }
 
 
 def _has_watchfiles() -> bool:

@@ -127,7 +127,6 @@ def test_a_file_of_a_pointer_is_read_again_by_itself(how: str, tmp_path: Path, w
     told = threading.Event()
     app.on_change("s", "password", lambda *name: told.set())
     reading = app.engine.reading.layers
-    until(lambda: any(one._pointed for one in app._following._watching))
     write(tmp_path / "password", "two")
     assert told.wait(GUARD)
     assert (app.conf.get("s", "password"), app.conf.get("s", "run")) == ("two", "one")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    #: What tells a file from another one: when it was changed, its size, its inode and device.
+    Stamp = tuple[int, int, int, int]
+
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,6 +48,22 @@ def read_file(path: str, *, universal: bool = True, seconds: float | None = None
         seconds = PIPE_SECONDS
     data, status = _read(path, seconds)
     return decoded(data, path, universal=universal), status
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """What tells a file from another one, or from what it was before; None: it is not there.
+
+    A link that leads elsewhere is another file.
+    """
+    try:
+        return stamp(os.stat(path))
+    except (OSError, ValueError):
+        return None
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    """The same for a file that was opened."""
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
 
 def read_doubtful(path: trust.Found) -> tuple[str, ConfigFileError | None]:

@@ -8,6 +8,7 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework.errors import FrameworkError
+    from framework.files.text import Stamp
     from framework.lifetime import Lifetime
 
 
@@ -18,6 +19,7 @@ class Followed:
         value: the text.
         link: the link that has it; None for a command or a file.
         path: the file that it was read from, or None.
+        stamp: tells whether that file is still the same, see `files.text.stamp`; None: it is a pipe.
         asked: when its source was asked, on the monotonic clock; a refresh that finds the same value moves it.
         noted: when it was noted here.
         refreshed: when it was last refreshed; None if it never was.
@@ -25,7 +27,7 @@ class Followed:
         lifetime: how long the source says that it is good; None: it does not say.
     """
 
-    __slots__ = ("value", "link", "path", "asked", "noted", "refreshed", "fault", "lifetime")
+    __slots__ = ("value", "link", "path", "stamp", "asked", "noted", "refreshed", "fault", "lifetime")
 
     def __init__(
         self,
@@ -34,8 +36,10 @@ class Followed:
         asked: float,
         path: str | None = None,
         lifetime: Lifetime | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
-        self.value, self.link, self.asked, self.path, self.lifetime = value, link, asked, path, lifetime
+        self.value, self.link, self.asked, self.lifetime = value, link, asked, lifetime
+        self.path, self.stamp = path, stamp
         self.noted = monotonic()
         self.refreshed: float | None = None
         self.fault: FrameworkError | None = None
@@ -45,6 +49,7 @@ class Followed:
         self.asked, self.refreshed, self.fault = asked, monotonic(), None
         if again is not None:
             self.link, self.lifetime = again.link, again.lifetime
+            self.path, self.stamp = again.path, again.stamp
 
     def due(self) -> float:
         """In how many seconds it must be refreshed, because of its lifetime."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.chain.chain import Chain
+    from framework.files.text import Stamp
     from framework.layers.base import Layer
     from framework.lifetime import Preferred
     from framework.names import Names
@@ -230,16 +231,16 @@ class Listing:
                 found[name] = kept.due()
         return found
 
-    def followed_files(self) -> dict[str, list[tuple[str, str]]]:
-        """The files behind the `_file` pointers that are held, each with its options."""
-        files: dict[str, list[tuple[str, str]]] = {}
+    def followed_files(self) -> dict[str, list[tuple[tuple[str, str], Stamp]]]:
+        """The files behind the `_file` pointers that are held, each with its options, and what it was for each."""
+        files: dict[str, list[tuple[tuple[str, str], Stamp]]] = {}
         if not any(form == "file" for _, known in self.kept for form, _, _ in list(known)):
             return files
         for name in self.entries():
             for mention in self.mentions(*name) if self.may_point(*name) else ():
                 kept = self.followed(mention) if mention.form == "file" else None
-                if kept is not None and kept.path is not None:
-                    files.setdefault(kept.path, []).append(name)
+                if kept is not None and kept.path is not None and kept.stamp is not None:
+                    files.setdefault(kept.path, []).append((name, kept.stamp))
         return files
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from framework.chain.chain import Chain
+    from framework.files.text import Stamp
     from framework.layers.environment import Environment
     from framework.options.followed import Followed
     from framework.options.references import Reference
@@ -34,7 +35,7 @@ class Pointers:
         chain: who is asked for a `_secret`.
         timeout: how long a command may run, in seconds.
         allow_token_like: whether a secret's name may have the shape of a token.
-        held: called when the value of a secret is kept.
+        held: called with the form of a pointer when its value is kept.
 
     Attributes:
         distrusted: a folder; commands and files that its files name are not followed. Empty: none.
@@ -47,7 +48,7 @@ class Pointers:
         chain: Callable[[], Chain],
         timeout: Callable[[], float],
         allow_token_like: Callable[[], bool] = lambda: False,
-        held: Callable[[], object] = lambda: None,
+        held: Callable[[str], object] = lambda form: None,
     ) -> None:
         self._environment, self._chain, self._timeout = environment, chain, timeout
         self._allow_token_like, self._held = allow_token_like, held
@@ -87,11 +88,10 @@ class Pointers:
             since = self._table.begin([place])
             try:
                 kept = self.ask(mention, max_level, show_reference=show_reference, since=since)
-                if mention.form != "secret":
+                # Where links are hidden, the whole chain may say otherwise.
+                if mention.form != "secret" or not self._chain().hides_links(max_level):
                     kept = self._table.note(layer, key, kept)
-                elif not self._chain().hides_links(max_level):  # else the whole chain may say otherwise
-                    kept = self._table.note(layer, key, kept)
-                    self._held()
+                    self._held(mention.form)
             finally:
                 self._table.end([place])
         return kept.value, kept.link
@@ -112,8 +112,8 @@ class Pointers:
         if mention.form == "cmd":
             return Followed(self._cmd(mention, text), None, asked)
         if mention.form == "file":
-            value, path = self._file(mention, text)
-            return Followed(value, None, asked, path)
+            value, path, stamp = self._file(mention, text)
+            return Followed(value, None, asked, path, stamp=stamp)
         return self._secret(self._chain(), mention, text, max_level, show_reference, since)
 
     def _is_distrusted(self, mention: Mention) -> bool:
@@ -167,8 +167,10 @@ class Pointers:
         except ValueError as fault:
             raise pointer_error(mention, f"the secret {shown!r} of {link}: {fault}", "Correct the reference.") from None
 
-    def _file(self, mention: Mention, text: str) -> tuple[str, str]:
-        from framework.files.text import read_text
+    def _file(self, mention: Mention, text: str) -> tuple[str, str, Stamp | None]:
+        from stat import S_ISREG
+
+        from framework.files.text import read_file, stamp
         from framework.files.trust import folder_of, inside
 
         if not text.strip():
@@ -176,12 +178,13 @@ class Pointers:
         try:
             folder = folder_of(mention.source.file_of(mention.origin))
             path = inside(folder, expand(text, self._environment.get))
-            content = read_text(path, universal=False, seconds=self._timeout())
+            content, status = read_file(path, universal=False, seconds=self._timeout())
         except FrameworkError as fault:
             # What is spelt like no path may be the secret itself.
             place = fault.where if "/" in text or "." in text else "the file that it names"
             raise pointer_error(mention, f"{place}: {fault.what}", fault.hint) from None
-        return content.removesuffix("\n").removesuffix("\r"), path
+        value = content.removesuffix("\n").removesuffix("\r")
+        return value, path, stamp(status) if S_ISREG(status.st_mode) else None
 
     def _cmd(self, mention: Mention, text: str) -> str:
         self._refuse_open_file(mention)
