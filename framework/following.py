@@ -61,6 +61,7 @@ class Following:
         self._beginning = ProcessLock()
         self._failures: set[str] = set()  # those of the last refresh in the background
         self._failure_of_reload = ""
+        self._handlers: dict[int, object] = {}  # signal -> ours
         self._watching: list[Watching] = []
 
     @property
@@ -195,6 +196,10 @@ class Following:
         what = ""
         try:
             before = signal.signal(number, reload)
+            if before is not None and before is self._handlers.get(number):  # one is enough
+                signal.signal(number, before)
+            else:
+                self._handlers[number] = reload
         except (ValueError, OSError, TypeError) as fault:
             what = str(fault)
         if what:

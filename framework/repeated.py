@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextvars import Context
-from threading import Event, Thread
+from threading import TIMEOUT_MAX, Event, Thread
 from weakref import WeakSet, ref
 
 from framework.jitter import about
@@ -65,15 +65,17 @@ class Repeated:
                     self._runs = False
                     return
                 del owner
-            if self._pause(about(seconds)):
+            if self._pause(min(TIMEOUT_MAX, about(seconds))):
                 self._changed.clear()
                 continue
             owner = self._owner()
             if owner is not None:
                 try:
                     self._act(owner)
-                except Exception as fault:  # a warning may be an error here; the next time may go well
-                    log(WARNING, "work in the background failed: %s", fault)
+                except (
+                    BaseException
+                ) as fault:  # also sys.exit() of a function that is called; the next time may go well
+                    log(WARNING, "work in the background failed: %s", str(fault) or type(fault).__name__)
             del owner
 
     def _pause(self, seconds: float) -> bool:

@@ -47,6 +47,7 @@ class Watching(Repeated):
         self._is_behind = False  # whether a reload failed that may work without another change
         self._reports = _has_watchfiles()
         super().__init__(app, lambda app: self._every, self._look)
+        self.look()  # at first without waiting: a file may have changed since it was read
 
     def look(self) -> None:
         """Look now, and from now on at a file that was not known before."""

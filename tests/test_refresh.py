@@ -368,6 +368,20 @@ def test_in_the_background_values_follow(tmp_path: Path, store: Store) -> None:
     assert read(app, "user", "password") == ["user 1", "password 1"]
 
 
+def test_a_function_that_ends_its_thread_does_not_end_the_refreshes(tmp_path: Path, store: Store) -> None:
+    app, told = app_over(tmp_path, store, refresh_interval_seconds="0.02"), list[str]()
+
+    def leave(section: str, key: str) -> None:
+        told.append(read(app, "token")[0])
+        raise SystemExit
+
+    app.on_change("s", "token", leave)
+    read(app, "token")
+    for value in ("token 1", "token 2"):
+        store.values["token"] = value
+        until(lambda value=value: value in told)
+
+
 def refreshers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "framework-refresh"]
 

@@ -133,6 +133,63 @@ def test_a_file_of_a_pointer_is_read_again_by_itself(how: str, tmp_path: Path, w
     assert app.engine.reading.layers is reading, "the files were not read again"
 
 
+def test_what_changed_between_reading_and_watching_is_noticed(how: str, tmp_path: Path) -> None:
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    for path in (tmp_path / "billing.cfg", folder / "gone.cfg", folder / "same.cfg"):
+        path.write_text(f"[s]\n{path.stem} = one\n")
+    (tmp_path / ".env").write_text("BILLING__S__DOTENV=one\n")
+    (tmp_path / "password").write_text("one")
+    (tmp_path / "billing.cfg").write_text(f"[s]\nbilling = one\npassword_file = {tmp_path}/password\n")
+
+    def made() -> App:
+        patterns = [str(folder / "*.cfg"), str(tmp_path / "later.cfg?")]
+        app = application(tmp_path, config_files=patterns, dotenv=[str(tmp_path / ".env")])
+        assert app.conf.get("s", "password") == "one"
+        return app
+
+    changes: dict[str, Callable[[], Any]] = {
+        "billing": lambda: (tmp_path / "billing.cfg").write_text(
+            f"[s]\nbilling = two\npassword_file = {tmp_path}/password\n"
+        ),
+        "dotenv": lambda: write(tmp_path / ".env", "BILLING__S__DOTENV=two\n"),
+        "gone": (folder / "gone.cfg").unlink,
+        "new": lambda: (folder / "new.cfg").write_text("[s]\nnew = two\n"),
+        "later": lambda: (tmp_path / "later.cfg").write_text("[s]\nlater = two\n"),
+        "password": lambda: write(tmp_path / "password", "two"),
+    }
+    for key, change in changes.items():
+        app = made()
+        told = threading.Event()
+        app.on_change("s", key, lambda *name, told=told: told.set())
+        change()
+        end = app.watch(0.02)
+        assert told.wait(GUARD), key
+        end()
+        assert app.conf.get("s", key, fallback="none") == ("none" if key == "gone" else "two")
+        write(tmp_path / "password", "one")
+
+
+def test_a_file_of_a_pointer_that_was_away_is_read_when_it_is_back(how: str, tmp_path: Path, watched: Any) -> None:
+    (tmp_path / "mounted").mkdir()
+    password = tmp_path / "mounted" / "password"
+    password.write_text("one")
+    write(tmp_path / "billing.cfg", f"[s]\npassword_file = {password}\n")
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        app = watched(tmp_path)
+        assert app.conf.get("s", "password") == "one"
+        password.unlink()
+        until(lambda: noted)
+        assert app.conf.get("s", "password") == "one"
+        told = threading.Event()
+        app.on_change("s", "password", lambda *name: told.set())
+        password.write_text("three")
+        assert told.wait(GUARD)
+    assert app.conf.get("s", "password") == "three"
+    assert [str(one.message).count("a refresh failed, and the last value is used") for one in noted] == [1]
+
+
 def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "framework-watch"]
 
@@ -195,6 +252,27 @@ def test_a_signal_reloads_and_the_handler_before_is_called(tmp_path: Path, handl
         signal.raise_signal(number)
         until(lambda text=text: app.conf.get("s", "port") == text)
     assert before == [signal.SIGUSR1]
+
+
+def test_a_signal_that_is_asked_for_twice_reloads_once(tmp_path: Path, handlers: None) -> None:
+    write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
+    app, before = application(tmp_path), list[int]()
+    signal.signal(signal.SIGHUP, lambda number, frame: before.append(number))
+    app.reload_on_signal()
+    app.reload_on_signal(signal.SIGHUP)
+    told = threading.Event()
+    app.on_change("s", "port", lambda *name: told.set())
+    running = set(threading.enumerate())
+    write(tmp_path / "billing.cfg", "[s]\nport = 2\n")
+    signal.raise_signal(signal.SIGHUP)
+    threads = set(threading.enumerate()) - running
+    assert told.wait(GUARD)
+    assert (len(threads) <= 1, before) == (True, [signal.SIGHUP])
+    other = application(tmp_path)
+    other.reload_on_signal()
+    write(tmp_path / "billing.cfg", "[s]\nport = 3\n")
+    signal.raise_signal(signal.SIGHUP)
+    until(lambda: app.conf.get("s", "port") == other.conf.get("s", "port") == "3")
 
 
 def test_a_broken_file_after_a_signal_keeps_what_was_read(tmp_path: Path, handlers: None) -> None:
