@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         @property
         def chain(self) -> Chain: ...
         @property
+        def _following(self) -> Following: ...
+        @property
         def _refresh_interval(self) -> float: ...
         def _renew_settings(self) -> None: ...
         def reload(self) -> None: ...
@@ -49,6 +51,9 @@ _LEAST = 0.5
 
 class Following:
     """The part of an application that follows changes, made when it is first needed. `Reads` documents its methods.
+
+    A thread in the background holds the application only while it works for it, and this never: functions of
+    `on_change` may hold the application.
 
     Args:
         app: the application, which is not kept alive.
@@ -159,7 +164,7 @@ class Following:
         """Reload whenever one of the application's files changes."""
         from framework.watching import Watching
 
-        watching, all_watching = Watching(self.app, self, given.seconds(seconds, "seconds")), self._watching
+        watching, all_watching = Watching(self.app, given.seconds(seconds, "seconds")), self._watching
         all_watching.append(watching)
         watching.start()
 
@@ -231,21 +236,11 @@ class Following:
             with self._beginning:  # and not the lock of a refresh, which may be under way, and may wait for this thread
                 if not self._refresher:
                     self._refresher.append(
-                        Repeated(self.app, _pause, self._refresh_in_time, lambda app: app.engine.forget_leases())
+                        Repeated(self.app, _pause, _refresh_in_time, lambda app: app.engine.forget_leases())
                     )
         self._refresher[0].start()
         if self.app.engine.expiring():
             self._refresher[0].wake()  # this one may be due before the others
-
-    def _refresh_in_time(self, app: Application) -> None:
-        """Refresh all secrets, or without an interval those that are soon to expire."""
-        if app._refresh_interval:
-            self.refresh_or_warn()
-            return
-        due = app.engine.expiring()
-        soon = 1.2 * max(min(due.values(), default=0.0), 0.0) + _LEAST  # what is due a little later needs no other call
-        if names := [name for name, seconds in due.items() if seconds <= soon]:
-            self.refresh_or_warn(names)
 
     def refresh_or_warn(self, names: Iterable[Name] | None = None) -> None:
         """`refresh`, where no caller would look at the errors: each becomes a warning, once."""
@@ -253,6 +248,17 @@ class Following:
         new, self._failures = failures - self._failures, failures
         for text in sorted(new):
             log_and_warn(f"a refresh failed, and the last value is used: {text}")
+
+
+def _refresh_in_time(app: Application) -> None:
+    """Refresh all secrets, or without an interval those that are soon to expire."""
+    if app._refresh_interval:
+        app._following.refresh_or_warn()
+        return
+    due = app.engine.expiring()
+    soon = 1.2 * max(min(due.values(), default=0.0), 0.0) + _LEAST  # what is due a little later needs no other call
+    if names := [name for name, seconds in due.items() if seconds <= soon]:
+        app._following.refresh_or_warn(names)
 
 
 def _pause(app: Application) -> float:

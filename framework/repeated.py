@@ -72,9 +72,7 @@ class Repeated:
             if owner is not None:
                 try:
                     self._act(owner)
-                except (
-                    BaseException
-                ) as fault:  # also sys.exit() of a function that is called; the next time may go well
+                except BaseException as fault:  # also sys.exit() of what it calls; the next time may go well
                     log(WARNING, "work in the background failed: %s", str(fault) or type(fault).__name__)
             del owner
 

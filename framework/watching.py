@@ -33,14 +33,13 @@ class Watching(Repeated):
 
     Args:
         app: the application, which is not kept alive.
-        following: reads again.
         seconds: how often to look where changes are not reported.
     """
 
     thread_name = "framework-watch"
 
-    def __init__(self, app: Any, following: Any, seconds: float) -> None:
-        self._every, self._following = seconds, following
+    def __init__(self, app: Any, seconds: float) -> None:
+        self._every = seconds
         self._stamps = _as_read(app)
         self._pointed: Stamps = {}  # the files of pointers
         self._tried: dict[tuple[str, str], Stamp | None] = {}  # option -> the file that it was last read again from
@@ -63,7 +62,7 @@ class Watching(Repeated):
         found = stamps(app.watched_files())  # before they are read: a change during the reload is found the next time
         if found != self._stamps or self._is_behind:
             self._stamps = found
-            fault = self._following.reload_or_warn()
+            fault = app._following.reload_or_warn()
             # Whatever else fails may work without another change of a file: a store that answers again, say.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
@@ -77,7 +76,7 @@ class Watching(Repeated):
         names = [name for name, now in behind.items() if name not in self._tried or self._tried[name] != now]
         self._tried = behind  # what cannot be read is tried again when its file has changed once more
         if names:
-            self._following.refresh_or_warn(names)
+            app._following.refresh_or_warn(names)
 
     def _pause(self, seconds: float) -> bool:
         is_woken = self._waited(seconds)

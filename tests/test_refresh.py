@@ -397,6 +397,7 @@ def test_no_thread_is_started_for_nothing(tmp_path: Path, store: Store) -> None:
     assert thread.daemon
     app_over(tmp_path, store).conf.get("s", "token")
     assert refreshers() == [thread]
+    app.on_change("s", "token", lambda *name, app=app: None)  # what is called may hold the application
     del app
     gc.collect()
     until(lambda: not refreshers())

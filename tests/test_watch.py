@@ -204,6 +204,7 @@ def test_watching_ends(how: str, tmp_path: Path) -> None:
     end()
     until(lambda: not watchers())
     app.watch(0.02)
+    app.on_change("s", "port", lambda *name, app=app: None)  # what is called may hold the application
     assert len(watchers()) == 1
     del app
     gc.collect()
