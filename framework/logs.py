@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from framework.errors import warn
+from framework.errors import listener, warn
 from framework.masking import safe_text
 
 TYPE_CHECKING = False
@@ -36,6 +36,12 @@ def log_and_warn(text: str) -> None:
     """Say it in the log and as a warning: programs read one of them."""
     log(WARNING, "%s", text)
     warn(text)
+
+
+def tell(text: str) -> None:
+    """Tell whoever waits in front of a command or a page. Applications find the same in the log."""
+    if (listen := listener.get()) is not None:
+        listen(safe_text(text))
 
 
 def _find() -> logging.Logger | None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import PASSWORD, QUOTED_PASSWORD, Place
+from patience import GUARD
+from servers import PASSWORD, QUOTED_PASSWORD, Place, server
 
 from framework import errors
 from framework.connection import Connection
@@ -556,6 +557,41 @@ def test_a_url_that_leads_nowhere(served: Place, what: str, kind: type[Exception
         for secret in (CANARY, PASSWORD, QUOTED_PASSWORD, "FATAL", "psycopg", "pymysql"):
             assert secret not in str(error)
         assert CANARY not in shown(error)
+
+
+#: What is wrong with the options of a URL, and what is said of it. Neither server here has TLS that a client trusts.
+REFUSED_OPTIONS = {
+    "postgresql": [
+        ("sslmode=require", "TLS cannot be agreed on"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "TLS cannot be agreed on"),
+        ("channel_binding=require", "TLS cannot be agreed on"),
+        ("sslmode=always", "an option of the URL is not valid"),
+        ("keepalives=yes", "an option of the URL is not valid"),
+        ("require_auth=md5", "an option of the URL is not valid"),
+        ("options=-c%20no_such_setting%3D1", "an option of the URL is not valid"),
+        ("service=nowhere", "an option of the URL is not valid"),
+    ],
+    "mysql": [
+        ("ssl_verify_cert=true&ssl_verify_identity=true", "TLS cannot be agreed on"),
+        ("ssl_ca=/nowhere/ca.pem", "a file that the URL names cannot be read"),
+        ("connect_timeout=soon", "the driver does not accept the URL"),
+    ],
+}
+
+
+def test_an_option_that_is_refused_is_not_taken_for_an_outage(served: Place) -> None:
+    for option, words in REFUSED_OPTIONS[served.kind]:
+        store = served.store(KEY, f"{served.url}?{option}", failover=GUARD)
+        with pytest.raises((errors.BackendUnavailable, errors.BackendError), match=words):
+            store.get_variable("k")
+        assert not store.database.outage.is_seen()  # so nobody has waited
+
+
+def test_another_kind_of_server() -> None:
+    """The other way round, MySQL's client and PostgreSQL's server wait for each other."""
+    url = server("mysql").url("d").replace("mysql://", "postgresql://")
+    with pytest.raises(errors.BackendUnavailable, match="another kind of server answers there"):
+        databases.open(url, failover=GUARD).tables()
 
 
 def test_a_server_that_accepts_and_never_answers() -> None:

@@ -45,6 +45,9 @@ OPTION = "[database] sql_alchemy_conn"
             "mariadb+pymysql://u:***@[::1]:1,[::2]/d?load_balance_hosts=random",
         ),
         ("mysql://u:pw@h/d?host=a:1&host=b:2", "mysql://a:1,b:2/d", "mysql+pymysql://u:***@a:1,b:2/d"),
+        ("postgresql://u:pw@/d?host=a:1", "postgresql://a:1/d", "postgresql+psycopg://u:***@/d?host=a%3A1"),
+        ("postgresql://u:pw@b/d?host=a&port=1", "postgresql://a:1/d", "postgresql+psycopg://u:***@b/d?host=a&port=1"),
+        ("postgresql://u:pw@/d?host=/run/x", "postgresql:///d", "postgresql+psycopg://u:***@/d?host=%2Frun%2Fx"),
     ],
 )
 def test_urls_with_several_hosts(url: str, where: str, shown: str) -> None:
@@ -63,7 +66,17 @@ def test_urls_with_several_hosts(url: str, where: str, shown: str) -> None:
         ("mysql://u:pw@h1,h2,/d", "host or port that is not valid"),
         ("postgresql://u:pw@h1:x,h2/d", "host or port that is not valid"),
         ("postgresql://u:pw@h1:0,h2:99999/d", "host or port that is not valid"),
-        ("postgresql://u:pw@/d?host=a,b,c&port=1,2", "another number of ports"),
+        ("postgresql://u:pw@/d?host=a,b,c&port=1,2", "different numbers of hosts and ports"),
+        ("mysql://u:pw@h1;h2/d", "not separated by commas. Write host:port,host:port"),
+        ("postgresql://u:pw@/d?host=h1 h2", "not separated by commas"),
+        ("postgresql://u:pw@h1,h2/d?hostaddr=1.1.1.1,1.1.1.2", "several hosts, and hostaddr"),
+        (
+            "postgresql://u:pw@h1/d?target_session_attrs=readwrite",
+            "target_session_attrs is not known. Write one of: any",
+        ),
+        ("postgresql://u:pw@h1,h2/d?target_session_attr=any", "Did you mean target_session_attrs"),
+        ("postgresql://u:pw@h1,h2/d?targetServerType=primary", "Did you mean target_session_attrs"),
+        ("mysql://u:pw@h1,h2/d?loadBalanceHosts=true", "Did you mean load_balance_hosts"),
         ("mysql://u:pw@h1,h2/d?target_session_attrs=master", "target_session_attrs is not known. Write one of: any, "),
         (
             "mysql://u:pw@h1,h2/d?load_balance_hosts=yes",
@@ -175,6 +188,7 @@ class Timed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, failover: float) -> None:
         self.where, self.now, self.timeout, self.outage = "there", 100.0, 30.0, Outage(failover)
+        self.patience = lambda: self.outage.seconds
         monkeypatch.setattr("time.monotonic", lambda: self.now)
         monkeypatch.setattr("time.sleep", self._sleep)
         self.calls = 0
@@ -244,6 +258,83 @@ def test_without_a_time_out_only_conflicts_are_done_again(timed: Callable[[float
     with pytest.raises(errors.MetastoreError):
         at.run(AGAIN, "fine")
     assert at.run(OVERTAKEN, OVERTAKEN, "fine") == "fine"
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@127.0.0.1:{port}/d",
+        "postgresql://u:p@localhost:{port}/d",
+        "postgresql://u:p@/d?host=127.0.0.1:{port}",
+        "postgresql://u:p@/d?host=localhost&port={port}",
+        "postgresql://u:p@/d?host=/nowhere",
+        "mysql://u:p@127.0.0.1:{port}/d",
+        "mysql://u:p@localhost:{port}/d?target_session_attrs=read-write",
+        "mysql://u:p@/d?unix_socket=/nowhere/s",
+    ],
+)
+def test_a_server_of_this_machine_that_never_ran_is_waited_for_briefly(url: str, closed_port: int) -> None:
+    """There is nothing that could fail over: the URL is wrong, or the server starts next to the application."""
+    database = databases.open(url.format(port=closed_port), failover=10.0)
+    assert database.patience() == 2.0
+    database.outage.over()  # it has answered
+    assert database.patience() == 10.0
+    assert databases.open(url.format(port=closed_port), failover=1.0).patience() == 1.0
+
+
+def test_what_may_be_a_failover_is_waited_for_in_full(closed_port: int) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        for place in (
+            f"127.0.0.1:{listening.getsockname()[1]}",  # it listens, and may be starting
+            f"127.0.0.1:{closed_port},127.0.0.1:{closed_port}",  # several hosts
+            f"192.0.2.1:{closed_port}",  # another machine, or an address that moves between machines
+            "name.invalid",
+        ):
+            for scheme in ("postgresql", "mysql"):
+                assert databases.open(f"{scheme}://u:p@{place}/d", failover=10.0).patience() == 10.0
+
+
+def test_a_command_tells_at_once_that_it_waits(world: World, closed_port: int) -> None:
+    world.set(
+        BILLING_HOME=str(world.home),
+        BILLING__DATABASE__SQL_ALCHEMY_CONN=f"postgresql://u:canary-pw@127.0.0.1:{closed_port}/d",
+        BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0.3",
+        BILLING__CORE__FERNET_KEY=generate(),
+    )
+    status, out, err = world.run("--name", "billing", "variables", "list")
+    waiting, *rest = err.splitlines()
+    assert status == 3
+    assert waiting.endswith(
+        f"postgresql://127.0.0.1:{closed_port}/d: the database does not answer; trying again for 0.3 s"
+    )
+    assert rest[0].startswith("error: ") and "canary" not in out + err
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e9", "0"])
+def test_the_longest_and_the_shortest_time_out(seconds: str) -> None:
+    for url in ("postgresql://h1,h2/d", "mysql://h1,h2/d", "mysql://h1/d"):
+        assert databases.open(url, failover=float(seconds)).url()
+
+
+def test_a_wrong_time_out_is_one_problem(world: World) -> None:
+    url = "mysql://u:canary-pw@h/d"
+    world.set(BILLING_HOME=str(world.home), BILLING__DATABASE__SQL_ALCHEMY_CONN=url)
+    for text in ("-1", "nan", "5s", ""):
+        world.write("billing.cfg", f"[database]\nsql_alchemy_conn_read = {url}\nfailover_timeout_seconds = {text}\n")
+        status, out, err = world.run("--name", "billing", "check")
+        assert (status, err.strip()) == (1, "1 error, 0 warnings")
+        assert "billing.cfg:3: [database] failover_timeout_seconds: " in out
 
 
 def test_a_dead_server_is_reported_without_secrets(world: World, caplog: pytest.LogCaptureFixture) -> None:

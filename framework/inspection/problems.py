@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from framework.assembly import METASTORE_URLS, WORKERS, custom_link, database_of, note_on_workers, workers_backend
+from framework.assembly import (
+    FAILOVER,
+    METASTORE_URLS,
+    WORKERS,
+    custom_link,
+    database_of,
+    note_on_workers,
+    workers_backend,
+)
 from framework.chain.chain import each
 from framework.errors import (
     AccessDenied,
@@ -146,14 +154,18 @@ def _links(app: App, try_link: Callable[[Link], object]) -> Iterator[Problem]:
 
 def _metastore(app: App, *, failed: Container[tuple[str, str]], offline: bool) -> Iterator[Problem]:
     """The database's URL and the keys can be read. Nothing is connected to."""
-    readers: dict[tuple[str, str], Callable[[App], object]] = {
-        **{("database", key): lambda app, key=key: database_of(app, key) for key in METASTORE_URLS},  # type: ignore[misc]
-        ("core", "fernet_key"): _keys,
-    }
+    readers: dict[tuple[str, str], Callable[[App], object]] = {}
     try:
         _ = app.chain
     except FrameworkError:  # reported with the links
         return
+    try:
+        app.conf.value(*FAILOVER)
+        for key in METASTORE_URLS:
+            readers["database", key] = lambda app, key=key: database_of(app, key)  # type: ignore[misc]
+    except FrameworkError:  # both are opened with it; it is reported by itself
+        pass
+    readers["core", "fernet_key"] = _keys
     for name, read in readers.items():
         mention = next(app.engine.mentions(*name), None)
         if app.worker or mention is None or name in failed or (offline and mention.is_pointer):

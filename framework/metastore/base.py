@@ -72,6 +72,10 @@ class Database:
         """The names of all tables, as the database or one of its transactions sees them."""
         raise NotImplementedError
 
+    def patience(self) -> float:
+        """For how long an outage is waited for, in seconds."""
+        return self.outage.seconds
+
     def product(self) -> str:
         """The product and its version: `SQLite 3.40.1`. Raises as `read` does."""
         raise NotImplementedError
@@ -156,12 +160,15 @@ class Outage:
 
     Args:
         seconds: for how long.
+
+    Attributes:
+        has_answered: whether the database has ever answered.
     """
 
-    __slots__ = ("seconds", "_began", "_seen")
+    __slots__ = ("seconds", "has_answered", "_began", "_seen")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self._began, self._seen = seconds, 0.0, -_NEVER
+        self.seconds, self.has_answered, self._began, self._seen = seconds, False, 0.0, -_NEVER
 
     def seen(self, now: float) -> float:
         """When this outage began, which is now if there was no sign of one for a while."""
@@ -176,7 +183,7 @@ class Outage:
 
     def over(self) -> None:
         """The database has answered."""
-        self._seen = -_NEVER
+        self._seen, self.has_answered = -_NEVER, True
 
 
 def persistently(database: Database, act: Callable[[], T], *, repeatable: bool = True) -> T:
@@ -204,11 +211,14 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
             if sign == OVERTAKEN:
                 end = first + max(database.timeout, database.outage.seconds)
             elif sign == AGAIN or (sign == UNKNOWN and repeatable):
-                if database.outage.seconds and not database.outage.is_seen():
-                    from framework.logs import WARNING, log
+                wait = database.patience()
+                if wait and not database.outage.is_seen():
+                    from framework.logs import WARNING, log, tell
 
-                    log(WARNING, "%s: %s; trying again for %g s", database.where, error.what, database.outage.seconds)
-                end = min(first, database.outage.seen(now)) + database.outage.seconds
+                    text = f"{database.where}: {error.what}; trying again for {wait:g} s"
+                    log(WARNING, "%s", text)
+                    tell(text)
+                end = min(first, database.outage.seen(now)) + wait
             else:
                 end = -_NEVER
             if now + pause <= end:

@@ -73,4 +73,5 @@ def _refuse_unencoded(rest: str, option: str) -> None:
         mark, code = "/", "%2F"
     if mark:
         what = f"the login or the password in the URL holds a {mark!r} that is not encoded"
-        raise errors.BackendError(what, where=option, hint=f"Write {code} for it.")
+        once = " Login and password stand once, before the first host." if mark == "@" and "," in place else ""
+        raise errors.BackendError(what, where=option, hint=f"Write {code} for it.{once}")

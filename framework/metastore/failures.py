@@ -1,6 +1,6 @@
 """What went wrong on a server, by its SQLSTATE or number.
 
-A driver's text is never shown, and read in only one case: libpq gives no SQLSTATE for a failed login.
+A driver's text is never shown, and read in only one case: libpq gives no SQLSTATE if it cannot connect.
 """
 
 from __future__ import annotations
@@ -29,6 +29,17 @@ _MEANINGS = {
         "none of the hosts in the URL accepts writes",
         "Check that one of them is the primary server, and that it runs.",
     ),
+    "no standby": (
+        "none of the hosts in the URL is what its target_session_attrs asks for",
+        "Check that a standby server runs, or remove target_session_attrs.",
+    ),
+    "no tls": (
+        "TLS cannot be agreed on with the server, or a certificate is not accepted",
+        "Check the TLS options and the certificates in the URL, and that the server has TLS.",
+    ),
+    "no file": ("a file that the URL names cannot be read", "Correct its path, or its permissions."),
+    "no option": ("an option of the URL is not valid", "Correct the options after the ?."),
+    "no such server": ("another kind of server answers there", "Correct the scheme, or the port, of the URL."),
     "read only": ("the database is read-only", "Name the primary server in the URL."),
     "no table": ("the table does not exist", MIGRATE),
     "strange": ("its tables have an unknown structure", "Run: python -m framework db check"),
@@ -48,10 +59,13 @@ _MEANINGS = {
 }
 
 #: The kinds that mean that no write could start.
-_DOWN = ("no answer", "no room", "no quorum", "no primary", "busy", "no login", "no database")
+_DOWN = (
+    *("no answer", "no room", "no quorum", "no primary", "no standby", "busy", "no login", "no database"),
+    *("no tls", "no file", "no option", "no such server"),
+)
 
 #: The kinds that another host may not have, and that pass when a database has failed over.
-LOST = ("no answer", "no room", "no quorum", "no primary", "read only")
+LOST = ("no answer", "no room", "no quorum", "no primary", "no standby", "read only")
 
 #: The kinds after which it is not known whether a commit was done.
 _UNSETTLED = ("no answer", "no quorum", "locked")
@@ -70,6 +84,7 @@ _NUMBERS = {
     1044: "no right", 1142: "no right", 1143: "no right", 1227: "no right", 1370: "no right",
     1045: "no login", 1698: "no login", 1251: "no login", 1130: "no login", 1820: "no login", 1862: "no login",
     2003: "no answer", 2005: "no answer", 2006: "no answer", 2013: "no answer", 1053: "no answer", 1927: "no answer",
+    2026: "no tls",
     1047: "no quorum", 1040: "no room", 1203: "no room", 1226: "no room", 1129: "no room",
     1049: "no database", 1046: "no database", 1146: "no table", 1054: "strange", 1136: "strange", 1364: "strange",
     1290: "read only", 1792: "read only", 1836: "read only", 1205: "locked", 1969: "locked", 3024: "locked",
@@ -81,11 +96,12 @@ _NUMBERS = {
 
 #: SQLAlchemy's and Python's classes, for errors that have neither.
 _CLASSES = {
+    "FileNotFoundError": "no file", "PermissionError": "no file", "IsADirectoryError": "no file",
     "TimeoutError": "busy", "UnicodeEncodeError": "surrogate", "IntegrityError": "rule", "DataError": "unfit",
     "ProgrammingError": "strange", "OperationalError": "no answer", "InterfaceError": "no answer",
 }  # fmt: skip
 
-#: How PostgreSQL and its poolers refuse a login, in English; in other languages the reason is not known.
+#: How PostgreSQL, its poolers and libpq refuse a login, in English; in other languages the reason is not known.
 _REFUSALS = {
     "too many c": "no room",  # clients, connections
     "authentication failed": "no login",
@@ -97,6 +113,23 @@ _REFUSALS = {
     "hot standby mode": "read only",
     'role "': "no login",
     'database "': "no database",
+    # What libpq itself refuses. That the connection broke in the middle of TLS is not among it.
+    "SSL was required": "no tls",
+    "certificate": "no tls",
+    "private key file": "no tls",
+    "channel binding": "no tls",
+    "encryption required": "no tls",
+    "authentication method requirement": "no option",
+    "configuration parameter": "no option",
+    "invalid value for parameter": "no option",
+    "weak sslmode": "no option",
+    "definition of service": "no option",
+    "service file": "no option",
+    "invalid integer value": "no option",
+    "invalid port number": "no option",
+    ' value: "': "no option",
+    "invalid response to SSL negotiation": "no such server",
+    "expected authentication request": "no such server",
 }
 
 
@@ -147,6 +180,9 @@ def explain(error: BaseException) -> Failure:
     number = cause.args[0] if cause.args else None
     usual = next((_CLASSES[base.__name__] for base in type(error).__mro__ if base.__name__ in _CLASSES), "failed")
     if isinstance(number, int):
+        inner = [base.__name__ for base in type(getattr(cause, "original_exception", None)).__mro__]  # PyMySQL's
+        if "SSLError" in inner and "SSLEOFError" not in inner and "SSLZeroReturnError" not in inner:
+            return Failure("no tls")
         return Failure(_NUMBERS.get(number, usual))
     if isinstance(state, str):
         for length in (5, 3, 2):

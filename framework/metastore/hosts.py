@@ -10,6 +10,7 @@ from framework import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 #: Seconds for which a host that failed is tried only after all others.
 REST = 10.0
@@ -18,6 +19,8 @@ REST = 10.0
 WANTS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 ORDERS = ("disable", "random")
 _OWN = ("target_session_attrs", "load_balance_hosts")
+#: A part of an option's name -> which one is meant, whatever other drivers call it.
+_MEANT = {"target": _OWN[0], "session": _OWN[0], "balance": _OWN[1]}
 
 #: Login and password, hosts, and the rest of a URL after its scheme, as SQLAlchemy divides it.
 _PARTS = re.compile(r"((?:[^:/]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)
@@ -64,7 +67,7 @@ class Hosts:
         wants: what `target_session_attrs` says, or the default.
     """
 
-    __slots__ = ("url", "each", "driven", "wants", "_options")
+    __slots__ = ("url", "each", "driven", "wants", "_options", "_only")
 
     def __init__(self, url: str, wants: str, option: str) -> None:
         """Read a URL.
@@ -87,11 +90,15 @@ class Hosts:
         options = parse_qsl(query, keep_blank_values=True)
         named = [host for key, value in options if key == "host" for host in value.split(",")]
         texts = named or place.split(",")
+        ports = [port for key, value in options if key == "port" for port in value.split(",")]
+        self._options = {key: value for key, value in options if key in _OWN}
+        self._check(texts, options, option)
+        self.wants = self._options.get("target_session_attrs", "any")
+        self._only = _only(texts, ports, options)
         # PostgreSQL's driver knows these options itself.
-        asks = scheme.startswith(("mysql", "mariadb")) and any(key in _OWN for key, _ in options)
+        asks = scheme.startswith(("mysql", "mariadb")) and self._options
         if len(texts) < 2 and not (asks and texts[0]):
             return
-        ports = [port for key, value in options if key == "port" for port in value.split(",")]
         if len(ports) > 1 and len(ports) != len(texts):
             raise _wrong("the URL has different numbers of hosts and ports", option)
         for number, text in enumerate(texts):
@@ -99,16 +106,25 @@ class Hosts:
         own = {"host": "", "port": "", "target_session_attrs": wants, "load_balance_hosts": "disable"}
         if len(self.each) == 1:
             own["target_session_attrs"] = "any"
-        self._options = {key: value for key, value in options if key in _OWN}
         own.update(self._options)
-        for key, known in (("target_session_attrs", WANTS), ("load_balance_hosts", ORDERS)):
-            if own[key] not in known:
-                raise _wrong(f"the URL's {key} is not known", option, f"Write one of: {', '.join(known)}.")
         self.wants = own["target_session_attrs"]
         query = urlencode([(key, value) for key, value in options if key not in own])
         first = self.each[0]
         shown = "" if first.name.startswith("/") else str(first)
         self.url = f"{scheme}://{login}{shown}{path}{mark if query else ''}{query}"
+
+    def _check(self, texts: list[str], options: list[tuple[str, str]], option: str) -> None:
+        """Refuse what a driver would report as a server that does not answer."""
+        for key, known in (("target_session_attrs", WANTS), ("load_balance_hosts", ORDERS)):
+            if self._options.get(key, known[0]) not in known:
+                raise _wrong(f"the URL's {key} is not known", option, f"Write one of: {', '.join(known)}.")
+        for key, value in options:
+            if meant := [_MEANT[part] for part in _MEANT if part in key.lower() and key not in _OWN]:
+                raise _wrong("the URL has an option that is not known", option, f"Did you mean {meant[0]}?")
+            if key == "hostaddr" and ("," in value or len(texts) > 1):
+                raise _wrong("the URL has several hosts, and hostaddr", option, "Write the addresses as the hosts.")
+        if any(mark in text.strip() for text in texts for mark in ";| "):
+            raise _wrong("the URL's hosts are not separated by commas", option)
 
     def __str__(self) -> str:
         return ",".join(map(str, self.each))
@@ -129,10 +145,17 @@ class Hosts:
         scheme = scheme.partition("+")[0]
         place, _, query = rest.partition("?")
         place = place.rpartition("@")[2]
+        if self._only is not None and not self._only.name.startswith("/"):  # it may be among the options
+            place = f"{self._only}{''.join(place.partition('/')[1:])}"
         is_place = re.fullmatch(r"([\w.-]*|\[[\w.:%-]*\])(:[0-9]{0,5})?(/[^#;&=@:]*)?", place)
         if not is_place or "@" in query:
             return f"{scheme}://…"
         return self.whole(f"{scheme}://{place}").partition("?")[0]
+
+    def is_nobody_here(self) -> bool:
+        """Whether the URL names one host, which is this machine, and nothing listens there."""
+        is_mysql = self.url.startswith(("mysql", "mariadb"))
+        return self._only is not None and len(self.each) < 2 and _is_refused(self._only, is_mysql)
 
     def attempts(self) -> Iterator[tuple[Host, str]]:
         """Each host that is to be tried now, and what is asked of its session.
@@ -155,6 +178,49 @@ class Hosts:
             if 0 < until <= now:
                 host.rest()
         return sorted(hosts, key=lambda host: resting[host] if resting[host] > now else 0.0)
+
+
+def _only(texts: list[str], ports: list[str], options: list[tuple[str, str]]) -> Host | None:
+    """The one host that a URL names; None: it names several, or none that can be read."""
+    from urllib.parse import unquote
+
+    text = next((value for key, value in options if key == "unix_socket"), unquote(texts[0]))
+    found = _HOST.fullmatch(text)
+    port = (found[2] if found else None) or "".join(ports)
+    if not found or len(texts) > 1 or len(ports) > 1 or (port and not port.isdecimal()):
+        return None
+    return Host(found[1].strip("[]"), int(port) if port else None)
+
+
+def _is_refused(host: Host, is_mysql: bool) -> bool:
+    """Whether this machine itself refuses a connection: on its loopback addresses, or on a socket."""
+    import socket
+
+    port = host.port or (3306 if is_mysql else 5432)
+    try:
+        if host.name.startswith("/"):
+            path = host.name if is_mysql else f"{host.name}/.s.PGSQL.{port}"
+            places: list[tuple[int, Any]] = [(socket.AF_UNIX, path)]
+        else:
+            found = socket.getaddrinfo(host.name, port, type=socket.SOCK_STREAM)
+            places = [(family, address) for family, _, _, _, address in found]
+            if not all(address[0].startswith("127.") or address[0] == "::1" for _, address in places):
+                return False
+        return all(_refuses(family, address) for family, address in places)
+    except (OSError, ValueError, AttributeError):  # the name is unknown, say, or there are no such sockets
+        return False
+
+
+def _refuses(family: int, address: Any) -> bool:
+    import socket
+
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+    return False
 
 
 def _host(text: str, port: str, option: str) -> Host:

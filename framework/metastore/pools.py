@@ -86,7 +86,9 @@ class Pools:
                     engine = self._engine(url.set(drivername=f"{backend}+{name}"), reading)
                 except ImportError:
                     continue
-                except Exception:  # of an unknown driver, or a port that is not a number
+                except Exception as error:
+                    if type(error).__name__ != "NoSuchModuleError":
+                        problem, hint = "the driver does not accept the URL", "Correct the options after the ?."
                     break
                 if not engine.dialect.is_async:
                     return engine
@@ -122,7 +124,7 @@ class Pools:
         wait = max(2, int(self._timeout))  # psycopg's minimum is two
         if len(self._hosts.each) < 2 or not self._failover:
             return wait
-        return max(2, min(wait, int(self._failover / len(self._hosts.each))))  # so that each of them gets its turn
+        return max(2, int(min(wait, self._failover / len(self._hosts.each))))  # so that each of them gets its turn
 
     def _arguments(self, url: sqlalchemy.URL, reading: bool) -> dict[str, object]:
         """The driver's arguments, except those that the URL has."""

@@ -23,9 +23,12 @@ _TABLES = {
     "postgresql": "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
     "mysql": "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
 }
+#: For so many seconds a server on this machine may be starting.
+_START = 2.0
 #: The options of a URL that may be shown; all others may hold a password, as may a misspelt name.
 _HARMLESS = frozenset(
     (
+        *("host", "hostaddr", "load_balance_hosts", "port"),
         *("application_name", "charset", "connect_timeout", "keepalives", "keepalives_idle", "read_timeout", "ssl"),
         *("ssl_ca", "ssl_mode", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "write_timeout"),
     )
@@ -79,6 +82,12 @@ class Server(Database):
         rows = (reader or self).read(_TABLES["mysql" if self._is_mysql() else "postgresql"], {})
         return {row["name"] for row in rows}
 
+    def patience(self) -> float:
+        """Briefly, if nothing listens on this machine and nothing ever has: there is nothing that could fail over."""
+        if self.outage.has_answered or not self._hosts.is_nobody_here():
+            return self.outage.seconds
+        return min(self.outage.seconds, _START)
+
     def product(self) -> str:
         version = str(self.read("SELECT version() AS version", {})[0]["version"])
         if not self._is_mysql():
@@ -89,7 +98,7 @@ class Server(Database):
         from framework.masking import REPLACEMENT
 
         url = self._engine(True).url
-        hidden = {name: REPLACEMENT for name in url.query if name not in _HARMLESS}
+        hidden = {name: REPLACEMENT for name, text in url.query.items() if name not in _HARMLESS or "@" in text}
         return self._hosts.whole(url.update_query_dict(hidden).render_as_string(hide_password=True))
 
     def write(self) -> Transaction:
@@ -150,6 +159,8 @@ class Server(Database):
     def explain(self, error: BaseException) -> Failure:
         """The meaning of an error of SQLAlchemy or of a driver."""
         failure = explain(error)
+        if failure.kind == "read only" and self._hosts.wants in ("standby", "read-only"):
+            return Failure("no standby")
         if failure.kind == "read only" and len(self._hosts.each) > 1:
             return Failure("no primary")
         return failure
