@@ -332,7 +332,7 @@ def test_names_that_the_database_cannot_tell_apart(airflow: Store, place: Place)
         return
     assert (airflow.get_variable("a "), airflow.get_many("variable", ["a "])) == (None, {})
     for rows in (["a "], ["b", "b "]):
-        with pytest.raises(errors.MetastoreError, match="the same name as another"):
+        with pytest.raises(errors.MetastoreError, match="does not distinguish it from another name"):
             airflow.write_many([("variable", name, CANARY, None) for name in rows])
     assert (airflow.delete_variable("a "), airflow.update_variable("a ", "2")) == (0, 0)
     assert (airflow.get_variable("a"), airflow.list_names("variable")) == ("1", ["a"])
