@@ -163,17 +163,19 @@ class Outage:
 
     Attributes:
         has_answered: whether the database has ever answered.
+        is_told: whether this one was logged.
     """
 
-    __slots__ = ("seconds", "has_answered", "_began", "_seen")
+    __slots__ = ("seconds", "has_answered", "is_told", "_began", "_seen")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.has_answered, self._began, self._seen = seconds, False, 0.0, -_NEVER
+        self.seconds, self.has_answered, self.is_told = seconds, False, False
+        self._began, self._seen = 0.0, -_NEVER
 
-    def seen(self, now: float) -> float:
-        """When this outage began, which is now if there was no sign of one for a while."""
-        if now - self._seen > self.seconds:
-            self._began = now
+    def seen(self, since: float, now: float) -> float:
+        """When this outage began: at `since`, if there was no sign of one for a while before."""
+        if since - self._seen > self.seconds:
+            self._began = since
         self._seen = now
         return self._began
 
@@ -183,7 +185,7 @@ class Outage:
 
     def over(self) -> None:
         """The database has answered."""
-        self._seen, self.has_answered = -_NEVER, True
+        self._seen, self.has_answered, self.is_told = -_NEVER, True, False
 
 
 def persistently(database: Database, act: Callable[[], T], *, repeatable: bool = True) -> T:
@@ -212,13 +214,14 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
                 end = first + max(database.timeout, database.outage.seconds)
             elif sign == AGAIN or (sign == UNKNOWN and repeatable):
                 wait = database.patience()
-                if wait and not database.outage.is_seen():
+                if wait and not database.outage.is_told:
                     from framework.logs import WARNING, log, tell
 
                     text = f"{database.where}: {error.what}; trying again for {wait:g} s"
+                    database.outage.is_told = True
                     log(WARNING, "%s", text)
                     tell(text)
-                end = min(first, database.outage.seen(now)) + wait
+                end = min(first, database.outage.seen(now, now)) + wait
             else:
                 end = -_NEVER
             if now + pause <= end:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 
 from framework import errors
 from framework.metastore.base import OPTION, Database, Outage, Transaction, is_storable, persistently
-from framework.metastore.failures import Failure, explain, is_about_arguments
+from framework.metastore.failures import LOST, Failure, explain, is_about_arguments
 from framework.metastore.hosts import Hosts
 from framework.metastore.pools import Pools
 
@@ -125,11 +126,13 @@ class Server(Database):
         Raises:
             BackendError: SQLAlchemy or the driver is not installed, or the URL is not valid.
         """
-        engine = self._engine(reading)
+        engine, began = self._engine(reading), monotonic()
         try:
             return engine.connect()
         except Exception as error:
             if not is_about_arguments(error):
+                if explain(error).kind in LOST:  # the time that a silent server has taken is a part of the outage
+                    self.outage.seen(began, monotonic())
                 raise
         hint = "Correct the options after the ?."
         raise errors.BackendError("the driver does not know an option of the URL", where=self.where, hint=hint)
