@@ -38,8 +38,9 @@ def log_and_warn(text: str) -> None:
     warn(text)
 
 
-def tell(text: str) -> None:
-    """Tell whoever waits in front of a command or a page. Applications find the same in the log."""
+def log_and_tell(text: str) -> None:
+    """Log a warning. Whoever waits for a command or a page sees it as well; an application is not warned."""
+    log(WARNING, "%s", text)
     if (listen := listener.get()) is not None:
         listen(safe_text(text))
 

@@ -215,12 +215,11 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
             elif sign == AGAIN or (sign == UNKNOWN and repeatable):
                 wait = database.patience()
                 if wait and not database.outage.is_told:
-                    from framework.logs import WARNING, log, tell
+                    from framework.logs import log_and_tell
 
                     text = f"{database.where}: {error.what}; trying again for {wait:g} s"
                     database.outage.is_told = True
-                    log(WARNING, "%s", text)
-                    tell(text)
+                    log_and_tell(text)
                 end = min(first, database.outage.seen(now, now)) + wait
             else:
                 end = -_NEVER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from framework import errors
-from framework.logs import WARNING, log
+from framework.logs import log_and_tell
 from framework.metastore.hosts import REST
 from framework.metastore.store import REMEMBERED
 
@@ -65,5 +65,6 @@ class Replica:
         except errors.SecretsError as error:
             failure = error.what
         self._resting_until = monotonic() + REST
-        log(WARNING, "the replica %s is not asked for a while, but the primary: %s", self.store.database.where, failure)
+        text = f"the replica {self.store.database.where} is not asked for a while, but the primary: {failure}"
+        log_and_tell(text)
         return None

@@ -85,9 +85,10 @@ class Server(Database):
 
     def patience(self) -> float:
         """Briefly, if nothing listens on this machine and nothing ever has: there is nothing that could fail over."""
-        if self.outage.has_answered or not self._hosts.is_nobody_here():
-            return self.outage.seconds
-        return min(self.outage.seconds, _START)
+        wait = self.outage.seconds
+        if wait <= _START or self.outage.has_answered or not self._hosts.is_nobody_here():
+            return wait
+        return _START
 
     def product(self) -> str:
         version = str(self.read("SELECT version() AS version", {})[0]["version"])
