@@ -231,6 +231,7 @@ class Following:
     def refresh_in_background(self) -> None:
         """Begin to refresh as often as the interval, or the lifetime of a secret that is held, wants it."""
         if not self._refresher:
+            import framework.options.refresh  # noqa: F401 - before the thread needs it, see `watching._reporter`
             from framework.repeated import Repeated
 
             with self._beginning:  # and not the lock of a refresh, which may be under way, and may wait for this thread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy  # noqa: F401 - for a reload, see `_reporter`
 import os
 
 from framework.errors import ConfigFileError
@@ -44,7 +45,7 @@ class Watching(Repeated):
         self._pointed: Stamps = {}  # the files of pointers
         self._tried: dict[tuple[str, str], Stamp | None] = {}  # option -> the file that it was last read again from
         self._is_behind = False  # whether a reload failed that may work without another change
-        self._reports = _has_watchfiles()
+        self._report = _reporter()
         super().__init__(app, lambda app: self._every, self._look)
         self.look()  # at first without waiting: a file may have changed since it was read
 
@@ -88,19 +89,17 @@ class Watching(Repeated):
     def _waited(self, seconds: float) -> bool:
         folders = {os.path.dirname(path) for path in (*self._stamps, *self._pointed)}
         folders = {folder for folder in folders if os.path.isdir(folder)}
-        if self._reports and folders:
+        if self._report is not None and folders:
             try:
                 return self._reported(folders)
             except Exception as fault:  # no more inotify watches, say
-                self._reports = False
+                self._report = None
                 log(WARNING, "changes of files are not reported here, so they are looked for: %s", fault)
         return super()._pause(seconds)
 
     def _reported(self, folders: Iterable[str]) -> bool:
         """Wait until the system reports a change; returns whether to look again."""
-        from watchfiles import watch
-
-        reports = watch(
+        reports = self._report(
             *folders,
             watch_filter=None,
             step=_STEP,
@@ -130,7 +129,14 @@ def _as_read(app: Any) -> Stamps:
     }
 
 
-def _has_watchfiles() -> bool:
-    from importlib.util import find_spec
+def _reporter() -> Any:
+    """What the package watchfiles reports changes with; None without the package.
 
-    return find_spec("watchfiles") is not None
+    It is imported here and not in the thread: if the process forked in the middle of that, the child could never import
+    it.
+    """
+    try:
+        from watchfiles import watch
+    except ImportError:
+        return None
+    return watch

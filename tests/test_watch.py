@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "reported":
         pytest.importorskip("watchfiles")
     else:
-        monkeypatch.setattr(watching, "_has_watchfiles", lambda: False)
+        monkeypatch.setattr(watching, "_reporter", lambda: None)
     how: str = request.param
     return how
 
@@ -222,6 +224,29 @@ def test_a_fork_watches_for_itself(how: str, tmp_path: Path, watched: Any) -> No
         write(tmp_path / "billing.cfg", "[s]\nport = 2\n")
         os._exit(0 if seen.wait(GUARD) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_all_is_imported_before_the_threads_begin(tmp_path: Path) -> None:
+    """The child of a fork that comes in the middle of another thread's import can never import that module."""
+    pytest.importorskip("watchfiles")
+    write(tmp_path / "billing.cfg", "[secrets]\nrefresh_interval_seconds = 3600\n[s]\npassword_secret = a\n")
+    code = """
+import os, sys, threading
+from framework import App
+start, begun = threading.Thread.start, []
+threading.Thread.start = lambda one: begun.append(one.name) if one.name.startswith("framework-") else start(one)
+app = App("billing", home=sys.argv[1], sensitive=["s.*"], environ={"BILLING_SECRET_A": "1"})
+app.conf.get("s", "password")
+app.watch()
+print(*begun)
+before = set(sys.modules)
+app.refresh()
+app.reload()
+__import__("watchfiles").watch
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "framework-refresh framework-watch\n\n"
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "1", None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _queue  # noqa: F401 - for the calls: what the thread in the background needs is there before it begins
 from functools import partial
 from time import monotonic
 
