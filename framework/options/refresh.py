@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import _queue  # noqa: F401 - for the calls: what the thread in the background needs is there before it begins
+# What a thread in the background needs is imported before it begins, see `watching._reporter`.
+import _queue  # noqa: F401
 from functools import partial
 from time import monotonic
 
+import framework.copies  # noqa: F401
 from framework.chain.chain import Collected
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendUnavailable, FrameworkError
