@@ -254,7 +254,13 @@ class Following:
 def _refresh_in_time(app: Application) -> None:
     """Refresh all secrets, or without an interval those that are soon to expire."""
     if app._refresh_interval:
-        app._following.refresh_or_warn()
+        from framework.chain.level import shared_age
+
+        token = shared_age.set(app._refresh_interval / 2)  # so that of a fleet not every process asks the store
+        try:
+            app._following.refresh_or_warn()
+        finally:
+            shared_age.reset(token)
         return
     due = app.engine.expiring()
     soon = 1.2 * max(min(due.values(), default=0.0), 0.0) + _LEAST  # what is due a little later needs no other call

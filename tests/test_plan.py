@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -16,11 +17,16 @@ pytest.importorskip("botocore", reason="botocore is not installed")
 from quotas import Quotas  # noqa: E402
 from servers_aws import Aws, aws, moto_port, no_aws_around  # noqa: E402, F401
 
-from framework import App  # noqa: E402
+from framework import App, BaseSecretsBackend  # noqa: E402
 from framework.cli.main import main  # noqa: E402
-from framework.inspection.fleet import BY_HOST, DIRECT, SHARED, Fleet, plan  # noqa: E402
+from framework.inspection.fleet import BY_HOST, DIRECT, SHARED, Fleet, _known, plan  # noqa: E402
 
 PROCESSES, SECRETS = 6, 45
+
+
+class Own(BaseSecretsBackend):
+    def get_config(self, key: str) -> str | None:
+        raise AssertionError("a plan asks no store")
 
 
 def app_of(folder: Path, backend: str, kwargs: Any, secrets: int = SECRETS) -> App:
@@ -114,5 +120,114 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert main(["plan", "--fleet", "10000", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["links"][0]["ways"][SHARED]["calls_if_all_start"] == 5
-    assert main(["plan", "--fleet", "0"]) == 2
-    assert "--fleet" in capsys.readouterr().err
+
+
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, kwargs: Any, secrets: int = 41) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.framework]\nname = "billing"\nhome = "."\nsensitive = ["s.*"]\n')
+    app_of(tmp_path, backend, kwargs, secrets)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--fleet", "0"], "--fleet: a number from 1"),
+        (["--fleet", "-5"], "--fleet: a number from 1"),
+        (["--fleet", "1", "--hosts", "0"], "--hosts: a number from 1"),
+        (["--fleet", "1", "--starts-per-day", "-1"], "--starts-per-day: a number from 0"),
+        (["--fleet", "1", "--starts-per-day", "nan"], "--starts-per-day: a number from 0"),
+        (["--fleet", "1", "--ttl", "0"], "--ttl: a number of seconds above 0 is expected, not 0"),
+        (["--fleet", "1", "--ttl", "-1"], "--ttl: a number of seconds above 0"),
+        (["--fleet", "1", "--ttl", "inf"], "--ttl: a number of seconds above 0"),
+    ],
+)
+def test_a_number_that_makes_no_fleet_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    what: str,
+) -> None:
+    project(tmp_path, monkeypatch, "aws_secrets_manager", {"region_name": "eu-west-1"})
+    assert main(["plan", *words]) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_two_calls_under_one_quota_are_counted_together(tmp_path: Path) -> None:
+    found = way(app_of(tmp_path, "aws_ssm", {"region_name": "eu-west-1"}, 41), processes=1000)
+    assert found["first_quota"] == "GetParameters"
+    assert found["seconds_to_start_all"] == 5 * 1000 / 40  # four batches and one single read
+
+
+def test_where_no_answer_is_kept_a_shared_cache_changes_nothing(tmp_path: Path) -> None:
+    app = app_of(tmp_path, "aws_secrets_manager", {"region_name": "eu-west-1"}, 100)
+    assert way(app, SHARED, 100, cached_for=0) == way(app, DIRECT, 100, cached_for=0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "shared", "note"),
+    [
+        ("", 5 * 86_400 / 900, ""),
+        ("refresh_interval_seconds = 60", 5 * 86_400 / 30, ""),
+        ("cache_ttl_seconds = 0", 5 * 10 * 4, "a shared cache has no effect"),
+        ("use_cache = false", 5 * 10 * 4, "a shared cache has no effect"),
+        ("cache_ttl_seconds = inf", 0, ""),
+    ],
+)
+def test_the_times_of_the_configuration_count(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lines: str,
+    shared: float,
+    note: str,
+) -> None:
+    project(tmp_path, monkeypatch, "aws_secrets_manager", {"region_name": "eu-west-1"}, 100)
+    path = tmp_path / "billing.cfg"
+    path.write_text(path.read_text().replace("[s]", f"{lines}\n[s]"))
+    starts = "4" if note else "1000"
+    assert main(["plan", "--fleet", "10", "--starts-per-day", starts, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["links"][0]["ways"][SHARED]["calls_a_day"]
+    assert found == pytest.approx(shared, abs=0.1)
+    assert main(["plan", "--fleet", "10"]) == 0
+    assert note in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("backend", "kwargs", "lines"),
+    [
+        ("test_plan.Own", {}, ["makes 41 read", "no quota known", "no price"]),
+        ("vault", {"url": "http://127.0.0.1:9", "token": "t"}, ["makes 41 read", "no quota published"]),
+        ("azure_key_vault", {"vault_url": "https://x.vault.azure.net"}, ["41 GetSecret", "102.5", "not compared"]),
+        ("gcp_secret_manager", {"project_id": "p"}, ["41 AccessSecretVersion", "27.3", "as of 20"]),
+        ("aws_ssm", {"region_name": "eu-west-1"}, ["4 GetParameters, 1 GetParameter", "125.0", "together with"]),
+    ],
+)
+def test_every_store_can_be_planned(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    backend: str,
+    kwargs: Any,
+    lines: list[str],
+) -> None:
+    project(tmp_path, monkeypatch, backend, kwargs)
+    assert main(["plan", "--fleet", "1000"]) == 0
+    out = capsys.readouterr().out
+    assert all(line in out for line in lines), out
+
+
+def test_without_secrets_there_is_nothing_to_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(tmp_path, monkeypatch, "vault", {"url": "http://127.0.0.1:9", "token": "t"}, 0)
+    assert main(["plan", "--fleet", "10"]) == 0
+    assert "no option is a _secret pointer" in capsys.readouterr().err
+
+
+def test_every_backend_of_a_store_is_in_the_table() -> None:
+    from framework.backends.registry import SHORT_NAMES
+
+    classes = {path: resolve_name(path) for path in SHORT_NAMES.values()}
+    remote = {path for path, cls in classes.items() if getattr(cls, "remote", True)}
+    assert remote == set(_known()) - {"date"}

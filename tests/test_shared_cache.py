@@ -526,6 +526,41 @@ def test_refresh_asks_the_store_and_writes(tmp_path: Path, port: int) -> None:
     assert len(Ledger.asked) == 2
 
 
+def test_of_a_fleet_that_refreshes_in_the_background_one_process_asks_the_store(
+    tmp_path: Path, port: int, clock_of_entries: Callable[[float], None]
+) -> None:
+    from framework.following import _refresh_in_time
+
+    Ledger.rows = {("config", "s"): "old", ("config", "t"): "t"}
+    schema = {"web": {"options": {name: {"type": "string", "sensitive": True} for name in ("password", "token")}}}
+    environ = {
+        "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+        "SHOP__SECRETS__REFRESH_INTERVAL_SECONDS": "600",
+        "SHOP__WEB__PASSWORD_SECRET": "s",
+        "SHOP__WEB__TOKEN_SECRET": "t",
+    }
+    apps = [App("shop", home=tmp_path, schema=schema, environ=environ) for _ in range(5)]
+    assert all(app.prefetch() == {} for app in apps)
+    Ledger.rows["config", "s"] = "new"
+
+    def refreshed() -> int:
+        Ledger.asked = []
+        for app in apps:
+            _refresh_in_time(app)  # type: ignore[arg-type]
+        return len(Ledger.asked)
+
+    assert refreshed() == 0  # the entries are younger than half of the interval
+    assert {app.conf.get("web", "password") for app in apps} == {"old"}
+    clock_of_entries(301)
+    assert refreshed() == 1
+    assert {app.conf.get("web", "password") for app in apps} == {"new"}
+    Ledger.asked = []
+    assert all(app.refresh() == {} for app in apps)
+    assert len(Ledger.asked) == 5  # who refreshes now wants what the store has now
+
+
 # Whatever is wrong with it, the store is asked
 
 

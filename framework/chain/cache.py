@@ -7,7 +7,7 @@ from _thread import allocate_lock
 from math import inf
 from time import monotonic
 
-from framework.chain.level import refused
+from framework.chain.level import refused, shared_age
 from framework.chain.runner import outcome_of
 from framework.errors import AccessDenied, BackendUnavailable, FrameworkError, IssuedOnUse
 from framework.jitter import about
@@ -156,7 +156,7 @@ class Cache:
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
         warnings: list[str] = []
-        is_strict = not self.is_shared or (since is not None and refused.get() is None)
+        is_strict = not self.is_shared or (since is not None and refused.get() is None and not shared_age.get())
         may_be_old = since is None or isinstance(since, Preferred)
         with self._lock:
             self._drop_expired()
@@ -210,10 +210,12 @@ class Cache:
     def _settled(self, key: Key, outcome: object, asked: float) -> object:
         """The outcome for the callers, once it is kept."""
         if type(outcome) is Dated:
-            if outcome.replaces or outcome.asked >= self._kept.get(key, (None, outcome.asked))[1]:
-                self._kept.pop(key, None)
-                self._keep(key, outcome.value, outcome.asked)
-                self.shared.add(key)
+            value, asked = self._kept.get(key, (None, outcome.asked))[:2]
+            if asked > outcome.asked and not outcome.replaces:
+                return value
+            self._kept.pop(key, None)
+            self._keep(key, outcome.value, outcome.asked)
+            self.shared.add(key)
             return outcome.value
         self.shared.discard(key)
         self.state = _state_after(outcome)

@@ -48,5 +48,9 @@ only_at_hand: ContextVar[bool] = ContextVar("framework_only_at_hand", default=Fa
 refused: ContextVar[Callable[[object], bool] | None] = ContextVar("framework_refused", default=None)
 
 
+#: Set while options are refreshed in the background: how old an answer of the shared cache may be, in seconds.
+shared_age: ContextVar[float] = ContextVar("framework_shared_age", default=0.0)
+
+
 class NotAtHand(Exception):  # noqa: N818 - not a failure: the question takes a thread
     """A store would have to be asked, or a chain to be built."""

@@ -13,7 +13,7 @@ from time import monotonic, sleep, time
 
 from framework import jitter
 from framework.chain.cache import Dated
-from framework.chain.level import refused
+from framework.chain.level import refused, shared_age
 from framework.chain.server import LEASE, Renewing, Server, milliseconds
 from framework.deadlines import seconds_left
 from framework.errors import BackendError
@@ -141,11 +141,14 @@ class SharedCache:
             keys: each once.
             ask: asks the store for some of them; if it returns None, so does this.
             since: if it is given, the store is asked in any case, unless a server has refused a value: then any other
-                value counts, and the same one for a second. See `refused`.
+                value counts, and the same one for a second. See `refused`, and `shared_age` for the other exception.
         """
         with self._server as server:
+            after = -inf
             if since is not None and refused.get() is None:
-                return self._asked(list(keys), ask, has_lease=False)
+                if not (most := shared_age.get()):
+                    return self._asked(list(keys), ask, has_lease=False)
+                after = monotonic() - most
             found: dict[Key, object] = {}
             todo, must_write = list(keys), True
             waited, pause, ends = 0.0, _PAUSE, _half_of_the_time()
@@ -153,13 +156,13 @@ class SharedCache:
                 began = monotonic()
                 there = self._read(todo, with_leases=waited > 0)
                 if there is not None:
-                    todo = self._taken(found, todo, there)
+                    todo = self._taken(found, todo, there, after)
                     if todo and not there.are_leased:
                         there = self._leased(todo, self._lease + min(_BUSY * (monotonic() - began), self._wait))
                 if there is None:
                     must_write = False
                     break
-                todo = self._taken(found, todo, there)
+                todo = self._taken(found, todo, there, after)
                 server.release([self._sealed.name(key) for key in there.mine if key not in todo])
                 if mine := [key for key in there.mine if key in todo]:
                     outcomes = self._asked(mine, ask, has_lease=True)
@@ -184,11 +187,13 @@ class SharedCache:
         self._count("hits", sum(type(found[key]) is Dated for key in keys))
         return [found[key] for key in keys]
 
-    def _taken(self, found: dict[Key, object], todo: list[Key], there: _There) -> list[Key]:
+    def _taken(self, found: dict[Key, object], todo: list[Key], there: _There, after: float) -> list[Key]:
         """What is still to be asked for, after the entries that count were put to what is found."""
         is_refused = refused.get()
         for key in todo:
-            if key in there.dated and (is_refused is None or not is_refused(there.dated[key].value)):
+            if key not in there.dated or there.dated[key].asked <= after:
+                continue
+            if is_refused is None or not is_refused(there.dated[key].value):
                 there.dated[key].replaces = is_refused is not None
                 found[key] = there.dated[key]
         return [key for key in todo if key not in found]

@@ -29,7 +29,7 @@ class Fleet:
         hosts: on how many machines.
         starts_per_day: how often each process starts in a day.
         reads_every: seconds after which a running process reads its secrets again; 0: never.
-        cached_for: seconds that a shared cache keeps an answer.
+        cached_for: seconds for which an answer of a shared cache counts; 0: there is none, so every way is direct.
     """
 
     def __init__(
@@ -40,15 +40,16 @@ class Fleet:
 
     def readers(self, way: str) -> int:
         """How many ask the store when all start at once."""
-        return {DIRECT: self.processes, BY_HOST: min(self.hosts, self.processes), SHARED: 1}[way]
+        if way == DIRECT or not self.cached_for:
+            return self.processes
+        return min(self.hosts, self.processes) if way == BY_HOST else 1
 
     def reads_a_day(self, way: str) -> float:
         """How often all secrets are read from the store in a day."""
         reads = self.processes * (self.starts_per_day + (DAY / self.reads_every if self.reads_every else 0.0))
-        if way == DIRECT:
+        if way == DIRECT or not self.cached_for:
             return reads
-        most = DAY / self.cached_for if self.cached_for else float("inf")  # of each cache
-        return min(reads, self.readers(way) * most)
+        return min(reads, self.readers(way) * DAY / self.cached_for)
 
 
 def plan(app: App, fleet: Fleet) -> dict[str, Any]:
@@ -103,6 +104,8 @@ def _of_link(link: Link, wanted: list[tuple[str, str | None]], known: dict[str, 
         "quotas": facts.get("quotas", {}),
         "price": facts.get("price"),
         "sources": facts.get("sources", []),
+        "not_compared": facts.get("not_compared", ""),
+        "is_known": bool(facts),
         "ways": ways,
     }
 
@@ -129,10 +132,10 @@ def _way(way: str, calls: Calls, secrets: int, facts: dict[str, Any], fleet: Fle
     """What happens in one way to read; dollars and seconds are None if the store publishes no prices or quotas."""
     quotas, price = facts.get("quotas", {}), facts.get("price")
     cold = {name: number * fleet.readers(way) for name, number in calls.items()}
-    first = next((name for name in cold if name in quotas and cold[name] > quotas[name]["per_second"]), None)
+    first = next((name for name, number in _under(quotas, cold).items() if number > quotas[name]["per_second"]), None)
     if first is not None and "after_throttling" in facts and first == facts["batch"]:
         cold = _one_by_one(cold, calls, secrets, facts)
-    seconds = [number / quotas[name]["per_second"] for name, number in cold.items() if name in quotas]
+    seconds = [number / quotas[name]["per_second"] for name, number in _under(quotas, cold).items()]
     a_day = sum(calls.values()) * fleet.reads_a_day(way)
     cost = None if price is None else a_day * MONTH / 10_000 * price["calls"] + secrets * price["secret"]
     return {
@@ -143,6 +146,16 @@ def _way(way: str, calls: Calls, secrets: int, facts: dict[str, Any], fleet: Fle
         "seconds_to_start_all": round(max(seconds), 1) if seconds else None,
         "dollars_a_month": None if cost is None else round(cost, 2),
     }
+
+
+def _under(quotas: dict[str, Any], calls: Calls) -> Calls:
+    """How many calls count against each quota; some calls share one, which stands under the name of the first."""
+    counted: Calls = {}
+    for name, number in calls.items():
+        if name in quotas:
+            quota = quotas[name].get("shared_with", name)
+            counted[quota] = counted.get(quota, 0) + number
+    return counted
 
 
 def _one_by_one(cold: Calls, calls: Calls, secrets: int, facts: dict[str, Any]) -> Calls:
