@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from framework.chain.sealed import KEY_OPTION, MAKE_ONE, Sealed, opened
 from framework.chain.server import Server
-from framework.chain.shared import KEY_OPTION, MAKE_ONE, Sealed, SharedCache, opened
+from framework.chain.shared import SharedCache
 from framework.errors import BackendError, FrameworkError
 from framework.locks import ProcessLock
 

@@ -26,7 +26,7 @@ from patience import in_threads
 from servers import free_port, valkey
 
 from framework import App, BaseSecretsBackend, Connection, errors
-from framework.chain.shared import Sealed
+from framework.chain.sealed import Sealed
 
 KEY = Fernet.generate_key().decode()
 PASSWORD = "canary-password-of-the-cache"
@@ -1013,7 +1013,12 @@ def test_nothing_is_loaded_unless_the_option_is_set(tmp_path: Path) -> None:
     environment["PYTHONPATH"] = str(tmp_path)
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert {"framework.sharing", "framework.chain.shared", "framework.chain.server"}.isdisjoint(done.stdout.split())
+    assert {
+        "framework.sharing",
+        "framework.chain.shared",
+        "framework.chain.sealed",
+        "framework.chain.server",
+    }.isdisjoint(done.stdout.split())
 
 
 # The commands

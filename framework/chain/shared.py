@@ -6,8 +6,6 @@ can compute, and are Fernet tokens. A failure is never in it. Whatever is wrong 
 
 from __future__ import annotations
 
-from hashlib import sha256
-from hmac import digest
 from math import inf
 from time import monotonic, sleep, time
 
@@ -16,8 +14,6 @@ from framework.chain.cache import Dated
 from framework.chain.level import refused, shared_age
 from framework.chain.server import LEASE, Renewing, Server, milliseconds
 from framework.deadlines import seconds_left
-from framework.errors import BackendError
-from framework.lifetime import lifetime_of
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -25,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from cryptography.fernet import Fernet
-
     from framework.chain.cache import Ask, Key
+    from framework.chain.sealed import Sealed
 
     #: Its name, the entry or None, and its lifetime in seconds; what the lease says if the value is still the refused
     #: one, and for how many seconds; 0: it is another one.
@@ -46,61 +41,6 @@ _PAUSE, _MOST_PAUSE = 0.02, 0.25
 _BUSY = 10
 #: How many other processes are waited for, one after the other.
 _TURNS = 3
-
-
-class Sealed:
-    """Names and entries of one link, which only processes with the same key and the same identity can make and read.
-
-    Args:
-        key: a Fernet key.
-        identity: of the link: the store, and who asks it.
-
-    Raises:
-        BackendError: the key is not one.
-    """
-
-    __slots__ = ("_fernet", "_names", "_identity")
-
-    def __init__(self, key: str, identity: str) -> None:
-        self._fernet = opened(key)
-        self._names = digest(key.strip().encode(), b"framework: names in the shared cache", "sha256")
-        self._identity = sha256(identity.encode()).hexdigest()
-
-    def name(self, key: Key) -> str:
-        """Under which an answer is stored; it does not show what it is about."""
-        from base64 import urlsafe_b64encode
-
-        named = digest(self._names, _json([self._identity, *key]).encode(), "sha256")
-        return f"framework:{urlsafe_b64encode(named).decode().rstrip('=')}"
-
-    def lease(self, key: Key, what: str) -> bytes:
-        """The content of a lease. Others cannot make one, so nobody waits for them."""
-        return digest(self._names, _json(["lease", what, self._identity, *key]).encode(), "sha256")
-
-    def seal(self, key: Key, value: object, asked: float) -> bytes | None:
-        """The entry for an answer; None if it cannot be one.
-
-        Args:
-            asked: when the store was asked, on the clock of `time.time`.
-        """
-        plain = _plain(value)
-        if plain is None:
-            return None
-        return bytes(self._fernet.encrypt(_json({"w": [self._identity, *key], "t": asked, "x": plain}).encode()))
-
-    def open(self, key: Key, entry: bytes) -> tuple[object, float] | None:
-        """The answer and when it was asked for; None: the entry was not written for this question with this key."""
-        import json
-
-        from cryptography.fernet import InvalidToken
-
-        try:
-            found = json.loads(self._fernet.decrypt(entry))
-            if found["w"] != [self._identity, *key]:
-                return None
-            return _value(key, found["x"]), float(found["t"])
-        except (InvalidToken, ValueError, KeyError, TypeError):
-            return None
 
 
 class SharedCache:
@@ -308,22 +248,6 @@ class SharedCache:
         return answer
 
 
-def opened(key: str) -> Fernet:
-    """The key. Raises BackendError: it is not one."""
-    from base64 import urlsafe_b64decode, urlsafe_b64encode
-
-    from cryptography.fernet import Fernet
-
-    try:
-        given = key.strip().encode()
-        if urlsafe_b64encode(urlsafe_b64decode(given)) == given:  # others are read too, but have other names
-            return Fernet(given)
-    except ValueError:
-        pass  # so that the error has no context
-    what = "it is not 32 bytes as URL-safe base64"
-    raise BackendError(what, where=KEY_OPTION, hint=MAKE_ONE)
-
-
 def _written(client: Any, entries: list[_Entry], *, has_lease: bool) -> bool:
     """Write entries, and give back their leases, unless the store was asked in vain."""
     with client.pipeline(transaction=False) as pipe:
@@ -361,44 +285,3 @@ class _There:
 def _half_of_the_time() -> float:
     """Until when to wait for other processes, on the monotonic clock: the store may need the other half."""
     return monotonic() + seconds_left(inf) / 2
-
-
-def _plain(value: object) -> list[Any] | None:
-    """An answer as JSON; None if it is not one that others may have: an object of another class, such as one that has
-    a lifetime of its own."""
-    from framework.connection import FIELDS, Connection
-
-    if lifetime_of(value) is not None:
-        return None
-    if type(value) is Connection:
-        return ["connection", {name: getattr(value, name) for name in ("conn_id", *FIELDS)}]
-    return ["value", value] if _is_json(value) else None
-
-
-def _is_json(value: object) -> bool:
-    if type(value) is dict:
-        return all(type(name) is str and _is_json(inner) for name, inner in value.items())
-    if type(value) is list:
-        return all(map(_is_json, value))
-    return value is None or type(value) in (str, bool, int, float)
-
-
-def _value(key: Key, plain: list[Any]) -> object:
-    kind, value = plain
-    if (kind == "connection") != (key[0] == "connection" and value is not None):
-        raise ValueError("an entry of another kind")
-    if kind != "connection":
-        return value
-    from framework.connection import Connection
-
-    return Connection(**value)
-
-
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value, separators=(",", ":"))
-
-
-KEY_OPTION = "[secrets] shared_cache_key"
-MAKE_ONE = "Make one with: python -m framework fernet generate"
