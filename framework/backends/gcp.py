@@ -27,7 +27,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _LOGIN_SECONDS, _CALL_SECONDS = 10.0, 20.0
 #: By default gRPC looks for a lost server only every two minutes. In milliseconds.
 _CHANNEL = (
-    ("grpc.initial_reconnect_backoff_ms", 250),
+    ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 5000),  # the time for one attempt
     ("grpc.max_reconnect_backoff_ms", 4000),
 )

@@ -216,10 +216,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def cloud(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lockbox]:
-    from framework.backends import retries, yandex
+    from framework.backends import yandex
 
     made = Lockbox(authority)
     monkeypatch.setattr(yandex, "_ROOTS", authority.certificate)
-    monkeypatch.setattr(retries, "FIRST", 0.01)
     yield made
     made.stop()

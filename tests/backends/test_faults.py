@@ -179,7 +179,6 @@ STORES: dict[str, Callable[..., Iterator[Store]]] = {
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(retries, "FIRST", 0.1)
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("VAULT_"):
             monkeypatch.delenv(name)

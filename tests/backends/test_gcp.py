@@ -120,6 +120,10 @@ class TestContract(OneByOneContract):
     def in_the_child(self, backend: Any) -> None:
         backend._endpoint = f"localhost:{self.store.rest.port}"
 
+    @pytest.mark.usefixtures("real_pauses")
+    def test_a_cut_connection_is_tried_again(self) -> None:  # gRPC waits 0.1 s before it connects again
+        super().test_a_cut_connection_is_tried_again()
+
     def failing(self) -> Any:
         for code, error in (
             ("PERMISSION_DENIED", errors.AccessDenied),

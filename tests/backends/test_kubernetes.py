@@ -30,7 +30,6 @@ DOWN = "http://127.0.0.1:9"
 def _outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(retries, "FIRST", 0.01)
 
 
 @pytest.fixture

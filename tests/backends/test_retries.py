@@ -15,6 +15,9 @@ from framework.deadlines import Deadline, deadline
 BY_CHANCE = jitter.fraction
 
 
+pytestmark = pytest.mark.usefixtures("real_pauses")
+
+
 @pytest.fixture
 def longest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The greatest random numbers."""

@@ -352,7 +352,7 @@ def test_sealed(spare: Bao) -> None:  # noqa: F811
     assert backend.logins == 1
 
 
-def test_unreachable_costs_one_login(make: Any) -> None:
+def test_unreachable_costs_one_login(make: Any, real_pauses: None) -> None:
     backend = make(url=DOWN)
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
     assert "127.0.0.1:9" in fault.what
@@ -409,7 +409,8 @@ def test_a_burst_is_waited_for_and_an_outage_reported(
     assert len(relay.asked) == (retries.TRIES if status == 429 else retries.TRIES_OF_A_FAILURE)
 
 
-def test_a_real_quota(spare: Bao) -> None:  # noqa: F811
+def test_a_real_quota(spare: Bao, real_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(retries, "LONGEST", 1.0)  # the interval of the first quota
     spare.put("secret", "variables/x", {"value": "1"})
     spare.root.write_data("sys/quotas/rate-limit/tight", data={"rate": 2, "interval": "1s", "path": "secret/"})
     backend = VaultBackend(url=spare.url, token="root")

@@ -64,6 +64,10 @@ class TestContract(StoreContract):
     def in_the_child(self, backend: Any) -> None:
         self.monkeypatch.setattr(retries, "FIRST", 0.2)  # gRPC's first call after a fork may fail
 
+    @pytest.mark.usefixtures("real_pauses")
+    def test_a_cut_connection_is_tried_again(self) -> None:  # gRPC waits 0.1 s before it connects again
+        super().test_a_cut_connection_is_tried_again()
+
     def failing(self) -> Any:
         for kind in self.kinds:
             self.put(kind, "stored_name", self.sample(kind))
