@@ -116,3 +116,16 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 def _no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lifetimes are what they are set to, and pauses half of their bounds."""
     monkeypatch.setattr("framework.jitter.fraction", lambda: 0.5)
+
+
+@pytest.fixture
+def real_pauses() -> None:
+    """For a test that waits for something real between the tries of a store."""
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the pauses between the tries take next to no time."""
+    if "real_pauses" not in request.fixturenames:
+        monkeypatch.setattr("framework.backends.retries.FIRST", 0.01)
+        monkeypatch.setattr("framework.backends.retries.LONGEST", 0.05)

@@ -22,6 +22,8 @@ _FORWARDED = frozenset(
     for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT", "SIGALRM")
     if hasattr(signal, name)
 )
+#: How often to look, in seconds, for what a signal should have reported: another thread may have got it.
+_LOOK = 1.0
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 #: Ignored by Python, and by default not by other programs.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -59,6 +61,7 @@ class Supervisor:
         self._child = 0
         self._is_stopping = self._is_ending = False
         self._last = 0  # the last signal that was passed on
+        self._noted: list[int] = []  # signals that another thread got
         self._restart_at: float | None = None
         self._kill_at: float | None = None
 
@@ -68,11 +71,9 @@ class Supervisor:
         Raises:
             NotStarted: it is not there, or cannot be executed.
         """
-        signal.signal(
-            signal.SIGCHLD, signal.SIG_DFL
-        )  # ignored, as some parents leave it, children cannot be waited for
         waited = {*_FORWARDED, signal.SIGCHLD}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+        handlers = self._note_signals(waited)
         try:
             self._pumps = pumps() if self._mask else {}
             try:
@@ -84,8 +85,29 @@ class Supervisor:
         finally:
             if self._watch is not None:
                 self._watch.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return status
+
+    def _note_signals(self, numbers: set[signal.Signals]) -> dict[signal.Signals, Any]:
+        """Note the signals that another thread gets: one that renews a lease, say, does not block them.
+
+        Those that are ignored stay so, for the program as well. But while SIGCHLD is, as some parents leave it,
+        children cannot be waited for.
+        """
+
+        def note(number: int, frame: object) -> None:
+            if number != signal.SIGCHLD:
+                self._noted.append(number)
+
+        before = {number: signal.getsignal(number) for number in numbers}
+        if before[signal.SIGCHLD] is signal.SIG_IGN:
+            before[signal.SIGCHLD] = signal.SIG_DFL
+        handlers = {number: found for number, found in before.items() if found not in (None, signal.SIG_IGN)}
+        for number in handlers:
+            signal.signal(number, note)
+        return handlers
 
     def _start(self) -> None:
         path = found(self._words[0], self._environ)
@@ -106,9 +128,6 @@ class Supervisor:
 
     def _wait(self, waited: set[signal.Signals]) -> int:
         while True:
-            info = signal.sigtimedwait(waited, max(0.0, self._next() - monotonic()))
-            if info is not None and info.si_signo != signal.SIGCHLD:
-                self._forward(info)
             status = self._reap()
             if status is not None:
                 if not self._is_stopping or self._is_ending:
@@ -117,15 +136,19 @@ class Supervisor:
                 self._is_stopping, self._kill_at = False, None
                 self._start()
             self._act()
+            info = signal.sigtimedwait(waited, max(0.0, self._next() - monotonic()))
+            is_of_the_terminal = info is not None and info.si_code > 0 and not self._own_group
+            if info is not None and info.si_signo != signal.SIGCHLD and not is_of_the_terminal:
+                self._forward(info.si_signo)  # but not what the terminal sends to the program as well: Ctrl-C
+            while self._noted:
+                self._forward(self._noted.pop(0))
 
-    def _forward(self, info: Any) -> None:
-        """Pass a signal on, but not what the terminal sends to the program as well: Ctrl-C."""
-        if info.si_code > 0 and not self._own_group:
-            return
-        self._last = info.si_signo
-        if info.si_signo in _ENDING:
+    def _forward(self, number: int) -> None:
+        """Pass a signal on."""
+        self._last = number
+        if number in _ENDING:
             self._is_ending, self._restart_at = True, None
-        self._send(info.si_signo)
+        self._send(number)
 
     def _end_group(self) -> None:
         """Send what ended the program to the rest of its group: `timeout` and CI systems signal whole groups, and that
@@ -159,7 +182,7 @@ class Supervisor:
 
     def _next(self) -> float:
         times = [self._restart_at, self._kill_at, self._watch.next_look if self._watch is not None else None]
-        return min((time for time in times if time is not None), default=monotonic() + 3600)
+        return min([time for time in times if time is not None] + [monotonic() + _LOOK])
 
     def _act(self) -> None:
         now = monotonic()
