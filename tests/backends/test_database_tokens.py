@@ -347,7 +347,7 @@ def test_a_refused_sign_in_of_azure(entra: Entra, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     nobody = entra_of(entra, client_secret="")
     fault = refused(errors.AccessDenied, lambda: nobody.get_connection("warehouse"), *canaries)
-    assert "where Azure finds an identity" in fault.hint
+    assert "where Azure provides a managed identity" in fault.hint
 
 
 def test_a_sign_in_of_azure_that_does_not_answer(entra: Entra) -> None:
