@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from time import monotonic
 
 from framework.backends.issued import connection_of, issued, table_of
@@ -100,4 +99,6 @@ def _demand_tls(made: Connection, kwarg: str) -> None:
             what = f"{kwarg}: {name} allows a connection without TLS, and the token would be readable"
             raise BackendError(what, hint="Demand TLS, for example with sslmode=verify-full.")
     if made.conn_type in ("postgres", "postgresql") and not {"sslmode", "ssl"} & set(options):
+        import json
+
         made.extra = json.dumps({**options, "sslmode": "require"})
