@@ -308,6 +308,18 @@ def test_a_primary_that_turns_read_only(replicated: Replicated) -> None:  # noqa
     assert store.get_variable("k") == "w"  # not from the pool's connection to the old one
 
 
+def test_a_login_that_one_of_the_hosts_refuses(replicated: Replicated) -> None:  # noqa: F811
+    """It is no failover: it is reported at once, with the host."""
+    url = f"postgresql://joe:canary-x@127.0.0.1:1,127.0.0.1:{replicated.primary.port}/books"
+    store = Store(databases.open(url, failover=PATIENT), Keys(KEY))
+    for act in (store.get_variable, store.delete_variable, lambda name: store.set_variable(name, "v")):
+        with pytest.raises(errors.FrameworkError, match="the server refuses the user or the password") as caught:
+            act("k")
+        assert f"/books: 127.0.0.1:{replicated.primary.port}: " in str(caught.value)
+        assert "canary" not in str(caught.value)
+    assert not store.database.outage.is_seen()
+
+
 def test_an_outcome_that_is_not_known(replicated: Replicated) -> None:  # noqa: F811
     """The server ends between a commit and its answer: the writes are there, and nobody was told so."""
     url, primary = replicated.url(), replicated.primary

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from framework import given
 from framework.backends.base import TeamsBackend, read_each
 from framework.backends.faults import unavailable
 from framework.backends.named import StoreBackend
@@ -72,10 +73,21 @@ class RemoteBackend(TeamsBackend):
         raise NotImplementedError
 
     def settings_of(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """All of `settings` by name, given or default. Raises TypeError for an unknown kwarg."""
+        """All of `settings` by name, given or default.
+
+        Raises:
+            TypeError: a kwarg is unknown.
+            InvalidArgument: one that must be text, or a number of seconds, is not.
+        """
         known = self.settings.__annotations__
         if unknown := [name for name in kwargs if name not in known]:
             raise TypeError(f"{type(self).__name__} takes no argument {unknown[0]!r}")
+        for name, value in kwargs.items():
+            kind = str(known[name]).partition(" | None")[0]
+            if kind == "str":
+                given.optional(given.text, value, name)
+            elif kind == "float":
+                given.optional(given.seconds, value, name)
         return {name: kwargs.get(name, getattr(self.settings, name)) for name in known}
 
     def who(self, client: Any) -> str | None:

@@ -9,6 +9,11 @@ from framework import errors
 from framework.metastore.base import AGAIN, MIGRATE, UNKNOWN, marked
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The attribute of a driver's error that says which host it is from.
+_HOST = "_framework_host"
 
 _LOOK = "Check that the server runs, and the host, port, user, password and name in the URL."
 
@@ -138,12 +143,13 @@ class Failure:
 
     Attributes:
         kind: a key of `_MEANINGS`.
+        host: which of several hosts refused; empty: there is one, or it concerns all of them.
     """
 
-    __slots__ = ("kind",)
+    __slots__ = ("kind", "host")
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, host: str = "") -> None:
+        self.kind, self.host = kind, host
 
     def for_reading(self, where: str) -> errors.SecretsError:
         """The error that a read raises."""
@@ -155,7 +161,7 @@ class Failure:
         }
         what, hint = _MEANINGS[self.kind]
         kind = classes.get(self.kind, errors.BackendUnavailable)
-        return marked(kind(what, where=where, hint=hint), self._sign(False))
+        return marked(kind(what, where=self._place(where), hint=hint), self._sign(False))
 
     def for_writing(self, where: str, *, ending: bool = False) -> errors.MetastoreError:
         """The error that a write raises; `ending`: it broke at the commit, so its outcome is not known."""
@@ -164,7 +170,10 @@ class Failure:
         if sign == UNKNOWN:
             what, hint = "the connection broke as the write was ending", "Check whether it was written."
         down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
-        return marked(down(what, where=where, hint=hint), sign)
+        return marked(down(what, where=self._place(where), hint=hint), sign)
+
+    def _place(self, where: str) -> str:
+        return f"{where}: {self.host}" if self.host else where
 
     def _sign(self, ending: bool) -> str:
         """Whether it may pass by itself."""
@@ -173,27 +182,36 @@ class Failure:
         return self.kind if self.kind == "overtaken" else AGAIN if self.kind in (*LOST, "locked") else ""
 
 
+def refused_by(host: str, error: BaseException) -> None:
+    """Note on a driver's error which of several hosts it is from."""
+    error.__dict__[_HOST] = host
+
+
 def explain(error: BaseException) -> Failure:
     """The meaning of an error of SQLAlchemy or of a driver."""
     cause = getattr(error, "orig", None) or error
+    return Failure(_kind_of(error, cause), cause.__dict__.get(_HOST, ""))
+
+
+def _kind_of(error: BaseException, cause: Any) -> str:
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     number = cause.args[0] if cause.args else None
     usual = next((_CLASSES[base.__name__] for base in type(error).__mro__ if base.__name__ in _CLASSES), "failed")
     if isinstance(number, int):
         inner = [base.__name__ for base in type(getattr(cause, "original_exception", None)).__mro__]  # PyMySQL's
         if "SSLError" in inner and "SSLEOFError" not in inner and "SSLZeroReturnError" not in inner:
-            return Failure("no tls")
-        return Failure(_NUMBERS.get(number, usual))
+            return "no tls"
+        return _NUMBERS.get(number, usual)
     if isinstance(state, str):
         for length in (5, 3, 2):
             if state[:length] in _STATES:
-                return Failure(_STATES[state[:length]])
+                return _STATES[state[:length]]
     elif usual == "no answer":
         words = str(cause)
         for refusal, kind in _REFUSALS.items():
             if refusal in words:
-                return Failure(kind)
-    return Failure(usual)
+                return kind
+    return usual
 
 
 def is_about_arguments(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from framework import errors
-from framework.metastore.failures import LOST, explain
+from framework.metastore.failures import LOST, explain, refused_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ class Pools:
             except Exception as error:
                 kind = explain(error).kind
                 if kind not in LOST:
+                    refused_by(str(host), error)
                     raise
                 host.rest()
                 if fault is None or kind != "no answer":  # which says more
