@@ -409,7 +409,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "connections test": (["connections", "test", "warehouse"], 0),
     "secrets": (["secrets", "get", "dyn/ROLE"], 1),
     "render": (["render", "template"], 1),
-    "exec": (["exec", "--only", "db.*", "--watch", "60", "--", "true"], 0),
+    "exec": (["exec", "--only", "db.*", "--watch", "3600", "--", "true"], 0),
 }
 
 
@@ -467,7 +467,7 @@ def test_commands_that_use_values_have_them_issued(configured: Books, world: Any
 
 
 def test_nothing_is_left_if_the_watched_program_dies_of_a_signal(configured: Books) -> None:
-    words = ["exec", "--only", "db.*", "--watch", "60", "--", "sh", "-c", "kill -TERM $$"]
+    words = ["exec", "--only", "db.*", "--watch", "3600", "--", "sh", "-c", "kill -TERM $$"]
     done = subprocess.run([sys.executable, "-m", "framework", *words], capture_output=True, text=True, timeout=GUARD)
     assert done.returncode == -signal.SIGTERM, done.stderr
     until(lambda: configured.users() == [])
