@@ -231,6 +231,23 @@ def test_max_age_passes_it_and_writes_the_fresh_value(make: Callable[..., App]) 
     assert len(Ledger.asked) == 2
 
 
+def test_a_fleet_that_reads_an_option_first_after_a_refresh_asks_once(make: Callable[..., App]) -> None:
+    Ledger.rows = {("config", "k"): "old"}
+    override = {("s", "password_secret"): "k"}
+
+    def read(app: App) -> str:
+        with app.conf.override(override):
+            return app.conf.get("s", "password")
+
+    assert read(make()) == "old"
+    Ledger.rows = {("config", "k"): "new"}
+    fleet = [make() for _ in range(3)]
+    for app in fleet:
+        assert app.refresh() == {}
+    assert [read(app) for app in fleet] == ["new"] * 3
+    assert len(Ledger.asked) == 2
+
+
 def test_an_answer_is_as_old_here_as_it_is_there(
     make: Callable[..., App], clock_of_entries: Callable[[float], None]
 ) -> None:

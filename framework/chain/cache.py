@@ -156,8 +156,8 @@ class Cache:
         mine: dict[Key, _Flight] = {}
         others: dict[Key, _Flight] = {}
         warnings: list[str] = []
-        is_strict = not self.is_shared or (since is not None and refused.get() is None and not shared_age.get())
         may_be_old = since is None or isinstance(since, Preferred)
+        is_strict = not self.is_shared or (not may_be_old and refused.get() is None and not shared_age.get())
         with self._lock:
             self._drop_expired()
             for key in keys:

@@ -14,6 +14,7 @@ from framework.chain.cache import Dated
 from framework.chain.level import refused, shared_age
 from framework.chain.server import LEASE, Renewing, Server, milliseconds
 from framework.deadlines import seconds_left
+from framework.lifetime import Preferred
 from framework.locks import ProcessLock
 
 TYPE_CHECKING = False
@@ -82,10 +83,13 @@ class SharedCache:
             ask: asks the store for some of them; if it returns None, so does this.
             since: if it is given, the store is asked in any case, unless a server has refused a value: then any other
                 value counts, and the same one for a second. See `refused`, and `shared_age` for the other exception.
+                For a `Preferred` an entry counts that was asked for after it, as far as the clocks agree.
         """
         with self._server as server:
             after = -inf
-            if since is not None and refused.get() is None:
+            if isinstance(since, Preferred):
+                after = since
+            elif since is not None and refused.get() is None:
                 if not (most := shared_age.get()):
                     return self._asked(list(keys), ask, has_lease=False)
                 after = monotonic() - most

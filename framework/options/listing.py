@@ -212,11 +212,12 @@ class Listing:
         return table.begin(places), lambda: table.end(places)
 
     def begin_refresh(self, max_age: float) -> Preferred:
-        """From now on nothing is kept that is older than now; see `Preferred`."""
+        """From now on nothing older than now is kept, or than what a refresh may take from a shared cache."""
+        from framework.chain.level import shared_age
         from framework.lifetime import Preferred
 
         with self.kept.lock:
-            self.kept.since = since = Preferred(monotonic(), max_age)
+            self.kept.since = since = Preferred(monotonic() - shared_age.get(), max_age)
         return since
 
     def expiring(self) -> dict[tuple[str, str], float]:

@@ -88,14 +88,14 @@ def refresh(
         workers: how many calls are made at once.
         max_age: a value that could not be refreshed is forgotten once it is this many seconds old; 0: never.
     """
-    done = Refreshed()
+    done, began = Refreshed(), monotonic()
     since = engine.begin_refresh(max_age) if names is None else Preferred(monotonic(), max_age)
     held = list(_held(engine, names))
     if not held:
         return done
     chain = its_chain()
     calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 1))
-    _ask(engine, chain, held, calls, beside, float(since))
+    _ask(engine, chain, held, calls, beside, began)
     _refuse_misfits(engine, held)
     _keep_pairs(held)
     links = {link.name: link for link in chain.custom}
