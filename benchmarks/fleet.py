@@ -20,7 +20,6 @@ of them, in a process of its own; the shared cache is a Valkey. Needs the test e
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -85,22 +84,14 @@ class Bench:
     def rotate(self, url: str, port: int) -> None:
         """Change a password under a fleet, once at once and once late in the store."""
         admin = redis.Redis(port=port)
-
-        def change(password: str) -> None:
-            given = {"reset_passwords": True, "passwords": [f"+{password}"], "commands": ["+ping"]}
-            admin.acl_setuser("books", enabled=True, **given)
-
-        def put(password: str) -> None:
-            login = {"conn_type": "redis", "host": "127.0.0.1", "port": port, "login": "books", "password": password}
-            self.store.put("fleet/books", json.dumps(login))
-
         fleet.configure(self.home, self.store, shared_cache_url=url, shared_cache_key=KEY)
         titles = ["first login", "rotated", f"store {LATE:g} s late"]
         calls, throttled = [], []
         with fleet.Fleet(self.home, self.processes, ["login"] * 3) as started:
             for number in range(len(titles)):
-                change(f"password {number}")
-                late = threading.Timer(LATE if number == 2 else 0, put, [f"password {number}"])
+                password = f"password {number}"
+                fleet.change_password(admin, password)
+                late = threading.Timer(LATE if number == 2 else 0, fleet.put_password, [self.store, port, password])
                 late.start()
                 if number < 2:
                     late.join()

@@ -285,6 +285,18 @@ def configure(
     (home / "schema.json").write_text(json.dumps({"many": {"options": schema}}))
 
 
+def change_password(server: Any, password: str) -> None:
+    """Let the user `books` of a Redis server log in with this password alone."""
+    given = {"reset_passwords": True, "passwords": [f"+{password}"], "commands": ["+ping"]}
+    server.acl_setuser("books", enabled=True, **given)
+
+
+def put_password(store: Store, port: int, password: str) -> None:
+    """Store that login as the connection `books`."""
+    login = {"conn_type": "redis", "host": "127.0.0.1", "port": port, "login": "books", "password": password}
+    store.put("fleet/books", json.dumps(login))
+
+
 def run(home: Path, processes: int, names: int) -> list[dict[str, Any]]:
     """Let a fleet prefetch all options, and wait for all: what each found, failed and counted."""
     with Fleet(home, processes, ["prefetch"], names) as fleet:

@@ -682,6 +682,18 @@ def test_a_poisoned_entry_is_replaced(make: Callable[..., App], port: int) -> No
     assert len(Ledger.asked) == 1
 
 
+def test_a_server_that_is_full_is_warned_of_once_and_read(tmp_path: Path) -> None:
+    Ledger.rows = {("variable", f"v{number}"): number for number in range(10)}
+    with valkey(tmp_path) as port:
+        application(tmp_path, f"redis://127.0.0.1:{port}/0").get_variable("v0")
+        _out_of_memory(redis.Redis(port=port), None)  # type: ignore[arg-type]
+        app = application(tmp_path, f"redis://127.0.0.1:{port}/0")
+        with pytest.warns(UserWarning, match="cannot be used") as told:
+            for number in reversed(range(10)):
+                assert app.get_variable(f"v{number}") == number
+        assert len(told) == 1 and len(Ledger.asked) == 10
+
+
 @pytest.fixture
 def timed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The connections that were tried or used in vain."""
@@ -690,9 +702,9 @@ def timed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     faults: list[str] = []
     run = Server.run
 
-    def counted(self: Server, commands: Any) -> Any:
+    def counted(self: Server, *commands: Any) -> Any:
         before = self._in_a_row
-        answer = run(self, commands)
+        answer = run(self, *commands)
         faults.extend(["fault"] * (self._in_a_row > before))
         return answer
 

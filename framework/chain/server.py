@@ -90,10 +90,14 @@ class Server:
         for text in texts:
             log_and_warn(text)
 
-    def run(self, commands: Callable[[Any], Answer]) -> Answer | None:
+    def run(self, commands: Callable[[Any], Answer], sort: str = "write") -> Answer | None:
         """What commands return that are given the client; None: they failed, or the server is left alone.
 
-        One thread at a time, so that a server that hangs costs a process two time-outs at most.
+        One thread at a time, so that a server that hangs costs a process two time-outs at most. There is no other
+        warning until commands of the same sort have worked: a server that is full can be read.
+
+        Args:
+            sort: `read` or `write`.
         """
         with self._lock:
             if monotonic() < self._alone_until:
@@ -104,12 +108,15 @@ class Server:
                 name = _kind_of(fault)
             else:
                 self._in_a_row, self.state = 0, "ok"
-                self._warned.discard("fault")
+                self._warned.discard(sort)
                 return answer
             self._in_a_row, self.state = self._in_a_row + 1, f"unavailable ({name})"
             if self._in_a_row >= _ENOUGH:
                 self._alone_until = monotonic() + _LEFT_ALONE / 2 + jitter.up_to(_LEFT_ALONE)
-            self._tell("fault", f"the shared cache cannot be used ({name}). The stores are asked instead.")
+            if not self._warned & {"read", "write"}:
+                text = f"the shared cache cannot be used ({name}). The stores are asked instead."
+                self._texts.append(f"{_URL_OPTION}: {text}")
+            self._warned.add(sort)
             return None
 
     def _in_time(self, commands: Callable[[Any], Answer]) -> Answer:
@@ -134,7 +141,7 @@ class Server:
     def tried(self) -> str:
         """The state after a question that changes nothing."""
         with self:
-            self.run(lambda client: client.mget(["framework:"]))
+            self.run(lambda client: client.mget(["framework:"]), "read")
         return self.state
 
     def release(self, names: list[str]) -> None:
@@ -158,12 +165,9 @@ class Server:
     def doubt(self, text: str) -> None:
         """Warn of an entry, once in a process."""
         with self._lock:
-            self._tell("entry", text)
-
-    def _tell(self, what: str, text: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            self._texts.append(f"{_URL_OPTION}: {text}")
+            if "entry" not in self._warned:
+                self._warned.add("entry")
+                self._texts.append(f"{_URL_OPTION}: {text}")
 
     def _opened(self) -> Any:
         if self._client is None:

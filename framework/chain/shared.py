@@ -146,7 +146,7 @@ class SharedCache:
         """What the server has, at the price of one command; None: it does not answer."""
         names = [self._sealed.name(key) for key in keys]
         wanted = [*names, *(name + LEASE for name in names)] if with_leases else names
-        entries = self._run(lambda client: client.mget(wanted))
+        entries = self._run(lambda client: client.mget(wanted), "read")
         return None if entries is None else self._there(keys, entries[: len(keys)], entries[len(keys) :], None)
 
     def _leased(self, keys: list[Key], seconds: float) -> _There | None:
@@ -245,8 +245,8 @@ class SharedCache:
         with self._lock:
             self.counts[what] += number
 
-    def _run(self, commands: Callable[[Any], Any]) -> Any:
-        answer = self._server.run(commands)
+    def _run(self, commands: Callable[[Any], Any], sort: str = "write") -> Any:
+        answer = self._server.run(commands, sort)
         if answer is None:
             self._count("faults")
         return answer
