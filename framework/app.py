@@ -57,7 +57,7 @@ class App(Reads, Bound[Settings]):
         dynaconf: a `Dynaconf` object of the application's own, or its `module:attribute`, instead.
         settings_environments: whether the tables of the settings files are environments; if not given, they are if one
             is called `default` or as the environment.
-        root_section: the section of settings outside of every table; without it they are not read.
+        root_section: the section of settings outside every table; without it they are not read.
         dotenv: `.env` files; the later one wins, the real environment wins over all.
         env: the environment, such as `production`; else `BILLING_ENV`, else `development`.
         environments: the only allowed ones.

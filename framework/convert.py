@@ -55,7 +55,7 @@ def to_text(value: object) -> str:
             return json.dumps(value, ensure_ascii=False, default=to_text)
         except (TypeError, ValueError, RecursionError):
             pass
-        raise ValueError("a table that JSON can hold is expected: its keys are text")
+        raise ValueError("a table with text keys is expected, as in JSON")
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 

@@ -338,7 +338,7 @@ listener: ContextVar[Callable[[str], object] | None] = ContextVar("framework_lis
 
 
 def warn(message: str, category: type[Warning] = FrameworkWarning) -> None:
-    """Warn, redacted and in one line. The warning's place is the caller outside of this package."""
+    """Warn, redacted and in one line. The warning's place is the caller outside this package."""
     message = safe_text(message)
     if (listen := listener.get()) is not None:
         listen(message)

@@ -87,7 +87,7 @@ def read_nested(value: object) -> Any:
 
 
 def secrets_in(value: object, *, sensitive: bool) -> Iterator[str]:
-    """The texts under sensitive names, also inside of JSON texts such as a key file."""
+    """The texts under sensitive names, also inside JSON texts such as a key file."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from secrets_in(inner, sensitive=sensitive or should_hide_value_for_name(name))

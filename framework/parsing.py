@@ -76,14 +76,14 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
         fault = Malformed(0, TOO_DEEP)
     except MemoryError:
         fault = Malformed(0, TOO_LARGE)
-    raise fault  # outside of the handlers: the parser's error carries the text
+    raise fault  # outside the handlers: the parser's error carries the text
 
 
 def deep_place(text: str, level: int = 0) -> int:
     """Where a JSON text is nested deeper than `DEPTH`, or -1. A text that is not JSON may get either answer.
 
     Args:
-        text: the text, or a part of one that begins outside of a string.
+        text: the text, or a part of one that begins outside a string.
         level: how many tables and lists are open where it begins.
     """
     if level + text.count("[") + text.count("{") <= DEPTH:
@@ -91,7 +91,7 @@ def deep_place(text: str, level: int = 0) -> int:
     from itertools import accumulate
 
     plain = text.replace("\\\\", "").replace('\\"', "").encode("utf-8", "surrogatepass")
-    marks = b"".join(plain.translate(None, _OTHER_BYTES).split(b'"')[::2])  # the brackets outside of strings
+    marks = b"".join(plain.translate(None, _OTHER_BYTES).split(b'"')[::2])  # the brackets outside strings
     if level + max(accumulate(map(_STEPS.__getitem__, marks)), default=0) <= DEPTH:
         return -1
     import re

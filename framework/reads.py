@@ -128,7 +128,7 @@ class Reads:
         """Warn if a link before the metastore has the key, so that a write would not be read, or cannot say."""
         link, faults = self.chain.shadowing(given.kind(kind), given.text(key, "key"))
         for fault in faults:
-            warn(f"it is not known whether an earlier link has the {kind} {key!r}, too: {fault}")
+            warn(f"it is unknown whether an earlier link also has the {kind} {key!r}: {fault}")
         if link is not None:
             warn(
                 f"the {kind} {key!r} is written to the metastore, but the link {link} has it too and is asked first: "

@@ -118,7 +118,7 @@ def test_aliases_do_not_multiply(reader: str, text: str, write: Any) -> None:
 @pytest.mark.parametrize("reader", READERS)
 def test_an_alias_inside_of_what_it_stands_for(reader: str, write: Any) -> None:
     path = write("s.yaml", "core:\n  a: &a\n    - 1\n    - *a\n")
-    assert "an alias is inside of its own anchor" in message_of(reader, path)
+    assert "an alias is inside its own anchor" in message_of(reader, path)
 
 
 @pytest.mark.parametrize("reader", ["table", "entries", "stream", "config_files"])

@@ -115,7 +115,7 @@ def test_all_faults_are_reported_at_once_and_none_shows_its_line() -> None:
 
 
 def test_a_line_before_the_first_section_is_one_fault() -> None:
-    assert fault("k = v\nl = w\n").startswith("a.cfg:1: a line stands before the first [section]. Write [section]")
+    assert fault("k = v\nl = w\n").startswith("a.cfg:1: a line comes before the first [section]. Write [section]")
 
 
 def test_many_faults_are_counted() -> None:

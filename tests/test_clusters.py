@@ -105,7 +105,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 @contextmanager
 def at_work(folder: Path, url: str, store: Store, server: Server, name: str) -> Iterator[None]:
-    """An import and a rotation of keys, both in the middle of their work inside of the block, and done after it.
+    """An import and a rotation of keys, both in the middle of their work inside the block, and done after it.
 
     They wait for a client that has locked the last rows, and ends together with the server.
     """

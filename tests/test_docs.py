@@ -427,7 +427,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def prose_of(page: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a page outside of its blocks, with their numbers."""
+    """The lines of a page outside its blocks, with their numbers."""
     fence = ""
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         marks = re.match(r" *(`{3,})", line)

@@ -1,4 +1,4 @@
-"""dynaconf's settings files as it reads them itself: environments, merging, settings outside of tables, validators."""
+"""dynaconf's settings files as it reads them itself: environments, merging, settings outside tables, validators."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def test_settings_outside_of_tables_are_reported_until_they_have_a_section(world
     status, out, err = world.run("check")
     assert (status, out, err) == (
         1,
-        "error: settings.toml:1: debug is outside of every table, and not read: set root_section, a section for it\n"
-        "error: settings.toml:2: port is outside of every table, and not read: set root_section, a section for it\n",
+        "error: settings.toml:1: debug is outside every table, and not read: set root_section, a section for it\n"
+        "error: settings.toml:2: port is outside every table, and not read: set root_section, a section for it\n",
         "2 errors, 0 warnings\n",
     )
     world.project(settings_files=["settings.toml"], root_section="app")
@@ -211,7 +211,7 @@ def test_what_no_environment_can_have_is_reported(world: World) -> None:
     world.write("settings.toml", "debug = true\n[default]\nport = 1\n[production.s]\na = 1\n[prodution.s]\na = 2\n")
     assert world.run("check") == (
         1,
-        "error: settings.toml:1: debug is outside of every environment, and not read: put it under [default]\n"
+        "error: settings.toml:1: debug is outside every environment, and not read: put it under [default]\n"
         "error: settings.toml:6: [prodution] is not read: there is no environment of that name (development, "
         "production)\n",
         "2 errors, 0 warnings\n",
@@ -271,7 +271,7 @@ def test_the_settings_of_an_object_have_sections_as_those_of_files(world: World)
     world.write("our_settings.py", OBJECT.format(""))
     world.project(dynaconf="our_settings:settings")
     assert world.app().conf.value("database.pool", "size") == 1
-    assert "our_settings:settings: port is outside of every table" in world.run("check")[1]
+    assert "our_settings:settings: port is outside every table" in world.run("check")[1]
     world.project(dynaconf="our_settings:settings", root_section="app")
     assert world.app().conf.value("app", "port") == 80
     assert world.run("check")[0] == 0

@@ -169,7 +169,7 @@ CASES = {
     ),
     "no_section": Case(
         """
-        HOME/billing.cfg:1: a line stands before the first [section]. Write [section] and key = value,
+        HOME/billing.cfg:1: a line comes before the first [section]. Write [section] and key = value,
         indent the lines that continue a value, begin a comment with '#'.
         """,
         "port = 1\n",
@@ -252,7 +252,7 @@ CASES = {
     ),
     "outside_of_sections": Case(
         """
-        HOME/production.toml:1: 'port' stands outside of every section. Put it under a section.
+        HOME/production.toml:1: 'port' is outside every section. Put it under a section.
         """,
         files={"production.toml": "port = 3\n"},
         project={"config_files": ["production.toml"]},

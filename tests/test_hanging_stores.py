@@ -292,7 +292,7 @@ def test_a_write_is_made_although_a_link_hangs(app: Callable[..., App], capsys: 
     made = app("Asleep", "Awake")
     status, _, err = run(capsys, "variables", "set", "a", "1")
     assert status == 0
-    assert "it is not known whether an earlier link has the variable 'a', too: store0: " in err
+    assert "it is unknown whether an earlier link also has the variable 'a': store0: " in err
     assert "the link store1 has it too" in err
     assert made.store.get_variable("a") == "1"
 

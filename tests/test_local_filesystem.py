@@ -439,7 +439,7 @@ def test_bad_yaml(write: Any, text: str, message: str) -> None:
         (f"!!bool {CANARY}", "the value does not fit its YAML type"),
         (f"!!timestamp {CANARY}", "the value does not fit its YAML type"),
         ("2024-02-30", "the value does not fit its YAML type"),
-        ("&x {a: *x}", "an alias is inside of its own anchor"),
+        ("&x {a: *x}", "an alias is inside its own anchor"),
         ("{<<: [1]}", "this is not plain YAML (expected a mapping"),
     ],
 )

@@ -16,7 +16,7 @@ def nothing(world: World) -> World:
 
 
 TOLD = (
-    "nothing was found of the application 'framework': no pyproject.toml with [tool.framework] in the working "
+    "nothing was found for the application 'framework': no pyproject.toml with [tool.framework] in the working "
     "directory, no folder framework (FRAMEWORK_HOME is not set), no file framework/framework.cfg, "
     "no variable FRAMEWORK__…. Go to the folder of the project, or pass --project DIR, --app or --name."
 )
@@ -32,7 +32,7 @@ def test_no_project(nothing: World, words: list[str]) -> None:
 def test_a_name_with_nothing_behind_it(nothing: World, words: list[str]) -> None:
     status, _, err = nothing.run("--name", "biling", *words)
     assert status == 2
-    assert "nothing was found of the application 'biling': no folder biling (BILING_HOME is not set)" in err
+    assert "nothing was found for the application 'biling': no folder biling (BILING_HOME is not set)" in err
     assert "Check the name, or set BILING_HOME." in err
 
 

@@ -516,7 +516,7 @@ SURPRISES = [
     ),
     Report(
         "sam-dumont/immich-video-memory-generator#428",
-        "$USER inside of a password is replaced",
+        "$USER inside a password is replaced",
         cfg("[mail]\npassword = pa$LOGIN_NAME-word\n"),
         environ={"LOGIN_NAME": "me"},
         run="check --offline",
@@ -894,7 +894,7 @@ MASKING = [
     ),
     Report(
         "apache/airflow#31964",
-        "a secret inside of a JSON variable is not masked",
+        "a secret inside a JSON variable is not masked",
         environ={"BILLING_VAR_API_KEYS": '{"api_key": "made-up-key-value"}'},
         call=logged("the key is made-up-key-value"),
         answer="the key is ***",

@@ -71,8 +71,8 @@ IN_CFG = [
         "password = 'zebracanary'",
         "[mail] password: the quotes (') are part of the value: write it without them.",
     ),
-    ("server", "origins = a, b,", "[server] origins: a comma too many makes an item that is empty: remove it."),
-    ("server", "origins = a,, b", "[server] origins: a comma too many makes an item that is empty: remove it."),
+    ("server", "origins = a, b,", "[server] origins: an extra comma makes an empty item: remove it."),
+    ("server", "origins = a,, b", "[server] origins: an extra comma makes an empty item: remove it."),
     (
         "server",
         "origins = ['a', 'b']",

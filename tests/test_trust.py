@@ -63,7 +63,7 @@ class Shared(World):
         return path
 
     def elsewhere(self, name: str, text: str) -> Path:
-        """A file of root's outside of the folder."""
+        """A file of root's outside the folder."""
         path = self.home.parent / f"{self.home.name}-{name}"
         path.mkdir(exist_ok=True)
         (path / name).write_text(text)
@@ -866,7 +866,7 @@ def test_a_pointer_to_a_pipe_waits_and_reads_no_more_than_is_stated(shared: Shar
     shared.set(BILLING__DB__PASSWORD_FILE="/dev/zero" if shape == "endless" else str(path))
     status, _, err = shared.run("config", "get-value", "db", "password")
     assert status == 1
-    assert ("larger than" if shape == "endless" else "nothing arrived in time") in err
+    assert ("larger than" if shape == "endless" else "no data arrived in time") in err
     if held is not None:
         os.close(held)
 
@@ -1036,7 +1036,7 @@ def test_a_pipe_that_gives_nothing_is_not_waited_for_without_end(rows: Shared) -
     status, _, err = rows.run("variables", "import", "pipe", "--file-format", "json")
     assert (status, err) == (
         1,
-        "error: pipe: the file cannot be read (nothing arrived in time). Nothing was changed.\n",
+        "error: pipe: the file cannot be read (no data arrived in time). Nothing was changed.\n",
     )
 
 

@@ -118,7 +118,7 @@ class GcpSecretManagerBackend(RemoteStore):
             what = f"{', '.join(self._keys)} does not hold Google Cloud credentials"
             return self.misconfigured(what, "Give a key file as Google issued it.")
         hint = "Give gcp_key_path, or run where Application Default Credentials are."
-        return AccessDenied("there are no credentials of Google Cloud", where=self.store, hint=hint)
+        return AccessDenied("there are no Google Cloud credentials", where=self.store, hint=hint)
 
     def who(self, client: _Client) -> str | None:
         client.logged_in()  # which finds out the name of a machine's account, and proves an impersonation
@@ -159,7 +159,7 @@ class GcpSecretManagerBackend(RemoteStore):
         if not key:
             credentials, project = google.auth.default(scopes=scopes, request=request)
         elif kwarg != "gcp_credential_config_file":
-            key["private_key"] = key["private_key"].replace("\\n", "\n")  # escaped twice: JSON inside of JSON
+            key["private_key"] = key["private_key"].replace("\\n", "\n")  # escaped twice: JSON inside JSON
             credentials, project = Credentials.from_service_account_info(key, scopes=scopes), key["project_id"]
         elif key.get("type") == "external_account" and self._project:
             credentials = _federated(key, scopes)

@@ -98,7 +98,7 @@ class StoreBackend(TeamsBackend):
         return read_each(self.read, names)
 
     def read_elsewhere(self, name: str) -> str | None:
-        """The text under a name outside of every prefix: `backend-test` checks that it is refused."""
+        """The text under a name outside every prefix: `backend-test` checks that it is refused."""
         return self.read(self.joined("", name))
 
     def names_below(self, start: str) -> Iterable[str]:

@@ -139,7 +139,7 @@ class Plan:
     ) -> Node:
         if cls in above:
             raise SchemaError(
-                "the class is a section inside of itself",
+                "the class is a section inside itself",
                 where=place_of(above[-1], field.name if field else ""),
                 hint=f"Use a list: list[{cls.__name__}].",
             )

@@ -178,7 +178,7 @@ class Cache:
             outcomes.update((key, outcome) for outcome in flight.outcome())
         if may_be_old:
             self._replace_unavailable(outcomes, warnings, since)
-        for text in warnings:  # outside of the lock: a warning may be an error, and run code of the application
+        for text in warnings:  # outside the lock: a warning may be an error, and run code of the application
             from framework.logs import log_and_warn
 
             log_and_warn(text)

@@ -373,7 +373,7 @@ class Link:
             raise
         except BaseException as fault:  # a backend must not end the process, and its text may hold secrets
             failure = translated(fault, f"{self.name}: {_question(kind, key)}")
-        raise failure  # outside of the blocks, so without the context of what was handled there
+        raise failure  # outside the blocks, so without the context of what was handled there
 
     def _located(self, kind: str, key: str | None, fault: SecretsError | NotFound | OptionNotFound) -> SecretsError:
         """A failure with the link's name and the key."""

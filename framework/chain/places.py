@@ -100,7 +100,7 @@ def _places(link: Link, kind: str, key: str) -> list[str]:
 def _split(key: str, start: str) -> tuple[str, str]:
     """The store's prefix in a key, whole or its last folders, and what follows it; empty if it is not there.
 
-    It may also be inside of a longer path, such as `projects/p/secrets/START…/versions/1`.
+    It may also be inside a longer path, such as `projects/p/secrets/START…/versions/1`.
     """
     whole = prefix = start.lstrip("/")
     while prefix:

@@ -220,9 +220,9 @@ class CfgText:
         if not fine:
             self._take(before)
             raise ConfigFileError(
-                "the change cannot be written so that the file means what it should: blanks or comment signs where a "
-                "cfg file drops them, an indented line that would become a part of it, or a %(name)s that would lead "
-                "elsewhere",
+                "the change cannot be written, because the file would be read back differently: blanks or comment "
+                "signs that a cfg file drops, an indented line that would continue a value, or a %(name)s that would "
+                "refer to another option",
                 where=self.path,
                 hint="Write it by hand, or in another kind of file.",
             )

@@ -42,7 +42,10 @@ def add_selection(parser: ArgumentParser) -> None:
         help="the connections, or those that match, as NAME_URL; may be given more than once",
     )
     parser.add_argument(
-        "--prefix", metavar="TEXT", default="", help="what names begin with; own: those that this application reads"
+        "--prefix",
+        metavar="TEXT",
+        default="",
+        help="the start of every name; own: the names that this application itself reads",
     )
 
 

@@ -39,7 +39,7 @@ def nothing_found(app: App, args: Namespace) -> UsageError | None:
     where = "" if args.name else _no_project()
     home = f"no folder {app.home} ({app.names.home} is {'set to it' if os.environ.get(app.names.home) else 'not set'})"
     looked = [*filter(None, [where]), home, *([f"no file {file}"] if file else []), f"no variable {start}__…"]
-    what = f"nothing was found of the application {app.name!r}: {', '.join(looked)}"
+    what = f"nothing was found for the application {app.name!r}: {', '.join(looked)}"
     near = ", ".join(_near(app)) if args.name else ""
     hint = (
         f"Did you mean --name {near}?"

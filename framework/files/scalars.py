@@ -90,7 +90,7 @@ def _yaml(text: str, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]
                 if not value.style and not value.tag.endswith((":str", ":binary")) and value.value:
                     is_null = value.tag.endswith(":null")
                     yield trail, Written(value.value, places.get(trail, ""), "YAML", ": ", is_null=is_null)
-            elif trail in places:  # nothing inside of what an alias repeats
+            elif trail in places:  # nothing inside what an alias repeats
                 pending.append((trail, value))
 
 

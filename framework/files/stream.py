@@ -157,7 +157,7 @@ class JsonWindow:
         more = self._source.read(max(CHUNK, len(self.text) - self.at))
         self.text, self._ended = self.text[self.at :] + more, not more
         self.at = self._counted = 0
-        self._deep = deep_place(self.text, self.level)  # the text begins between two values, so outside of a string
+        self._deep = deep_place(self.text, self.level)  # the text begins between two values, so outside a string
 
     def line(self, place: int) -> int:
         """The line of a place that is not before any place that was asked for earlier."""

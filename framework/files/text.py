@@ -138,7 +138,7 @@ def content(file: RawIOBase, seconds: float | None = None) -> tuple[bytes, os.st
         part = file.read(min(max(status.st_size - size, 0) + 65536, FILE_BYTES + 1 - size))
         if part is None:  # it has nothing to read at once, whatever kind of file it is
             if seconds is None:
-                raise OSError(11, "nothing arrived in time")
+                raise OSError(11, "no data arrived in time")
             continue
         if not part:
             return b"".join(parts), status
@@ -169,7 +169,7 @@ def wait(number: int, late: float) -> None:
     poll = select.poll()
     poll.register(number, select.POLLIN)
     if not poll.poll(max(0.0, late - time.monotonic()) * 1000):
-        raise TimeoutError(110, "nothing arrived in time")
+        raise TimeoutError(110, "no data arrived in time")
 
 
 class Bounded(RawIOBase):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 GROWS = f"its aliases add more than {GROWTH:,} characters"
-CIRCLE = "an alias is inside of its own anchor"
+CIRCLE = "an alias is inside its own anchor"
 MISFIT = "the value does not fit its YAML type"
 CHARACTER = "a character that YAML does not allow"
 OWN = (GROWS, CIRCLE, MISFIT, CHARACTER, TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Types whose value may hold any mark, or is checked by its own reader.
 _STRUCTURES = ("json", "object")
-#: Words of a shell, and what it finds inside of words.
+#: Words of a shell, and what it finds inside words.
 _SHELL_WORDS = ("|", "||", "&&", "&", ";", ">", ">>", "<")
 _SHELL_MARKS = ("|", "$(", "`")
 #: What stands beside the name of a variable that is meant; the empty text is an end.
@@ -121,7 +121,7 @@ def _quotes(about: _About, text: str) -> str | None:
     """`"x"` where nothing takes the quotes off."""
     if not isinstance(about.mention.source, (CfgLayer, EnvironmentLayer)) or about.type in _STRUCTURES:
         return None
-    if about.mention.layer == ".env":  # they were inside of others
+    if about.mention.layer == ".env":  # they were inside others
         return None
     if about.type and about.family not in ("text", "list"):  # an error, which says so
         return None
@@ -146,7 +146,7 @@ def _empty_item(about: _About, text: str) -> str | None:
         return None
     if all(item.strip() for item in text.split(",")):
         return None
-    return "a comma too many makes an item that is empty: remove it"
+    return "an extra comma makes an empty item: remove it"
 
 
 def _blank(about: _About, text: str) -> str | None:
@@ -212,7 +212,7 @@ _KINDS: dict[str, Callable[[_About, str], str | None]] = {
 
 
 def _shell_mark(command: str) -> str | None:
-    """A mark that only a shell understands, outside of quotes."""
+    """A mark that only a shell understands, outside quotes."""
     import shlex
 
     try:

@@ -37,14 +37,14 @@ SECTION = "app"
 class FrameworkSource(PydanticBaseSettingsSource):
     """The options of an application as a source of settings.
 
-    A field that is a model or a dataclass is a section: `server: Server` is `[server]`, and a model inside of it
-    `[server.tls]`. Any other field is an option, called like the field; one outside of every model is in `section`.
+    A field that is a model or a dataclass is a section: `server: Server` is `[server]`, and a model inside it
+    `[server.tls]`. Any other field is an option, called like the field; one outside every model is in `section`.
     A name that is not set is left out, so that the field's default, or the next source, gives it.
 
     Args:
         settings_cls: the class, as `settings_customise_sources` gets it.
         app: the application; None: the current one.
-        section: of the fields outside of every model; None: the application's `root_section`, or `app`.
+        section: of the fields outside every model; None: the application's `root_section`, or `app`.
 
     Raises (when the class is made):
         PointerError: a pointer leads nowhere.

@@ -306,7 +306,7 @@ class Rotating:
         return made
 
     def run_in_greenlet(self, attempt: Callable[[Any], Made]) -> Made:
-        """`run` inside of one of SQLAlchemy's greenlets, without blocking the event loop."""
+        """`run` inside one of SQLAlchemy's greenlets, without blocking the event loop."""
         import asyncio
 
         from sqlalchemy.util import await_only

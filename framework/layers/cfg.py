@@ -143,7 +143,7 @@ def parse(text: str, path: str) -> tuple[dict[str, dict[str, str]], dict[str, di
         equals, colon = body.find("="), body.find(":")
         end = equals if colon < 0 or 0 <= equals < colon else colon
         if options is None:
-            faults.append((number, "a line stands before the first [section]"))
+            faults.append((number, "a line comes before the first [section]"))
             break  # what follows would be the same fault over and over
         if end <= 0:
             faults.append((number, "a line has no key" if end == 0 else "a line has no '=' or ':'"))

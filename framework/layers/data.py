@@ -20,7 +20,7 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     which of the two is meant depends on what is asked for.
 
     Raises:
-        ConfigFileError: unreadable or malformed, with the line; or an option outside of every section.
+        ConfigFileError: unreadable or malformed, with the line; or an option outside every section.
     """
     text, status = read_file(path)
     sections, places = read_table(path, text=text)
@@ -43,7 +43,7 @@ def _outside(name: str, value: object, where: str) -> ConfigFileError:
         hint = "Put it under a section; if it is one, write its options as name and value."
         return ConfigFileError(f"{name!r} is a list, and a section is expected", where=where, hint=hint)
     hint = f"Put {inner} under the section {outer}." if dot and outer else "Put it under a section."
-    return ConfigFileError(f"{name!r} stands outside of every section", where=where, hint=hint)
+    return ConfigFileError(f"{name!r} is outside every section", where=where, hint=hint)
 
 
 def file_sections(
@@ -52,7 +52,7 @@ def file_sections(
     table: dict[str, Any],
     place_of: Callable[[tuple[str, ...]], str],
 ) -> None:
-    """Add a table and those inside of it to `values`: each is a section, and those inside are options as well."""
+    """Add a table and those inside it to `values`: each is a section, and those inside are options as well."""
     options = values.setdefault(".".join(trail).lower(), {})
     for key, value in table.items():
         inner = (*trail, str(key))

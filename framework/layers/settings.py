@@ -44,7 +44,7 @@ def read_settings(
         paths: the files, later ones over earlier ones, with their companions.
         env: dynaconf's environment, such as `development`; used where the files are divided into environments.
         divided: whether they are; None: they are if one of their tables is `default` or called like `env`.
-        root_section: the section of the settings outside of every table.
+        root_section: the section of the settings outside every table.
         environments: the only ones that there are, or None for any.
 
     Raises:
@@ -76,7 +76,7 @@ def _outside_of_environments(
             if _is_for_anchors(name, place):
                 continue
             if _is_plain(value) and not _is_dynaconfs(name):
-                yield place, f"{name} is outside of every environment, and not read: put it under [default]"
+                yield place, f"{name} is outside every environment, and not read: put it under [default]"
             elif not _is_plain(value) and environments is not None and name not in known:
                 yield place, f"[{name}] is not read: there is no environment of that name ({', '.join(environments)})"
 
@@ -129,10 +129,10 @@ class SettingsLayer(Layer):
             if isinstance(value, dict) or value is None or _is_dynaconfs(str(key).lower()):
                 continue
             if root is None:
-                what = f"{str(key).lower()} is outside of every table, and not read: set root_section, a section for it"
+                what = f"{str(key).lower()} is outside every table, and not read: set root_section, a section for it"
                 self.unread.append((place, what))
             elif str(key).lower() in root:
-                what = f"[{root_section}] {str(key).lower()} is also written outside of every table"
+                what = f"[{root_section}] {str(key).lower()} is also written outside every table"
                 raise ConfigFileError(what, where=place, hint="Keep one of the two, or choose another root_section.")
             else:
                 root[str(key).lower()] = value, place
@@ -154,7 +154,7 @@ def read_object(given: Any, root_section: str | None, hides: Callable[[str, str]
 
     Args:
         given: the object, or where it is.
-        root_section: the section of the settings outside of every table.
+        root_section: the section of the settings outside every table.
         hides: whether the value of an option, (section, key), must not be shown.
 
     Raises:

@@ -35,7 +35,7 @@ class Sources:
         config: the main cfg file, if it was given.
         dynaconf: a `Dynaconf` object, or its `module:attribute`.
         settings_environments: whether the tables of the settings files are environments; None: as they look.
-        root_section: the section of settings outside of every table.
+        root_section: the section of settings outside every table.
     """
 
     def __init__(

@@ -155,7 +155,7 @@ class Masker:
             return hidden.decode("utf-8", "replace")
 
     def redact_around(self, text: str, kept: Callable[[str], Iterable[tuple[int, int]]]) -> str:
-        """As `redact_text`, except inside of the pieces that `kept` finds, each as its start and end."""
+        """As `redact_text`, except inside the pieces that `kept` finds, each as its start and end."""
         from framework.masking.search import redacted_around
 
         return redacted_around(text, self._index, self.should_hide_value_for_name, REPLACEMENT, kept)

@@ -116,7 +116,7 @@ def redacted_around(
     replacement: str,
     kept: Callable[[str], Iterable[tuple[int, int]]],
 ) -> str:
-    """The same of a text, except inside of the pieces that `kept` finds, each as its start and end."""
+    """The same of a text, except inside the pieces that `kept` finds, each as its start and end."""
     for _ in range(PASSES):
         data = encode(text)
         ours = [(len(encode(text[:start])), len(encode(text[:end]))) for start, end in kept(text)]
@@ -163,7 +163,7 @@ def spans(
 def _spans_in_base64(
     data: bytes, index: Index, is_sensitive: Callable[[str], bool], nesting: int
 ) -> list[tuple[int, int]]:
-    """Places inside of base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
+    """Places inside base64. A run may begin anywhere in a group of four, so each is decoded at four offsets."""
     shortest = (4 * index.shortest + 2) // 3
     groups: list[bytes] = []
     pieces: list[tuple[int, int, int]] = []  # place in what is decoded, place in the data, end of the run

@@ -162,7 +162,7 @@ class Recorder:
         if overrides.get() or hasattr(data, "__missing__"):
             return  # a defaultdict, say: looking into it, as a getter does, would write
         if answer is not None and answer.mention.is_pointer and _is_restricted():
-            return  # inside of a link, where less can be seen
+            return  # inside a link, where less can be seen
         kept, fresh = _kept(value) if self._is_final else (Known(answer), Known)
         names = self._names[1:] if winner is None else self._names[:winner]
         others = (frozenset(names[3:]) or None, tuple(self._variables.items()) or None, fresh)

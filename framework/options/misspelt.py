@@ -42,7 +42,7 @@ class Misspelt:
 
     def __str__(self) -> str:
         place = "" if self.name == self.origin else f"{self.name} "
-        return f"{place}means nothing to this application; did you mean {self.meant}?"
+        return f"{place}is not read by this application; did you mean {self.meant}?"
 
 
 def misspelt(engine: Engine) -> Iterator[Misspelt]:

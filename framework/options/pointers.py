@@ -341,7 +341,7 @@ def _without(name: str, fault: Failure) -> Failure:
         if len(part) > 3:
             masker.add_mask(part)
     hide: Callable[[str], str] = masker.redact_text
-    if len(name) <= 3:  # as a word alone: hidden inside of other words, it would leave nothing to read
+    if len(name) <= 3:  # as a word alone: hidden inside other words, it would leave nothing to read
         import re
         from functools import partial
 

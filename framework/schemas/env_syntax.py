@@ -28,12 +28,12 @@ class Malformed(ValueError):
 
 
 def is_open(text: str) -> bool:
-    """Whether a bracket is open at the end, outside of quotes."""
+    """Whether a bracket is open at the end, outside quotes."""
     return open_brackets(text) > 0
 
 
 def open_brackets(text: str) -> int:
-    """How many more brackets a line opens than it closes, outside of quotes and comments."""
+    """How many more brackets a line opens than it closes, outside quotes and comments."""
     depth, quote = 0, ""
     for at, letter in enumerate(text):
         if quote:

@@ -83,7 +83,7 @@ class _JsonSchema:
                 self._note(trail, "too many sections, or one inside the other: the others are left out")
             return
         if id(node["properties"]) in above:
-            self._note(trail, f"[{section}] is inside of itself, by a $ref")
+            self._note(trail, f"[{section}] is inside itself, by a $ref")
             return
         more = node.get(EXTENSION)
         if isinstance(more, dict) and more.get("own"):

@@ -129,7 +129,7 @@ def stored(app: App, path: Path, key: str) -> dict[str, Any] | None:
 def as_logged(app: App, step: dict[str, Any], warning: warnings.WarningMessage) -> dict[str, Any]:
     """A warning as Airflow logs it: the key, and twice the class of the backend that shadows it."""
     text = str(warning.message)
-    if text.startswith("it is not known whether an earlier link"):
+    if text.startswith("it is unknown whether an earlier link"):
         [failed] = [link for link in app.chain.links if f": {link.name}: " in text]
         return {"level": "error", "args": [type(failed.backend).__name__]}
     for link in app.chain.links:

@@ -167,7 +167,7 @@ class AwsService(RemoteBackend):
         ignored = {name: self.retired[name] for name in retired}
         ignored |= {name: "it is for a role: set role_arn" for name, given in of_a_role.items() if given}
         ignored |= {f"session_kwargs.{name}": f"set {name}" for name in session if name not in _KEYS}
-        ignored |= {f"service_config.{name}": "only that of sts has one" for name in services or () if name != "sts"}
+        ignored |= {f"service_config.{name}": "only sts is used" for name in services or () if name != "sts"}
         if ignored:
             reasons = ", ".join(f"{name} ({reason})" for name, reason in ignored.items())
-            warn(f"{type(self).__name__}: without effect here, as in Airflow, are {reasons}. Remove them.")
+            warn(f"{type(self).__name__}: these have no effect here, as in Airflow: {reasons}. Remove them.")

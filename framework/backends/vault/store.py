@@ -161,7 +161,7 @@ class VaultBackend(VaultServer):
         return list(names)
 
     def read_elsewhere(self, name: str) -> str | None:
-        """Empty text if a secret exists at a name outside of every path; see `StoreBackend`."""
+        """Empty text if a secret exists at a name outside every path; see `StoreBackend`."""
         return None if self._ask("config", "read", self._mount or name, name) is None else ""
 
     def policy_paths(self, kind: str, secret_id: str) -> list[str]:

@@ -6,7 +6,7 @@ More defaults of a parser:
 
     needs_app=False        it runs without an application; `app` is None
     lists_warnings=True    it prints the warnings itself
-    unknown_app="refused"  it describes the application, so it does not run if nothing was found of it; "shown": it
+    unknown_app="refused"  it describes the application, so it does not run if nothing was found for it; "shown": it
                            runs, and ends with that error
     shows_progress=False   it shows what it waits for itself
     issues="used"          credentials may be issued for it, and are revoked when it ends; "handed on": they are not

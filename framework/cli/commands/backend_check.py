@@ -12,7 +12,7 @@ DESCRIPTION = """\
 Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
 
 The reading part of `BackendContract` is run: absent names are asked for, and the store's own names are listed
-if it can; no value is shown. Who may read need not be allowed to list, or to ask for names that are not there.
+if it can; no value is shown. Credentials that may read need not be allowed to list, or to ask for unknown names.
 
 for example:
   python -m framework backend-test vault --kwargs '{"url": "http://127.0.0.1:8200", "token": "…"}'

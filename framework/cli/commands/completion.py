@@ -6,7 +6,7 @@ from framework.cli.output import OK
 from framework.errors import FrameworkError
 
 DESCRIPTION = """\
-Print what makes a shell complete commands, flags, sections, keys, connections and variables when TAB is pressed.
+Print a script that lets a shell complete commands, flags, sections, keys, connections and variables at TAB.
 
 It completes the command `framework`. Candidates come from the application that the words before them select, but never
 over a network, and no pointer is followed.

@@ -13,7 +13,7 @@ from framework.masking.search import visible
 from framework.masking.shown import HIDDEN
 
 DESCRIPTION = """\
-Single options and the list of all of them, with Airflow's names and flags; and what changes the main cfg file.
+Read single options or list all, with Airflow's names and flags, and change the main cfg file.
 
 for example:
   python -m framework config get-value secrets backend

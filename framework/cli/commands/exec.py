@@ -12,7 +12,7 @@ from framework.delivery.values import Faults
 from framework.errors import FrameworkError
 
 DESCRIPTION = """\
-Resolve the configuration, and become a program that finds it in its environment.
+Resolve the configuration, then become the program, with the values in its environment.
 
 Everything is resolved first; if anything fails, nothing is started, and every fault is reported. The program then takes
 the place of this process: its PID, its terminal, its signals and its exit status. If it is not started, the exit status

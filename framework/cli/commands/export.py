@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, unknown_app="refused", issues="handed on")
-    parser.add_argument("--format", choices=list(FORMATS), default="shell", help="who reads it")
+    parser.add_argument("--format", choices=list(FORMATS), default="shell", help="the format of the output")
     parser.add_argument(
         "--dialect",
         choices=list(DIALECTS),
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the name of the Kubernetes object; default: the application's")
     parser.add_argument("--namespace", metavar="NAME", default="", help="its namespace")
     parser.add_argument("-o", "--output", metavar="FILE", help="write this file, mode 0600, instead of stdout")
-    parser.add_argument("--yes", action="store_true", help="print secrets to a terminal, too")
+    parser.add_argument("--yes", action="store_true", help="print secrets even to a terminal")
 
 
 def _run(app: App, args: Namespace) -> int:

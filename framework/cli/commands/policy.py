@@ -9,7 +9,7 @@ DESCRIPTION = """\
 Print the least-privilege policy for exactly the names that this configuration can ask a store for.
 
 Config secrets are named one by one, because the configuration refers to them. The connections and variables that an
-application will ask for cannot be known, so theirs is everything below their prefix.
+application will ask for cannot be known, so everything below their prefix is allowed.
 
 for example:
   python -m framework policy aws
@@ -33,7 +33,7 @@ _TESTS = 13
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run)
-    parser.add_argument("store", choices=sorted(_WRITERS), help="whose policy to print")
+    parser.add_argument("store", choices=sorted(_WRITERS), help="the store")
 
 
 def _run(app: App, args: Namespace) -> int:

@@ -17,8 +17,8 @@ Fill in the placeholders of a template. Nothing is evaluated; every other byte i
 
 @section.key@ is an option, @conn:NAME@ a connection's URI, @conn:NAME.FIELD@ a field of it, @var:NAME@ a variable,
 @secret:NAME@ a config secret. Filters write a value as another language needs it: json, yaml, toml, shell, url, base64,
-dotenv, systemd, indent:N, raw; as in @db.password|json@. What has this form and is unknown is an error with line and
-column; what does not have it, as an e-mail address, stays.
+dotenv, systemd, indent:N, raw; as in @db.password|json@. An unknown name in this form is an error with line and
+column; any other text, such as an e-mail address, stays.
 
 for example:
   python -m framework render nginx.conf.in -o nginx.conf

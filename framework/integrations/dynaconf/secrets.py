@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from framework.app import App
 
 _TOKEN = "@secret "
-#: Names that lead to a value inside of the settings: `("DB", "PASSWORD")`.
+#: Names that lead to a value inside the settings: `("DB", "PASSWORD")`.
 Trail = tuple[Any, ...]
 
 
