@@ -155,7 +155,7 @@ class TestRefusals:
             ('{"port": true}', "the port is not valid"),
             (f'{{"extra": "{PASSWORD}"}}', "extra is not a JSON object"),
             ('{"host": "\\ud800"}', "not valid Unicode"),
-            (f'{{"uri": "x://h", "password": "{PASSWORD}"}}', "fields beside it"),
+            (f'{{"uri": "x://h", "password": "{PASSWORD}"}}', "both a uri and fields"),
         ],
     )
     def test_an_invalid_connection_is_refused_and_not_repeated(self, value: str, says: str) -> None:

@@ -254,7 +254,7 @@ def test_what_has_no_effect_in_airflow_is_ignored_with_one_warning(
     if backend_class is SecretsManagerBackend:
         environ["BILLING__SECRETS__BACKEND"] = "aws_secrets_manager"
     app = App("billing", home=str(tmp_path), environ=environ)
-    with pytest.warns(errors.FrameworkWarning, match="without effect") as caught:
+    with pytest.warns(errors.FrameworkWarning, match="these have no effect") as caught:
         build(app, "secrets")
     assert len(caught) == 1
     assert all(name in str(caught[0].message) for name in names)
