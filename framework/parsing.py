@@ -51,7 +51,7 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
         hooks: as `json.loads` takes them. A hook may raise ValueError: the text is malformed then.
 
     Raises:
-        Malformed: not JSON, nested too deep, or a number with too many digits.
+        Malformed: not JSON, nested too deeply, or a number with too many digits.
     """
     import json
 
@@ -150,7 +150,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text.
 
     Raises:
-        Malformed: not TOML, nested too deep (also by dots in a key), or a number with too many digits.
+        Malformed: not TOML, nested too deeply (also by dots in a key), or a number with too many digits.
     """
     tomli: Any = _toml_parser()
     fault = _toml_too_deep(text)

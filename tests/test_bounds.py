@@ -150,7 +150,7 @@ def test_nesting_has_a_bound(reader: str, name: str, write: Any) -> None:
         pytest.skip("secrets files are not written in TOML")
     path = write(name, DEEP[name])
     message = message_of(reader, path)
-    assert f"nested too deep, more than {DEPTH} levels" in message
+    assert f"nested too deeply, more than {DEPTH} levels" in message
     assert names_line(message, path, 2) or names_line(message, path, 1) or name == "dots.toml", message
 
 
@@ -376,7 +376,7 @@ def test_expansion_ends_and_asks_a_bounded_number_of_times(environ: dict[str, st
 def test_expansion_between_dotenv_entries(write: Any) -> None:
     path = write(".env", "BILLING__CORE__K='$A'\nA='$A$A'\n")
     app = App("billing", home=str(Path(path).parent), dotenv=[path])
-    with pytest.warns(errors.FrameworkWarning, match=r"\.env:1: .* stays as it is written"):
+    with pytest.warns(errors.FrameworkWarning, match=r"\.env:1: .* is left as written"):
         assert app.conf.get("core", "k") == "$A"
 
 

@@ -210,7 +210,7 @@ def test_depth_is_counted_the_same_wherever_a_part_begins(size: int) -> None:
                 read = [entry.name for entry in read_entries(Drops(text), "s.json", "json")]
             except errors.FileParseError as fault:
                 assert not is_fine
-                assert "nested too deep" in str(fault)
+                assert "nested too deeply" in str(fault)
             else:
                 assert is_fine and read[-1] == "k"
 
