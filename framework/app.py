@@ -8,14 +8,10 @@ from framework import current, given
 from framework.bound import Bound, Settings
 from framework.config import Config
 from framework.errors import ConfigError, FrameworkError, MetastoreError, public, warn
-from framework.layers.base import Layer
-from framework.layers.environment import Environment
-from framework.layers.sources import Sources
 from framework.masking import MIN_LENGTH, configure, safe_repr, should_hide_value_for_name
 from framework.names import Names
 from framework.options.engine import Engine
 from framework.options.schema import of_application
-from framework.options.values import Answer
 from framework.reads import Reads
 
 TYPE_CHECKING = False
@@ -26,9 +22,11 @@ if TYPE_CHECKING:
     from framework.access import AccessLog
     from framework.chain.chain import Chain
     from framework.chain.link import Link
+    from framework.layers.base import Layer
+    from framework.layers.environment import Environment
     from framework.metastore.store import Store
     from framework.options.pointers import Pointers
-    from framework.options.values import Table
+    from framework.options.values import Answer, Table
 
     Path = str | os.PathLike[str]
 
@@ -102,6 +100,8 @@ class App(Reads, Bound[Settings]):
         worker: bool = False,
         access_log: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
+        from framework.layers.sources import Sources
+
         super().__init__()
         given.text(name, "name", 'For example App("billing").')
         try:

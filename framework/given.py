@@ -12,8 +12,6 @@ from time import monotonic
 from framework.convert import expand_home, with_a_home
 from framework.errors import InvalidArgument
 from framework.errors import wrong as wrong
-from framework.files.lists import FilePattern
-from framework.files.trust import Typed, with_trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +141,9 @@ def paths(given: object, argument: str, getenv: Callable[[str], str | None] = os
 
 def _entry(given: Any, argument: str, getenv: Callable[[str], str | None]) -> str:
     """A path in a list, which may be a pattern; `*` in the path of the working directory does not count."""
+    from framework.files.lists import FilePattern
+    from framework.files.trust import Typed
+
     named = path(given, argument, getenv)
     written = os.fspath(given)
     if os.path.isabs(written) or written.startswith("~") or isinstance(given, Typed):
@@ -163,6 +164,8 @@ def path(given: object, argument: str, getenv: Callable[[str], str | None] = os.
     named = expanded(given, argument, getenv)
     if os.path.isabs(named):
         return named
+    from framework.files.trust import with_trust_of
+
     try:
         return with_trust_of(named, os.path.abspath(named))
     except FileNotFoundError:

@@ -175,7 +175,7 @@ _NAMES = "from framework import App, conf, Connection, Variable"
 _DUMP = "from framework.cli.main import main; main(['--project', '.', 'dump'])"
 #: What a start does -> how many of our modules it may load, and how many others that bare Python does not.
 STARTS = {
-    "the front door": (_NAMES, 36, 4),
+    "the front door": (_NAMES, 33, 4),
     "an App and one get": (f"{_NAMES}; App('bench', home='.').conf.get('core', 'x', fallback='y')", 39, 4),
     "TOML schema, TOML file, .env, cfg": (f"{_NAMES}; App.from_project('.').conf.get('server', 'host')", 48, 35),
     "dump with local secrets and SQLite": (_DUMP, 96, 87),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from framework.convert import expand, to_text
 from framework.layers.base import Layer
-from framework.layers.cfg import interpolate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,8 +73,11 @@ class DefaultsLayer(Layer):
         option = self.schema.listed(section, key)
         if option is not None and option.plain:
             return raw
-        text = interpolate(raw, lambda name: self._text(section, name), f"{where}: default of [{section}] {key}")
-        return fill(expand(text, getenv), self.placeholders)
+        if "%" in raw:
+            from framework.layers.cfg import interpolate
+
+            raw = interpolate(raw, lambda name: self._text(section, name), f"{where}: default of [{section}] {key}")
+        return fill(expand(raw, getenv), self.placeholders)
 
     def _text(self, section: str, key: str) -> str | None:
         found = self.find(section, key.lower())

@@ -178,8 +178,6 @@ class Sources:
         Raises:
             ConfigFileError: a file is missing, unreadable or malformed.
         """
-        from framework.layers.cfg import CfgLayer
-
         layers: list[Layer] = []
         for entry in reversed(self._config_files):
             for look in reversed(look_for("config file", entry, environment.env)):
@@ -191,14 +189,14 @@ class Sources:
 
                     layers.append(read_layer(look.path))
                 else:
-                    layers.append(CfgLayer("config file", look.path))
+                    layers.append(_cfg_layer("config file", look.path))
         if self._settings_files or self._dynaconf is not None:
             layers += self._settings_layers(environment, hides)
         path, named = self.main_file(environment, home)
         look = Look("main cfg", path, path, found=not is_absent(path), must_exist=named)
         environment.looks.append(look)
         if look.wanted:
-            layers.append(CfgLayer("main cfg", path))
+            layers.append(_cfg_layer("main cfg", path))
         return layers
 
     def watched(self, environment: Environment, home: str) -> list[str]:
@@ -270,3 +268,9 @@ def _is_there(look: Look, env: str) -> bool:
 def _read(entry: str, env: str) -> list[tuple[Look, DotEnv | None]]:
     """The `.env` files of an entry."""
     return [(look, DotEnv(look.path) if _is_there(look, env) else None) for look in look_for(".env", entry, env)]
+
+
+def _cfg_layer(name: str, path: str) -> Layer:
+    from framework.layers.cfg import CfgLayer
+
+    return CfgLayer(name, path)
