@@ -2,8 +2,8 @@
 
 For PostgreSQL, MariaDB and Valkey, and for three orders of the change, eight threads ask at 200 requests a second while
 the password changes again and again. Every connection is used for two seconds at most, so two requests of a hundred
-include a login. Each run is preceded by one without rotations, so that both meet the same machine. Needs the test
-extra. The whole takes 18 times `--seconds`.
+include a login. Each run is preceded by one without rotations, or with `--beside` accompanied by one. Needs the test
+extra. The whole takes 18 times `--seconds`; 9 times with `--beside`.
 
     failed     requests that raised
     refused    logins that the server refused, of a rotation on average
@@ -17,6 +17,7 @@ extra. The whole takes 18 times `--seconds`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import threading
@@ -82,37 +83,63 @@ def client_of(service: Service, kind: str) -> Callable[[], object]:
     return ask_valkey
 
 
-def run(kind: str, order: str, seconds: float, rotations: int) -> Run:
-    with tempfile.TemporaryDirectory() as folder, service_of(kind, Path(folder)) as service:
-        ask, faults = client_of(service, kind), list[Exception]()
-        times, gaps = list[tuple[float, float]](), list[tuple[float, float]]()
-        ask()
-        ends = time.monotonic() + seconds
+class Load:
+    """Eight threads that ask one service.
 
-        def work(number: int) -> None:
-            due = time.monotonic() + number / RATE
-            while due < ends:
-                time.sleep(max(0.0, due - time.monotonic()))
-                begin = time.monotonic()
-                try:
-                    ask()
-                except Exception as fault:
-                    faults.append(fault)
-                times.append((begin, time.monotonic() - begin))
-                due = max(due + THREADS / RATE, time.monotonic() - 1)
+    Attributes:
+        times: when each request began, and how long it took.
+        faults: what was raised.
+    """
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-        for thread in threads:
+    def __init__(self, service: Service, kind: str, seconds: float) -> None:
+        self._ask, self._ends = client_of(service, kind), time.monotonic() + seconds
+        self.times, self.faults = list[tuple[float, float]](), list[Exception]()
+        self._ask()
+        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(THREADS)]
+
+    def _work(self, number: int) -> None:
+        due = time.monotonic() + number / RATE
+        while due < self._ends:
+            time.sleep(max(0.0, due - time.monotonic()))
+            begin = time.monotonic()
+            try:
+                self._ask()
+            except Exception as fault:
+                self.faults.append(fault)
+            self.times.append((begin, time.monotonic() - begin))
+            due = max(due + THREADS / RATE, time.monotonic() - 1)
+
+    def start(self) -> None:
+        for thread in self._threads:
             thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+def run(kind: str, order: str, seconds: float, rotations: int, *, beside: bool = False) -> list[Run]:
+    """What was measured of a service, and, with `beside`, of another one at the same time that is not rotated."""
+    with contextlib.ExitStack() as stack:
+        services = [
+            stack.enter_context(service_of(kind, Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            for _ in range(2 if beside else 1)
+        ]
+        loads, gaps = [Load(service, kind, seconds) for service in services], list[tuple[float, float]]()
+        for load in loads:
+            load.start()
         for _ in range(rotations):
             time.sleep(max(0.0, seconds / (rotations + 1) - GAP))
             begin = time.monotonic()
-            service.rotate(order, lambda: time.sleep(GAP))
+            services[0].rotate(order, lambda: time.sleep(GAP))
             if order == "server first":
                 gaps.append((begin, time.monotonic()))
-        for thread in threads:
-            thread.join()
-        return Run(times, gaps, faults, service.login.refused)
+        for load in loads:
+            load.join()
+        return [
+            Run(load.times, gaps, load.faults, service.login.refused)
+            for load, service in zip(loads, services, strict=True)
+        ]
 
 
 def p99(times: list[float]) -> float:
@@ -125,17 +152,25 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", default=list(CLIENTS), metavar="KIND", help=", ".join(CLIENTS))
     parser.add_argument("--seconds", type=float, default=60, help="of each run")
     parser.add_argument("--rotations", type=int, default=10, help="in each run")
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="measure without rotations at the same time, with a second service: where other programs run, too",
+    )
     args = parser.parse_args()
     names = ("server", "order", "requests", "failed", "refused", "p99", "outside", "without", "ratio")
     print("{:<12} {:<14} {:>9} {:>7} {:>8} {:>8} {:>8} {:>8} {:>6}".format(*names), flush=True)
     for kind in args.kinds:
         for order in ORDERS:
-            without = run(kind, order, args.seconds, 0)
-            found = run(kind, order, args.seconds, args.rotations)
+            if args.beside:
+                found, without = run(kind, order, args.seconds, args.rotations, beside=True)
+            else:
+                (without,) = run(kind, order, args.seconds, 0)
+                (found,) = run(kind, order, args.seconds, args.rotations)
             print(
                 f"{kind:<12} {order:<14} {found.requests:>9} {found.failed + without.failed:>7} "
-                f"{found.refused / args.rotations:>8.1f} {found.p99:>8.1f} {found.outside:>8.1f} {without.p99:>8.1f} "
-                f"{found.outside / without.p99:>6.2f}",
+                f"{found.refused / args.rotations:>8.1f} {found.p99:>8.1f} {found.outside:>8.1f} "
+                f"{without.outside:>8.1f} {found.outside / without.outside:>6.2f}",
                 flush=True,
             )
 
