@@ -21,11 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any, TextIO, TypeVar
 
+    from typing_extensions import Unpack
+
     from framework.options.explanation import Explanation
+    from framework.options.getters import How
     from framework.options.overrides import Override
     from framework.options.values import Mention
 
     T = TypeVar("T")
+
+    class HowMandatory(How, total=False):
+        """What `get_mandatory_value` and `get_mandatory_list_value` take, so that type checkers know it."""
+
+        fallback: Any
+
 
 _BLOCK = "for a block, use conf.override({(section, key): value}); for the file, run: python -m framework config"
 _FILES = "name the file when the application is made: App(config_files=[…])"
@@ -180,7 +189,7 @@ class Config(Getters):
             what, where="conf", hint=f'Write conf.get("{name}", "port"), or conf.getsection("{name}").'
         )
 
-    def get_mandatory_value(self, section: str, key: str, **how: Any) -> str:
+    def get_mandatory_value(self, section: str, key: str, **how: Unpack[HowMandatory]) -> str:
         """Like `get`, with its arguments, but there must be a value.
 
         Raises:
@@ -189,7 +198,9 @@ class Config(Getters):
         text: str = self._mandatory(section, key, lambda: self.get(section, key, **how))
         return text
 
-    def get_mandatory_list_value(self, section: str, key: str, delimiter: str = ",", **how: Any) -> list[Any]:
+    def get_mandatory_list_value(
+        self, section: str, key: str, delimiter: str = ",", **how: Unpack[HowMandatory]
+    ) -> list[Any]:
         """Like `getlist`, but there must be a value; raises as `get_mandatory_value` does."""
         return self._mandatory(section, key, lambda: self.getlist(section, key, delimiter, **how))
 

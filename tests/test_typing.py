@@ -126,3 +126,42 @@ def test_a_misspelling_is_found_in_every_kind_of_class(
     lines = [number for number, line in enumerate(text.splitlines(), 1) if "prot" in line]
     assert len(lines) == 9
     assert sorted(set(check(tmp_path))) == [("kinds.py", line) for line in lines]
+
+
+#: Every getter that takes keyword arguments, with each that it takes.
+GETTERS = """
+from enum import Enum
+
+from framework import conf
+
+class Level(Enum):
+    LOW = 1
+
+conf.get("a", "b", fallback="x", raw=True, lookup_from_deprecated=False, suppress_warnings=True)
+conf.getboolean("a", "b", fallback=True, raw=True)
+conf.getint("a", "b", fallback=1, raw=True)
+conf.getfloat("a", "b", fallback=1.5, raw=True)
+conf.getlist("a", "b", delimiter=";", fallback=[], raw=True)
+conf.getjson("a", "b", fallback={}, raw=True)
+conf.gettimedelta("a", "b", fallback=1, raw=True)
+conf.getenum("a", "b", enum_class=Level, fallback=Level.LOW, raw=True)
+conf.getenumlist("a", "b", enum_class=Level, delimiter=";", fallback=[], raw=True)
+conf.getimport("a", "b", fallback=None, raw=True)
+conf.value("a", "b", fallback=None, raw=True)
+conf.get_mandatory_value("a", "b", fallback="x", raw=True)
+conf.get_mandatory_list_value("a", "b", fallback=[], raw=True)
+"""
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize(("right", "wrong"), [("raw=", "rwa="), ("fallback=", "fallbak=")])
+def test_a_misspelled_argument_of_a_getter_is_found(
+    check: Callable[[Path], list[tuple[str, int]]], tmp_path: Path, right: str, wrong: str
+) -> None:
+    (tmp_path / "getters.py").write_text(GETTERS)
+    assert check(tmp_path) == []
+    text = GETTERS.replace(right, wrong)
+    (tmp_path / "getters.py").write_text(text)
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if wrong in line]
+    assert len(lines) == 13
+    assert sorted(set(check(tmp_path))) == [("getters.py", line) for line in lines]

@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
     from enum import Enum
-    from typing import Any, TypeVar
+    from typing import Any, TypedDict, TypeVar
+
+    from typing_extensions import Unpack
 
     from framework.options.declaration import Option
     from framework.options.engine import Engine
 
     E = TypeVar("E", bound=Enum)
     T = TypeVar("T")
+
+    class How(TypedDict, total=False):
+        """What every getter takes, so that type checkers know it."""
+
+        raw: bool
+        lookup_from_deprecated: bool
+        suppress_warnings: bool
 
 
 @public
@@ -40,7 +49,7 @@ class Getters:
         self._compiled, self._typed = engine.compiled, engine.typed
         self._data, self._getenv = engine.environment.data, engine.environment.get
 
-    def get(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> Any:
+    def get(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
         """The option as text.
 
         Args:
@@ -83,7 +92,7 @@ class Getters:
             raise
 
     @public
-    def _resolved(self, section: str, key: str, fallback: Any, **how: bool) -> Any:
+    def _resolved(self, section: str, key: str, fallback: Any, **how: Unpack[How]) -> Any:
         if how:
             answer = self._answer(section, key, **how)
             return self._fallback(section, key, fallback) if answer is None else text_of(answer)
@@ -132,7 +141,7 @@ class Getters:
         return convert.expand(fallback, self._getenv)
 
     def _converted(
-        self, section: str, key: str, fallback: Any, to: Callable[[Any], T], record: Any = None, **how: bool
+        self, section: str, key: str, fallback: Any, to: Callable[[Any], T], record: Any = None, **how: Unpack[How]
     ) -> T:
         """The answer or else the fallback, converted."""
         answer = self._answer(section, key, record=record, **how)
@@ -154,7 +163,7 @@ class Getters:
     def _option_of(self, answer: Answer) -> Option | None:
         return self._engine.spec(answer.mention.section, answer.mention.key).option
 
-    def _converted_answer(self, answer: Answer, to: Callable[[Any], T], record: Any = None, **how: bool) -> T:
+    def _converted_answer(self, answer: Answer, to: Callable[[Any], T], record: Any = None, **how: Unpack[How]) -> T:
         try:
             value = to(answer.value)
         except ValueError as fault:
@@ -174,23 +183,23 @@ class Getters:
             raise InvalidValue(f"the fallback does not convert: {what}", where=where, hint="Pass another.") from None
 
     @compiled("boolean")
-    def getboolean(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> bool:
+    def getboolean(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
         return self._converted(section, key, fallback, convert.to_bool, **how)
 
     @compiled("int")
-    def getint(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> int:
+    def getint(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> int:
         """A whole number, also written `8_080` or `8080.0`."""
         return self._converted(section, key, _whole(fallback), convert.to_int, **how)
 
     @compiled("float")
-    def getfloat(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> float:
+    def getfloat(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> float:
         """A number."""
         return self._converted(section, key, fallback, convert.to_float, **how)
 
     @compiled("list")
     def getlist(
-        self, section: str, key: str = MISSING, delimiter: str = ",", *, fallback: Any = UNSET, **how: bool
+        self, section: str, key: str = MISSING, delimiter: str = ",", *, fallback: Any = UNSET, **how: Unpack[How]
     ) -> list[Any]:
         """The stripped pieces between the delimiters; `["a", "b"]` is read as JSON. A list of a typed file, and a
         fallback of None, stay as they are."""
@@ -202,7 +211,7 @@ class Getters:
         return self._converted(section, key, fallback, pieces, **how)
 
     @compiled("json", fallback_is_third=True)
-    def getjson(self, section: str, key: str = MISSING, fallback: Any = None, **how: bool) -> Any:
+    def getjson(self, section: str, key: str = MISSING, fallback: Any = None, **how: Unpack[How]) -> Any:
         """The value of the JSON text; the fallback, as it is, if the option is empty or not set."""
         answer = self._answer(section, key, **how)
         if answer is None or answer.value == "":
@@ -211,7 +220,7 @@ class Getters:
 
     @compiled("timedelta", fallback_is_third=True)
     def gettimedelta(
-        self, section: str, key: str = MISSING, fallback: Any = None, **how: bool
+        self, section: str, key: str = MISSING, fallback: Any = None, **how: Unpack[How]
     ) -> datetime.timedelta | None:
         """A number of seconds as a timedelta; the fallback if the option is empty (as it is) or not set."""
         answer = self._answer(section, key, **how)
@@ -225,7 +234,13 @@ class Getters:
 
     @compiled("enum")
     def getenum(
-        self, section: str, key: str = MISSING, enum_class: type[E] = MISSING, *, fallback: Any = UNSET, **how: bool
+        self,
+        section: str,
+        key: str = MISSING,
+        enum_class: type[E] = MISSING,
+        *,
+        fallback: Any = UNSET,
+        **how: Unpack[How],
     ) -> E:
         """The member of that name; the fallback's, if it is not a member."""
         given.enum(enum_class, "enum_class")
@@ -249,7 +264,7 @@ class Getters:
         delimiter: str = ",",
         *,
         fallback: Any = UNSET,
-        **how: bool,
+        **how: Unpack[How],
     ) -> list[E]:
         """The members named in a list; other names are left out, with a warning."""
         given.enum(enum_class, "enum_class"), given.delimiter(delimiter)
@@ -264,12 +279,12 @@ class Getters:
             warn(f"[{section}] {key}: {len(strangers)} of its items name no member of {enum_class.__name__}; left out")
         return members
 
-    def getimport(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> Any:
+    def getimport(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
         """The object at a dotted path; None for empty text. It is looked up each time."""
         return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None, **how)
 
     @compiled("value")
-    def value(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: bool) -> Any:
+    def value(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
         """The option as the type that the schema declares; an undeclared one as it is written.
 
         Raises:
@@ -329,7 +344,7 @@ class Getters:
         return True
 
     @compiled("guess")
-    def _guess(self, section: str, key: str, **how: bool) -> Any:
+    def _guess(self, section: str, key: str, **how: Unpack[How]) -> Any:
         """The option as it looks, or `UNSET`: an option of a section that has changed elsewhere is found at once."""
         answer = self._answer(section, key, **how)
         return UNSET if answer is None else self._converted_answer(answer, convert.guess, **how)
