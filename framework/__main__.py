@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
 
 gc.set_threshold(100_000)  # else a third of a short command is spent on looking through what it has just loaded
+atexit.register(gc.freeze)  # nor is everything looked through once more at the end of the process
 
 
 def _leave_working_folder() -> None:
@@ -30,16 +32,7 @@ def _leave_working_folder() -> None:
 
 _leave_working_folder()  # before anything else is imported
 
-from framework.cli.main import main as _main  # noqa: E402
-
-
-def main() -> int:
-    """Run one command and return its exit status."""
-    try:
-        return _main()
-    finally:
-        gc.freeze()  # nor is everything looked through once more at the end of the process
-
+from framework.cli.main import main  # noqa: E402
 
 if __name__ == "__main__":
     raise SystemExit(main())

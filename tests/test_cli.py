@@ -641,3 +641,15 @@ def test_a_closed_stdin_is_reported(world: World, words: str) -> None:
     done = process(world, *words.split(), shell="<&-")
     assert done.returncode == 2
     assert b"there is no stdin to read" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_the_objects_of_a_process_are_frozen_at_its_end_alone(world: World) -> None:
+    """A program that calls `main` and goes on, as a test does, must be able to collect what it drops."""
+    code = (
+        "import atexit, gc; atexit.register(lambda: print('end', gc.get_freeze_count() > 0))\n"
+        "from framework.__main__ import main\n"
+        "main(); print('after', gc.get_freeze_count())"
+    )
+    words = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(words, cwd=world.home, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[1:] == ["after 0", "end True"]

@@ -265,6 +265,35 @@ def test_a_broken_configuration_keeps_the_program(billing: Programs) -> None:
     assert "keeps its values" not in stopped(process)
 
 
+def test_a_command_that_is_run_again_has_no_signal_blocked(billing: Programs) -> None:
+    billing.world.write("a.toml", '[db]\nhost = "h"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
+    show = "echo $DB_HOST $DB_PASSWORD; while :; do sleep 0.02; done"
+    process = billing.start("--watch", "0.1", "--", "bash", "-c", show)
+    assert line(process) == "h SigBlk: 0000000000000000\n"
+    changed = billing.world.write("new.toml", '[db]\nhost = "other"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
+    changed.rename(billing.world.home / "a.toml")
+    assert line(process) == "other SigBlk: 0000000000000000\n"
+    assert stopped(process).count("has changed") == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT"])
+def test_an_ignored_signal_does_not_end_the_watch(billing: Programs, name: str) -> None:
+    """As in a shell script, whose commands in the background ignore these two."""
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        process = billing.start("--watch", "0.1", "--", "bash", "-c", f"trap 'echo usr1' USR1; {LOOP}")
+    finally:
+        signal.signal(number, before)
+    assert line(process) == "started made-up-password\n"
+    process.send_signal(number)
+    process.send_signal(signal.SIGUSR1)
+    assert line(process) == "usr1\n"  # the other one was passed on before it
+    billing.world.write("password", "another-password\n")
+    assert line(process) == "started another-password\n"
+    stopped(process)
+
+
 def test_a_signal_instead_and_new_files(billing: Programs, memory: str) -> None:
     process = billing.start("--watch", "0.1", "--signal", "hup", "--files", memory, "--", "bash", "-c", LOOP)
     assert line(process) == "started\n"

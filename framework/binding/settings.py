@@ -10,9 +10,6 @@ from framework.errors import FrameworkError, SchemaError, SettingsError
 from framework.files import modules
 
 TYPE_CHECKING = False
-#: An object is made anew if options change while it is made, so that its parts belong together; but not for ever.
-_MOST_CHANGES = 5
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Protocol
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
 
         @property
         def prefetch(self) -> Callable[[list[tuple[str, str]]], dict[tuple[str, str], FrameworkError]]: ...
+
+#: How often an object is made again because options changed meanwhile: its parts must belong together.
+_MOST_CHANGES = 5
 
 
 def class_at(path: str) -> type:

@@ -144,9 +144,9 @@ class Supervisor:
                 self._forward(self._noted.pop(0))
 
     def _forward(self, number: int) -> None:
-        """Pass a signal on."""
+        """Pass a signal on. One that is ignored here does not end the program, unless it handles it."""
         self._last = number
-        if number in _ENDING:
+        if number in _ENDING and signal.getsignal(number) is not signal.SIG_IGN:
             self._is_ending, self._restart_at = True, None
         self._send(number)
 

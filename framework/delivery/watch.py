@@ -78,8 +78,9 @@ class Watch:
         return change
 
     def _look(self) -> None:
-        # A command of a `_cmd` inherits what is blocked here; many wait for children of their own.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        # A command of a `_cmd` inherits what is blocked here: it must end at SIGTERM, and many wait for children of
+        # their own. A signal that this thread gets instead of the supervisor is noted there.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         try:
             self._found = self._resolve()
         except FrameworkError as fault:

@@ -190,7 +190,6 @@ class Pointers:
         self._refuse_open_file(mention)
         import shlex
         import subprocess
-        from time import monotonic
 
         from framework.files.text import content
 

@@ -181,7 +181,7 @@ class Table:
         for _, known in self:
             for key, kept in list(known.items()):
                 if kept.lifetime is not None and kept.lifetime.is_lease:
-                    found = known.pop(key, None) is not None
+                    found |= known.pop(key, None) is not None
         return found
 
     def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: Preferred) -> None:
