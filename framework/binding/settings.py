@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         @property
         def prefetch(self) -> Callable[[list[tuple[str, str]]], dict[tuple[str, str], FrameworkError]]: ...
 
+
 #: How often an object is made again because options changed meanwhile: its parts must belong together.
 _MOST_CHANGES = 5
 
