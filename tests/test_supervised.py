@@ -347,6 +347,14 @@ def test_files_go_when_a_signal_ends_the_program(billing: Programs, memory: str,
     assert ended(process)[0] == -number and not os.path.exists(os.path.dirname(path))
 
 
+def test_files_go_when_a_signal_comes_before_the_program_starts(billing: Programs, memory: str) -> None:
+    process = billing.start("--files", memory, "--", "sleep", "600")
+    until(lambda: os.listdir(memory))
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == (-signal.SIGTERM, "")
+    assert os.listdir(memory) == []
+
+
 def test_files_on_a_disk_are_refused(billing: Programs) -> None:
     status, out, err = billing.run("--files", "/proc", "--", "true")
     assert (status, out) == (125, "") and "not in memory (proc)" in err and "--allow-disk" in err

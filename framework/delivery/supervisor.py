@@ -29,12 +29,49 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
+class Signals:
+    """Keeps the signals for the program, from before there is anything to clean up until it is cleaned up.
+
+    They are blocked and waited for. Another thread, such as one that renews a lease, does not block them, so those that
+    it gets are noted. Those that are ignored stay so, for the program as well. But while SIGCHLD is, as some parents
+    leave it, children cannot be waited for.
+
+    Attributes:
+        waited: which signals.
+        noted: those that another thread got.
+    """
+
+    def __init__(self) -> None:
+        self.waited = {*_FORWARDED, signal.SIGCHLD}
+        self.noted: list[int] = []
+
+    def __enter__(self) -> Signals:
+        def note(number: int, frame: object) -> None:
+            if number != signal.SIGCHLD:
+                self.noted.append(number)
+
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self.waited)
+        before = {number: signal.getsignal(number) for number in self.waited}
+        if before[signal.SIGCHLD] is signal.SIG_IGN:
+            before[signal.SIGCHLD] = signal.SIG_DFL
+        self._handlers = {n: found for n, found in before.items() if found not in (None, signal.SIG_IGN)}
+        for number in self._handlers:
+            signal.signal(number, note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+
 class Supervisor:
     """One program, which may be restarted.
 
     Args:
         words: the program and its arguments.
         environ: its environment.
+        signals: those that it gets.
         mask: whether secrets are taken out of its output, where that is not a terminal.
         watch: reports when the configuration changed; None: it is not watched.
         tell: prints a note.
@@ -46,6 +83,7 @@ class Supervisor:
         self,
         words: list[str],
         environ: dict[str, str],
+        signals: Signals,
         *,
         mask: bool = False,
         watch: Watch | None = None,
@@ -53,7 +91,7 @@ class Supervisor:
         signal_number: int = 0,
         kill_after: float = 30.0,
     ) -> None:
-        self._words, self._environ = words, environ
+        self._words, self._environ, self._signals = words, environ, signals
         self._mask, self._watch, self._tell = mask, watch, tell
         self._signal, self._kill_after = signal_number, kill_after
         self._own_group = not _has_terminal()
@@ -61,7 +99,6 @@ class Supervisor:
         self._child = 0
         self._is_stopping = self._is_ending = False
         self._last = 0  # the last signal that was passed on
-        self._noted: list[int] = []  # signals that another thread got
         self._restart_at: float | None = None
         self._kill_at: float | None = None
 
@@ -71,43 +108,17 @@ class Supervisor:
         Raises:
             NotStarted: it is not there, or cannot be executed.
         """
-        waited = {*_FORWARDED, signal.SIGCHLD}
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-        handlers = self._note_signals(waited)
         try:
             self._pumps = pumps() if self._mask else {}
             try:
                 self._start()
-                status = self._wait(waited)
+                return self._wait()
             finally:
                 for pump in set(self._pumps.values()):
                     pump.finish()
         finally:
             if self._watch is not None:
                 self._watch.close()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return status
-
-    def _note_signals(self, numbers: set[signal.Signals]) -> dict[signal.Signals, Any]:
-        """Note the signals that another thread gets: one that renews a lease, say, does not block them.
-
-        Those that are ignored stay so, for the program as well. But while SIGCHLD is, as some parents leave it,
-        children cannot be waited for.
-        """
-
-        def note(number: int, frame: object) -> None:
-            if number != signal.SIGCHLD:
-                self._noted.append(number)
-
-        before = {number: signal.getsignal(number) for number in numbers}
-        if before[signal.SIGCHLD] is signal.SIG_IGN:
-            before[signal.SIGCHLD] = signal.SIG_DFL
-        handlers = {number: found for number, found in before.items() if found not in (None, signal.SIG_IGN)}
-        for number in handlers:
-            signal.signal(number, note)
-        return handlers
 
     def _start(self) -> None:
         path = found(self._words[0], self._environ)
@@ -126,7 +137,7 @@ class Supervisor:
         except (OSError, ValueError) as fault:
             raise why_not(fault, path) from None
 
-    def _wait(self, waited: set[signal.Signals]) -> int:
+    def _wait(self) -> int:
         while True:
             status = self._reap()
             if status is not None:
@@ -136,12 +147,12 @@ class Supervisor:
                 self._is_stopping, self._kill_at = False, None
                 self._start()
             self._act()
-            info = signal.sigtimedwait(waited, max(0.0, self._next() - monotonic()))
+            info = signal.sigtimedwait(self._signals.waited, max(0.0, self._next() - monotonic()))
             is_of_the_terminal = info is not None and info.si_code > 0 and not self._own_group
             if info is not None and info.si_signo != signal.SIGCHLD and not is_of_the_terminal:
                 self._forward(info.si_signo)  # but not what the terminal sends to the program as well: Ctrl-C
-            while self._noted:
-                self._forward(self._noted.pop(0))
+            while self._signals.noted:
+                self._forward(self._signals.noted.pop(0))
 
     def _forward(self, number: int) -> None:
         """Pass a signal on. One that is ignored here does not end the program, unless it handles it."""

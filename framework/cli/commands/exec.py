@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.delivery.secret_files import SecretFiles
     from framework.delivery.selection import Item
+    from framework.delivery.supervisor import Signals
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -90,13 +91,8 @@ def _run(app: App, args: Namespace) -> int:
     try:
         with Progress(""):
             items = selected(app, args)
-        if args.files:
-            from framework.delivery.secret_files import SecretFiles
-
-            with SecretFiles(args.files, app.names.app, allow_disk=args.allow_disk) as files:
-                status = _supervised(app, args, words, items, number, files)
-        elif args.watch is not None or _masks(args):
-            status = _supervised(app, args, words, items, number, None)
+        if args.files or args.watch is not None or _masks(args):
+            status = _supervised(app, args, words, items, number)
         else:
             replace_process(words, environment(items, keep=args.keep, pristine=args.pristine))
             return FAILED
@@ -113,10 +109,28 @@ def _run(app: App, args: Namespace) -> int:
     return end_like(status)
 
 
-def _supervised(
-    app: App, args: Namespace, words: list[str], items: list[Item], number: int, files: SecretFiles | None
-) -> int:
+def _supervised(app: App, args: Namespace, words: list[str], items: list[Item], number: int) -> int:
     """Run the program as a child, and return its wait status."""
+    from framework.delivery.supervisor import Signals
+
+    with Signals() as signals:  # so that none ends this process before the files are removed
+        if not args.files:
+            return _run_child(app, args, words, items, number, signals, None)
+        from framework.delivery.secret_files import SecretFiles
+
+        with SecretFiles(args.files, app.names.app, allow_disk=args.allow_disk) as files:
+            return _run_child(app, args, words, items, number, signals, files)
+
+
+def _run_child(
+    app: App,
+    args: Namespace,
+    words: list[str],
+    items: list[Item],
+    number: int,
+    signals: Signals,
+    files: SecretFiles | None,
+) -> int:
     from framework.delivery.supervisor import Supervisor
 
     def environ(items: list[Item]) -> dict[str, str]:
@@ -149,6 +163,7 @@ def _supervised(
     supervisor = Supervisor(
         words,
         environ(items),
+        signals,
         mask=args.mask,
         watch=watch,
         tell=print_note,
