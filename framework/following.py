@@ -64,7 +64,7 @@ class Following:
         self._listeners: dict[Name, list[Listener]] = {}
         self._refresher: list[Repeated] = []  # one, once it is needed
         self._beginning = ProcessLock()
-        self._failures: set[str] = set()  # those of the last refresh in the background
+        self._failures: dict[Name, str] = {}  # those of the last refreshes in the background
         self._failure_of_reload = ""
         self._handlers: dict[int, object] = {}  # signal -> ours
         self._watching: list[Watching] = []
@@ -75,25 +75,36 @@ class Following:
         app: Any = self._app()
         return app  # type: ignore[no-any-return]
 
-    def refresh(self, names: Iterable[Name] | Name | None = None) -> dict[Name, FrameworkError]:
-        """Read the secrets behind pointers again."""
-        from framework.options.refresh import refresh
+    def refresh(
+        self, names: Iterable[Name] | Name | None = None, shared_max_age: float = 0.0
+    ) -> dict[Name, FrameworkError]:
+        """Read the secrets behind pointers again; see `options.refresh.refresh` for `shared_max_age`."""
+        from framework.options.refresh import Refreshed, refresh
 
-        app, asked = self.app, given.pairs(names, "names")
+        app, asked, done = self.app, given.pairs(names, "names"), Refreshed()
         seconds, workers, max_age = (
             app.conf.value("secrets", key)
             for key in ("resolve_timeout_seconds", "max_workers", "refresh_max_age_seconds")
         )
-        with app._changing:
-            done = refresh(app.engine, lambda: app.chain, asked, seconds=seconds, workers=workers, max_age=max_age)
-            for _, level in done.of_links:
-                for link in app.chain.links:
-                    if link.level == level:
-                        link.renew()
-            if done.changed:
-                app._renew_settings()
-        self._notify(done.changed)
+        limits = {"seconds": seconds, "workers": workers, "max_age": max_age, "shared_max_age": shared_max_age}
+        try:
+            with app._changing:
+                done = refresh(app.engine, lambda: app.chain, asked, **limits)
+                for name, level in done.of_links:
+                    self._renew_links(name, level)
+                if done.changed:
+                    app._renew_settings()
+        finally:  # a warning about the settings may be an error
+            self._notify(done.changed)
         return {name: clean(fault) for name, fault in done.failures.items()}
+
+    def _renew_links(self, name: Name, level: int) -> None:
+        """An option has changed that links are built from."""
+        from framework.assembly import SHARED_CACHE
+
+        for link in self.app.chain.links:
+            if link.level == level or (name in SHARED_CACHE and link.is_remote):
+                link.renew()
 
     def on_change(self, section: str, key: str, fn: Listener) -> Callable[[], None]:
         """Call a function after the option's value has changed."""
@@ -243,24 +254,20 @@ class Following:
         if self.app.engine.expiring():
             self._refresher[0].wake()  # this one may be due before the others
 
-    def refresh_or_warn(self, names: Iterable[Name] | None = None) -> None:
+    def refresh_or_warn(self, names: list[Name] | None = None, shared_max_age: float = 0.0) -> None:
         """`refresh`, where no caller would look at the errors: each becomes a warning, once."""
-        failures = {str(fault) for fault in self.refresh(names).values()}
-        new, self._failures = failures - self._failures, failures
-        for text in sorted(new):
+        failures = {name: str(fault) for name, fault in self.refresh(names, shared_max_age).items()}
+        before, asked = self._failures, self._failures if names is None else names
+        self._failures = {name: text for name, text in before.items() if name not in asked} | failures
+        for text in sorted(text for name, text in failures.items() if before.get(name) != text):
             log_and_warn(f"a refresh failed, and the last value is used: {text}")
 
 
 def _refresh_in_time(app: Application) -> None:
     """Refresh all secrets, or without an interval those that are soon to expire."""
     if app._refresh_interval:
-        from framework.chain.level import shared_age
-
-        token = shared_age.set(app._refresh_interval / 2)  # so that of a fleet not every process asks the store
-        try:
-            app._following.refresh_or_warn()
-        finally:
-            shared_age.reset(token)
+        # The answers of others count, so that of a fleet not every process asks the store.
+        app._following.refresh_or_warn(shared_max_age=app._refresh_interval / 2)
         return
     due = app.engine.expiring()
     soon = 1.2 * max(min(due.values(), default=0.0), 0.0) + _LEAST  # what is due a little later needs no other call

@@ -180,6 +180,23 @@ def test_which_errors_pass(code: str | int, sign: str, at_the_commit: str) -> No
     assert sign_of(failure.for_reading("w")) == sign
 
 
+@pytest.mark.parametrize("host", ["certificate-db", "service file"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'connection to server at "{}" (10.0.0.1), port 5432 failed: Connection refused',
+        'could not translate host name "{}" to address: Name or service not known',
+        "failed to resolve host '{}': [Errno -2] Name or service not known",
+    ],
+)
+def test_the_name_of_a_host_is_not_taken_for_a_reason(text: str, host: str) -> None:
+    import psycopg
+
+    assert explain(psycopg.OperationalError(text.format(host))).kind == "no answer"
+    refusal = f'connection to server at "{host}" failed: FATAL:  database "d" does not exist'
+    assert explain(psycopg.OperationalError(refusal)).kind == "no database"
+
+
 # How often something is done again
 
 

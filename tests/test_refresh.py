@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from framework import App, errors
 from framework.backends.base import StoreBackend
 from framework.chain.cache import Cache
 from framework.chain.link import Link
+from framework.following import _refresh_in_time
 
 
 @dataclass
@@ -31,6 +33,17 @@ class Section:
 @dataclass
 class Settings:
     s: Section
+
+
+@dataclass
+class PickySection(Section):
+    def __post_init__(self) -> None:
+        assert self.token == "token 0"
+
+
+@dataclass
+class Picky:
+    s: PickySection
 
 
 LOGIN = "user_secret = login#/user\npassword_secret = login#/password\ntoken_secret = token\n"
@@ -431,6 +444,39 @@ def test_a_fork_begins_again(tmp_path: Path, store: Store) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
+def test_in_the_background_whatever_fails_keeps_its_last_value(tmp_path: Path, store: Store) -> None:
+    app = app_over(tmp_path, store, refresh_interval_seconds="3600")
+    read(app, "user", "token")
+    store.rotate(1)
+    store.failing["token"] = errors.AccessDenied("no")
+    with pytest.warns(errors.FrameworkWarning, match="the last value is used"):
+        _refresh_in_time(app)  # type: ignore[arg-type]
+    assert read(app, "user", "token") == ["user 1", "token 0"]
+
+
+def test_in_the_background_a_value_becomes_no_older_than_it_may(tmp_path: Path, store: Store) -> None:
+    app = app_over(tmp_path, store, refresh_interval_seconds="3600", refresh_max_age_seconds="0.01")
+    read(app, "token")
+    asked = time.monotonic()
+    store.is_down = True
+    until(lambda: time.monotonic() > asked + 0.01)
+    with pytest.warns(errors.FrameworkWarning, match="it is down"):
+        _refresh_in_time(app)  # type: ignore[arg-type]
+    with pytest.raises(errors.PointerError, match="it is down"):
+        read(app, "token")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_warning_that_is_an_error_keeps_no_change_from_being_reported(tmp_path: Path, store: Store) -> None:
+    app, told = app_over(tmp_path, store, schema=Picky), list[str]()
+    assert app.settings.s.token == "token 0"
+    app.on_change("s", "token", lambda *name: told.append(read(app, "token")[0]))
+    store.values["token"] = "token 1"
+    with pytest.raises(errors.FrameworkWarning, match="the settings stay as they were"):
+        app.refresh()
+    assert told == ["token 1"]
+
+
 def test_failures_in_the_background_are_reported_once(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
     read(app, "token")
@@ -439,8 +485,10 @@ def test_failures_in_the_background_are_reported_once(tmp_path: Path, store: Sto
         warnings.simplefilter("always")
         app._following.refresh_or_warn()
         app._following.refresh_or_warn()
-    assert len(noted) == 1
-    assert "a refresh failed, and the last value is used: " in str(noted[0].message)
+        app._following.refresh_or_warn([("s", "user")])
+        app._following.refresh_or_warn()
+    assert len(noted) == 2, "one of each option"
+    assert all("a refresh failed, and the last value is used: " in str(one.message) for one in noted)
     store.is_down = False
     app._following.refresh_or_warn()
     store.is_down = True

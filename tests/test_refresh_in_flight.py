@@ -18,6 +18,11 @@ from test_refresh import Store, read
 from framework import App, errors
 from framework.chain.cache import Cache
 from framework.chain.link import Link
+from framework.locks import ProcessLock
+from framework.metastore import database as databases
+from framework.metastore import migrations
+from framework.metastore.crypto import Keys, generate
+from framework.metastore.store import Store as Rows
 from framework.options.pointers import Pointers
 
 
@@ -220,6 +225,23 @@ def test_while_the_store_is_down_what_was_kept_counts_for_a_first_read(world: Wo
         read(world.app, "other")
 
 
+def test_while_the_primary_is_down_a_replica_counts_for_a_first_read(tmp_path: Path) -> None:
+    replica, key = f"sqlite:///{tmp_path}/replica.db", generate()
+    store = Rows(databases.open(replica), Keys(key))
+    migrations.migrate(store.database)
+    migrations.add_secrets_table(store.database)
+    for name in ("a", "b"):
+        store.set_config(name, f"value of {name}")
+    (tmp_path / "billing.cfg").write_text(
+        f"[core]\nfernet_key = {key}\n[database]\nsql_alchemy_conn = postgresql://127.0.0.1:1/d\n"
+        f"sql_alchemy_conn_read = {replica}\nfailover_timeout_seconds = 0\n[s]\na_secret = a\nb_secret = b\n"
+    )
+    app = App("billing", home=tmp_path, environ={}, sensitive=["s.*"])
+    assert read(app, "a") == ["value of a"]
+    assert list(app.refresh()) == [("s", "a")]
+    assert read(app, "a", "b") == ["value of a", "value of b"]
+
+
 def test_what_is_too_old_does_not_come_back_from_a_cache(tmp_path: Path) -> None:
     world = World(tmp_path, refresh_max_age_seconds="0.01")
     read(world.app, "token")
@@ -301,11 +323,26 @@ def test_a_link_that_is_built_during_a_refresh_may_read_a_secret(tmp_path: Path)
     assert read(app, "token") == ["a token"]
 
 
+class Noted(ProcessLock):
+    """A lock that notes that somebody has to wait for it."""
+
+    def __init__(self, lock: ProcessLock) -> None:
+        self._locks, self.is_waited_for = lock._locks, False
+
+    def __enter__(self) -> None:
+        lock = self._locks[os.getpid()]
+        if not lock.acquire(blocking=False):
+            self.is_waited_for = True
+            lock.acquire()
+
+
 def test_a_reload_under_way_keeps_nothing_older(world: World) -> None:
     assert world.app.settings.s.token == "old"
     with in_the_store(world, world.app.reload) as reloading:
         world.say("new")
+        world.app._changing = waiting = Noted(world.app._changing)
         refreshing = Flight(world.app.refresh)
+        until(lambda: waiting.is_waited_for or refreshing.outcome)
     assert (reloading.outcome, refreshing.land()) == ([None], {})
     assert everything(world.app) == {"new"}
 

@@ -375,6 +375,20 @@ def test_a_lease_is_renewed_while_its_holder_asks(
     assert not client.exists("given-back")
 
 
+def test_where_no_thread_can_be_started_the_lease_is_not_renewed(
+    make: Callable[..., App], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.rows, app = {("variable", "v"): "x", ("variable", "w"): "y"}, make()
+    assert app.get_variable("w") == "y"  # its threads are there
+
+    def refuse(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("framework.chain.runner.start_thread", refuse)
+    assert app.get_variable("v") == "x"
+    assert redis.Redis(port=port).keys("*:lease") == []
+
+
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have waited for other processes, pause by pause."""
@@ -559,7 +573,9 @@ def test_of_a_fleet_that_refreshes_in_the_background_one_process_asks_the_store(
         "SHOP__WEB__TOKEN_SECRET": "t",
     }
     apps = [App("shop", home=tmp_path, schema=schema, environ=environ) for _ in range(5)]
-    assert all(app.prefetch() == {} for app in apps)
+    assert apps[0].prefetch() == {}
+    clock_of_entries(100)
+    assert all(app.prefetch() == {} for app in apps[1:])
     Ledger.rows["config", "s"] = "new"
 
     def refreshed() -> int:
@@ -569,9 +585,15 @@ def test_of_a_fleet_that_refreshes_in_the_background_one_process_asks_the_store(
         return len(Ledger.asked)
 
     assert refreshed() == 0  # the entries are younger than half of the interval
+    assert all(", 100 s old, refreshed 0 s ago" in str(app.conf.explain("web", "password")) for app in apps[1:])
     assert {app.conf.get("web", "password") for app in apps} == {"old"}
+    fresh: list[str] = []
+    for app in apps:
+        app.on_change("web", "password", lambda *_, app=app: fresh.append(app.get_variable("v", max_age=0)))
     clock_of_entries(301)
-    assert refreshed() == 1
+    Ledger.rows["variable", "v"] = "of now"
+    assert refreshed() == 1 + len(apps), "what a function of on_change asks for is asked of the store"
+    assert fresh == ["of now"] * len(apps)
     assert {app.conf.get("web", "password") for app in apps} == {"new"}
     Ledger.asked = []
     assert all(app.refresh() == {} for app in apps)
@@ -1023,6 +1045,27 @@ def test_the_key_may_be_a_pointer_below_the_link(tmp_path: Path, port: int) -> N
     with pytest.raises(errors.PointerError):  # the link itself is not asked for it
         App("shop", home=tmp_path, environ=environ).get_variable("v")
     assert Ledger.asked == [["v"]]
+
+
+def test_a_refreshed_key_is_used_by_all_links(tmp_path: Path, port: int) -> None:
+    Ledger.rows = {("variable", "v"): "x"}
+    environ = {
+        "SHOP__SECRETS__BACKENDS": "first, second",
+        **{f"SHOP__SECRETS_{name}__BACKEND": "test_shared_cache.Ledger" for name in ("FIRST", "SECOND")},
+        "SHOP__SECRETS_SECOND__BACKEND_KWARGS": '{"who": "another"}',
+        "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
+        "SHOP__SECRETS__SHARED_CACHE_KEY_SECRET": "key-of-the-cache",
+        "SHOP_SECRET_KEY_OF_THE_CACHE": KEY,
+    }
+    app = App("shop", home=tmp_path, environ=environ)
+
+    def names() -> list[str]:
+        return [link.shared_cache()._sealed.name(V) for link in app.chain.custom]  # type: ignore[union-attr]
+
+    before = names()
+    environ["SHOP_SECRET_KEY_OF_THE_CACHE"] = Fernet.generate_key().decode()
+    assert app.refresh() == {}
+    assert not set(before) & set(names())
 
 
 def test_nothing_is_loaded_unless_the_option_is_set(tmp_path: Path) -> None:

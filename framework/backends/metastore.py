@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.backends.base import BaseSecretsBackend
+from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,17 +24,20 @@ class MetastoreBackend(BaseSecretsBackend):
     Args:
         store: the opened metastore.
         replica: is asked first.
+        is_last: it is asked only if the database itself does not answer.
 
     Attributes:
         without_replica: the same, for questions whose answer must be of now.
+        replica_last: the same, for questions whose answer is of now if the database answers.
     """
 
     remote = False
 
-    def __init__(self, store: Store, replica: Replica | None = None) -> None:
-        self.store, self.replica = store, replica
+    def __init__(self, store: Store, replica: Replica | None = None, *, is_last: bool = False) -> None:
+        self.store, self.replica, self._is_last = store, replica, is_last
         self.may_hang = store.database.bounded  # a server, not a file
         self.without_replica = self if replica is None else MetastoreBackend(store)
+        self.replica_last = self if replica is None or is_last else MetastoreBackend(store, replica, is_last=True)
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
         return self._get("connection", conn_id, lambda store: store.get_connection(conn_id, team_name))
@@ -56,5 +60,14 @@ class MetastoreBackend(BaseSecretsBackend):
         return self.store.list_names(kind)
 
     def _get(self, kind: str, name: str, question: Callable[[Store], T | None]) -> T | None:
-        found = None if self.replica is None else self.replica.get(kind, name, question)
-        return question(self.store) if found is None else found
+        if self.replica is None:
+            return question(self.store)
+        if not self._is_last:
+            found = self.replica.get(kind, name, question)
+            return question(self.store) if found is None else found
+        try:
+            return question(self.store)
+        except BackendUnavailable:
+            if (found := self.replica.get(kind, name, question)) is None:
+                raise
+            return found

@@ -20,7 +20,7 @@ from framework.errors import (
     SecretsError,
     warn,
 )
-from framework.lifetime import at_exit
+from framework.lifetime import Preferred, at_exit
 from framework.locks import ProcessLock
 from framework.logs import Logins
 from framework.masking import safe_repr
@@ -232,7 +232,8 @@ class Link:
 
         def look_up() -> object:
             # A replica may be behind, so that its answers are not of now.
-            backend = self.backend if since is None else getattr(self.backend, "without_replica", self.backend)
+            other = "replica_last" if isinstance(since, Preferred) else "without_replica"
+            backend = self.backend if since is None else getattr(self.backend, other, self.backend)
             method = getattr(backend, _METHODS[kind], None)
             if method is None and kind == "connection":  # a class that is not ours may have the text alone
                 method = getattr(self.backend, "get_conn_value", None)

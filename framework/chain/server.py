@@ -203,7 +203,10 @@ class Renewing:
     def __enter__(self) -> None:
         from framework.chain.runner import start_thread
 
-        start_thread(self._work)
+        try:
+            start_thread(self._work)
+        except RuntimeError:  # there are too many threads, or the process ends: the lease is not renewed
+            pass
 
     def __exit__(self, *_: object) -> None:
         with self._lock:

@@ -108,6 +108,7 @@ _CLASSES = {
 
 #: How PostgreSQL, its poolers and libpq refuse a login, in English; in other languages the reason is not known.
 _REFUSALS = {
+    "failed to resolve host": "no answer",  # psycopg, which quotes the host like 'this'
     "too many c": "no room",  # clients, connections
     "authentication failed": "no login",
     "no pg_hba.conf entry": "no login",
@@ -207,7 +208,7 @@ def _kind_of(error: BaseException, cause: Any) -> str:
             if state[:length] in _STATES:
                 return _STATES[state[:length]]
     elif usual == "no answer":
-        words = str(cause)
+        words = '"'.join(str(cause).split('"')[::2])  # without what it quotes, such as the name of a host
         for refusal, kind in _REFUSALS.items():
             if refusal in words:
                 return kind

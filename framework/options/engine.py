@@ -87,21 +87,21 @@ class Engine(Listing):
         ]
         self._take(Reading([process, *dotenv, *layers]))
 
-    def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: Preferred) -> list[Mention]:
+    def swap(self, changes: Iterable[tuple[Mention, Followed | None]], since: Preferred, began: float) -> list[Mention]:
         """Replace what pointers gave, all at once; see `Table.replace`. Returns those that had another value."""
         table, others, changed = self.kept, [], []
         with self._loading, table.lock:  # nothing is compiled or noted meanwhile
             for mention, new in changes:
                 kept = self.followed(mention)
                 if kept is not None and new is not None and kept.value == new.value:
-                    kept.confirm(since, new)
+                    kept.confirm(new.asked, new)
                     continue
                 others.append((*self._place(mention), new))
                 if kept is not None and new is not None:
                     changed.append(mention)
             if others:
                 self._clear()
-                table.replace(others, since)
+                table.replace(others, since, began)
                 self.reading = self.reading.again()
         return changed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic, time
+from time import time
 
 from framework.errors import FrameworkError
 from framework.layers.base import EnvironmentLayer
@@ -211,14 +211,10 @@ class Listing:
                 pass
         return table.begin(places), lambda: table.end(places)
 
-    def begin_refresh(self, max_age: float) -> Preferred:
-        """From now on nothing older than now is kept, or than what a refresh may take from a shared cache."""
-        from framework.chain.level import shared_age
-        from framework.lifetime import Preferred
-
+    def begin_refresh(self, since: Preferred) -> None:
+        """From now on nothing that was asked for before this time is kept, if the store answers."""
         with self.kept.lock:
-            self.kept.since = since = Preferred(monotonic() - shared_age.get(), max_age)
-        return since
+            self.kept.since = since
 
     def expiring(self) -> dict[tuple[str, str], float]:
         """The options whose values have a lifetime of their own, and in how many seconds to read each again."""

@@ -9,6 +9,7 @@ from time import monotonic
 
 import framework.copies  # noqa: F401
 from framework.chain.chain import Collected
+from framework.chain.level import shared_age
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendUnavailable, FrameworkError
 from framework.lifetime import Preferred
@@ -78,6 +79,7 @@ def refresh(
     seconds: float,
     workers: int,
     max_age: float = 0.0,
+    shared_max_age: float = 0.0,
 ) -> Refreshed:
     """Read every `_secret` that is held again, in batches, and replace what has changed.
 
@@ -87,15 +89,23 @@ def refresh(
         seconds: how long all of it may take.
         workers: how many calls are made at once.
         max_age: a value that could not be refreshed is forgotten once it is this many seconds old; 0: never.
+        shared_max_age: how old an answer of the shared cache may be, in seconds; 0: the store itself is asked.
     """
     done, began = Refreshed(), monotonic()
-    since = engine.begin_refresh(max_age) if names is None else Preferred(monotonic(), max_age)
+    shared_max_age = min(shared_max_age, max_age or shared_max_age)
+    since = Preferred(began - shared_max_age, max_age)
+    if names is None:
+        engine.begin_refresh(since)
     held = list(_held(engine, names))
     if not held:
         return done
     chain = its_chain()
     calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 1))
-    _ask(engine, chain, held, calls, beside, began)
+    token = shared_age.set(shared_max_age)
+    try:
+        _ask(engine, chain, held, calls, beside, began)
+    finally:
+        shared_age.reset(token)  # what is called later, such as functions of on_change, is no part of this
     _refuse_misfits(engine, held)
     _keep_pairs(held)
     links = {link.name: link for link in chain.custom}
@@ -110,15 +120,15 @@ def refresh(
                 kept.fail(outcome)
                 if kept.link in links:
                     links[kept.link].cache.counts["refresh failures"] += 1
-                if max_age and since - kept.asked >= max_age:
+                if max_age and began - kept.asked >= max_age:
                     changes.append((mention, None))
             continue
         if outcome.link in links:
             links[outcome.link].cache.counts["refreshes"] += 1
         add_mask(outcome.value)
-        outcome.confirm(since)
+        outcome.confirm(min(outcome.asked, began))  # earlier, if it is from the shared cache
         changes.append((mention, outcome))
-    changed = engine.swap(changes, since)
+    changed = engine.swap(changes, since, began)
     done.changed = [one.name for one in held if one.wins and one.mention in changed]
     levels = ((name, engine.max_level(*name)) for name in done.changed)
     done.of_links = [(name, level) for name, level in levels if level is not None]

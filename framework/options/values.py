@@ -119,8 +119,8 @@ class Table:
 
     Attributes:
         lock: held for every change.
-        since: when the last refresh of all secrets began, or None. What is followed for the first time after that is
-            not older, if the store answers.
+        since: what is followed for the first time must have been asked for after this time, if the store answers: when
+            the last refresh began, or as much earlier as the shared cache may answer it. None: there was none.
         has_lifetimes: whether anything noted here had a lifetime of its own.
     """
 
@@ -184,15 +184,21 @@ class Table:
                     found |= known.pop(key, None) is not None
         return found
 
-    def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: Preferred) -> None:
+    def replace(self, changes: Iterable[tuple[Layer, Key, Followed | None]], since: Preferred, began: float) -> None:
         """Make changes that every reader sees together; None forgets a pointer.
 
-        A secret that was first followed after `since` is forgotten too: it may come from before a change that the
-        others come from after. It is asked for again.
+        A secret that was first followed after the refresh began, and that it did not ask for, is forgotten too: it may
+        come from before a change that the others come from after. It is asked for again.
+
+        Args:
+            since: what is forgotten is asked for again unless it was asked for after this time.
+            began: when the refresh began.
         """
         layers = {
             ref(layer, self._forget): {
-                key: kept for key, kept in known.items() if key[0] != "secret" or kept.noted < since
+                key: kept
+                for key, kept in known.items()
+                if key[0] != "secret" or kept.noted < began or kept.refreshed is not None
             }
             for layer, known in self
         }
