@@ -31,7 +31,6 @@ NAMES = {
         "locks metastore.gate chain.cache chain.deadline cli.progress cli.terminal masking.masker",
         "threading takes 1 ms of a start",
     ),
-    "_queue": ("chain.runner options.refresh", "queue imports heapq and more"),
     "_frozen_importlib_external": ("schemas.__init__", "importlib takes 0.3 ms of a start"),
     "_contextvars": ("chain.deadline chain.level deadlines errors lifetime options.values", "contextvars imports more"),
     "_weakref": ("chain.deadline options.overrides options.values following reads", "weakref imports more"),

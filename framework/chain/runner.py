@@ -13,7 +13,7 @@ from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _queue import SimpleQueue
+    from queue import SimpleQueue
     from asyncio import Future
     from collections.abc import Callable, Iterable, Sequence
     from threading import Thread
@@ -51,7 +51,7 @@ class Runner:
 
     def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
         """What each task returned or raised, in order."""
-        from _queue import Empty, SimpleQueue  # its module loads more than we need
+        from queue import Empty, SimpleQueue
 
         each = [Deadline(self._ends, self._seconds) for _ in tasks]
         outer = deadline.get()
@@ -89,7 +89,7 @@ class Runner:
         self, done: SimpleQueue[tuple[int, Result | Exception]], left: Callable[[], Iterable[Deadline]]
     ) -> tuple[int, Result | Exception] | None:
         """The next task that is done and its outcome; None: the time is over. `left`: the deadlines of the others."""
-        from _queue import Empty
+        from queue import Empty
 
         for grace in (0.0, _GRACE):
             if grace and not any(until.is_watched for until in left()):
