@@ -1,4 +1,4 @@
-"""Which tests are quick: `pytest -m quick` runs those that start no process and connect to nothing.
+"""Which tests are quick: `pytest -m quick` runs those that start no process, connect to nothing, try no random input.
 
 Nobody marks a quick test. A test is quick unless its code, its parameters, its fixtures or the helpers that they name
 use processes, sockets, a server of the tests or a text with the word "cmd" in it (a `_cmd` pointer). What a test
@@ -32,7 +32,8 @@ EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.sys
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if isinstance(item, pytest.Function) and not item.get_closest_marker("external"):
+        is_random = hasattr(getattr(item, "obj", None), "hypothesis")
+        if isinstance(item, pytest.Function) and not is_random and not item.get_closest_marker("external"):
             fixtures = [one.func for found in item._fixtureinfo.name2fixturedefs.values() for one in found]
             given = (item.name, *item.callspec.params.values()) if hasattr(item, "callspec") else ()
             known = (getattr(item.obj, "__func__", item.obj), *fixtures)

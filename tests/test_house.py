@@ -178,7 +178,7 @@ STARTS = {
     "the front door": (_NAMES, 33, 4),
     "an App and one get": (f"{_NAMES}; App('bench', home='.').conf.get('core', 'x', fallback='y')", 39, 4),
     "TOML schema, TOML file, .env, cfg": (f"{_NAMES}; App.from_project('.').conf.get('server', 'host')", 48, 35),
-    "dump with local secrets and SQLite": (_DUMP, 96, 87),
+    "dump with local secrets and SQLite": (_DUMP, 96, 90),
 }
 
 

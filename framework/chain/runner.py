@@ -13,9 +13,9 @@ from framework.errors import BackendUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from queue import SimpleQueue
     from asyncio import Future
     from collections.abc import Callable, Iterable, Sequence
+    from queue import SimpleQueue
     from threading import Thread
     from typing import TypeVar
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # What a thread in the background needs is imported before it begins, see `watching._reporter`.
-import _queue  # noqa: F401
+import queue  # noqa: F401
 from functools import partial
 from time import monotonic
 
