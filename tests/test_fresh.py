@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from patience import GUARD, Clock, until
 from framework import App, BaseSecretsBackend, errors
 from framework.chain.cache import Cache
 from framework.chain.link import Link
+from framework.lifetime import Preferred
 
 
 class Store(BaseSecretsBackend):
@@ -180,6 +182,39 @@ def test_one_who_takes_older_answers_gets_one_though_the_fresh_question_that_it_
     for thread in threads:
         thread.join(GUARD)
     assert outcomes == {"fresh": "it is down", "other": "old"}
+
+
+def test_threads_that_want_what_is_newer_than_a_refresh_share_a_question_also_beside_a_shared_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from framework.chain import cache
+
+    joined, outcome = list[int](), cache._Flight.outcome
+    monkeypatch.setattr(cache._Flight, "outcome", lambda flight: (joined.append(1), outcome(flight))[1])
+    made, hold, asked = Cache(900, 60), threading.Event(), list[float]()
+    made.is_shared = True
+
+    def reading(since: float) -> threading.Thread:
+        def ask() -> str:
+            asked.append(since)
+            assert hold.wait(GUARD)
+            return "x"
+
+        thread = threading.Thread(target=lambda: made.get(("config", "s", None), ask, since))
+        thread.start()
+        return thread
+
+    refreshes = [Preferred(time.monotonic() - 1), Preferred(time.monotonic())]
+    threads = [reading(refreshes[0])]
+    until(lambda: len(asked) == 1)
+    threads.append(reading(refreshes[0]))
+    until(lambda: joined or len(asked) == 2)
+    threads.append(reading(refreshes[1]))
+    until(lambda: len(asked) > 1)
+    hold.set()
+    for thread in threads:
+        thread.join(GUARD)
+    assert asked == refreshes, "once for each refresh"
 
 
 @pytest.mark.parametrize("age", [-1, "5", True, float("nan")])

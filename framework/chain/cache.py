@@ -170,7 +170,7 @@ class Cache:
                 elif (flight := self._flights.get(key)) is not None and flight.serves(since):
                     others[key] = flight
                 else:
-                    mine[key] = self._flights[key] = _Flight(is_strict)
+                    mine[key] = self._flights[key] = _Flight(is_strict, since)
             self.counts["hits"] += len(outcomes)
         if mine:
             outcomes.update(self._fetched(mine, fetch))
@@ -342,18 +342,20 @@ class Dated:
 class _Flight:
     """A question under way, and the threads that wait for its answer. After a fork it is never answered."""
 
-    __slots__ = ("asked", "_is_strict", "_pid", "_landed", "_outcome")
+    __slots__ = ("asked", "_since", "_pid", "_landed", "_outcome")
 
-    def __init__(self, is_strict: bool) -> None:
-        self._is_strict = is_strict  # whether its answer is as old as its question
+    def __init__(self, is_strict: bool, since: float | None) -> None:
         self.asked, self._pid = monotonic(), os.getpid()
+        # Its answer was asked for after that: it is as old as its question, or else as the shared cache may answer it.
+        self._since = self.asked if is_strict else since if isinstance(since, Preferred) else -inf
         self._landed = allocate_lock()
         self._landed.acquire()
         self._outcome: list[object] = []
 
     def serves(self, since: float | None) -> bool:
-        """Whether its answer is of use to a thread of this process that wants one asked for after `since`."""
-        return self._pid == os.getpid() and (since is None or (self._is_strict and self.asked > since))
+        """Whether its answer is of use to a thread of this process that wants one asked for after `since`: also to all
+        that want it because of the same refresh."""
+        return self._pid == os.getpid() and (since is None or self._since > since or self._since is since)
 
     def land(self, outcome: list[object]) -> None:
         """Set the outcome: a value or an exception, or nothing."""
