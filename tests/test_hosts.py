@@ -104,6 +104,7 @@ def test_one_host_is_left_to_the_driver() -> None:
     for url in (
         "postgresql://u:p,w@h:1/d?options=-c%20a=b,c",
         "postgresql:///d?host=/tmp",
+        "postgresql:///d?host=/tmp/a%20folder;",
         "mysql://h/d",
         "postgresql:///d",
     ):
@@ -320,6 +321,8 @@ def test_what_may_be_a_failover_is_waited_for_in_full(closed_port: int) -> None:
         ):
             for scheme in ("postgresql", "mysql"):
                 assert databases.open(f"{scheme}://u:p@{place}/d", failover=10.0).patience() == 10.0
+    url = f"postgresql://u:p@localhost:{closed_port}/d?hostaddr=192.0.2.1"  # the name is for the certificate alone
+    assert databases.open(url, failover=10.0).patience() == 10.0
 
 
 def test_a_command_tells_at_once_that_it_waits(world: World, closed_port: int) -> None:

@@ -123,7 +123,7 @@ class Hosts:
                 raise _wrong("the URL has an option that is not known", option, f"Did you mean {meant[0]}?")
             if key == "hostaddr" and ("," in value or len(texts) > 1):
                 raise _wrong("the URL has several hosts, and hostaddr", option, "Write the addresses as the hosts.")
-        if any(mark in text.strip() for text in texts for mark in ";| "):
+        if any(mark in text.strip() for text in texts if not text.startswith("/") for mark in ";| "):
             raise _wrong("the URL's hosts are not separated by commas", option)
 
     def __str__(self) -> str:
@@ -187,7 +187,8 @@ def _only(texts: list[str], ports: list[str], options: list[tuple[str, str]]) ->
     text = next((value for key, value in options if key == "unix_socket"), unquote(texts[0]))
     found = _HOST.fullmatch(text)
     port = (found[2] if found else None) or "".join(ports)
-    if not found or len(texts) > 1 or len(ports) > 1 or (port and not port.isdecimal()):
+    is_elsewhere = any(key == "hostaddr" for key, _ in options)
+    if not found or is_elsewhere or len(texts) > 1 or len(ports) > 1 or (port and not port.isdecimal()):
         return None
     return Host(found[1].strip("[]"), int(port) if port else None)
 
