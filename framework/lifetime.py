@@ -119,6 +119,11 @@ class Looking:
         _looks.reset(self._token)
 
 
+def is_looking() -> bool:
+    """Whether nothing is issued in this context."""
+    return _looks.get()
+
+
 def refuse_if_looking(what: str, where: str) -> None:
     """Called before something is issued. Raises IssuedOnUse: it is read only to be shown."""
     if _looks.get():

@@ -18,6 +18,7 @@ from test_refresh import Store, read
 from framework import App, errors
 from framework.chain.cache import Cache
 from framework.chain.link import Link
+from framework.lifetime import refuse_if_looking
 from framework.locks import ProcessLock
 from framework.metastore import database as databases
 from framework.metastore import migrations
@@ -285,6 +286,28 @@ def test_a_value_under_way_stays_if_the_refresh_fails(world: World) -> None:
     assert reading.outcome == [["old"]]
     assert read(world.app, "token") == ["old"]
     assert list(world.app.refresh()) == [("s", "token")]
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_refresh_has_nothing_issued_for_a_prefetch_under_way(
+    world: World, is_used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued, read_many = list[int](), world.store.read_many
+
+    def issuing(names: list[str]) -> Any:
+        if "token" in names:
+            refuse_if_looking("it", "token")
+            issued.append(1)
+        return read_many(names)
+
+    monkeypatch.setattr(world.store, "read_many", issuing)
+    monkeypatch.setattr(Store, "batch_size", 1)
+    if is_used:
+        read(world.app, "token")
+    with in_the_store(world, world.app.prefetch) as prefetching:
+        assert world.app.refresh() == {}
+    assert (prefetching.outcome, len(issued)) == ([{}], 2 * is_used)
+    assert read(world.app, "token") == ["old"]
 
 
 def test_one_who_reads_waits_for_no_refresh(tmp_path: Path) -> None:

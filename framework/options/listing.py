@@ -191,12 +191,12 @@ class Listing:
         """Whether the value of any `_secret` pointer is kept."""
         return any(form == "secret" for _, known in self.kept for form, _, _ in list(known))
 
-    def is_under_way(self, mention: Mention) -> bool:
-        """Whether a pointer is being followed for the first time. Ask this before `followed`."""
+    def under_way(self, mention: Mention) -> list[bool]:
+        """See `Table.under_way`. Call this before `followed`."""
         try:
-            return self.kept.is_under_way(*self._place(mention))
+            return self.kept.under_way(*self._place(mention))
         except FrameworkError:  # it is raised where the pointer is followed
-            return False
+            return []
 
     def _place(self, mention: Mention) -> tuple[Layer, Key]:
         return place_of(mention, self.max_level(mention.section, mention.key))

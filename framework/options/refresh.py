@@ -12,7 +12,7 @@ from framework.chain.chain import Collected
 from framework.chain.level import shared_age
 from framework.chain.runner import Runner, outcome_of
 from framework.errors import BackendUnavailable, FrameworkError
-from framework.lifetime import Preferred
+from framework.lifetime import IssuedOnUse, Looking, Preferred, is_looking
 from framework.masking import add_mask
 from framework.options.explanation import unconvertible
 from framework.options.pointers import pointer_error
@@ -40,12 +40,13 @@ class _Held:
         wins: whether it is the option's first mention, so that its value is the option's.
         secret: the config secret that the whole chain may be asked for, else None.
         source: what it shares with the other parts of the same secret.
+        looks: whether nothing may be issued for it, because its only readers are such as `prefetch`.
     """
 
-    __slots__ = ("mention", "wins", "secret", "source", "outcome")
+    __slots__ = ("mention", "wins", "secret", "source", "looks", "outcome")
 
-    def __init__(self, mention: Mention, secret: VersionedName | None, *, wins: bool) -> None:
-        self.mention, self.secret, self.wins = mention, secret, wins
+    def __init__(self, mention: Mention, secret: VersionedName | None, *, wins: bool, looks: bool) -> None:
+        self.mention, self.secret, self.wins, self.looks = mention, secret, wins, looks
         self.source: object = secret or mention
         self.outcome: Any = None
 
@@ -100,7 +101,7 @@ def refresh(
     if not held:
         return done
     chain = its_chain()
-    calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 1))
+    calls, beside = (Runner(number, seconds, _late(seconds)) for number in (workers, workers + 2))
     token = shared_age.set(shared_max_age)
     try:
         _ask(engine, chain, held, calls, beside, began)
@@ -112,6 +113,8 @@ def refresh(
     changes: list[tuple[Mention, Followed | None]] = []
     for one in held:
         mention, outcome = one.mention, one.outcome
+        if one.looks and isinstance(outcome, IssuedOnUse):
+            continue
         if isinstance(outcome, FrameworkError):
             kept = engine.followed(mention)  # as it is now: it may have been under way
             if one.wins and (kept is not None or names is not None):
@@ -142,8 +145,11 @@ def _held(engine: Engine, names: Iterable[Name] | None) -> Iterator[_Held]:
         for place, mention in enumerate(engine.mentions(*name)):
             if not mention.is_pointer or (mention.form != "secret" and names is None):
                 continue
-            if engine.is_under_way(mention) or engine.is_followed(mention) or (names is not None and place == 0):
-                yield _Held(mention, secret_of(engine, mention), wins=place == 0)
+            under_way, is_used = engine.under_way(mention), names is not None and place == 0
+            is_used = is_used or engine.is_followed(mention)
+            if under_way or is_used:
+                looks = not is_used and all(under_way)
+                yield _Held(mention, secret_of(engine, mention), wins=place == 0, looks=looks)
 
 
 def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside: Runner, since: float) -> None:
@@ -151,21 +157,33 @@ def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside:
     collected: dict[VersionedName, Any] = {}
     together = [one for one in held if one.secret is not None]
     alone = [one for one in held if one.secret is None]
-    secrets = list(dict.fromkeys(one.secret for one in together if one.secret is not None))
-    tasks: list[Callable[[], Any]] = [partial(engine.follow_anew, one.mention, since) for one in alone]
-    if secrets:
-        tasks.append(lambda: chain.collect(secrets, calls, collected, since))
+    # Whether nothing may be issued for it, of each secret.
+    looks = {one.secret: True for one in together} | {one.secret: False for one in together if not one.looks}
+    tasks: list[Callable[[], Any]] = [_looking(one.looks, engine.follow_anew, one.mention, since) for one in alone]
+    groups = [looks_only for looks_only in (False, True) if looks_only in looks.values()]
+    for group in groups:
+        secrets = [secret for secret, looks_only in looks.items() if looks_only == group]
+        tasks.append(_looking(group, chain.collect, secrets, calls, collected, since))
     outcomes = beside.run(tasks)
     for one, outcome in zip(alone, outcomes, strict=False):
         one.outcome = outcome
     with Collected(chain, collected):
         for one in together:
             is_there = one.secret in collected
-            one.outcome = outcome_of(partial(engine.follow_anew, one.mention)) if is_there else outcomes[-1]
+            late = outcomes[len(alone) + groups.index(looks[one.secret])]
+            one.outcome = outcome_of(partial(engine.follow_anew, one.mention)) if is_there else late
     for one in held:
         one.outcome = about_option(one.mention, one.outcome)
         if isinstance(one.outcome, Exception) and not isinstance(one.outcome, FrameworkError):
             raise one.outcome
+
+
+def _looking(looks: bool, call: Callable[..., Any], *given: Any) -> Callable[[], Any]:
+    def act() -> Any:
+        with Looking(looks or is_looking()):
+            return call(*given)
+
+    return act
 
 
 def _refuse_misfits(engine: Engine, held: list[_Held]) -> None:

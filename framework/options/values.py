@@ -130,7 +130,8 @@ class Table:
         self.lock, self.has_lifetimes = ProcessLock(), False
         self.since: Preferred | None = None
         self._layers: dict[ref[Layer], dict[Key, Followed]] = {}
-        self._under_way: list[tuple[int, Layer, Key]] = []  # with the process: its threads do not survive a fork
+        # With the process, whose threads do not survive a fork, and whether it is read only to be shown.
+        self._under_way: list[tuple[int, bool, Layer, Key]] = []
 
     def of(self, layer: Layer) -> dict[Key, Followed]:
         """The pointers of one layer."""
@@ -139,19 +140,19 @@ class Table:
     def begin(self, places: Iterable[tuple[Layer, Key]]) -> Preferred | None:
         """Note that these pointers are under way. Returns `since`."""
         with self.lock:
-            self._under_way += [(getpid(), *place) for place in places]
+            self._under_way += map(_marked, places)
             return self.since
 
     def end(self, places: Iterable[tuple[Layer, Key]]) -> None:
         """Note that these pointers are not under way any more."""
         with self.lock:
             for place in places:
-                self._under_way.remove((getpid(), *place))
+                self._under_way.remove(_marked(place))
 
-    def is_under_way(self, layer: Layer, key: Key) -> bool:
-        """Whether a pointer is being followed for the first time."""
+    def under_way(self, layer: Layer, key: Key) -> list[bool]:
+        """For each reader that follows a pointer for the first time, whether it only looks."""
         with self.lock:
-            return (getpid(), layer, key) in self._under_way
+            return [looks for pid, looks, *place in self._under_way if (pid, *place) == (getpid(), layer, key)]
 
     def note(self, layer: Layer, key: Key, first: Followed) -> Followed:
         """Note what a pointer gave, unless that is known by now. Returns what is noted."""
@@ -211,6 +212,12 @@ class Table:
                 table[key] = new
                 self.has_lifetimes |= new.lifetime is not None
         self._layers = layers  # one assignment: a reader sees all of it or nothing
+
+
+def _marked(place: tuple[Layer, Key]) -> tuple[int, bool, Layer, Key]:
+    from framework.lifetime import is_looking
+
+    return getpid(), is_looking(), *place
 
 
 def text_of(answer: Answer) -> str:
