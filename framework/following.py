@@ -103,7 +103,7 @@ class Following:
         from framework.assembly import SHARED_CACHE
 
         for link in self.app.chain.links:
-            if link.level == level or (name in SHARED_CACHE and link.is_remote):
+            if link.level == level or (name in SHARED_CACHE and link.custom):
                 link.renew()
 
     def on_change(self, section: str, key: str, fn: Listener) -> Callable[[], None]:

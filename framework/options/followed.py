@@ -20,7 +20,7 @@ class Followed:
         link: the link that has it; None for a command or a file.
         path: the file that it was read from, or None.
         stamp: tells whether that file is still the same, see `files.text.stamp`; None: it is a pipe.
-        asked: when its source was asked, on the monotonic clock, or at the earliest if it was refreshed.
+        asked: when its source was asked, on the monotonic clock; a refresh that finds the same value moves it.
         noted: when it was noted here.
         refreshed: when it was last refreshed; None if it never was.
         fault: why that failed, else None.
