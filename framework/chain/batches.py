@@ -82,7 +82,7 @@ def _batch_question(
     def fetch(keys: list[tuple[str, str, str | None]]) -> list[object] | None:
         names = [name for _, name, _ in keys]
         refusal = outage.over()
-        answer = _call(link, names, since) if refusal is None else refusal
+        answer = _call(link, names) if refusal is None else refusal
         if answer is None:
             return None
         found = [answer.get(name) if isinstance(answer, dict) else answer for name in names]
@@ -99,7 +99,7 @@ def _batch_question(
     return ask
 
 
-def _call(link: Link, names: list[str], since: float | None) -> dict[str, object] | BaseException | None:
+def _call(link: Link, names: list[str]) -> dict[str, object] | BaseException | None:
     """What the backend's batch call returns or raises; None if it has no such call."""
 
     asked = monotonic()
@@ -111,8 +111,7 @@ def _call(link: Link, names: list[str], since: float | None) -> dict[str, object
                 link.cache.add(("config", name, None), value, asked)
 
     def get_many() -> dict[str, object]:
-        backend = link.backend if since is None else getattr(link.backend, "without_replica", link.backend)
-        return dict(backend.get_many("config", names))
+        return dict(link.backend.get_many("config", names))
 
     try:
         with AtWork(link.chain, link.level):
