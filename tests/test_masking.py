@@ -640,6 +640,32 @@ def test_a_scheme_is_a_word_before_a_url_and_nothing_else() -> None:
         assert ("hunter" in shown) is text.startswith("hunter://"), shown
 
 
+def test_a_message_is_redacted_while_another_thread_builds_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    from framework.errors import ConfigError
+    from framework.masking import known, wording
+
+    class Name(str):
+        """While it is looked at, another name is added."""
+
+        def isidentifier(self) -> bool:
+            known.argument_names.add("another_argument")
+            return True
+
+    class Text(str):
+        """While it is looked for, another text is added."""
+
+        def __len__(self) -> int:
+            wording._texts.add("another text of ours")
+            return super().__len__()
+
+    monkeypatch.setattr(known, "argument_names", {Name("an_argument")})
+    monkeypatch.setattr(wording, "_texts", {Text("a text of ours")})
+    masking.add_mask("hunter")
+    assert (
+        str(ConfigError("hunter, a text of ours", hint="Set an_argument.")) == "***, a text of ours. Set an_argument."
+    )
+
+
 def test_our_words_survive_pickling() -> None:
     import pickle
 

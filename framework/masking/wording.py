@@ -37,7 +37,7 @@ def redact_message(text: str) -> str:
     hidden = redact_text(text)
     if hidden == text:
         return text
-    _add_names(known.argument_names)
+    _add_names(list(known.argument_names))  # another thread may build a backend
     _read_our_modules()
     return redact_around(text, lambda text: [*_texts_in(text), *_names_in(text)])
 
@@ -56,7 +56,7 @@ def redact_fields(fields: object) -> Any:
 
 def _texts_in(text: str) -> Iterator[tuple[int, int]]:
     """Where a text has texts of our own code."""
-    for own in _texts:
+    for own in list(_texts):  # another thread may read a module
         at = text.find(own)
         while at >= 0:
             yield at, at + len(own)
