@@ -333,6 +333,22 @@ def test_stats_name_what_is_missed_most(tmp_path: Path) -> None:
     assert row["most missed"] == "gone (2)"
 
 
+def test_stats_are_read_while_other_threads_ask(tmp_path: Path) -> None:
+    app = app_over(tmp_path, Store({}), negative_cache_ttl_seconds="0")
+    app.get_variable("gone", default=None)
+
+    class Unshown(set[str]):
+        """While a name is looked up, another one is missed."""
+
+        def __contains__(self, name: object) -> bool:
+            app.chain.custom[0].cache.misses[f"{name}-too"] = 1
+            return False
+
+    app.chain.unshown = Unshown()
+    [row] = app.stats()
+    assert row["most missed"] == "gone (1)"
+
+
 def test_a_company_format_by_configuration_alone(tmp_path: Path) -> None:
     secret = {"username": "app", "password": "pw", "endpoint": {"address": "db.example", "port": 5432}}
     (tmp_path / "c.json").write_text(json.dumps({"db": json.dumps(secret)}))

@@ -57,16 +57,15 @@ def stats_of(link: Link, unshown: Container[str]) -> dict[str, object]:
     Args:
         unshown: names that must not be shown.
     """
-    misses = sorted(
-        ((REPLACEMENT if name in unshown else name, times) for name, times in link.cache.misses.items()),
-        key=lambda item: -item[1],
-    )[:5]
+    misses = link.cache.misses.copy()  # other threads go on asking
+    most = sorted(misses, key=misses.__getitem__, reverse=True)[:5]
+    shown = (f"{REPLACEMENT if name in unshown else name} ({misses[name]})" for name in most)
     return {
         "link": link.name,
         "state": link.cache.state,
         **link.cache.counts,
         "kept": len(link.cache),
         "logins": getattr(link.built, "logins", None),
-        "most missed": ", ".join(f"{name} ({times})" for name, times in misses),
+        "most missed": ", ".join(shown),
         **link.sharing_counts,
     }
