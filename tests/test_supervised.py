@@ -242,6 +242,17 @@ def test_a_changed_value_restarts_the_program(billing: Programs) -> None:
     assert "another-password" not in err
 
 
+def test_what_a_script_started_ends_before_a_restart(billing: Programs) -> None:
+    words = ("--watch", "0.1", "--", "bash", "-c", "sleep 600 & echo $! $DB_PASSWORD; wait; true")
+    process = billing.start(*words, start_new_session=True)
+    pid, _, password = line(process).partition(" ")
+    assert password == "made-up-password\n"
+    billing.world.write("password", "another-password\n")
+    assert line(process).endswith(" another-password\n")
+    until(lambda: not is_alive(int(pid)))
+    stopped(process)
+
+
 def test_what_the_program_did_not_get_does_not_matter(billing: Programs) -> None:
     process = billing.start("--only", "db.*", "--watch", "0.1", "--", "bash", "-c", LOOP)
     assert line(process) == "started made-up-password\n"

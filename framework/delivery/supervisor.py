@@ -142,8 +142,9 @@ class Supervisor:
             status = self._reap()
             if status is not None:
                 if not self._is_stopping or self._is_ending:
-                    self._end_group()
+                    self._end_group(self._last)
                     return status
+                self._end_group(signal.SIGTERM)
                 self._is_stopping, self._kill_at = False, None
                 self._start()
             self._act()
@@ -161,12 +162,12 @@ class Supervisor:
             self._is_ending, self._restart_at = True, None
         self._send(number)
 
-    def _end_group(self) -> None:
+    def _end_group(self, number: int) -> None:
         """Send what ended the program to the rest of its group: `timeout` and CI systems signal whole groups, and that
-        of the program is not theirs."""
-        if self._own_group and self._last in (*_ENDING, signal.SIGHUP):
+        of the program is not theirs. A restarted program must not meet what a script had started before."""
+        if self._own_group and number in (*_ENDING, signal.SIGHUP):
             try:
-                os.killpg(self._child, self._last)
+                os.killpg(self._child, number)
             except (ProcessLookupError, PermissionError):  # no process is left
                 pass
 
