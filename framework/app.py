@@ -145,7 +145,7 @@ class App(Reads, Bound[Settings]):
             layers,
             self._pointers,
             patterns=self.sensitive,
-            max_level=self.max_level,
+            max_level=self._max_level,
         )
         self.conf = Config(self.engine)
 
@@ -241,7 +241,7 @@ class App(Reads, Bound[Settings]):
 
         return custom_links(self)
 
-    def max_level(self, section: str, key: str) -> int | None:
+    def _max_level(self, section: str, key: str) -> int | None:
         """Which levels of the chain may answer for an option's pointer; None: all of them."""
         from framework.assembly import max_level
 

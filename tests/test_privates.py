@@ -33,7 +33,10 @@ NAMES = {
     ),
     "_frozen_importlib_external": ("schemas.__init__", "importlib takes 0.3 ms of a start"),
     "_contextvars": ("chain.deadline chain.level deadlines errors lifetime options.values", "contextvars imports more"),
-    "_weakref": ("chain.deadline options.overrides options.values following reads", "weakref imports more"),
+    "_weakref": (
+        "backends.factory chain.deadline options.overrides options.values following reads",
+        "weakref imports more",
+    ),
     "_Environ": ("layers.environment", "whether `os.environ` is Python's own, with `_data`"),
     "_data": ("layers.environment", "os.environ decodes and encodes at every read"),
     "_getframe": ("errors", "a warning names the caller's line"),

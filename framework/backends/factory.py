@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _weakref import ref
+
 from framework.backends.base import BaseSecretsBackend
 from framework.backends.registry import AIRFLOW_TWINS, RETIRED_PATHS, find_class
 from framework.errors import BackendError, FrameworkError, InvalidArgument
@@ -11,6 +13,7 @@ from framework.masking.search import is_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -54,7 +57,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
         backend.max_workers = app.conf.value("secrets", "max_workers")
         backend.bind("airflow" if path in AIRFLOW_TWINS or path in RETIRED_PATHS else app.name, directory)
         backend.connection_map = _connection_map(app, section)
-        backend.find_connection = app.get_connection
+        backend.find_connection = _finder(app)
         backend.made_from = lambda: _digest(backend, kwargs)  # few ask for it
     elif _connection_map(app, section) is not None:
         what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
@@ -74,6 +77,19 @@ def _digest(backend: BaseSecretsBackend, kwargs: dict[str, Any]) -> str:
     kind = type(backend)
     parts = [f"{kind.__module__}.{kind.__qualname__}", backend.app_name, backend.connection_map, kwargs]
     return sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def _finder(app: Any) -> Callable[[str], Any]:
+    """Finds connections of an application, which it does not keep alive: what a backend has issued outlives it."""
+    me = ref(app)
+
+    def find(conn_id: str) -> Any:
+        app = me()
+        if app is None:
+            raise BackendError(f"the application that had the connection {conn_id!r} is gone")
+        return app.get_connection(conn_id)
+
+    return find
 
 
 def _connection_map(app: Any, section: str) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
+import signal
 import sys
 import threading
 import time
@@ -26,6 +28,9 @@ from framework.errors import FrameworkError
 from framework.testing import BackendContract
 
 Fault = TypeVar("Fault", bound=FrameworkError)
+
+#: How long a child may take to come to life, in seconds.
+_FORK = 20.0
 
 
 def refused(error: type[Fault], ask: Callable[[], Any], *canaries: str) -> Fault:
@@ -71,21 +76,32 @@ def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
 
 
 def in_a_child(ask: Callable[[], Any]) -> Any:
-    """What a forked child gets."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            found: Any = ask()
-        except BaseException as fault:
-            found = f"{type(fault).__name__}: {fault}"
-        os.write(write, json.dumps(found).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    return json.loads(text)
+    """What a forked child gets.
+
+    The servers of gRPC's tests run in this process. While one is busy, gRPC's own fork handler may never return in the
+    child, which then does not come to our code: another child is forked.
+    """
+    for _ in range(5):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(write, b" ")
+            try:
+                found: Any = ask()
+            except BaseException as fault:
+                found = f"{type(fault).__name__}: {fault}"
+            os.write(write, json.dumps(found).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as answer:
+            has_begun = bool(select.select([answer], [], [], _FORK)[0])
+            if not has_begun:
+                os.kill(child, signal.SIGKILL)
+            text = answer.read()
+        os.waitpid(child, 0)
+        if has_begun:
+            return json.loads(text)
+    raise AssertionError("no child came to life")
 
 
 class StoreContract(BackendContract):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -261,6 +263,17 @@ def test_while_the_store_is_down_the_lease_is_kept(
     assert app.conf.get("db", "password") == password
     for secret in (found.password, password, books.kwargs["secret_id"]):
         assert secret not in caplog.text and secret not in repr(found)
+
+
+def test_an_application_that_is_gone_is_not_kept_and_its_user_is_removed(books: Books, tmp_path: Path) -> None:
+    app = books.app(tmp_path, **books.options())
+    assert app.get_connection("warehouse").login == app.conf.get("db", "user_password")
+    gone = weakref.ref(app)
+    del app
+    until(lambda: gc.collect() >= 0 and gone() is None)
+    lifetime.at_exit.run()
+    until(lambda: books.users() == [])
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "framework-refresh"])
 
 
 def test_an_unknown_role_is_absence(books: Books, tmp_path: Path) -> None:

@@ -194,6 +194,8 @@ class Leases:
             self.server.revoke(tokens)
             for lease in held.values():
                 lease.lifetime.end()
+            if self._background is not None:
+                self._background.wake()  # there is nothing to renew
 
 
 def leases_of(server: Server, identity: object) -> Leases:

@@ -67,7 +67,7 @@ def _names(app: App, link: Link) -> list[str]:
 def _references(app: App, link: Link) -> Iterator[str]:
     """The config secrets that this link may be asked for: not those that it is built from, nor what others answer."""
     for name in app.engine.entries():
-        max_level = app.max_level(*name)
+        max_level = app.engine.max_level(*name)
         if link in app.chain.visible("config", max_level):
             mention = next(app.engine.mentions(*name), None)  # a shadowed one is never followed
             if mention is not None and mention.form == "secret":
