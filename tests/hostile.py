@@ -18,6 +18,9 @@ MARKS = (
     *("true", "null", "~", "1_000", "0x1f", "1e5", "1:30", "2020-01-01", ".inf", "=", "export ", "rem ", "//", "EOF"),
 )
 
+#: Whether all is tried that the check tries.
+THOROUGH = bool(os.environ.get("FRAMEWORK_THOROUGH"))
+
 texts = st.one_of(
     st.text(max_size=12),
     st.lists(st.one_of(st.sampled_from(MARKS), st.text(st.characters(codec="ascii"), max_size=3)), max_size=7).map(
@@ -28,8 +31,14 @@ texts = st.one_of(
 unicode_texts = texts.map(lambda text: text.encode("utf-8", "replace").decode())
 
 
+def usual(number: int) -> int:
+    """How many examples are tried: this many by the check, half of them while one works."""
+    return number if THOROUGH else -(-number // 2)
+
+
 def examples(few: int, texts_each: int = 1) -> Callable[[Any], Any]:
     """Settings of a property test: this many examples, or the number that the variable asks for."""
+    few = usual(few)
     switch = os.environ.get("FRAMEWORK_FUZZ_EXAMPLES")
     number = max(few, int(switch) // texts_each) if switch else few
     return settings(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import usual
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -181,7 +182,7 @@ STEPS = st.one_of(
 
 @pytest.mark.parametrize("is_process", [False, True])
 @settings(
-    max_examples=MANY or 12,
+    max_examples=MANY or usual(12),
     derandomize=not MANY,
     deadline=None,
     database=None,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import usual
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ MANY = int(os.environ.get("FRAMEWORK_FUZZ_EXAMPLES", "0"))
 def examples(number: int) -> Callable[[Any], Any]:
     """Settings of a test: this many examples, always the same, or others in the number that is asked for."""
     return settings(
-        max_examples=MANY or number,
+        max_examples=MANY or usual(number),
         derandomize=not MANY,
         deadline=None,
         database=None,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hostile import THOROUGH
 
 PACKAGE = Path(__file__).parent.parent / "framework"
 
@@ -201,6 +202,8 @@ def test_the_script_of_a_wheel_and_the_module_do_the_same(tmp_path: Path) -> Non
 
 
 def test_frozen_it_does_the_same(tmp_path: Path, expected: list[tuple[int, str, str]]) -> None:
+    if not THOROUGH:
+        pytest.skip("it takes half a minute; FRAMEWORK_THOROUGH=1 asks for it, as the check does")
     pytest.importorskip("PyInstaller")
     (tmp_path / "main.py").write_text("from framework.__main__ import main\n\nraise SystemExit(main())\n")
     hooks = PACKAGE / "frozen"
