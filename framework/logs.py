@@ -33,7 +33,7 @@ def log(level: int, layout: str, *args: object) -> None:
 
 
 def log_and_warn(text: str) -> None:
-    """Say it in the log and as a warning: programs read one of them."""
+    """Log the text and warn with it: programs read one or the other."""
     log(WARNING, "%s", text)
     warn(text)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from framework.connection import Connection
 
-#: So many seconds before its end a token is not used any more, because clocks differ and a login takes time.
+#: How many seconds before its end a token is no longer used, because clocks differ and a login takes time.
 _EARLY = 60.0
 
 

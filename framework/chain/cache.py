@@ -144,7 +144,7 @@ class Cache:
     def get_many(self, keys: Sequence[Key], fetch: Ask, since: float | None = None) -> dict[Key, object]:
         """What is kept, and what `fetch` finds for the others in one call: values, None for absence, exceptions.
 
-        While the store is unavailable an old value may stand in, unless `since` is given and no `Preferred`.
+        While the store is unavailable an old value may stand in, unless `since` is given and is not a `Preferred`.
 
         Args:
             keys: each once.

@@ -186,7 +186,7 @@ class Server:
 
 
 class Renewing:
-    """`with` it, leases are renewed in a thread: their holder is alive, even if it gets little time of the processor.
+    """`with` it, leases are renewed in a thread: their holder is alive, even if it is short of CPU time.
 
     Args:
         leases: name -> content.

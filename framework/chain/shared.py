@@ -51,8 +51,8 @@ class SharedCache:
         server: where the entries are.
         sealed: makes and reads them.
         ttl, negative: for how many seconds a value counts, and an absence.
-        wait: for how many seconds to wait for one process that asks. Only pauses count, so that a process that gets
-            little time of the processor does not take the others for slow.
+        wait: for how many seconds to wait for one process that asks. Only pauses count, so that a process that is
+            short of CPU time does not mistake the others for slow ones.
         lease: for how many seconds a process that asks is waited for after its last sign of life.
 
     Attributes:
@@ -274,7 +274,7 @@ class _There:
         mine: the questions that this process shall ask the store.
         same: those of which the store has just been asked, by a process whose value was refused.
         are_leased: whether a process asks each of them, or has just asked, as far as it is known.
-        is_foreign: whether a lease is none of ours.
+        is_foreign: whether a lease is not ours.
     """
 
     __slots__ = ("dated", "mine", "same", "are_leased", "is_foreign")

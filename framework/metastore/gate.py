@@ -28,7 +28,7 @@ class ForkGate:
             os.register_at_fork(before=self.close, after_in_parent=self.open, after_in_child=self.renew)
 
     def renew(self) -> None:
-        """Begin anew, in the child of a fork, which has one thread."""
+        """Start again in the child of a fork, which has one thread."""
         self._making = allocate_lock()
         self._condition: Condition | None = None
         self._inside: dict[int, int] = {}

@@ -24,7 +24,7 @@ _TABLES = {
     "postgresql": "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
     "mysql": "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
 }
-#: For so many seconds a server on this machine may be starting.
+#: How many seconds a server on this machine may take to start.
 _START = 2.0
 #: The options of a URL that may be shown; all others may hold a password, as may a misspelt name.
 _HARMLESS = frozenset(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from servers_tls import Authority, Handler, Server
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -133,6 +136,21 @@ class Vault:
         ]
         more = f"{self.url}/secrets?api-version=7.6&$skiptoken={start + self.page}"
         handler.reply(200, {"value": page, "nextLink": more if start + self.page < len(names) else None})
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("azure"))
+
+
+@pytest.fixture
+def vault(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    for name in list(os.environ):
+        if name.startswith(("AZURE_", "MSI_", "IDENTITY_")) or name.lower() == "https_proxy":
+            monkeypatch.delenv(name)
+    made = Vault(authority)
+    yield made
+    made.server.stop()
 
 
 def wait(seconds: float) -> Any:

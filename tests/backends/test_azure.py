@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -19,31 +18,18 @@ pytest.importorskip("azure.keyvault.secrets", reason="azure-keyvault-secrets is 
 pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 
 from proxy import Proxy  # noqa: E402
-from servers_azure import TENANT, Refused, Vault, wait  # noqa: E402
+from servers_azure import TENANT, Refused, Vault, authority, vault, wait  # noqa: E402, F401
 from servers_tls import Authority  # noqa: E402
 from store_checks import OneByOneContract, by_threads, refused  # noqa: E402
 
 from framework import errors  # noqa: E402
 from framework.backends.azure import AzureKeyVaultBackend  # noqa: E402
 
+# ruff: noqa: F811 - fixtures
+
 CANARIES = ("sdk-text-canary", "value-canary", "token-canary", "client-secret-canary")
 #: Tried again quickly, so that a test does not wait.
 QUICK = {"retry_backoff_factor": 0.01}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("azure"))
-
-
-@pytest.fixture
-def vault(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
-    for name in list(os.environ):
-        if name.startswith(("AZURE_", "MSI_", "IDENTITY_")) or name.lower() == "https_proxy":
-            monkeypatch.delenv(name)
-    made = Vault(authority)
-    yield made
-    made.server.stop()
 
 
 def backend_of(vault: Vault, **kwargs: Any) -> AzureKeyVaultBackend:

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,8 +19,7 @@ pytest.importorskip("azure.identity", reason="azure-identity is not installed")
 from azure.identity import ClientSecretCredential  # noqa: E402
 from looks import LOOKS  # noqa: E402
 from servers_aws import KEYS, REGION, SECRET_KEY, Aws, aws, client, moto_port, no_aws_around  # noqa: E402, F401
-from servers_azure import Vault  # noqa: E402
-from servers_tls import Authority  # noqa: E402
+from servers_azure import Vault, authority, vault  # noqa: E402, F401
 from store_checks import refused  # noqa: E402
 
 from framework import App, errors  # noqa: E402
@@ -79,19 +77,9 @@ def counted(backend_class: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return issued
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("azure"))
-
-
 @pytest.fixture
-def entra(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Entra]:
-    for name in list(os.environ):
-        if name.startswith(("AZURE_", "MSI_", "IDENTITY_")):
-            monkeypatch.delenv(name)
-    vault = Vault(authority)
-    yield Entra(vault, monkeypatch)
-    vault.server.stop()
+def entra(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Entra:
+    return Entra(vault, monkeypatch)
 
 
 @pytest.fixture(params=["rds", "entra"])
