@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import functools
 import glob
+import os
 import shutil
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import pytest
 from patience import until
@@ -20,11 +24,24 @@ _numbers = count(1)
 
 
 def kill(server: Server) -> None:
-    """End a server at once, as a loss of power does."""
+    """End a server at once and with all its processes, as a loss of power does."""
     assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
+    for child in _children(server.process.pid):  # PostgreSQL's outlive their parent, and still confirm a write
+        os.kill(child, signal.SIGKILL)
     server.process.kill()
     server.process.wait()
     server.process = None
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that this one has started; none where there is no /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if path.read_text().rpartition(")")[2].split()[1] == str(parent):
+                found.append(int(path.parent.name))
+    return found
 
 
 class GaleraNode(MariaDB):

@@ -249,6 +249,16 @@ class Place:
                 cursor.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 
+    def sessions(self) -> set[int]:
+        """The sessions that the server has for this database."""
+        if self.server is None:
+            return set()
+        sql = {
+            "postgresql": f"SELECT pid FROM pg_stat_activity WHERE datname = '{self.name}'",
+            "mysql": f"SELECT id FROM information_schema.processlist WHERE db = '{self.name}'",
+        }[self.kind]
+        return {number for (number,) in self.server.execute(sql)}
+
     def remove(self) -> None:
         if self.server is not None:
             force = " WITH (FORCE)" if self.kind == "postgresql" else ""

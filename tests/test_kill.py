@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import until
 from servers import Place, place  # noqa: F401 - a fixture
 
 from framework import errors
@@ -41,7 +42,7 @@ class Victim:
             "BILLING__CORE__FERNET_KEY": key,
             "BILLING__DATABASE__SQL_ALCHEMY_CONN": place.url,
         }
-        self._folder = folder
+        self._folder, self._place = folder, place
         start = time.monotonic()
         process = self._start()
         assert process.wait(120) == 0
@@ -53,12 +54,14 @@ class Victim:
         return subprocess.Popen(self._words, env=self._env, cwd=self._folder, **quiet)
 
     def kill(self, chance: random.Random) -> None:
-        """Start it, and kill it at a moment between its start and its end."""
+        """Start it, and kill it at a moment between its start and its end; a server may still end what it was sent."""
+        others = self._place.sessions()
         process = self._start()
         time.sleep(self.seconds * chance.uniform(0.05, 1.0))
         self.ended += process.poll() is not None
         process.send_signal(signal.SIGKILL)
         process.wait(60)
+        until(lambda: self._place.sessions() <= others)
 
 
 def values(store: Store, kind: str = "variable") -> dict[str, Any]:
