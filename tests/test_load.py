@@ -26,7 +26,7 @@ from framework.connection import Connection
 from framework.metastore import crypto, database, store
 
 url, key, me, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-opened = store.Store(database.open(url), crypto.Keys(key))
+opened = store.Store(database.open(url, 600.0), crypto.Keys(key))  # a wait for the others is not what is tested
 sys.stdin.read(1)  # until all are ready
 for i in range(rounds):
     text = f"{me}-{i}"
@@ -58,7 +58,7 @@ for i in range(rounds):
 
 def test_sixteen_processes_lose_nothing(place: Place) -> None:
     key, rounds = generate(), max(16, WRITES // PROCESSES)
-    store = place.store(key, timeout=30.0)
+    store = place.store(key, timeout=600.0)
     if place.server is not None:
         migrations.migrate(store.database)  # a file is made by the first of the writers
     writers = [
