@@ -45,7 +45,7 @@ class AccessLog:
         self.app, self.every_read = app, every_read
         self._write, self._strict, self._has_warned = write, strict, False
 
-    def record(self, kind: str, name: str, outcome: str, began: float, **fields: Any) -> None:
+    def record(self, kind: str, name: str, outcome: str, began: float, **fields: object) -> None:
         """Write an entry.
 
         Args:
@@ -118,7 +118,9 @@ def to_stderr(entry: Entry) -> None:
     os.write(2, json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
 
 
-def of_application(name: str, prefix: str, environ: Mapping[str, str], write: Any) -> AccessLog | None:
+def of_application(
+    name: str, prefix: str, environ: Mapping[str, str], write: Callable[[Entry], object] | None
+) -> AccessLog | None:
     """The access log that an argument or the process environment asks for; None if neither does.
 
     Args:

@@ -11,7 +11,7 @@ from framework.masking import add_mask, generation, redact_text, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from sqlalchemy import URL
@@ -67,7 +67,7 @@ class Connection:
         password: str | None = None,
         schema: str | None = None,
         port: int | None = None,
-        extra: str | Mapping[str, Any] | None = None,
+        extra: str | Mapping[str, object] | None = None,
         uri: str | None = None,
     ) -> None:
         if uri:
@@ -337,7 +337,7 @@ def _read_json_object(text: str) -> dict[str, Any]:
         raise InvalidConnection("there is no JSON text", hint="Pass text, or use Connection().")
     keys: list[str] = []
 
-    def fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def fields_of(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
         keys[:] = [key for key, _ in pairs]  # the outermost object comes last
         return dict(pairs)
 

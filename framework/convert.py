@@ -59,7 +59,7 @@ def to_text(value: object) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
-def guess(value: object) -> Any:
+def guess(value: object) -> object:
     """What a text looks like: a whole number, a number, a boolean, else the text; typed values as they are."""
     if not isinstance(value, str):
         return value
@@ -129,7 +129,7 @@ def to_float(value: object) -> float:
     raise ValueError("a number is expected, such as 0.5")
 
 
-def to_list(value: object, delimiter: str = ",") -> list[Any]:
+def to_list(value: object, delimiter: str = ",") -> list[object]:
     """The pieces between the delimiters, without the white space around them; empty text is an empty list.
 
     A list in JSON form, `["a", "b"]`, is read as JSON, and a list of a file is taken as it is: with the types that the
@@ -147,7 +147,7 @@ def to_list(value: object, delimiter: str = ",") -> list[Any]:
     raise ValueError(f"a list is expected, with {delimiter!r} between its items")
 
 
-def json_list(text: str) -> list[Any] | None:
+def json_list(text: str) -> list[object] | None:
     """The items of a list in JSON form; None for any other text."""
     text = text.strip()
     if text[:1] != "[" or text[-1:] != "]":
@@ -155,10 +155,10 @@ def json_list(text: str) -> list[Any] | None:
     from framework.parsing import Malformed, read_json
 
     try:
-        items: list[Any] = read_json(text)
-        return items
+        items = read_json(text)
     except Malformed:
         return None
+    return items if isinstance(items, list) else None
 
 
 def to_json(value: object) -> Any:
@@ -215,14 +215,14 @@ def to_enum(value: object, enum_class: type[E]) -> E:
     raise ValueError(f"one of {', '.join(members)} is expected")
 
 
-def to_enumlist(value: object, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[Any]]:
+def to_enumlist(value: object, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[object]]:
     """The members that a list names, and the items that name none: Airflow leaves those out and warns.
 
     Raises:
         ValueError: neither text nor a list.
     """
     members: list[E] = []
-    strangers: list[Any] = []
+    strangers: list[object] = []
     for item in to_list(value, delimiter):
         try:
             members.append(to_enum(item, enum_class))
@@ -245,7 +245,7 @@ def why_not_imported(fault: BaseException, module: str) -> str:
     return f"its module needs one that is not installed: {fault.name}"
 
 
-def to_import(value: object) -> Any:
+def to_import(value: object) -> object:
     """What a dotted path such as `package.module.name` leads to; None for empty text.
 
     Raises:

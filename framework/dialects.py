@@ -10,6 +10,7 @@ from framework.errors import InvalidConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, Protocol
 
     from sqlalchemy import URL
@@ -100,7 +101,7 @@ def url_alone(connection: Connection, driver: str | None = None) -> URL:
     return url
 
 
-def _drivername(connection: Connection, extra: dict[str, Any], driver: str | None) -> str:
+def _drivername(connection: Connection, extra: Mapping[str, object], driver: str | None) -> str:
     kind = connection.conn_type or ""
     name = extra.get("sqlalchemy_scheme") or DIALECTS.get(kind) or kind
     if not isinstance(name, str) or not name:
@@ -109,7 +110,7 @@ def _drivername(connection: Connection, extra: dict[str, Any], driver: str | Non
     return f"{name.partition('+')[0]}+{driver}" if driver else name
 
 
-def _query_and_arguments(connection: Connection, extra: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _query_and_arguments(connection: Connection, extra: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
     from framework.masking import should_hide_value_for_name
 
     more = extra.get("sqlalchemy_query") or {}
@@ -140,7 +141,7 @@ def _query_text(value: object) -> str | tuple[str, ...] | None:
     return None
 
 
-def _put_in_path(fields: dict[str, Any], query: dict[str, Any], dialect: str) -> None:
+def _put_in_path(fields: dict[str, object], query: dict[str, object], dialect: str) -> None:
     """Put what Airflow's connections have in `extra` where the URL of such a dialect has it."""
     first = query.pop(_IN_PATH[dialect], None)
     if first is not None:

@@ -45,9 +45,9 @@ from framework.masking import known, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, NoReturn, TypeVar
 
     Kind = TypeVar("Kind", bound="FrameworkError")
     Made = TypeVar("Made")
@@ -80,14 +80,14 @@ class FrameworkError(Exception):
         """A copy of the error, for one more caller."""
         return _unpickled(type(self), self.args, self.__dict__)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """With all fields, whatever the constructor takes. They are redacted: the other process knows no secrets."""
         from framework.masking.wording import redact_fields
 
         return _unpickled, (type(self), redact_fields(self.args), redact_fields(self.__dict__))
 
 
-def _unpickled(kind: type[Kind], args: tuple[Any, ...], fields: dict[str, Any]) -> Kind:
+def _unpickled(kind: type[Kind], args: tuple[object, ...], fields: Mapping[str, object]) -> Kind:
     error = kind.__new__(kind, *args)
     error.__dict__.update(fields)
     return error
@@ -299,7 +299,7 @@ def public(given: Public) -> Public:
 
 
 def _public_function(function: Public) -> Public:
-    def entered(*args: Any, **kwargs: Any) -> Any:
+    def entered(*args: object, **kwargs: object) -> Any:
         try:
             return function(*args, **kwargs)
         except FrameworkError as error:
@@ -363,7 +363,7 @@ class Instead:
     def __init__(self, owner: str, name: str, instead: str) -> None:
         self._owner, self._name, self._instead = owner, name, instead
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> NoReturn:
         raise AttributeError(f"{self._owner} has no {self._name!r}: {self._instead}")
 
 

@@ -8,7 +8,6 @@ from framework.masking import should_hide_value_for_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
 
 def is_unicode(text: str) -> bool:
@@ -20,7 +19,7 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def checked_extra(extra: str | Mapping[str, Any]) -> str:
+def checked_extra(extra: str | Mapping[str, object]) -> str:
     """The text of a JSON object.
 
     Raises:
@@ -51,7 +50,7 @@ def checked_extra(extra: str | Mapping[str, Any]) -> str:
     raise InvalidConnection(fault, hint=hint)
 
 
-def read_extra(extra: str | None) -> dict[str, Any]:
+def read_extra(extra: str | None) -> dict[str, object]:
     """The JSON object as a dictionary.
 
     Raises:
@@ -69,7 +68,7 @@ def read_extra(extra: str | None) -> dict[str, Any]:
     raise InvalidConnection("extra is not a JSON object", hint="Set it to the text of a JSON object.")
 
 
-def read_nested(value: object) -> Any:
+def read_nested(value: object) -> object:
     """A value with all JSON texts inside it parsed, to any depth."""
     if isinstance(value, str):
         if not value.lstrip()[:1]:

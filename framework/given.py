@@ -16,13 +16,15 @@ from framework.errors import wrong as wrong
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 #: The default of an argument that must be given, so that the error can show what to write.
 MISSING: Any = object()
 
 
-def optional(take: Callable[..., Any], given: object, *about: Any) -> Any:
+def optional(take: Callable[..., T], given: object, *about: object) -> T | None:
     """The argument as `take` takes it; None stays. Raises: as `take`."""
     return None if given is None else take(given, *about)
 
@@ -114,7 +116,7 @@ def is_object_path(given: object) -> bool:
     return bool(colon) and all(step.isidentifier() for step in (*module.split("."), *name.split(".")))
 
 
-def items(given: object, argument: str, what: str = "text or a list of texts") -> list[Any]:
+def items(given: object, argument: str, what: str = "text or a list of texts") -> list[object]:
     """One item or several as a list; None gives an empty list. Raises: as `text`."""
     if given is None:
         return []
@@ -205,7 +207,7 @@ def option(section: object, key: object) -> tuple[str, str]:
     raise wrong(key if argument == "key" else section, argument, "text", 'For example conf.get("server", "port").')
 
 
-def options(given: object, argument: str) -> dict[tuple[str, str], Any]:
+def options(given: object, argument: str) -> dict[tuple[str, str], object]:
     """Values by (section, key), in lower case.
 
     Raises:

@@ -10,8 +10,11 @@ from framework.limits import DEPTH, DIGITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
+
+    #: A table of a data file, or of a schema in its shape: texts, numbers, dates, lists and tables by name.
+    Table = Mapping[str, Any]
 
 TOO_DEEP = f"it is nested too deeply, more than {DEPTH} levels"
 TOO_MANY_DIGITS = f"a number has more than {DIGITS:,} digits"
@@ -146,7 +149,7 @@ def json_names(text: str) -> Iterator[tuple[list[str], int, int]]:
             seen[-1].setdefault(name, number)
 
 
-def read_toml(text: str) -> dict[str, Any]:
+def read_toml(text: str) -> dict[str, object]:
     """The table of a TOML text.
 
     Raises:
@@ -171,7 +174,7 @@ def read_toml(text: str) -> dict[str, Any]:
     raise fault
 
 
-def _toml_parser() -> Any:
+def _toml_parser() -> object:
     """tomli; or Python's own parser where that is not there, and in a subinterpreter: a compiled tomli has one state
     for the whole process, and loading it there breaks it everywhere else."""
     for name in ("tomllib", "tomli") if _is_subinterpreter() else ("tomli", "tomllib"):
@@ -233,7 +236,7 @@ def _longest_line(text: str) -> int:
     return max(range(len(lines)), key=lambda number: len(lines[number])) + 1
 
 
-def _leaves(value: object) -> Iterator[Any]:
+def _leaves(value: object) -> Iterator[object]:
     pending = [value]
     while pending:
         value = pending.pop()

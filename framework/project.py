@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from framework.parsing import Table
 _KEYS: dict[str, type] = {
     "name": str,
     "schema": str,
@@ -48,7 +49,7 @@ class Project:
 
     __slots__ = ("path", "settings")
 
-    def __init__(self, path: str, settings: dict[str, Any]) -> None:
+    def __init__(self, path: str, settings: Table) -> None:
         self.path, self.settings = path, settings
 
 
@@ -131,7 +132,7 @@ def find(directory: str, *, named: bool, must_exist: bool | None = None) -> Proj
     return Project(path, settings)
 
 
-def _read(path: str) -> tuple[dict[str, Any], dict[tuple[str, ...], str], ConfigFileError | None]:
+def _read(path: str) -> tuple[Table, dict[tuple[str, ...], str], ConfigFileError | None]:
     """The table of the file, the places of its keys, and the reason not to trust it, if there is one."""
     from framework.files.tables import read_table
 
@@ -146,7 +147,7 @@ def _read(path: str) -> tuple[dict[str, Any], dict[tuple[str, ...], str], Config
     raise doubt
 
 
-def _checked(settings: Any, places: dict[tuple[str, ...], str], path: str) -> dict[str, Any]:
+def _checked(settings: dict[str, Any], places: dict[tuple[str, ...], str], path: str) -> dict[str, Any]:
     for key, value in settings.items():
         place = places.get(("tool", "framework", key), path)
         if key not in _KEYS:

@@ -14,7 +14,9 @@ from framework.logs import WARNING, log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Owner = TypeVar("Owner")
 
 
 class Repeated:
@@ -32,12 +34,14 @@ class Repeated:
 
     def __init__(
         self,
-        owner: object,
-        seconds: Callable[[Any], float],
-        act: Callable[[Any], object],
-        after_fork: Callable[[Any], object] = lambda owner: None,
+        owner: Owner,
+        seconds: Callable[[Owner], float],
+        act: Callable[[Owner], object],
+        after_fork: Callable[[Owner], object] = lambda owner: None,
     ) -> None:
-        self._seconds, self._act, self._after_fork = seconds, act, after_fork
+        self._seconds: Callable[[Any], float] = seconds
+        self._act: Callable[[Any], object] = act
+        self._after_fork: Callable[[Any], object] = after_fork
         self._changed, self._runs, self._lock = Event(), False, ProcessLock()
         self._owner = ref(owner, lambda gone: self.wake())
         _all.add(self)

@@ -10,6 +10,7 @@ from framework.errors import InvalidConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 #: The parameter with the whole `extra`, for one that single parameters would change.
@@ -226,7 +227,7 @@ def write_uri(
     schema: str | None,
     port: int | None,
     extra: str | None,
-    parameters: dict[str, Any],
+    parameters: Mapping[str, object],
 ) -> str:
     """The opposite of `read_uri`.
 
@@ -273,7 +274,7 @@ def _protocol_and_name(host: str, scheme: str, conn_type: str | None) -> tuple[s
     return f"{protocol}://", name
 
 
-def _write_query(extra: str, parameters: dict[str, Any]) -> str:
+def _write_query(extra: str, parameters: Mapping[str, object]) -> str:
     """The parameters one by one if they can be read back unchanged, else `extra` as one."""
     from urllib.parse import urlencode
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO, Any
 
+    from yaml import Node
+
     from framework.files.yaml_nodes import Growth
 
     Fault = tuple[int, str]
@@ -68,7 +70,7 @@ class Entry:
         what = f"{shown_name(self.key)} is written twice, first on line {self.lines[0]}"
         return [*((line, what) for line in self.lines[1:]), *self.faults]
 
-    def sound(self, not_unique: type[NotUnique]) -> Any:
+    def sound(self, not_unique: type[NotUnique]) -> object:
         """The value, unless something is wrong with the entry."""
         if len(self.lines) > 1:
             what = f"{shown_name(self.key)} is written {len(self.lines)} times, on {_listed(self.lines)}"
@@ -253,12 +255,12 @@ class _TopNames:
         from array import array
 
         self._hashes: array[int] = array("q")
-        self._merged: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._merged: dict[tuple[str, str], tuple[Node, Node]] = {}
 
-    def add(self, name: Any) -> None:
+    def add(self, name: Node) -> None:
         self._hashes.append(hash((name.tag, str(name.value))))
 
-    def merge(self, value: object, growth: Growth | None) -> str:
+    def merge(self, value: Node, growth: Growth | None) -> str:
         """Keep what a table, or each of a list of tables, has: of a name in several, the first. Returns a fault."""
         import yaml
 
@@ -277,14 +279,14 @@ class _TopNames:
             return plain_yaml_fault(error, "", 0)[1]
         return ""
 
-    def merged(self) -> Iterator[tuple[Any, Any]]:
+    def merged(self) -> Iterator[tuple[Node, Node]]:
         found = {hash(name): pair for name, pair in self._merged.items()}
         for number in self._hashes if found else ():
             found.pop(number, None)
         yield from found.values()
 
 
-def _yaml_entry(path: str, line: int, name: Any, value: Any, growth: Growth | None) -> Entry:
+def _yaml_entry(path: str, line: int, name: object, value: Node, growth: Growth | None) -> Entry:
     import yaml
 
     from framework.files.yaml_nodes import maker, plain_yaml_fault
@@ -304,7 +306,7 @@ def _yaml_entry(path: str, line: int, name: Any, value: Any, growth: Growth | No
     return entry
 
 
-def yaml_names_written_twice(node: Any) -> Iterator[Fault]:
+def yaml_names_written_twice(node: Node) -> Iterator[Fault]:
     import yaml
 
     pending, visited = [node], set()

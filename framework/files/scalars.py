@@ -94,7 +94,7 @@ def _yaml(text: str, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]
                 pending.append((trail, value))
 
 
-def _leaves(value: object, trail: Trail) -> Iterator[tuple[Trail, Any]]:
+def _leaves(value: object, trail: Trail) -> Iterator[tuple[Trail, object]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*trail, str(key)))

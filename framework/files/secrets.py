@@ -17,10 +17,11 @@ from framework.files.trust import Untrusted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypeVar
 
     from framework.files.entries import Entry, Fault
 
+    T = TypeVar("T")
     #: By name; an unquoted `5` or `yes` of YAML, which is not text, as `(name,)`.
     Entries = dict[str | tuple[str], Entry]
 
@@ -81,7 +82,7 @@ class SecretsFile:
             entries, faults = collect(data, self.path, self._format)
         return _Reading(_stamp(stat), digest, now - stat.st_mtime_ns > _UNSETTLED_NS, entries, faults)
 
-    def _ask_system(self, what: Callable[[str], Any]) -> Any:
+    def _ask_system(self, what: Callable[[str], T]) -> T:
         try:
             return what(self.path)
         except Untrusted as doubt:

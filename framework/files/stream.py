@@ -8,7 +8,7 @@ from framework.parsing import TOO_DEEP, Malformed, deep_place, long_number_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import IO, Any
 
 #: Bytes read at a time.
@@ -220,7 +220,7 @@ class JsonWindow:
                 raise self.fault(fault.pos, fault.msg) from None
             self._more()
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _object(self, pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
         made = dict(pairs)
         self.has_twice = self.has_twice or len(made) < len(pairs)
         return made

@@ -9,8 +9,11 @@ from framework.parsing import Malformed, json_names, read_json, read_toml
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from types import ModuleType
 
+    from yaml import Node
+
+    from framework.parsing import Table
 #: The extensions of typed files.
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
 #: How a parser's words on a usual mistake begin -> what to do.
@@ -33,7 +36,7 @@ _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 
 def read_table(
     path: str, error: type[ConfigFileError] = ConfigFileError, *, text: str | None = None
-) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:
+) -> tuple[Table, dict[tuple[str, ...], str]]:
     """The top-level table of a TOML, YAML or JSON file, and where its keys stand.
 
     Args:
@@ -53,6 +56,7 @@ def read_table(
     if text is None:
         text = read_text(path)
     fault: Malformed | None = None
+    table: object
     try:
         if ending == ".toml":
             table, places = read_toml(text), _toml_places(text, path)
@@ -113,10 +117,10 @@ def _toml_trail(text: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in parts)
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     twice: list[str] = []
 
-    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         made = dict(pairs)
         if len(made) < len(pairs):
             twice.append("")
@@ -129,7 +133,7 @@ def _json(text: str) -> Any:
     return value
 
 
-def _yaml(text: str, path: str) -> tuple[Any, dict[tuple[str, ...], str]]:
+def _yaml(text: str, path: str) -> tuple[object, dict[tuple[str, ...], str]]:
     import yaml
 
     from framework.files.yaml_nodes import Growth, loader, yaml_fault
@@ -150,7 +154,9 @@ def _yaml(text: str, path: str) -> tuple[Any, dict[tuple[str, ...], str]]:
     raise fault
 
 
-def _yaml_places(yaml: Any, node: Any, trail: tuple[str, ...], path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _yaml_places(
+    yaml: ModuleType, node: Node, trail: tuple[str, ...], path: str
+) -> Iterator[tuple[tuple[str, ...], str]]:
     if not isinstance(node, yaml.MappingNode):
         return
     seen: dict[str, int] = {}

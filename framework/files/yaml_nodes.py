@@ -7,8 +7,14 @@ from framework.parsing import TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS, Malformed, w
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
     from typing import Any
+
+    from yaml import Event, Node, SafeLoader, ScalarNode
+    from yaml.constructor import SafeConstructor
+
+    Kinds = tuple[type[SafeLoader], type[SafeConstructor], Callable[[Iterator[Event]], Any]]
 
 GROWS = f"its aliases add more than {GROWTH:,} characters"
 CIRCLE = "an alias is inside its own anchor"
@@ -16,10 +22,10 @@ MISFIT = "the value does not fit its YAML type"
 CHARACTER = "a character that YAML does not allow"
 OWN = (GROWS, CIRCLE, MISFIT, CHARACTER, TOO_DEEP, TOO_LARGE, TOO_MANY_DIGITS)
 
-_made: list[Any] = []
+_made: list[Kinds] = []
 
 
-def loader(text: str) -> Any:
+def loader(text: str) -> SafeLoader:
     """PyYAML's loader of plain values for a text, in C where that is there; bounded.
 
     It counts levels while it composes, before the stack is full. Dispose of it after use.
@@ -27,23 +33,23 @@ def loader(text: str) -> Any:
     return _kinds()[0](text)
 
 
-def maker() -> Any:
+def maker() -> SafeConstructor:
     """What makes values out of nodes."""
     return _kinds()[1]()
 
 
-def composer(events: Any) -> Any:
+def composer(events: Iterator[Event]) -> Any:
     """Composes nodes out of given events, one value at a time."""
     return _kinds()[2](events)
 
 
-def _kinds() -> Any:
+def _kinds() -> Kinds:
     if not _made:
         _made.append(_make_kinds())
     return _made[0]
 
 
-def _make_kinds() -> tuple[Any, Any, Any]:
+def _make_kinds() -> Kinds:
     import yaml
 
     class Bounded:
@@ -52,7 +58,7 @@ def _make_kinds() -> tuple[Any, Any, Any]:
         level = 0
         deepest: Any = None
 
-        def descend_resolver(self, parent: Any, index: Any) -> None:
+        def descend_resolver(self, parent: Node, index: object) -> None:
             self.level += 1
             if self.level > DEPTH + 1:
                 raise yaml.composer.ComposerError(None, None, TOO_DEEP, parent.start_mark)
@@ -76,20 +82,20 @@ def _make_kinds() -> tuple[Any, Any, Any]:
     class Nodes(Bounded, yaml.composer.Composer, yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
         """PyYAML's own composer over events that another parser gives."""
 
-        def __init__(self, events: Any) -> None:
+        def __init__(self, events: Iterator[Event]) -> None:
             yaml.composer.Composer.__init__(self)
             yaml.constructor.SafeConstructor.__init__(self)
             yaml.resolver.Resolver.__init__(self)
             self.events = events
-            self.ahead: list[Any] = []
+            self.ahead: list[Event | None] = []
             self.level = 1  # the table whose entries are composed
 
-        def peek_event(self) -> Any:
+        def peek_event(self) -> Event | None:
             if not self.ahead:
                 self.ahead.append(next(self.events, None))
             return self.ahead[0]
 
-        def get_event(self) -> Any:
+        def get_event(self) -> Event | None:
             event = self.peek_event()
             self.ahead.clear()
             return event
@@ -104,10 +110,10 @@ def _make_kinds() -> tuple[Any, Any, Any]:
     return Loader, Maker, Nodes
 
 
-def _guarded(yaml: Any, make: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _guarded(yaml: ModuleType, make: Callable[[object, ScalarNode], object]) -> Callable[[Any, ScalarNode], object]:
     """A constructor of scalars that fails with the line, and without the value."""
 
-    def construct(self: Any, node: Any) -> Any:
+    def construct(self: object, node: ScalarNode) -> object:
         what = MISFIT
         if make.__name__ == "construct_yaml_int" and len(node.value) > DIGITS:
             what = TOO_MANY_DIGITS
@@ -127,10 +133,10 @@ class Growth:
     __slots__ = ("_measured", "_added")
 
     def __init__(self) -> None:
-        self._measured: dict[int, tuple[int, int, Any]] = {}  # the node is kept: its id must stay its own
+        self._measured: dict[int, tuple[int, int, Node]] = {}  # the node is kept: its id must stay its own
         self._added = 0
 
-    def check(self, node: Any) -> None:
+    def check(self, node: Node) -> None:
         """Measure a composed node.
 
         Raises:
@@ -138,7 +144,7 @@ class Growth:
         """
         self._measure(node, 1, node.start_mark.line + 1)
 
-    def _measure(self, node: Any, level: int, line: int) -> tuple[int, int]:
+    def _measure(self, node: Node, level: int, line: int) -> tuple[int, int]:
         """Characters and levels of a node that is written or used on a line, aliases written out."""
         known = self._measured.get(id(node))
         if known is not None:

@@ -8,7 +8,6 @@ from framework.masking.shown import as_texts, bounded, message_of, shown_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from typing import Any
 
 
 class RedactingFilter:
@@ -70,7 +69,7 @@ def install(logger: logging.Logger | None = None) -> None:
                 handler.addFilter(_filter)
             at = at.parent if logger is None and at.propagate else None
 
-    def make_guarded_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    def make_guarded_record(*args: object, **kwargs: object) -> logging.LogRecord:
         # A record is made before it is handled, so new handlers are found here.
         record = make_record(*args, **kwargs)
         guard(logger or logging.getLogger(record.name))

@@ -168,7 +168,7 @@ class Masker:
 
     def redact(
         self, value: object, name: object = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
-    ) -> Any:
+    ) -> object:
         """A copy of any value that can be shown: values under sensitive names are hidden, texts are searched.
 
         Args:
@@ -187,8 +187,8 @@ class Masker:
         max_depth: int,
         replacement: str,
         path: tuple[int, ...],
-        done: dict[tuple[int, bool, int], Any],
-    ) -> Any:
+        done: dict[tuple[int, bool, int], object],
+    ) -> object:
         """The copy. `done` has the structures that were copied before: a shared one is copied once for each level."""
         if isinstance(value, (dict, list, tuple, set, frozenset)):
             if id(value) in path or len(path) > DEPTH or (hide and len(path) > max_depth):
@@ -214,9 +214,9 @@ class Masker:
         max_depth: int,
         replacement: str,
         path: tuple[int, ...],
-        done: dict[tuple[int, bool, int], Any],
-    ) -> Any:
-        def below(item: object, hide: bool) -> Any:
+        done: dict[tuple[int, bool, int], object],
+    ) -> object:
+        def below(item: object, hide: bool) -> object:
             return self._redact(item, hide, max_depth, replacement, path, done)
 
         if isinstance(value, dict):
@@ -226,7 +226,7 @@ class Masker:
         items = [below(item, hide) for item in value]
         return items if isinstance(value, list) else tuple(items)
 
-    def _redact_shown(self, value: object, replacement: str = REPLACEMENT) -> Any:
+    def _redact_shown(self, value: object, replacement: str = REPLACEMENT) -> object:
         """The value itself if its text shows no secret, else the redacted text."""
         shown = _as_text(value)
         hidden = self.redact_text(shown, replacement)
@@ -242,7 +242,7 @@ class Masker:
         levels = DEPTH if max_depth is None else max_depth
         return self._merge(new, old, self.should_hide_value_for_name(name), levels, {})
 
-    def _merge(self, new: object, old: object, hide: bool, levels: int, done: dict[tuple[int, ...], Any]) -> Any:
+    def _merge(self, new: object, old: object, hide: bool, levels: int, done: dict[tuple[int, ...], object]) -> object:
         if isinstance(new, str) and hide and new == REPLACEMENT:
             return old
         if isinstance(new, str) and isinstance(old, str) and new == self.redact_text(old):
@@ -250,7 +250,7 @@ class Masker:
         if levels < 0:
             return new
 
-        def below(new: object, old: object, hide: bool) -> Any:
+        def below(new: object, old: object, hide: bool) -> object:
             if not isinstance(new, (dict, list, tuple)):
                 return self._merge(new, old, hide, levels - 1, done)
             known = (id(new), id(old), hide, levels)

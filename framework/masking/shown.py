@@ -21,7 +21,7 @@ def shown(value: object, name: str | None = None) -> Any:
     return redact(_searched(value, name, ()), name)
 
 
-def _searched(value: object, name: str | None, path: tuple[int, ...]) -> Any:
+def _searched(value: object, name: str | None, path: tuple[int, ...]) -> object:
     """The same with the JSON texts inside redacted as the structures that they are."""
     if isinstance(value, (dict, list)):
         if id(value) in path or len(path) > _DEEPEST:

@@ -13,7 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, ModuleType
-    from typing import Any
 
 #: What may stand before and after a name in a message. In `user:secret@host` and `password=secret` there is no name.
 _BEFORE, _AFTER = " \t\n'\"`[({,.", " \t\n'\"`])},.:=…"
@@ -42,7 +41,7 @@ def redact_message(text: str) -> str:
     return redact_around(text, lambda text: [*_texts_in(text), *_names_in(text)])
 
 
-def redact_fields(fields: object) -> Any:
+def redact_fields(fields: object) -> object:
     """The fields of an error: texts as `redact_message`, other values as `redact`."""
     if isinstance(fields, tuple):
         return tuple(map(redact_fields, fields))

@@ -15,7 +15,6 @@ from framework.probing.tcp import Failed, connect, reason
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from framework.connection import Connection
 
@@ -48,7 +47,7 @@ class Step:
     def __init__(self, name: str, ok: bool, result: str, ms: float) -> None:
         self.name, self.ok, self.result, self.ms = name, ok, redact_message(result), round(ms, 1)
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, object]:
         return {"step": self.name, "ok": self.ok, "result": self.result, "ms": self.ms}
 
 

@@ -10,6 +10,7 @@ from framework.probing.tcp import Failed, connect
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    import ssl
     from io import BufferedRWPair
     from typing import Any
 
@@ -225,7 +226,7 @@ def _stream(host: str, port: int, secure: bool, timeout: float) -> BufferedRWPai
         return opened.makefile("rwb")  # which keeps it open
 
 
-def _secured(opened: socket.socket, host: str) -> Any:
+def _secured(opened: socket.socket, host: str) -> ssl.SSLSocket:
     import ssl
 
     return ssl.create_default_context().wrap_socket(opened, server_hostname=host)
