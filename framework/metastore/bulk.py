@@ -194,7 +194,7 @@ def _compare(
     return due, taken
 
 
-def _differing(store: Store, kind: str, row: dict[str, Any], item: Item) -> list[str]:
+def _differing(store: Store, kind: str, row: dict[str, object], item: Item) -> list[str]:
     """The names of the fields in which an item differs from its row."""
     _, _, value, description = item
     try:

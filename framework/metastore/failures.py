@@ -8,10 +8,6 @@ from __future__ import annotations
 from framework import errors
 from framework.metastore.base import AGAIN, MIGRATE, UNKNOWN, marked
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 #: The attribute of a driver's error that says which host it is from.
 _HOST = "_framework_host"
 
@@ -194,7 +190,7 @@ def explain(error: BaseException) -> Failure:
     return Failure(_kind_of(error, cause), cause.__dict__.get(_HOST, ""))
 
 
-def _kind_of(error: BaseException, cause: Any) -> str:
+def _kind_of(error: BaseException, cause: BaseException) -> str:
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     number = cause.args[0] if cause.args else None
     usual = next((_CLASSES[base.__name__] for base in type(error).__mro__ if base.__name__ in _CLASSES), "failed")

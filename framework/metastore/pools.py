@@ -9,9 +9,13 @@ from framework.metastore.failures import LOST, explain, refused_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import sqlalchemy
+    from sqlalchemy.engine import Dialect, ExceptionContext
+    from sqlalchemy.engine.interfaces import DBAPIModule
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from framework.metastore.hosts import Host, Hosts
 
@@ -151,7 +155,9 @@ class Pools:
             arguments["prepare_threshold"] = None
         return arguments
 
-    def _connect(self, dialect: Any, record: Any, args: Any, params: dict[str, Any]) -> Any:
+    def _connect(
+        self, dialect: Dialect, record: ConnectionPoolEntry, args: Sequence[object], params: dict[str, object]
+    ) -> object:
         """A driver's connection to the first host that has what is wanted: SQLAlchemy's event `do_connect`."""
         record.info["since"] = monotonic()
         if not self._hosts.each:
@@ -176,7 +182,7 @@ class Pools:
         assert fault is not None
         raise fault
 
-    def _session(self, dialect: Any, args: Any, params: dict[str, Any], wants: str) -> Any:
+    def _session(self, dialect: Dialect, args: Sequence[object], params: dict[str, Any], wants: str) -> object:
         """A connection that is ready for our statements."""
         is_postgresql = dialect.name == "postgresql"
         if is_postgresql and wants != "any":
@@ -184,7 +190,7 @@ class Pools:
         seconds = params.get("read_timeout")
         if dialect.driver == "pymysql" and seconds is not None:  # which has no other time-out for the handshake
             params = {**params, "read_timeout": min(int(seconds), self._patience)}
-        connection = dialect.connect(*args, **params)
+        connection: Any = dialect.connect(*args, **params)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_SESSIONS[dialect.name].format(seconds=max(1, int(self._timeout))))
@@ -199,14 +205,14 @@ class Pools:
         return connection
 
 
-def _at(host: Host, params: dict[str, Any]) -> dict[str, Any]:
+def _at(host: Host, params: Mapping[str, object]) -> dict[str, object]:
     """The driver's arguments for one host."""
     changed = {**params, "host": host.name}
     changed.pop("port", None)
     return changed if host.port is None else {**changed, "port": host.port}
 
 
-def _prepare_for_clusters(cursor: Any, wants: str, driver: Any) -> None:
+def _prepare_for_clusters(cursor: Any, wants: str, driver: DBAPIModule) -> None:
     """Reads follow writes in a Galera cluster; and a server of MySQL's kind is read-only or not, as is wanted."""
     try:
         cursor.execute(_GALERA_SESSION)
@@ -229,7 +235,7 @@ def _number(error: Exception) -> object:
     return error.args[0] if error.args else None
 
 
-def _drop_if_useless(context: Any) -> None:
+def _drop_if_useless(context: ExceptionContext) -> None:
     """Drop connections that broke, or whose host turned read-only or left its cluster: the event `handle_error`.
 
     SQLAlchemy does not notice that of every driver and error, and would roll back on a broken connection.
@@ -246,7 +252,7 @@ def _drop_if_useless(context: Any) -> None:
         return
 
 
-def _refuse_if_left(connection: Any, record: Any, proxy: Any) -> None:
+def _refuse_if_left(connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
     """Replace a connection to a host that is given up: the pool's event `checkout`."""
     if record.info["host"].left_at >= record.info["since"]:
         from sqlalchemy.exc import DisconnectionError

@@ -6,6 +6,7 @@ from framework import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from framework.connection import Connection
@@ -58,17 +59,17 @@ def check_writable(kind: str, columns: tuple[str, ...], where: str) -> None:
         raise errors.MetastoreError(f"{what}: nothing was written", where=where, hint=_MIGRATE)
 
 
-def place_of(kind: str, row: dict[str, Any], where: str) -> str:
+def place_of(kind: str, row: dict[str, object], where: str) -> str:
     """`connection 'warehouse' in PATH`, for messages."""
     return f"{kind} {row[TABLES[kind][1]]!r} in {where}"
 
 
-def column_of(kind: str, row: dict[str, Any], column: str) -> str:
+def column_of(kind: str, row: Mapping[str, object], column: str) -> str:
     """`column extra of row 3 of table connection`, for messages."""
     return f"column {column} of row {row.get('id')} of table {TABLES[kind][0]}"
 
 
-def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidSecret | None:
+def fault_of_name(kind: str, row: Mapping[str, object], where: str) -> errors.InvalidSecret | None:
     """Why the name of a row is not valid, or None."""
     column = TABLES[kind][1]
     if isinstance(row[column], str):
@@ -81,7 +82,7 @@ def fault_of_name(kind: str, row: dict[str, Any], where: str) -> errors.InvalidS
     )
 
 
-def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.InvalidSecret:
+def named_twice(kind: str, rows: list[dict[str, object]], where: str) -> errors.InvalidSecret:
     """The error for several rows of one name: it is not known which one counts."""
     table, column = TABLES[kind]
     ids = " and ".join(str(row.get("id")) for row in rows[:2])
@@ -92,7 +93,7 @@ def named_twice(kind: str, rows: list[dict[str, Any]], where: str) -> errors.Inv
     )
 
 
-def stored_text(row: dict[str, Any], where: str, keys: Keys, kind: str) -> str:
+def stored_text(row: dict[str, object], where: str, keys: Keys, kind: str) -> str:
     """The value of a variable or a config secret.
 
     Raises:
@@ -162,7 +163,7 @@ def row_of(name: str, value: str | Connection, description: str | None, kind: st
     return row
 
 
-def _column(kind: str, row: dict[str, Any], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
+def _column(kind: str, row: Mapping[str, object], column: str, encrypted: object, place: str, keys: Keys) -> str | None:
     """The text of a column, decrypted if it is encrypted."""
     stored = row.get(column)
     if stored is None:

@@ -296,7 +296,7 @@ class _Lent:
 
     rollback = close = commit
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._connection, name)
 
 

@@ -306,13 +306,13 @@ class Store:
         if self.written is not None and len(self.written) < REMEMBERED:
             self.written.update((kind, name) for name in names)
 
-    def find_row(self, kind: str, name: str) -> dict[str, Any] | None:
+    def find_row(self, kind: str, name: str) -> dict[str, object] | None:
         """The row of one name, as it is stored; raises as `get_connection` does."""
         return self._find(self.database, kind, name)
 
     def _find(
         self, reader: Database | Transaction, kind: str, name: str, team: str | None = None
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, object] | None:
         table, column = TABLES[kind]
         # All columns, because older shapes lack some: Airflow 3.0 has no team_name.
         sql = f'SELECT * FROM "{table}" WHERE "{column}" = :name'
@@ -325,7 +325,7 @@ class Store:
 
     def _select(
         self, reader: Database | Transaction, kind: str, sql: str, params: dict[str, object]
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """The rows of one kind. If there are none, or an error, the columns of the table are checked first."""
         try:
             found = reader.read(sql, params)
@@ -356,7 +356,7 @@ class Store:
                 if row.get(column) in wanted and row.get("team_name") is None:
                     yield row
 
-    def value_of(self, kind: str, row: dict[str, Any]) -> str | Connection:
+    def value_of(self, kind: str, row: dict[str, object]) -> str | Connection:
         """The value of a row, decrypted.
 
         Raises:

@@ -206,7 +206,7 @@ def _upgrade(transaction: Transaction, version_table: str, *, secrets_only: bool
         modules = [import_module(f"{__name__}.versions.{name}") for name in STEPS]
         known = RevisionMap(lambda: [Script(module, module.revision, module.__name__) for module in modules])
 
-        def steps(heads: Any, _: object) -> Any:
+        def steps(heads: Any, _: object) -> object:
             after: list[Any] = list(known.iterate_revisions("head", heads, implicit_base=True))
             return [MigrationStep.upgrade_from_script(known, script) for script in reversed(after)]
 
