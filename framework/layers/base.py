@@ -36,7 +36,7 @@ class Layer:
         self.name, self.path, self.values = name, path, values
         self.opened: dict[str, os.stat_result] = {}
 
-    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+    def find(self, section: str, key: str) -> tuple[object, str] | None:
         """The raw value of `[section] key` as written, with its place; None if it is not written here."""
         options = self.values.get(section)
         return None if options is None else options.get(key)
@@ -89,7 +89,7 @@ class EnvironmentLayer(Layer):
         self.opened = {file.path: file.status for file in environment.dotenv if file.path == path}
         self.names, self._find, self._list = names, find, every
 
-    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+    def find(self, section: str, key: str) -> tuple[object, str] | None:
         for name in self.names.spellings(section, key):
             text, place = self._find(name)
             if text is not None:

@@ -61,7 +61,7 @@ class CfgLayer(Layer):
                 self._folded[section.lower(), key.lower()] = (section, key)
         return folded
 
-    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+    def find(self, section: str, key: str) -> tuple[object, str] | None:
         if section not in self.values:
             return None
         section, key = self._folded.get((section, key), (section, key))

@@ -9,7 +9,7 @@ from framework.layers.base import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -47,9 +47,9 @@ def _outside(name: str, value: object, where: str) -> ConfigFileError:
 
 
 def file_sections(
-    values: dict[str, dict[str, tuple[Any, str]]],
+    values: dict[str, dict[str, tuple[object, str]]],
     trail: tuple[str, ...],
-    table: dict[str, Any],
+    table: Mapping[str, object],
     place_of: Callable[[tuple[str, ...]], str],
 ) -> None:
     """Add a table and those inside it to `values`: each is a section, and those inside are options as well."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     class Schema(Protocol):
         """The declared options."""
 
-        def listed(self, section: str, key: str) -> Any: ...
-        def __iter__(self) -> Iterator[Any]: ...
+        def listed(self, section: str, key: str) -> Option | None: ...
+        def __iter__(self) -> Iterator[Option]: ...
 
 
 class DefaultsLayer(Layer):
@@ -42,7 +42,7 @@ class DefaultsLayer(Layer):
         super().__init__("default", "", {})
         self.schema, self.names, self.environment, self.placeholders = schema, names, environment, placeholders
 
-    def find(self, section: str, key: str) -> tuple[Any, str] | None:
+    def find(self, section: str, key: str) -> tuple[object, str] | None:
         option = self.schema.listed(section, key)
         return None if option is None or not self._has_default(option) else (self._default(option), "default")
 
@@ -57,7 +57,7 @@ class DefaultsLayer(Layer):
             return option.default is not None
         return not option.is_required(self.environment.env)
 
-    def _default(self, option: Option) -> Any:
+    def _default(self, option: Option) -> object:
         default = option.default
         if option.plain:
             return to_text(default) if isinstance(default, (bool, int, float)) else default

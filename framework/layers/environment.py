@@ -13,6 +13,7 @@ from framework.limits import BLANKS, FAULTS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
     from typing import Any
 
     from framework.files.lists import Look
@@ -113,7 +114,7 @@ def _plain(text: str) -> dict[str, tuple[str, int]] | None:
     return values
 
 
-def _dotenv() -> Any:
+def _dotenv() -> ModuleType:
     """python-dotenv's parser without the package around it, which imports logging, tempfile and pathlib: that takes
     longer than the rest of a start."""
     import sys

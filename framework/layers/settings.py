@@ -65,7 +65,7 @@ def read_settings(
 
 
 def _outside_of_environments(
-    read: Mapping[str, tuple[dict[str, Any], Mapping[tuple[str, ...], str]]], environments: Sequence[str] | None
+    read: Mapping[str, tuple[Mapping[str, object], Mapping[tuple[str, ...], str]]], environments: Sequence[str] | None
 ) -> Iterator[tuple[str, str]]:
     """What dynaconf never reads in files that are divided into environments, as (place, what)."""
     known = {*_SHARED, *(name.lower() for name in environments or ())}
@@ -111,11 +111,11 @@ class SettingsLayer(Layer):
         self,
         name: str,
         path: str,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, object],
         root_section: str | None,
         place_of: Callable[[tuple[str, ...]], str],
     ) -> None:
-        values: dict[str, dict[str, tuple[Any, str]]] = {}
+        values: dict[str, dict[str, tuple[object, str]]] = {}
         self.unread: list[tuple[str, str]] = []
         settings = {
             key: value for key, value in settings.items() if not _is_for_anchors(str(key), place_of((str(key),)))
@@ -258,7 +258,7 @@ def companions(path: str) -> list[str]:
     return [inside(folder, f"{stem}.local{ending}"), inside(folder, f".secrets{ending}")]
 
 
-def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, Any]:
+def _load(texts: Mapping[str, str], env: str, divided: bool) -> dict[str, object]:
     """What dynaconf makes of the files, which were read already: it opens none of them."""
     from importlib import import_module
 

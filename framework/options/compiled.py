@@ -26,12 +26,21 @@ from framework.options.values import held, overrides
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
-    from typing import Any, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     from framework.options.engine import Engine
     from framework.options.values import Absent, Answer, Compiled
 
     Getter = TypeVar("Getter", bound=Callable[..., Any])
+    Place = TypeVar("Place", bound=Hashable)
+
+    class Getting(Protocol):
+        """What a compiled getter needs of its object."""
+
+        _engine: Engine
+        _typed: dict[tuple[str, str, Hashable], Compiled]
+        _data: Mapping[Any, Any]
+
 
 #: A fallback that was not passed.
 UNSET: Any = object()
@@ -58,7 +67,7 @@ class Known:
     def converted(self) -> None:
         """Nothing is kept of it."""
 
-    def returned(self, value: Any, fallback: Any) -> None:
+    def returned(self, value: object, fallback: Any) -> None:
         """Keep what the getter returned for a fallback, if it depends on nothing else."""
         if self.answer is not None and self.answer.value != "":
             return  # such as a path below HOME
@@ -71,7 +80,7 @@ class Known:
 _FIXED = frozenset((int, float, bool, type(None)))
 
 
-def unchanged(variables: Iterable[tuple[Any, Any]], data: Mapping[Any, Any]) -> bool:
+def unchanged(variables: Iterable[tuple[object, object]], data: Mapping[object, object]) -> bool:
     """Whether each of these names has the very object that it had, or still none."""
     for name, raw in variables:  # noqa: SIM110 (a generator takes longer than all the rest)
         if data.get(name) is not raw:
@@ -79,7 +88,7 @@ def unchanged(variables: Iterable[tuple[Any, Any]], data: Mapping[Any, Any]) -> 
     return True
 
 
-def holds(kept: Compiled, data: Mapping[Any, Any]) -> bool:
+def holds(kept: Compiled, data: Mapping[object, object]) -> bool:
     """Whether a compiled answer holds in an environment: what a getter looks at, one step after the other."""
     var, raw, absent, _ = kept
     if data.get(var) is not raw:
@@ -121,15 +130,14 @@ class Recorder:
         self._raws = [environment.data.get(name) for name in self._names]
         self._variables: dict[Any, Any] = {}
         self._is_steady, self._is_final = True, False
-        self._found: Any = UNSET
+        self._found: Answer | None = UNSET
 
     @property
     def answer(self) -> Answer | None:
         """The option's answer, looked for once."""
         if self._found is UNSET:
             self._found = self._engine.answer(*self._name, getenv=self._getenv)
-        found: Answer | None = self._found
-        return found
+        return self._found
 
     def _getenv(self, name: str) -> str | None:
         environment = self._engine.environment
@@ -153,7 +161,7 @@ class Recorder:
             return False
         return bool(mention.raw == environment.decode(self._raws[winner]))
 
-    def keep(self, table: dict[Any, Compiled], place: Hashable, value: Any) -> None:
+    def keep(self, table: dict[Place, Compiled], place: Place, value: object) -> None:
         """Keep what the getter returned, unless it depends on more than can be checked."""
         answer, data = self.answer, self._engine.environment.data
         winner = next((place for place, raw in enumerate(self._raws) if raw is not None), None)
@@ -176,7 +184,7 @@ class Recorder:
         )
 
 
-def _kept(value: Any) -> tuple[Any, Callable[[Any], Any] | None]:
+def _kept(value: object) -> tuple[object, Callable[[object], object] | None]:
     """See `kept_form`."""
     if isinstance(value, (str, int, float)):
         return value, None
@@ -200,13 +208,15 @@ def compiled(kind: str, *, fallback_is_third: bool = False) -> Callable[[Getter]
     """
 
     def decorate(method: Getter) -> Getter:
-        def with_arguments(extra: tuple[Any, ...], how: Mapping[str, Any]) -> Hashable:
+        def with_arguments(extra: tuple[object, ...], how: Mapping[str, object]) -> Hashable:
             return kind if fallback_is_third and not how else (kind, *extra, *how.items())
 
         again = public(method)
 
         @public
-        def resolved(self: Any, section: str, key: str, extra: tuple[Any, ...], how: dict[str, Any]) -> Any:
+        def resolved(
+            self: Getting, section: str, key: str, extra: tuple[object, ...], how: dict[str, object]
+        ) -> object:
             if not _ONCE.isdisjoint(how):
                 return method(self, section, key, *extra, **how)
             record = Recorder(self._engine, section, key)
@@ -216,7 +226,9 @@ def compiled(kind: str, *, fallback_is_third: bool = False) -> Callable[[Getter]
             record.keep(self._engine.typed, place, value)
             return value
 
-        def getter(self: Any, section: str, key: str = MISSING, *extra: Any, fallback: Any = UNSET, **how: Any) -> Any:
+        def getter(
+            self: Getting, section: str, key: str = MISSING, *extra: object, fallback: object = UNSET, **how: object
+        ) -> object:
             known = None
             try:
                 asked = kind if not extra and not how else with_arguments(extra, how)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         constraints: dict[str, Any]
 
         @property
-        def limits(self) -> list[tuple[str, Any, Any]]: ...
+        def limits(self) -> list[tuple[str, object, object]]: ...
 
 
 #: Longer texts than this are not searched by a pattern: the time that a pattern takes may grow faster than the text.
@@ -75,11 +75,11 @@ def _divides(limit: Any, value: Any) -> bool:
     return not value % limit
 
 
-def _all_differ(items: list[Any]) -> bool:
+def _all_differ(items: list[object]) -> bool:
     return len({(type(item).__name__, to_text(item)) for item in items}) == len(items)
 
 
-def limit(type_: str, name: str, stated: object) -> Any:
+def limit(type_: str, name: str, stated: object) -> object:
     """A constraint's limit as the schema says it, ready to be compared with values of a type.
 
     Raises:
@@ -101,12 +101,12 @@ def limit(type_: str, name: str, stated: object) -> Any:
     return stated
 
 
-def limits(option: Constrained) -> list[tuple[str, Any, Any]]:
+def limits(option: Constrained) -> list[tuple[str, object, object]]:
     """The limits of an option: the constraint's name, what the schema says, and that ready to be compared."""
     return [(name, stated, limit(option.type, name, stated)) for name, stated in option.constraints.items()]
 
 
-def fit(option: Constrained, value: object) -> Any:
+def fit(option: Constrained, value: object) -> object:
     """A value as the option's type, within its choices and constraints. Empty means none where the default is empty.
 
     Raises:
@@ -126,12 +126,12 @@ def fit(option: Constrained, value: object) -> Any:
     return found
 
 
-def none_of(type_: str) -> Any:
+def none_of(type_: str) -> object:
     """What an empty text means for an option whose default is empty: "" for a string, [] for a list, else None."""
     return "" if type_ == "string" else [] if TYPES[type_].family == "list" else None
 
 
-def _items(type_: str, found: list[Any]) -> list[Any]:
+def _items(type_: str, found: list[object]) -> list[object]:
     converted: list[Any] = []
     try:
         for item in found:
@@ -143,7 +143,7 @@ def _items(type_: str, found: list[Any]) -> list[Any]:
     raise ValueError(expected)
 
 
-def _check_choice(choices: list[str], type_: str, items: str | None, value: Any, found: Any) -> None:
+def _check_choice(choices: list[str], type_: str, items: str | None, value: object, found: Any) -> None:
     """A value is one of the choices as it is written or by what it means; of a list, every item is."""
     if TYPES[type_].family == "list":
         wrong = [number for number, item in enumerate(found, 1) if not _is_one(choices, items or "string", item, item)]
@@ -160,7 +160,7 @@ def _is_one(choices: list[str], type_: str, value: object, found: object) -> boo
     return type_ != "string" and any(TYPES[type_].to(choice) == found for choice in choices)
 
 
-def check_limit(name: str, stated: Any, limit_: Any, value: Any) -> None:
+def check_limit(name: str, stated: object, limit_: object, value: Any) -> None:
     """Hold a value against one limit, as `limits` has it.
 
     Raises:
@@ -210,7 +210,7 @@ def compiled(pattern: Any) -> re.Pattern[str]:
     raise ValueError(what)
 
 
-def _parsed(pattern: str) -> Any:
+def _parsed(pattern: str) -> object:
     """The pattern as Python's own parser reads it, which is not a public module."""
     try:
         from re import _parser as parser  # type: ignore[attr-defined]
@@ -245,7 +245,7 @@ def _width(parsed: Any, at: int) -> int:
     return int(parsed[at : at + 1].getwidth()[0])
 
 
-def replaces(pattern: Mapping[str, Any]) -> tuple[re.Pattern[str], str]:
+def replaces(pattern: Mapping[str, object]) -> tuple[re.Pattern[str], str]:
     """The pattern and replacement of an entry of `deprecated_values`.
 
     Raises:

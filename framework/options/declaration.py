@@ -8,9 +8,10 @@ from framework.masking import safe_repr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Any
 
+    from framework.parsing import Table
 #: What Airflow fills with another random text in every process: such a default is no default.
 RANDOM_PLACEHOLDERS = ("{FERNET_KEY}", "{SECRET_KEY}", "{JWT_SECRET_KEY}")
 
@@ -69,7 +70,7 @@ class Option:
         self,
         section: str,
         name: str,
-        fields: Mapping[str, Any],
+        fields: Table,
         *,
         own: bool = False,
         place: str = "",
@@ -91,7 +92,7 @@ class Option:
         self.choices: list[str] | None = None if choices is None else [to_text(choice) for choice in choices]
         self.items: str | None = fields.get("items")
         self.constraints = {rule: fields[rule] for rule in _CONSTRAINTS if fields.get(rule) is not None}
-        self._limits: list[tuple[str, Any, Any]] | None = None
+        self._limits: list[tuple[str, object, object]] | None = None
         self.deprecated_values = _patterns(fields.get("deprecated_values") or ())
         self.renamed_from: list[tuple[str, str, str]] = [
             ((old.get("section") or section).lower(), (old.get("key") or name).lower(), version(old.get("since")))
@@ -101,7 +102,7 @@ class Option:
         self.example = fields.get("example")
 
     @property
-    def limits(self) -> list[tuple[str, Any, Any]]:
+    def limits(self) -> list[tuple[str, object, object]]:
         """The constraints as (name, what the schema says, that ready to be compared)."""
         if self._limits is None:
             from framework.options.constraints import limits
@@ -113,7 +114,7 @@ class Option:
         """Whether the option must be set in the environment of this name, such as `production`."""
         return self.required if isinstance(self.required, bool) else environment in self.required
 
-    def convert(self, value: object) -> Any:
+    def convert(self, value: object) -> object:
         """A value, as a layer has it, as the option's type and within its constraints.
 
         Raises:
@@ -158,7 +159,7 @@ def _literal_start(pattern: str) -> str:
     return start
 
 
-def _patterns(fields: Iterable[Mapping[str, Any]]) -> list[tuple[Pattern, str, str]]:
+def _patterns(fields: Iterable[Table]) -> list[tuple[Pattern, str, str]]:
     return [(Pattern(old["pattern"]), str(old["replacement"]), version(old.get("since"))) for old in fields]
 
 

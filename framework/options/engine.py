@@ -21,7 +21,7 @@ from framework.options.values import text_of as text_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
 
     from framework.layers.environment import Environment
     from framework.lifetime import Preferred
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from framework.options.values import Compiled
 
     Getenv = Callable[[str], str | None]
+    Place = TypeVar("Place", bound=Hashable)
 
 #: How many names of options, and how many spellings of them, are kept; beyond that a table is emptied.
 _MAX_KEPT = 20_000
@@ -119,7 +120,7 @@ class Engine(Listing):
         self.compiled.clear()
         self.typed.clear()
 
-    def keep(self, reading: Reading, table: dict[Any, Compiled], place: Hashable, compiled: Compiled) -> None:
+    def keep(self, reading: Reading, table: dict[Place, Compiled], place: Place, compiled: Compiled) -> None:
         """Keep a compiled answer that was found in a reading, unless there is a newer reading by now."""
         with self._loading:
             if self.reading is reading:
@@ -157,13 +158,13 @@ class Engine(Listing):
             found = self._specs[section, key] = Spec(self.schema, self._patterns, section, key)
         return found
 
-    def supplement(self, schema: Mapping[str, Any], origin: str) -> None:
+    def supplement(self, schema: Mapping[str, object], origin: str) -> None:
         """State more about the options than the schema does; see `Schema.supplement`."""
         self.schema.supplement(schema, origin)
         self._specs.clear()
         self._take(self.reading.again())
 
-    def declare(self, schema: Mapping[str, Any]) -> None:
+    def declare(self, schema: Mapping[str, object]) -> None:
         """Declare what a class declares that was bound; see `Schema.declare`."""
         if self.schema.declare(schema):
             self._specs.clear()
@@ -269,7 +270,7 @@ class Engine(Listing):
             _hide(current)
         return Answer(current, mention, link=link, sensitive=sensitive)
 
-    def current_value(self, spec: Spec, mention: Mention, value: object) -> Any:
+    def current_value(self, spec: Spec, mention: Mention, value: object) -> object:
         """The value, or the one that the schema has instead of an outdated one."""
         if spec.option is None or not spec.option.deprecated_values or not isinstance(value, str):
             return value

@@ -12,7 +12,7 @@ from framework.options.values import Answer, held, overrides
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from enum import Enum
     from typing import Any, TypedDict, TypeVar
 
@@ -49,7 +49,7 @@ class Getters:
         self._compiled, self._typed = engine.compiled, engine.typed
         self._data, self._getenv = engine.environment.data, engine.environment.get
 
-    def get(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
+    def get(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> Any:
         """The option as text.
 
         Args:
@@ -92,7 +92,7 @@ class Getters:
             raise
 
     @public
-    def _resolved(self, section: str, key: str, fallback: Any, **how: Unpack[How]) -> Any:
+    def _resolved(self, section: str, key: str, fallback: object, **how: Unpack[How]) -> object:
         if how:
             answer = self._answer(section, key, **how)
             return self._fallback(section, key, fallback) if answer is None else text_of(answer)
@@ -110,16 +110,15 @@ class Getters:
         raw: bool = False,
         lookup_from_deprecated: bool = True,
         suppress_warnings: bool = False,
-        record: Any = None,
-        **others: Any,
+        record: Recorder | Known | None = None,
+        **others: object,
     ) -> Answer | None:
         """The answer as the arguments of a getter ask for it. `record` is a `Recorder`, or what is `Known`."""
         for argument in others:
             hint = "A getter takes fallback, raw, lookup_from_deprecated and suppress_warnings."
             raise InvalidArgument("there is no such argument", where=argument, hint=hint)
         if record is not None:
-            found: Answer | None = record.answer
-            return found
+            return record.answer
         if not raw and not suppress_warnings:
             return self._engine.answer(section, key, old_names=lookup_from_deprecated)
         name = given.option(section, key)
@@ -133,7 +132,7 @@ class Getters:
             return Answer(copied(mention.raw), mention)
         return None
 
-    def _fallback(self, section: str, key: str, fallback: Any) -> Any:
+    def _fallback(self, section: str, key: str, fallback: object) -> object:
         if fallback is UNSET:
             from framework.options.notices import not_found
 
@@ -141,7 +140,13 @@ class Getters:
         return convert.expand(fallback, self._getenv)
 
     def _converted(
-        self, section: str, key: str, fallback: Any, to: Callable[[Any], T], record: Any = None, **how: Unpack[How]
+        self,
+        section: str,
+        key: str,
+        fallback: object,
+        to: Callable[[object], T],
+        record: Recorder | Known | None = None,
+        **how: Unpack[How],
     ) -> T:
         """The answer or else the fallback, converted."""
         answer = self._answer(section, key, record=record, **how)
@@ -163,7 +168,9 @@ class Getters:
     def _option_of(self, answer: Answer) -> Option | None:
         return self._engine.spec(answer.mention.section, answer.mention.key).option
 
-    def _converted_answer(self, answer: Answer, to: Callable[[Any], T], record: Any = None, **how: Unpack[How]) -> T:
+    def _converted_answer(
+        self, answer: Answer, to: Callable[[object], T], record: Recorder | Known | None = None, **how: Unpack[How]
+    ) -> T:
         try:
             value = to(answer.value)
         except ValueError as fault:
@@ -174,7 +181,7 @@ class Getters:
             record.converted()
         return value
 
-    def _converted_fallback(self, section: str, key: str, value: Any, to: Callable[[Any], T]) -> T:
+    def _converted_fallback(self, section: str, key: str, value: object, to: Callable[[object], T]) -> T:
         try:
             return to(value)
         except (ValueError, TypeError, AttributeError, OverflowError) as fault:
@@ -183,35 +190,35 @@ class Getters:
             raise InvalidValue(f"the fallback does not convert: {what}", where=where, hint="Pass another.") from None
 
     @compiled("boolean")
-    def getboolean(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> bool:
+    def getboolean(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> bool:
         """`t`, `true`, `1`, `f`, `false`, `0` in any case; a `#` begins a comment."""
         return self._converted(section, key, fallback, convert.to_bool, **how)
 
     @compiled("int")
-    def getint(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> int:
+    def getint(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> int:
         """A whole number, also written `8_080` or `8080.0`."""
         return self._converted(section, key, _whole(fallback), convert.to_int, **how)
 
     @compiled("float")
-    def getfloat(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> float:
+    def getfloat(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> float:
         """A number."""
         return self._converted(section, key, fallback, convert.to_float, **how)
 
     @compiled("list")
     def getlist(
-        self, section: str, key: str = MISSING, delimiter: str = ",", *, fallback: Any = UNSET, **how: Unpack[How]
+        self, section: str, key: str = MISSING, delimiter: str = ",", *, fallback: object = UNSET, **how: Unpack[How]
     ) -> list[Any]:
         """The stripped pieces between the delimiters; `["a", "b"]` is read as JSON. A list of a typed file, and a
         fallback of None, stay as they are."""
         given.delimiter(delimiter)
 
-        def pieces(value: Any) -> list[Any]:
+        def pieces(value: object) -> list[Any]:
             return None if value is None else convert.to_list(value, delimiter)  # type: ignore[return-value]
 
         return self._converted(section, key, fallback, pieces, **how)
 
     @compiled("json", fallback_is_third=True)
-    def getjson(self, section: str, key: str = MISSING, fallback: Any = None, **how: Unpack[How]) -> Any:
+    def getjson(self, section: str, key: str = MISSING, fallback: object = None, **how: Unpack[How]) -> Any:
         """The value of the JSON text; the fallback, as it is, if the option is empty or not set."""
         answer = self._answer(section, key, **how)
         if answer is None or answer.value == "":
@@ -239,13 +246,13 @@ class Getters:
         key: str = MISSING,
         enum_class: type[E] = MISSING,
         *,
-        fallback: Any = UNSET,
+        fallback: object = UNSET,
         **how: Unpack[How],
     ) -> E:
         """The member of that name; the fallback's, if it is not a member."""
         given.enum(enum_class, "enum_class")
 
-        def member(value: Any) -> E:
+        def member(value: object) -> E:
             return convert.to_enum(value, enum_class)
 
         try:
@@ -263,7 +270,7 @@ class Getters:
         enum_class: type[E] = MISSING,
         delimiter: str = ",",
         *,
-        fallback: Any = UNSET,
+        fallback: object = UNSET,
         **how: Unpack[How],
     ) -> list[E]:
         """The members named in a list; other names are left out, with a warning."""
@@ -279,12 +286,12 @@ class Getters:
             warn(f"[{section}] {key}: {len(strangers)} of its items name no member of {enum_class.__name__}; left out")
         return members
 
-    def getimport(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
+    def getimport(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> Any:
         """The object at a dotted path; None for empty text. It is looked up each time."""
         return self._converted(section, key, fallback, lambda value: convert.to_import(value) if value else None, **how)
 
     @compiled("value")
-    def value(self, section: str, key: str = MISSING, *, fallback: Any = UNSET, **how: Unpack[How]) -> Any:
+    def value(self, section: str, key: str = MISSING, *, fallback: object = UNSET, **how: Unpack[How]) -> Any:
         """The option as the type that the schema declares; an undeclared one as it is written.
 
         Raises:
@@ -298,11 +305,11 @@ class Getters:
             return self.typed(answer)
         return self._converted_answer(answer, self._type_of(answer), **how)
 
-    def typed(self, answer: Answer) -> Any:
+    def typed(self, answer: Answer) -> object:
         """An answer's value as the type that the schema declares."""
         return self._converted_answer(answer, self._type_of(answer))
 
-    def _type_of(self, answer: Answer) -> Callable[[Any], Any]:
+    def _type_of(self, answer: Answer) -> Callable[[object], object]:
         option = self._option_of(answer)
         return _as_it_is if option is None else option.convert
 
@@ -325,12 +332,12 @@ class Getters:
         kept, fresh = sections[section]
         return kept if fresh is None else fresh(kept)  # type: ignore[no-any-return]
 
-    def _section(self, section: str) -> dict[str, Any] | None:
+    def _section(self, section: str) -> dict[str, object] | None:
         keys = self._engine.keys(section)
         values = ((key, self._guess(section, key)) for key in keys)
         return {key: value for key, value in values if value is not UNSET} if keys else None
 
-    def _is_of(self, environ: dict[Any, Any], section: str, found: dict[str, Any] | None) -> bool:
+    def _is_of(self, environ: Mapping[object, object], section: str, found: Mapping[str, object] | None) -> bool:
         """Whether a section was read in this environment: no variable changed, or changed and changed back."""
         from framework.copies import kept_form
 
@@ -344,17 +351,17 @@ class Getters:
         return True
 
     @compiled("guess")
-    def _guess(self, section: str, key: str, **how: Unpack[How]) -> Any:
+    def _guess(self, section: str, key: str, **how: Unpack[How]) -> object:
         """The option as it looks, or `UNSET`: an option of a section that has changed elsewhere is found at once."""
         answer = self._answer(section, key, **how)
         return UNSET if answer is None else self._converted_answer(answer, convert.guess, **how)
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: object) -> object:
     return value
 
 
-def _depends_on_more(option: Option | None, value: Any) -> bool:
+def _depends_on_more(option: Option | None, value: object) -> bool:
     """Whether a value depends on more than its text: on a module, or on the home that a path begins with."""
     if option is None:
         return False
@@ -362,7 +369,8 @@ def _depends_on_more(option: Option | None, value: Any) -> bool:
     return "import" in types or ("path" in types and "~" in str(value))
 
 
-def _whole(fallback: Any) -> Any:
+def _whole(fallback: object) -> object:
     """A fallback with a fraction is cut where a whole number is wanted, as in Airflow."""
-    finite = isinstance(fallback, float) and abs(fallback) < float("inf")
-    return int(fallback) if finite and fallback else fallback
+    if isinstance(fallback, float) and fallback and abs(fallback) < float("inf"):
+        return int(fallback)
+    return fallback

@@ -12,13 +12,14 @@ from framework.options.values import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Hashable
+    from typing import Any, TypeVar
 
     from framework.options.listing import Reading
     from framework.options.values import Compiled
 
     Getenv = Callable[[str], str | None]
+    Place = TypeVar("Place", bound=Hashable)
 
 
 class LoggedEngine(Engine):
@@ -63,6 +64,6 @@ class LoggedEngine(Engine):
         fields = {"origin": mention.origin, "form": mention.form, "link": answer.link}
         self.access.record("option", f"{mention.section}.{mention.key}", "invalid", began, **fields)
 
-    def keep(self, reading: Reading, table: dict[Any, Compiled], place: object, compiled: Compiled) -> None:
+    def keep(self, reading: Reading, table: dict[Place, Compiled], place: Place, compiled: Compiled) -> None:
         if not self.access.every_read:
             super().keep(reading, table, place, compiled)

@@ -23,7 +23,7 @@ class Overridden:
 
     __slots__ = ("values", "_made")
 
-    def __init__(self, values: dict[str, dict[str, tuple[Any, str]]]) -> None:
+    def __init__(self, values: dict[str, dict[str, tuple[object, str]]]) -> None:
         self.values = values
         self._made: tuple[Any, Layer] | None = None
 
@@ -45,7 +45,7 @@ class Layers(dict[object, "Overlay"]):
 class Override:
     """Puts a layer over the others of one engine, for this context. Names are in lower case."""
 
-    def __init__(self, engine: object, values: Mapping[tuple[str, str], Any]) -> None:
+    def __init__(self, engine: object, values: Mapping[tuple[str, str], object]) -> None:
         self._engine, self._values = engine, values
 
     def __enter__(self) -> None:

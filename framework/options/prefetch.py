@@ -44,7 +44,7 @@ class Plan:
                     self.secrets[name] = reference
         self.references = list(dict.fromkeys(self.secrets.values()))
 
-    def calls(self, chain: Chain) -> list[dict[str, Any]]:
+    def calls(self, chain: Chain) -> list[dict[str, object]]:
         """What would be run, read and asked, without doing it."""
         rows: list[dict[str, Any]] = []
         for form, what in (("cmd", "run a command"), ("file", "read a file")):
@@ -117,7 +117,7 @@ def prefetch(
     return failures
 
 
-def about_option(mention: Mention, outcome: object) -> Any:
+def about_option(mention: Mention, outcome: object) -> object:
     """The outcome of following a pointer; an error of a link becomes one of the option."""
     if isinstance(outcome, BackendUnavailable):  # it was too late
         fault = pointer_error(mention, f"{outcome.where}: {outcome.what}".removeprefix(": "), outcome.hint)
@@ -130,8 +130,8 @@ def about_option(mention: Mention, outcome: object) -> Any:
 
 def _resolving(
     engine: Engine, mention: Mention, report: Callable[[int], None] = lambda number: None
-) -> Callable[[], Any]:
-    def resolve() -> Any:
+) -> Callable[[], object]:
+    def resolve() -> object:
         try:
             return engine.resolve(mention)
         finally:

@@ -178,8 +178,8 @@ def _ask(engine: Engine, chain: Chain, held: list[_Held], calls: Runner, beside:
             raise one.outcome
 
 
-def _looking(looks: bool, call: Callable[..., Any], *given: Any) -> Callable[[], Any]:
-    def act() -> Any:
+def _looking(looks: bool, call: Callable[..., object], *given: object) -> Callable[[], object]:
+    def act() -> object:
         with Looking(looks or is_looking()):
             return call(*given)
 

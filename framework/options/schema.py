@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
 
+    from framework.parsing import Table
     from framework.schemas.facts import Facts
 
 
@@ -34,7 +34,7 @@ class Schema:
 
     def __init__(
         self,
-        sections: Mapping[str, Any] | None = None,
+        sections: Table | None = None,
         origin: str = "schema",
         facts: Facts | None = None,
         places: Mapping[tuple[str, ...], str] | None = None,
@@ -101,7 +101,7 @@ class Schema:
             self._is_whole = True
         return self._options
 
-    def _add(self, sections: Mapping[str, Any], origin: str, places: Mapping[tuple[str, ...], str]) -> None:
+    def _add(self, sections: Table, origin: str, places: Mapping[tuple[str, ...], str]) -> None:
         from framework.options import contradictions, shape
 
         if hasattr(sections, "describe"):  # a class
@@ -143,7 +143,7 @@ class Schema:
             return None if found is None else found[:2]
         return next(((new, "") for new, olds in self._moved.items() if name[0] in dict(olds)), None)
 
-    def supplement(self, sections: Mapping[str, Any], origin: str) -> None:
+    def supplement(self, sections: Table, origin: str) -> None:
         """State what a schema file leaves to code: `renamed_from`, `choices`, `sensitive`, `deprecated_values`.
 
         What the schema itself states is kept. An option that it does not declare is known from now on, but not listed.
@@ -158,7 +158,7 @@ class Schema:
                     self._supplement(option, extra)
         self._index()
 
-    def declare(self, sections: Mapping[str, Any]) -> bool:
+    def declare(self, sections: Mapping[str, object]) -> bool:
         """Declare the options of a bound class that the schema does not declare. What the class calls a secret is one.
 
         Returns:
@@ -307,7 +307,9 @@ class Schema:
         return found
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None = None, *, prefix: str = "") -> Schema:
+def load(
+    source: str | os.PathLike[str] | Mapping[str, object], facts: Facts | None = None, *, prefix: str = ""
+) -> Schema:
     """A schema from a YAML, TOML or JSON file, or from a mapping of the same shape.
 
     The file may also be a JSON Schema, or a `.env.schema` of varlock.
@@ -327,7 +329,7 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], facts: Facts | None
     return Schema(source, getattr(source, "origin", "schema"), facts, getattr(source, "places", None))
 
 
-def _read(path: str, prefix: str) -> tuple[Mapping[str, Any], Mapping[tuple[str, ...], str]]:
+def _read(path: str, prefix: str) -> tuple[Table, Mapping[tuple[str, ...], str]]:
     """The content of a schema file in our shape, and the places of what is declared."""
     if path.endswith(".env.schema"):
         from framework.files.text import read_text
@@ -346,7 +348,7 @@ def _read(path: str, prefix: str) -> tuple[Mapping[str, Any], Mapping[tuple[str,
     return translated, translated.places
 
 
-def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, Any] | None) -> Schema:
+def of_application(name: str, source: str | os.PathLike[str] | Mapping[str, object] | None) -> Schema:
     """An application's schema: what it says, or else what an installed package of its name has, with the facts that
     are packaged here for that name.
 

@@ -9,7 +9,11 @@ from framework.options.types import TYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, TypeGuard, TypeVar
+
+    from framework.parsing import Table
+
+    T = TypeVar("T")
 
     Trail = tuple[Any, ...]
     #: Where in the schema, what is wrong there, and what to write.
@@ -39,7 +43,7 @@ class Field:
         self.must, self.fits, self.hint, self.entries, self.needs = must, fits, hint, entries, needs
 
 
-def _is_table(value: object) -> bool:
+def _is_table(value: object) -> TypeGuard[Mapping[object, object]]:
     return hasattr(value, "items") and hasattr(value, "get")
 
 
@@ -207,7 +211,7 @@ def _label(trail: Trail) -> str:
     return f"[{trail[0]}] {trail[2]}".rstrip() if trail[1:2] == ("options",) and len(trail) > 2 else f"[{trail[0]}]"
 
 
-def dropped(sections: Mapping[str, Any], places: Mapping[tuple[str, ...], str]) -> Iterator[tuple[str, str]]:
+def dropped(sections: Table, places: Mapping[tuple[str, ...], str]) -> Iterator[tuple[str, str]]:
     """Take out of the options of a translated schema what has another shape here.
 
     Returns:
@@ -220,7 +224,7 @@ def dropped(sections: Mapping[str, Any], places: Mapping[tuple[str, ...], str]) 
             yield _place(trail, str(trail[0]), places), f"{_label(trail)}: {what}"
 
 
-def of_schema(schema: Any, *, lenient: bool = False) -> Iterator[Mistake]:
+def of_schema(schema: object, *, lenient: bool = False) -> Iterator[Mistake]:
     """What is wrong with a schema's shape: its names, fields and their types.
 
     Args:
@@ -315,7 +319,7 @@ def _of_field(name: str, value: Any, field: Field, trail: Trail, lenient: bool) 
                 yield from _raised(trail, name, replaces, entry)
 
 
-def _raised(trail: Trail, name: str, check: Callable[[Any], Any], value: object) -> Iterator[Mistake]:
+def _raised(trail: Trail, name: str, check: Callable[[T], object], value: T) -> Iterator[Mistake]:
     try:
         check(value)
         return
@@ -324,7 +328,7 @@ def _raised(trail: Trail, name: str, check: Callable[[Any], Any], value: object)
     yield trail, f"{name}: {what}", ""
 
 
-def _unknown(name: Any, value: Any, fields: Mapping[str, Field], trail: Trail) -> tuple[str, str]:
+def _unknown(name: object, value: object, fields: Mapping[str, Field], trail: Trail) -> tuple[str, str]:
     """What is wrong with an unknown field, and what was probably meant."""
     what = f"unknown field {name!r}" if isinstance(name, str) else f"the field {name!r} is not text"
     if near := _nearest(str(name), fields):

@@ -11,7 +11,7 @@ from framework.options.engine import text_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Protocol, TextIO
+    from typing import Protocol, TextIO
 
     from framework.options.engine import Engine
     from framework.options.values import Mention
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         def sections(self) -> list[str]: ...
         def options(self, section: str) -> list[str]: ...
         def source(self, mention: Mention) -> str: ...
-        def get_default_value(self, section: str, key: str) -> Any: ...
+        def get_default_value(self, section: str, key: str) -> object: ...
 
 
 def write(

@@ -23,8 +23,7 @@ def export(schema: Schema, names: Names, file_format: str) -> str:
         file_format: one of `FORMATS`.
     """
     module = __import__(f"framework.schema_export.{file_format.replace('-', '_')}", fromlist=("write",))
-    text: str = module.write(schema, names)
-    return text
+    return str(module.write(schema, names))
 
 
 def format_of(text: str) -> str | None:

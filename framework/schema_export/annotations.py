@@ -148,7 +148,7 @@ class Annotations:
         found = []
         for name, _, limit in limits(option):
             if name in _WORDS:
-                value = limit.pattern if name == "pattern" else limit
+                value = getattr(limit, "pattern", limit)
                 found.append(f"{_WORDS[name]}={self._source(value)}")
         if not found:
             return []

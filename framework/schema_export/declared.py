@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from framework.options.declaration import Option
@@ -19,7 +20,7 @@ def sections(schema: Schema) -> dict[str, list[Option]]:
     return found
 
 
-def section_fields(schema: Schema, section: str) -> dict[str, Any]:
+def section_fields(schema: Schema, section: str) -> dict[str, object]:
     """The fields of a section but its options."""
     fields: dict[str, Any] = {}
     if text := schema.description(section):
@@ -34,7 +35,7 @@ def is_plain(schema: Schema) -> bool:
     return all(option.plain for options in sections(schema).values() for option in options)
 
 
-def option_fields(option: Option, *, plain: bool = False) -> dict[str, Any]:
+def option_fields(option: Option, *, plain: bool = False) -> dict[str, object]:
     """The fields of an option, as a schema file has them.
 
     Args:
@@ -65,7 +66,7 @@ def option_fields(option: Option, *, plain: bool = False) -> dict[str, Any]:
     return _without_empty(fields, "default")
 
 
-def _without_empty(fields: dict[str, Any], *kept: str) -> dict[str, Any]:
+def _without_empty(fields: Mapping[str, object], *kept: str) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None and (value != "" or name in kept)}
 
 
@@ -81,7 +82,7 @@ def _has_references(text: str) -> bool:
     return bool(re.search(r"\$|^~|\{[A-Z][A-Z0-9_]*\}", text))
 
 
-def typed_default(option: Option) -> Any:
+def typed_default(option: Option) -> object:
     """The default as a value of JSON; None where that is not known."""
     default = option.default
     if is_expanded(option):

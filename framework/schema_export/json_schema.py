@@ -68,7 +68,7 @@ def _section() -> dict[str, Any]:
     return {"type": ["object", "null"], "properties": {}, "additionalProperties": False}
 
 
-def _about_section(schema: Schema, section: str) -> dict[str, Any]:
+def _about_section(schema: Schema, section: str) -> dict[str, object]:
     fields = section_fields(schema, section)
     about = {"description": fields.pop("description")} if "description" in fields else {}
     return {**about, EXTENSION: fields} if fields else about
@@ -103,7 +103,7 @@ def _add(section: dict[str, Any], option: Option, *, plain: bool) -> None:
     node[EXTENSION] = {"own": True} if option.own else option_fields(option, plain=plain)
 
 
-def _value(type_: str, option: Option) -> dict[str, Any]:
+def _value(type_: str, option: Option) -> dict[str, object]:
     """Values that a file may hold as they are."""
     if type_ in ("list", "array"):
         item = _of_type(option.items) if option.items else {}
@@ -121,7 +121,7 @@ def _value(type_: str, option: Option) -> dict[str, Any]:
     return {**_of_type(type_), **limits}
 
 
-def _of_type(type_: str) -> dict[str, Any]:
+def _of_type(type_: str) -> dict[str, object]:
     if type_ in _NUMBERS:
         return {"type": _NUMBERS[type_]}
     if type_ == "boolean":
@@ -135,7 +135,7 @@ def _of_type(type_: str) -> dict[str, Any]:
     return {"type": "string"}
 
 
-def _typed(choices: list[str], type_: str) -> list[Any]:
+def _typed(choices: list[str], type_: str) -> list[object]:
     from framework.options.types import TYPES
 
     if type_ not in (*_NUMBERS, "boolean"):
@@ -143,7 +143,7 @@ def _typed(choices: list[str], type_: str) -> list[Any]:
     return [TYPES[type_].to(choice) for choice in choices]
 
 
-def _as_text(option: Option) -> list[dict[str, Any]]:
+def _as_text(option: Option) -> list[dict[str, object]]:
     """Texts that are read as a value of the type."""
     if option.type in ("list", "array"):
         return [{"type": "string"}]

@@ -8,8 +8,7 @@ from framework.schema_export.declared import option_fields, section_fields, sect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterator, Mapping
 
     from framework.names import Names
     from framework.options.schema import Schema
@@ -29,7 +28,7 @@ def write(schema: Schema, names: Names) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(fields: dict[str, Any]) -> Iterator[str]:
+def _fields(fields: Mapping[str, object]) -> Iterator[str]:
     for name, value in fields.items():
         text = toml_value(list(value) if isinstance(value, tuple) else value)
         yield f"{name} = {text}" if text is not None else f"# {name} cannot be written in TOML"

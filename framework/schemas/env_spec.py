@@ -157,7 +157,7 @@ class _EnvSpec:
                 self._note(line, f"{name}: @{word} has no counterpart")
         return option
 
-    def _typed(self, name: str, marks: tuple[int, Any], value: object) -> dict[str, Any]:
+    def _typed(self, name: str, marks: tuple[int, Any], value: object) -> dict[str, object]:
         number, kind = marks
         if kind is None:
             inferred = {bool: "boolean", int: "integer", float: "float", list: "list", dict: "object"}
@@ -175,7 +175,7 @@ class _EnvSpec:
             self._argument(name, option, call.name, word, limit, number)
         return option
 
-    def _of_items(self, name: str, option: dict[str, Any], call: Call, number: int) -> None:
+    def _of_items(self, name: str, option: dict[str, object], call: Call, number: int) -> None:
         inner = call.args[0] if isinstance(call.args[0], Call) else Call(str(call.args[0]), [], {})
         if call.name == "record" or inner.name not in _TYPES:
             self._note(number, f"{name}: the values of {call.name} are not checked")
@@ -187,13 +187,13 @@ class _EnvSpec:
             if len(kind) > 1 or inner.named:
                 self._note(number, f"{name}: of an item only the type {kind['type']} is checked")
 
-    def _choices(self, name: str, option: dict[str, Any], call: Call, number: int) -> None:
+    def _choices(self, name: str, option: dict[str, object], call: Call, number: int) -> None:
         if call.args and all(isinstance(word, (str, int, float)) for word in call.args):
             option["choices"] = [as_text(word) for word in call.args]
         else:
             self._note(number, f"{name}: the members of enum are computed, and not checked")
 
-    def _argument(self, name: str, option: dict[str, Any], kind: str, word: str, limit: object, number: int) -> None:
+    def _argument(self, name: str, option: dict[str, object], kind: str, word: str, limit: object, number: int) -> None:
         pattern = _pattern(word, limit)
         if word == "isInt" and limit is True:
             option["type"] = "integer"
@@ -206,7 +206,9 @@ class _EnvSpec:
         elif word not in ("allowEmpty", "isInt"):
             self._note(number, f"{name}: {word} of {kind} has no counterpart")
 
-    def _required(self, name: str, option: dict[str, Any], marks: dict[str, tuple[int, Any]], number: int) -> None:
+    def _required(
+        self, name: str, option: dict[str, object], marks: dict[str, tuple[int, object]], number: int
+    ) -> None:
         line, given = marks.pop("required", (number, None))
         if "optional" in marks:
             optional = marks.pop("optional")[1]
@@ -221,7 +223,9 @@ class _EnvSpec:
         if given and "default" not in option:  # a default is enough there, and is not used here
             option["required"] = given
 
-    def _sensitive(self, name: str, option: dict[str, Any], marks: dict[str, tuple[int, Any]], number: int) -> None:
+    def _sensitive(
+        self, name: str, option: dict[str, object], marks: dict[str, tuple[int, object]], number: int
+    ) -> None:
         line, given = marks.pop("sensitive", (number, None))
         if "public" in marks:
             public = marks.pop("public")[1]
@@ -241,7 +245,7 @@ class _EnvSpec:
 
     # -- syntax
 
-    def _decorators(self, comments: list[tuple[int, str]]) -> list[tuple[int, str, Any]]:
+    def _decorators(self, comments: list[tuple[int, str]]) -> list[tuple[int, str, object]]:
         """The decorators of a block of comments: line, name and value."""
         found: list[tuple[int, str, Any]] = []
         for number, text in _joined(comments):
@@ -261,7 +265,7 @@ class _EnvSpec:
                 text = text.lstrip()
         return found
 
-    def _value(self, text: str) -> tuple[Any, str]:
+    def _value(self, text: str) -> tuple[object, str]:
         """The value of a variable, which may go on in the lines below, and what is after it."""
         text = text.strip()
         quote = next((quote for quote in QUOTES if text.startswith(quote)), "")

@@ -19,7 +19,7 @@ class Call:
 
     __slots__ = ("name", "args", "named")
 
-    def __init__(self, name: str, args: list[Any], named: dict[str, Any]) -> None:
+    def __init__(self, name: str, args: list[object], named: dict[str, object]) -> None:
         self.name, self.args, self.named = name, args, named
 
 
@@ -86,7 +86,7 @@ def parse(text: str, ends: str) -> tuple[Any, str]:
     return _plain(text[:end].rstrip()), text[end:]
 
 
-def _arguments(text: str, close: str) -> tuple[list[Any], dict[str, Any], str]:
+def _arguments(text: str, close: str) -> tuple[list[object], dict[str, object], str]:
     args: list[Any] = []
     named: dict[str, Any] = {}
     while True:
@@ -110,7 +110,7 @@ def _arguments(text: str, close: str) -> tuple[list[Any], dict[str, Any], str]:
             raise Malformed("there is no ',' between two arguments")
 
 
-def _plain(word: str) -> Any:
+def _plain(word: str) -> object:
     """A text without quotes: a number or a boolean where it would be written so again."""
     if word in ("true", "false", "undefined"):
         return {"true": True, "false": False}.get(word)

@@ -17,9 +17,12 @@ from framework.schemas.installed import distributions, fallback_defaults, provid
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from types import ModuleType
 
-    Options = Mapping[str, Mapping[str, Any]]
+    from framework.parsing import Table
+    from framework.schemas.installed import Sections
+
+    Options = Mapping[str, Table]
 
 
 class Facts:
@@ -32,11 +35,11 @@ class Facts:
             known, but have no defaults and are not listed.
     """
 
-    def __init__(self, data: Any, folder: str | None, *, is_given: bool = False) -> None:
+    def __init__(self, data: ModuleType, folder: str | None, *, is_given: bool = False) -> None:
         self.data, self._folder, self._is_given = data, folder, is_given
         self.origin: str = getattr(data, "__file__", None) or data.__name__  # there may be no file
-        self._split: dict[str, dict[str, dict[str, Any]]] = {}
-        self._others: dict[str, dict[str, Any]] | None = None
+        self._split: dict[str, dict[str, dict[str, object]]] = {}
+        self._others: Sections | None = None
         #: Whether a schema declares the application's own options: a given one, or that of another release.
         self.is_described = is_given or not self._holds(data.CORE)
         #: Whether the installed release is older than the facts, so that it does not know the newest names.
@@ -49,14 +52,13 @@ class Facts:
             return {}
         if text and self._holds(owner):
             return self._packaged(section)
-        found: Options = self._installed().get(section, {}).get("options", {})
-        return found
+        return self._installed().get(section, {}).get("options", {})
 
     def sections(self) -> Iterable[str]:
         """Every section that may have options, in order."""
         return () if self._is_given else dict.fromkeys([*self.data.SECTIONS, *self._installed()])
 
-    def known(self, section: str, key: str) -> Mapping[str, Any] | None:
+    def known(self, section: str, key: str) -> Mapping[str, object] | None:
         """The facts about an option that is not declared now, without a default; or None."""
         more = None if self.is_older else self.supplement(section).get(key)
         packaged = self._packaged(section).get(key)
@@ -92,7 +94,7 @@ class Facts:
             return {key: {"renamed_from": renamed} for key, renamed in names.items() if renamed is not None}
         return options
 
-    def described(self) -> Mapping[str, Mapping[str, Any]]:
+    def described(self) -> Mapping[str, Table]:
         """The installed sections with the texts that are not packaged: descriptions and examples."""
         if self._folder is None:
             return {}
@@ -101,7 +103,7 @@ class Facts:
         core = {} if self.is_described else read_table(schema_in(self._folder))[0]
         return {**self._installed(), **core}
 
-    def _packaged(self, section: str) -> dict[str, dict[str, Any]]:
+    def _packaged(self, section: str) -> dict[str, dict[str, object]]:
         options = self._split.get(section)
         if options is None:
             text = self.data.SECTIONS.get(section, ("", ""))[1]
@@ -119,13 +121,13 @@ class Facts:
         infos = distributions([os.path.dirname(folder)])
         return any(os.path.basename(info).startswith(self.data.OLDER_CORES) for info in infos)
 
-    def _installed(self) -> dict[str, dict[str, Any]]:
+    def _installed(self) -> Sections:
         """The options of other packages that are installed with the application, and its defaults for them."""
         if self._others is None:
             self._others = {} if self._folder is None else self._read(self._folder)
         return self._others
 
-    def _read(self, folder: str) -> dict[str, dict[str, Any]]:
+    def _read(self, folder: str) -> Sections:
         sections, unread = provider_sections(distributions([os.path.dirname(folder)]), self.data.ENTRY_POINTS)
         for info in unread:
             _debug(f"the options of {info} are computed, and cannot be read without importing it")
@@ -140,7 +142,7 @@ class Facts:
         return sections
 
 
-def merged(options: Options, defaults: Options) -> dict[str, dict[str, Any]]:
+def merged(options: Options, defaults: Options) -> dict[str, dict[str, object]]:
     """Options with defaults from elsewhere, which only fill what is missing."""
     result = {key: dict(fields) for key, fields in options.items()}
     for key, fields in defaults.items():
@@ -175,7 +177,7 @@ def of(name: str, *, is_given: bool) -> Facts:
     return Facts(data, folder, is_given=is_given)
 
 
-def table(name: str, what: str) -> tuple[dict[str, Any], str]:
+def table(name: str, what: str) -> tuple[Table, str]:
     """A packaged table of an application, and its file; both empty if there is none.
 
     Raises:
@@ -202,7 +204,7 @@ def _incomplete(part: str) -> ConfigError:
     return ConfigError(what, where=part, hint="Install it again; an archive or a frozen application must hold it, too.")
 
 
-def _option(line: str) -> tuple[str, dict[str, Any]]:
+def _option(line: str) -> tuple[str, dict[str, object]]:
     """A line of the packaged table, as an option of a schema."""
     key, type_, flags, added, deprecated, *default = line.split("|", 5)
     return key, {

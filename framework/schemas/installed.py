@@ -7,10 +7,17 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, TypedDict
 
-    #: Section -> its description and options, as in a schema.
-    Sections = dict[str, dict[str, Any]]
+    from framework.parsing import Table
+
+    class Section(TypedDict, total=False):
+        """A section as in a schema."""
+
+        description: str
+        options: dict[str, dict[str, Any]]
+
+    Sections = dict[str, Section]
 
 
 def distributions(folders: Iterable[str]) -> list[str]:
@@ -62,7 +69,7 @@ def _entry_points(path: str, group: str) -> list[str]:
     return [line.partition("=")[2].partition("[")[0].strip() for line in lines if "=" in line]
 
 
-def _config(site: str, target: str) -> dict[str, Any]:
+def _config(site: str, target: str) -> Table:
     """The literal under "config" in the value that the function returns; empty without one."""
     import ast
 
@@ -82,12 +89,12 @@ def _config(site: str, target: str) -> dict[str, Any]:
     raise ValueError("no function that returns one literal")
 
 
-def _section(content: dict[str, Any]) -> dict[str, Any]:
+def _section(content: Table) -> Section:
     options = {str(key).lower(): dict(fields or {}) for key, fields in (content.get("options") or {}).items()}
     return {"description": content.get("description") or "", "options": options}
 
 
-def fallback_defaults(path: str) -> dict[str, dict[str, dict[str, Any]]]:
+def fallback_defaults(path: str) -> dict[str, dict[str, dict[str, object]]]:
     """The options of a cfg file of defaults: section -> key -> its default. The name decides whether it is sensitive,
     as in Airflow."""
     from framework.files.text import read_text

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    Trail = tuple[str, ...]
+    from framework.parsing import Table
 
+    Trail = tuple[str, ...]
 #: Our extension of JSON Schema: what it has no word for, in the words of our own schemas.
 EXTENSION = "x-framework"
 
@@ -47,7 +48,7 @@ _SILENT = frozenset(
 )
 
 
-def from_json_schema(table: Mapping[str, Any], places: Mapping[Trail, str], path: str) -> Translated:
+def from_json_schema(table: Mapping[str, object], places: Mapping[Trail, str], path: str) -> Translated:
     """A JSON Schema whose properties are tables: each is a section, its properties are the options.
 
     Args:
@@ -59,7 +60,7 @@ def from_json_schema(table: Mapping[str, Any], places: Mapping[Trail, str], path
 
 
 class _JsonSchema:
-    def __init__(self, table: Mapping[str, Any], places: Mapping[Trail, str], path: str) -> None:
+    def __init__(self, table: Table, places: Mapping[Trail, str], path: str) -> None:
         self.table, self.places, self.path = table, places, path
         self.found, self.visited = Translated(path), 0
         self.found.plain = EXTENSION not in table
@@ -76,7 +77,7 @@ class _JsonSchema:
         self._note_unknown(self.table, (), "the schema")
         return self.found
 
-    def _section(self, section: str, node: Mapping[str, Any], trail: Trail, above: tuple[int, ...]) -> None:
+    def _section(self, section: str, node: Mapping[str, object], trail: Trail, above: tuple[int, ...]) -> None:
         self.visited += 1
         if self.visited > _MOST_SECTIONS or len(above) > DEPTH:
             if not self.found.unmapped or "too many sections" not in self.found.unmapped[-1][1]:
@@ -109,7 +110,7 @@ class _JsonSchema:
             self._note(trail, f"[{section}]: patternProperties have no counterpart: declare each option")
         self._note_unknown(node, trail, f"[{section}]", but=("patternProperties",))
 
-    def _option(self, name: str, node: Mapping[str, Any], trail: Trail) -> dict[str, Any]:
+    def _option(self, name: str, node: Table, trail: Trail) -> dict[str, Any]:
         more = node.get(EXTENSION)
         option: dict[str, Any] = {}
         if isinstance(node.get("description"), str):
@@ -135,9 +136,7 @@ class _JsonSchema:
         self._note_unknown(node, trail, name, but=tuple(words.values()))
         return option
 
-    def _limits(
-        self, name: str, option: dict[str, Any], node: Mapping[str, Any], words: Mapping[str, str], trail: Trail
-    ) -> None:
+    def _limits(self, name: str, option: dict[str, Any], node: Table, words: Mapping[str, str], trail: Trail) -> None:
         for ours, theirs in words.items():
             if theirs not in node or node[theirs] is False:
                 continue
@@ -147,7 +146,7 @@ class _JsonSchema:
             else:
                 self._note((*trail, theirs), f"{name}: {theirs} has no counterpart for the type {option['type']}")
 
-    def _type(self, name: str, node: Mapping[str, Any], trail: Trail) -> str:
+    def _type(self, name: str, node: Mapping[str, object], trail: Trail) -> str:
         kinds = node.get("type")
         kinds = [kind for kind in kinds if kind != "null"] if isinstance(kinds, list) else [kinds] if kinds else []
         if not kinds and ("enum" in node or "const" in node):
@@ -168,7 +167,7 @@ class _JsonSchema:
             self._note((*trail, "format"), f"{name}: the format {form!r} is not checked")
         return _FORMATS.get(str(form), "string")
 
-    def _items(self, name: str, option: dict[str, Any], node: Mapping[str, Any], trail: Trail) -> None:
+    def _items(self, name: str, option: dict[str, object], node: Table, trail: Trail) -> None:
         if not isinstance(node.get("items"), dict):
             return
         inner, inner_trail = self._resolved(node["items"], (*trail, "items"))
@@ -183,7 +182,7 @@ class _JsonSchema:
         if words:
             self._note(inner_trail, f"{name}: {', '.join(words)} of an item have no counterpart")
 
-    def _resolved(self, node: object, trail: Trail) -> tuple[Mapping[str, Any], Trail]:
+    def _resolved(self, node: object, trail: Trail) -> tuple[Table, Trail]:
         """The part of the schema that counts: behind a `$ref` in this file, without a null that may be there."""
         for _ in range(20):
             if not isinstance(node, dict):
@@ -205,7 +204,7 @@ class _JsonSchema:
         self._note(trail, "too many $ref in a row")
         return {}, trail
 
-    def _target(self, reference: str) -> Mapping[str, Any] | None:
+    def _target(self, reference: str) -> Mapping[str, object] | None:
         if not reference.startswith("#"):
             return None
         node: Any = self.table
@@ -214,11 +213,11 @@ class _JsonSchema:
             node = node.get(step) if isinstance(node, dict) else None
         return node if isinstance(node, dict) else None
 
-    def _properties(self, node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _properties(self, node: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         properties = node.get("properties")
         yield from properties.items() if isinstance(properties, dict) else ()
 
-    def _note_unknown(self, node: Mapping[str, Any], trail: Trail, name: str, but: tuple[str, ...] = ()) -> None:
+    def _note_unknown(self, node: Mapping[str, object], trail: Trail, name: str, but: tuple[str, ...] = ()) -> None:
         if EXTENSION in node:
             return
         for word in node:
@@ -234,7 +233,7 @@ class _JsonSchema:
         return self.places.get(trail, self.path)
 
 
-def _listed(value: object) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 

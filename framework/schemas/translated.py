@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
 
     Trail = tuple[str, ...]
 
@@ -24,7 +24,7 @@ class Translated(dict):  # type: ignore[type-arg]
         self.places: dict[Trail, str] = {}
         self.unmapped: list[tuple[str, str]] = []
 
-    def add(self, section: str, key: str, option: dict[str, Any], place: str) -> None:
+    def add(self, section: str, key: str, option: Mapping[str, object], place: str) -> None:
         """Declare an option, unless it cannot be called so here."""
         parts = [*section.split("."), key]
         if any("__" in part or not part.replace("-", "").replace("_", "").isalnum() for part in parts):
