@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.binding.plan import Leaf, Node, Plan
+    from framework.binding.scalars import Path
     from framework.options.engine import Engine
     from framework.options.values import Answer
 
@@ -58,7 +59,7 @@ class Binder:
         self._failures = dict(fetch(pointers)) if len(pointers := self._pointers()) > 1 else {}
         self.faults: list[Fault] = []
 
-    def bound(self) -> Any:
+    def bound(self) -> object:
         """The object.
 
         Raises:
@@ -69,7 +70,7 @@ class Binder:
             raise SettingsError(self._plan.cls.__name__, [fault.error for fault in self.faults])
         return found
 
-    def tried(self) -> Any:
+    def tried(self) -> object:
         """The object, or NOTHING. The faults are in `faults`."""
         return self._made(_Read(self, self._plan.root))
 
@@ -95,10 +96,10 @@ class Binder:
         except FrameworkError as error:
             return error
 
-    def _made(self, read: _Read) -> Any:
+    def _made(self, read: _Read) -> object:
         """The object of a node, or NOTHING if anything in it is faulty or skipped."""
         node = read.node
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         faulty: set[str] = set()
         kind = kind_of(node.cls)
         for leaf, answer in read.answers.items():
@@ -145,7 +146,7 @@ class Binder:
         self.faults.append(Fault((section, key), InvalidValue(what, where=mention.origin)))
         return True
 
-    def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> Any:
+    def _value(self, node: Node, kind: str, leaf: Leaf, answer: Answer | FrameworkError | None) -> object:
         """The value for the object; NOTHING if the class makes it itself, _FAULTY if it is faulty or skipped."""
         name = leaf.section, leaf.key
         if answer is _SKIPPED:
@@ -196,9 +197,7 @@ class Binder:
         option = self._engine.schema.option(leaf.section, leaf.key)
         return option is not None and option.default == leaf.plain
 
-    def _refused(
-        self, leaf: Leaf, answer: Answer | FrameworkError | None, path: tuple[Any, ...], what: str, less: str
-    ) -> None:
+    def _refused(self, leaf: Leaf, answer: Answer | FrameworkError | None, path: Path, what: str, less: str) -> None:
         """The class itself refuses a value. Its message is left out if the option is sensitive: it may hold it."""
         name, origin = (leaf.section, leaf.key), "default"
         hidden = leaf.reader.sensitive or self._engine.is_hidden(*name)

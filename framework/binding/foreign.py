@@ -26,7 +26,7 @@ _WITH_VALUES = ("value_error", "assertion_error", "union_tag_invalid", "get_attr
 _LIBRARIES = ("attr", "attrs", "msgspec", "pydantic", "framework", "dataclasses", "typing", "enum")
 
 
-def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, list[Refusal]]:
+def made(cls: type, values: Mapping[str, object], faulty: set[str]) -> tuple[object, list[Refusal]]:
     """An object of a settings class, and why its code refuses the values.
 
     Args:
@@ -39,6 +39,7 @@ def made(cls: type, values: Mapping[str, Any], faulty: set[str]) -> tuple[Any, l
     """
     if faulty and kind_of(cls) != "pydantic":
         return NOTHING, []
+    refusals: list[Refusal]
     try:
         found = make(cls, values)
     except FrameworkError as error:
@@ -92,7 +93,7 @@ def _by_attrs(cls: Any, values: Mapping[str, Any]) -> Iterator[Refusal]:
             yield attribute.name, (), what, what
 
 
-def _converted(attribute: Any, value: Any, made: Any) -> Any:
+def _converted(attribute: Any, value: object, made: object) -> object:
     """What the converter of an attribute makes of a value."""
     converter = attribute.converter
     if converter is None or not hasattr(converter, "takes_self"):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
+    from framework.binding.limits import Limits
+
 #: Stands for a missing default, value or object.
 NOTHING: Any = object()
 SUPPORTED = "a dataclass, a pydantic BaseModel, a TypedDict, a NamedTuple, an attrs class or a msgspec.Struct"
@@ -39,9 +41,9 @@ class Field:
         annotation: object,
         *,
         arg: str = "",
-        metadata: Iterable[Any] = (),
+        metadata: Iterable[object] = (),
         default: object = NOTHING,
-        factory: Callable[[], Any] | None = None,
+        factory: Callable[[], object] | None = None,
         needed: bool | None = None,
         is_raw: bool = False,
         description: str | None = None,
@@ -52,7 +54,7 @@ class Field:
         self.needed = (default is NOTHING and factory is None) if needed is None else needed
         self.is_raw, self.description = is_raw, description or ""
 
-    def make_default(self) -> Any:
+    def make_default(self) -> object:
         """The default, from the factory if there is one; NOTHING without a default, or if the factory fails."""
         if self.factory is None:
             return self.default
@@ -127,7 +129,7 @@ def fields_of(cls: type) -> list[Field]:
     return found
 
 
-def _fill_parameters(cls: Any, fields: list[Field]) -> None:
+def _fill_parameters(cls: type, fields: list[Field]) -> None:
     """Put the arguments of a generic class, and of those that it is derived from, into the annotations of its fields.
 
     Raises:
@@ -148,11 +150,11 @@ def _fill_parameters(cls: Any, fields: list[Field]) -> None:
             raise SchemaError(what, where=place_of(cls, field.name), hint=f"Write the type, such as {name}[int].")
 
 
-def _arguments(cls: object) -> dict[Any, dict[Any, Any]]:
+def _arguments(cls: object) -> dict[object, dict[object, object]]:
     """The arguments of the type parameters, for a class and each that it is derived from."""
     from typing import Generic, get_args, get_origin
 
-    found: dict[Any, dict[Any, Any]] = {}
+    found: dict[object, dict[object, object]] = {}
     rest = [cls]
     while rest:
         alias = rest.pop()
@@ -166,7 +168,7 @@ def _arguments(cls: object) -> dict[Any, dict[Any, Any]]:
     return found
 
 
-def filled(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+def filled(annotation: Any, arguments: Mapping[object, object]) -> object:
     """An annotation with arguments instead of type parameters; a parameter without an argument is its bound."""
     if type(annotation).__name__ == "TypeVar":
         return arguments.get(annotation, annotation.__bound__ or annotation)
@@ -257,7 +259,7 @@ def _attrs(cls: Any) -> Iterator[Field]:
 _OPERATORS = {"<": "lt", "<=": "le", ">=": "ge", ">": "gt"}
 
 
-def _limits(validator: Any) -> Iterator[Any]:
+def _limits(validator: Any) -> Iterator[Limits]:
     """The constraints in validators of attrs. It still applies them all itself."""
     if type(validator).__name__ == "_OptionalValidator":
         validator = validator.validator
@@ -270,7 +272,7 @@ def _limits(validator: Any) -> Iterator[Any]:
         yield Limits(**limits)
 
 
-def _msgspec(cls: Any) -> Iterator[Field]:
+def _msgspec(cls: type) -> Iterator[Field]:
     from msgspec import NODEFAULT
     from msgspec.structs import fields
 
@@ -339,7 +341,7 @@ _READERS: dict[str, Callable[[Any], Iterator[Field]]] = {
 }
 
 
-def make(cls: Any, values: Mapping[str, Any]) -> Any:
+def make(cls: type, values: Mapping[str, object]) -> object:
     """An object of a settings class, from the arguments of its constructor.
 
     Raises:
@@ -355,6 +357,6 @@ def make(cls: Any, values: Mapping[str, Any]) -> Any:
     return dict(values) if kind == "TypedDict" else cls(**values)
 
 
-def get(kind: str, made: Any, name: str) -> Any:
+def get(kind: str, made: Any, name: str) -> object:
     """A field of an object, or NOTHING."""
     return made.get(name, NOTHING) if kind == "TypedDict" else getattr(made, name, NOTHING)

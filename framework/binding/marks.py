@@ -10,7 +10,7 @@ from framework.options.constraints import CONSTRAINTS, check_limit, compiled, li
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 #: The attribute of a mark -> the constraint in a schema.
@@ -30,11 +30,11 @@ _CHANGES = ("strip_whitespace", "to_upper", "to_lower")
 _WRAPPERS = ("Final", "ClassVar", "Required", "NotRequired", "ReadOnly")
 
 
-def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[Any]]:
+def marks_of(annotation: Any, metadata: Iterable[object] = ()) -> tuple[Any, list[object]]:
     """The bare type of an annotation, and the marks beside it."""
     from typing import get_args, get_origin
 
-    marks: list[Any] = []
+    marks: list[object] = []
     while True:
         origin = get_origin(annotation)
         if hasattr(annotation, "__metadata__"):
@@ -53,7 +53,7 @@ def marks_of(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, list[A
             return annotation, list(_flat([*marks, *metadata]))
 
 
-def _flat(marks: Iterable[Any]) -> Iterator[Any]:
+def _flat(marks: Iterable[object]) -> Iterator[object]:
     """The marks, and those that a mark such as pydantic's `Field` holds."""
     for mark in marks:
         yield mark
@@ -73,7 +73,7 @@ def is_validator(mark: object) -> bool:
     return not isinstance(mark, type) and hasattr(mark, "__get_pydantic_core_schema__")
 
 
-def description_of(marks: Iterable[Any]) -> str:
+def description_of(marks: Iterable[object]) -> str:
     """The description in a mark: `Doc("…")`, `Field(description=…)`, `Meta(description=…)`."""
     for mark in marks:
         for name in ("documentation", "description"):
@@ -98,11 +98,11 @@ class Rules:
     __slots__ = ("limits", "_predicates")
 
     def __init__(
-        self, marks: Iterable[Any] = (), type_: str = "string", place: str = "", by_pydantic: bool = False
+        self, marks: Iterable[object] = (), type_: str = "string", place: str = "", by_pydantic: bool = False
     ) -> None:
         #: Name, limit as in a schema, limit ready to be compared.
-        self.limits: list[tuple[str, Any, Any]] = []
-        self._predicates: list[Any] = []
+        self.limits: list[tuple[str, object, object]] = []
+        self._predicates: list[Callable[[object], object]] = []
         for mark in marks:
             if type(mark).__name__.endswith("Validator"):
                 break
@@ -138,9 +138,9 @@ class Rules:
     def __bool__(self) -> bool:
         return bool(self.limits or self._predicates)
 
-    def declared(self, type_: str) -> dict[str, Any]:
+    def declared(self, type_: str) -> dict[str, object]:
         """The constraints that a schema can have for an option of this type."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for name, given, _ in self.limits:
             try:
                 limit(type_, name, given)
@@ -162,7 +162,7 @@ class Rules:
                 raise ValueError(f"a value for which {name} holds is expected")
 
 
-def _holds(predicate: Any, value: Any) -> bool:
+def _holds(predicate: Callable[[object], object], value: object) -> bool:
     try:
         return bool(predicate(value))
     except Exception:  # a function of the application

@@ -13,7 +13,6 @@ from framework.options.types import TYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
 
 
 class Leaf:
@@ -32,9 +31,9 @@ class Leaf:
         self.field, self.reader, self.section, self.key = field, reader, section, field.key
         self.plain, self.required = _plain(reader, default), required
 
-    def declaration(self) -> dict[str, Any]:
+    def declaration(self) -> dict[str, object]:
         """The option in the shape of a schema."""
-        declared: dict[str, Any] = {"type": self.reader.type, **self.reader.rules.declared(self.reader.type)}
+        declared: dict[str, object] = {"type": self.reader.type, **self.reader.rules.declared(self.reader.type)}
         if self.reader.items is not None:
             declared["items"] = self.reader.items
         if self.reader.choices:
@@ -50,7 +49,7 @@ class Leaf:
         return declared
 
 
-def _plain(reader: Reader, default: object) -> Any:
+def _plain(reader: Reader, default: object) -> object:
     """A default in the form of a file. Empty text stands for None, if it is read as None."""
     if default is None:
         return "" if reader.empty_is_none and reader.type != "string" else NOTHING

@@ -21,9 +21,12 @@ from framework.options.types import TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from pydantic import TypeAdapter
+
+    from framework.binding.kinds import Field
     from framework.binding.scalars import Fault
 
 _LISTS = {"list": list, "Sequence": list, "MutableSequence": list, "Collection": list, "Iterable": list}
@@ -73,7 +76,7 @@ class Readers:
                 made.sensitive = mark.value
         return made
 
-    def _of_type(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+    def _of_type(self, annotation: Any, marks: list[object], place: str, by_pydantic: bool) -> Reader:
         from typing import get_args, get_origin
 
         origin, args = get_origin(annotation), get_args(annotation)
@@ -112,10 +115,10 @@ class Readers:
             made.add(self)
         return self._tables[cls]
 
-    def _raw(self, annotation: object, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+    def _raw(self, annotation: object, marks: Sequence[object], place: str, by_pydantic: bool) -> Reader:
         """The reader of a type that only pydantic knows. A structure of classes is a table, or JSON."""
         structure = _holds_classes(annotation)
-        to: Callable[[Any], Any] = to_json if structure else _as_it_is
+        to: Callable[[object], object] = to_json if structure else _as_it_is
         if not by_pydantic:
             to = then(to, _adapter(annotation, marks, place))
         made = Reader("json" if structure else "string", to, is_structure=structure)
@@ -123,7 +126,7 @@ class Readers:
         made.none = type(None) in getattr(annotation, "__args__", ())
         return made
 
-    def _union(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
+    def _union(self, annotation: Any, marks: Sequence[object], place: str, by_pydantic: bool) -> Reader:
         kinds = members(annotation)
         if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them is meant
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
@@ -136,7 +139,7 @@ class Readers:
         made.none = made.none or len(kinds) < len(annotation.__args__)
         return made
 
-    def _tagged(self, kinds: list[Any], place: str) -> Reader:
+    def _tagged(self, kinds: list[type], place: str) -> Reader:
         """The reader of one of several classes: a key of the table says which."""
         tags = tags_of(kinds) if all(map(kind_of, kinds)) else None
         if tags is None:
@@ -145,7 +148,7 @@ class Readers:
             raise SchemaError(what, where=place, hint=hint)
         key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
 
-        def to(value: object) -> Any:
+        def to(value: object) -> object:
             table = to_table(value)
             tag = next((item for name, item in table.items() if str(name).lower() == key.lower()), None)
             if tag is not None and to_text(tag) in tables:
@@ -155,14 +158,14 @@ class Readers:
         sensitive = any(table.sensitive for table in tables.values()) or None
         return Reader("json", to, is_structure=True, sensitive=sensitive)
 
-    def _list(self, origin: Any, name: str, args: Any, place: str, by_pydantic: bool) -> Reader:
+    def _list(self, origin: Any, name: str, args: tuple[object, ...], place: str, by_pydantic: bool) -> Reader:
         kinds = [arg for arg in args if arg is not Ellipsis] or [object]
         inner = [self._inner(kind, place, by_pydantic) for kind in kinds]
         is_fixed = name == "tuple" and len(args) > 0 and Ellipsis not in args
         collect = _LISTS.get(name) or _SETS.get(name) or origin
         structure = any(reader.is_structure or reader.type == "list" for reader in inner)
 
-        def to(value: Any) -> Any:
+        def to(value: object) -> object:
             items = to_json(value) if structure and isinstance(value, str) and value else to_list(value)
             if not isinstance(items, (list, tuple)):
                 raise ValueError('a list is expected, such as ["a", "b"]')
@@ -189,10 +192,10 @@ class Readers:
         choices = one.choices if one is not None else None
         return Reader("list", to, items=items, choices=choices, is_structure=structure, sensitive=sensitive)
 
-    def _dict(self, args: Any, place: str, by_pydantic: bool) -> Reader:
+    def _dict(self, args: tuple[object, ...], place: str, by_pydantic: bool) -> Reader:
         key, value = [self._inner(kind, place, by_pydantic) for kind in args or (object, object)]
 
-        def to(given: object) -> Any:
+        def to(given: object) -> object:
             table = to_table(given)
             found, faults = {}, []
             for name, item in table.items():
@@ -223,7 +226,7 @@ class Table:
     def __init__(self, cls: type) -> None:
         self.cls = cls
         self.sensitive: bool | None = None
-        self._readers: dict[str, tuple[Any, Reader]] = {}
+        self._readers: dict[str, tuple[Field, Reader]] = {}
         #: Whether the class accepts keys that it does not declare.
         self._is_open = getattr(cls, "model_config", {}).get("extra") == "allow"
 
@@ -242,14 +245,14 @@ class Table:
             self._readers[field.key] = field, reader
         self.sensitive = any(reader.sensitive for _, reader in self._readers.values()) or None
 
-    def read(self, given: object) -> Any:
+    def read(self, given: object) -> object:
         """A table as an object.
 
         Raises:
             Misfit: it does not fit. Has every fault in it.
         """
         table = to_table(given)
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         faults: list[Fault] = []
         faulty: set[str] = set()
         plain = {str(name).lower(): item for name, item in table.items()}
@@ -291,7 +294,7 @@ class Table:
         return f"there is no such key; did you mean {near[0]}?" if near else "there is no such key"
 
 
-def to_table(given: object) -> dict[Any, Any]:
+def to_table(given: object) -> dict[object, object]:
     """A table, also in JSON.
 
     Raises:
@@ -322,7 +325,7 @@ def members(annotation: Any) -> list[Any]:
     ]
 
 
-def _adapter(annotation: object, marks: list[Any], place: str) -> Callable[[Any], Any]:
+def _adapter(annotation: object, marks: Sequence[object], place: str) -> Callable[[object], object]:
     """Converts with pydantic.
 
     Raises:
@@ -335,7 +338,7 @@ def _adapter(annotation: object, marks: list[Any], place: str) -> Callable[[Any]
 
     whole: Any = getitem(Annotated, (annotation, *marks)) if marks else annotation
     try:
-        adapter: Any = TypeAdapter(whole)
+        adapter: TypeAdapter[object] = TypeAdapter(whole)
     except Exception as error:  # code of the application, or a missing package
         what = f"pydantic cannot read this type ({type(error).__name__})"
     else:
@@ -343,12 +346,12 @@ def _adapter(annotation: object, marks: list[Any], place: str) -> Callable[[Any]
     raise SchemaError(what, where=place)
 
 
-def _validated(adapter: Any, value: Any) -> Any:
+def _validated(adapter: TypeAdapter[object], value: object) -> object:
     try:
         return adapter.validate_python(value)
     except Exception as error:  # a validator of the application may raise anything
         if is_pydantics(error):
-            faults = [(path, what, None) for path, what, _ in messages(error)]
+            faults: list[Fault] = [(path, what, None) for path, what, _ in messages(error)]
         else:
             faults = [((), f"a validator refuses it ({raised(error)})", None)]
     raise Misfit(faults)
@@ -358,12 +361,12 @@ def _holds_classes(annotation: object) -> bool:
     return bool(kind_of(annotation)) or any(map(_holds_classes, getattr(annotation, "__args__", ())))
 
 
-def _as_it_is(value: object) -> Any:
+def _as_it_is(value: object) -> object:
     return value
 
 
-def _subclass(base: object) -> Callable[[Any], Any]:
-    def check(found: object) -> Any:
+def _subclass(base: object) -> Callable[[object], object]:
+    def check(found: object) -> object:
         if isinstance(found, type) and (not isinstance(base, type) or issubclass(found, base)):
             return found
         raise ValueError(f"the dotted path of a subclass of {getattr(base, '__name__', base)} is expected")
@@ -371,17 +374,17 @@ def _subclass(base: object) -> Callable[[Any], Any]:
     return check
 
 
-def _callable(found: object) -> Any:
+def _callable(found: object) -> object:
     if callable(found):
         return found
     raise ValueError("the dotted path of a function or class is expected")
 
 
-def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:
+def _one_of(readers: list[Reader], kinds: Sequence[object]) -> Reader:
     """The reader of a union. A typed value of a file is read as its type; else the types are tried in order."""
     structures = (list, tuple, dict)
 
-    def to(value: object) -> Any:
+    def to(value: object) -> object:
         exact = [reader for reader, kind in zip(readers, kinds, strict=True) if kind is type(value)]
         if isinstance(value, structures):
             exact = [reader for reader in readers if reader.is_structure or reader.type == "list"]

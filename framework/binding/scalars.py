@@ -11,12 +11,14 @@ from framework.options.types import TYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
     #: A path: numbers in lists, keys in tables.
-    Path = tuple[Any, ...]
+    Path = tuple[int | str, ...]
     #: The path inside an option's value, what is expected there, and what is there.
-    Fault = tuple[Path, str, Any]
+    Fault = tuple[Path, str, object]
 
 _PLAIN = {str: "string", int: "integer", float: "float", bool: "boolean"}
 _TYPES = {"datetime.timedelta": "duration", "datetime.datetime": "datetime", "decimal.Decimal": "decimal"}
@@ -45,7 +47,7 @@ class Misfit(ValueError):
         self.faults = faults
 
 
-def hashable(key: object) -> Any:
+def hashable(key: T) -> T:
     """A key of a table, which must not be a list or a table itself. Raises ValueError."""
     if isinstance(key, (list, set, dict)):
         raise ValueError("a key that is a text or a number is expected")
@@ -93,7 +95,7 @@ class Reader:
     def __init__(
         self,
         type_: str,
-        to: Callable[[Any], Any],
+        to: Callable[[object], object],
         *,
         items: str | None = None,
         choices: list[str] | None = None,
@@ -111,7 +113,7 @@ class Reader:
         """Whether empty text is read as None."""
         return self.none and not self.takes_empty
 
-    def read(self, value: object) -> Any:
+    def read(self, value: object) -> object:
         """A value of a layer, converted to the annotation.
 
         Raises:
@@ -125,7 +127,7 @@ class Reader:
         return found
 
 
-def then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def then(first: Callable[[object], object], second: Callable[[object], object]) -> Callable[[object], object]:
     return lambda value: second(first(value))
 
 
@@ -141,7 +143,7 @@ def literal(args: tuple[Any, ...]) -> Reader:
     type_ = "integer" if all(type(word) is int for word in words) else "string"
     choices = [to_text(word.name if hasattr(type(word), "__members__") else word) for word in words]
 
-    def to(value: object) -> Any:
+    def to(value: object) -> object:
         for word, text in zip(words, choices, strict=True):
             if (type(value) is type(word) and value == word) or to_text(value) == text:
                 return word
@@ -189,7 +191,7 @@ def scalar(annotation: object) -> Reader | None:
     return None
 
 
-def _flags(value: Any, annotation: Any) -> Any:
+def _flags(value: object, annotation: type) -> object:
     """The members of a Flag that a list names, joined: `READ, WRITE` or `READ|WRITE`."""
     if isinstance(value, annotation):
         return value
@@ -210,11 +212,11 @@ def _secret(annotation: Any) -> Reader | None:
     return None
 
 
-def _from_text(annotation: Any, expected: str) -> Callable[[Any], Any]:
+def _from_text(annotation: Any, expected: str) -> Callable[[object], object]:
     """Makes an object from its text. Its own error is not shown, since that may contain the text."""
     name = f"{annotation.__module__}.{annotation.__qualname__}"
 
-    def to(value: Any) -> Any:
+    def to(value: object) -> object:
         if isinstance(value, annotation) and type(value) is annotation:
             return value
         try:

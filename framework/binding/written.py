@@ -6,13 +6,15 @@ from framework.binding.kinds import NOTHING, fields_of, get, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
+    from enum import Flag
     from typing import Any
 
 #: Modules of the standard library whose objects are written with `str`.
 _AS_TEXT = ("decimal", "uuid", "ipaddress", "pathlib", "zoneinfo", "fractions")
 
 
-def written(value: Any) -> Any:
+def written(value: Any) -> object:
     """Text, a number, a boolean, a list or a table that reads back as the value; None for None.
 
     Raises:
@@ -51,12 +53,12 @@ def written(value: Any) -> Any:
     raise ValueError("a value that a file can hold is expected")
 
 
-def is_flag(kind: Any) -> bool:
+def is_flag(kind: type) -> bool:
     """Whether a class is an `enum.Flag`, whose members can be joined."""
     return any(base.__module__ == "enum" and base.__name__ == "Flag" for base in kind.__mro__)
 
 
-def _names(value: Any) -> list[str]:
+def _names(value: Flag) -> list[str | None]:
     """The members that are joined in a value of a Flag, without those that are made of others."""
     return [one.name for one in type(value) if one in value and one.value and not one.value & (one.value - 1)]
 
@@ -65,7 +67,7 @@ def _is_url(kind: type) -> bool:
     return kind.__module__.startswith("pydantic") and kind.__name__.endswith(("Url", "Dsn"))
 
 
-def _duration(value: Any) -> str:
+def _duration(value: timedelta) -> str:
     microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
     if microseconds < 0:
         raise ValueError("a duration of nothing or more is expected")
