@@ -125,7 +125,7 @@ class AkeylessBackend(RemoteStore):
     def open(self) -> _Client:
         return _Client(self, self._url, self._ttl)
 
-    def code_of(self, fault: Any) -> str | tuple[str, str]:
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
         status = fault.status if isinstance(fault, _NoAnswer) else 0
         return str(status) if status else ("0", str(fault) if isinstance(fault, _NoAnswer) else type(fault).__name__)
 
@@ -181,7 +181,7 @@ class AkeylessBackend(RemoteStore):
             value = _uri_in(value) or value
         return super().deserialize_connection(conn_id, value)
 
-    def proof(self) -> tuple[str, dict[str, Any]]:
+    def proof(self) -> tuple[str, dict[str, object]]:
         """The token, if it is given; else the body of a request for one."""
         if self._type == "uid":
             return str(self._uid), {}
@@ -236,7 +236,7 @@ class _Client:
         self._login = Login(self._log_in)
         self._pool = _pool(url, 2 * backend.max_workers)
 
-    def call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def call(self, name: str, body: dict[str, object]) -> dict[str, Any]:
         """The JSON object that a call answers. Raises _NoAnswer."""
         token = self._login.token()
         return self._post(name, {**body, "uid-token" if token.startswith("u-") else "token": token})
@@ -251,10 +251,10 @@ class _Client:
             code, shown = str(fault.status), str(fault.status or fault)
         raise self._backend.failed("401" if code in ("400", "403") else code, shown, self._backend.where("login"))
 
-    def _post(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _post(self, name: str, body: Mapping[str, object]) -> dict[str, Any]:
         return patiently(lambda: self._posted(name, body), lambda fault: getattr(fault, "temporary", None))
 
-    def _posted(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _posted(self, name: str, body: Mapping[str, object]) -> dict[str, object]:
         found: Any = {}
         try:
             url, headers = f"{self._url}/{name}", {"Accept": "application/json"}

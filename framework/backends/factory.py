@@ -13,7 +13,7 @@ from framework.masking.search import is_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -69,7 +69,7 @@ def build(app: Any, section: str, key: str = "backend") -> Any:
     return backend
 
 
-def _digest(backend: BaseSecretsBackend, kwargs: dict[str, Any]) -> str:
+def _digest(backend: BaseSecretsBackend, kwargs: Mapping[str, object]) -> str:
     """Names the class of a backend and all that it was made from. It does not show them."""
     import json
     from hashlib import sha256
@@ -83,7 +83,7 @@ def _finder(app: Any) -> Callable[[str], Any]:
     """Finds connections of an application, which it does not keep alive: what a backend has issued outlives it."""
     me = ref(app)
 
-    def find(conn_id: str) -> Any:
+    def find(conn_id: str) -> object:
         app = me()
         if app is None:
             raise BackendError(f"the application that had the connection {conn_id!r} is gone")
@@ -92,7 +92,7 @@ def _finder(app: Any) -> Callable[[str], Any]:
     return find
 
 
-def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
+def _connection_map(app: Any, section: str) -> dict[str, object] | None:
     """`[secrets] connection_map`: field of a connection -> its path in a company's own JSON."""
     found: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
     if found is None:
@@ -115,7 +115,7 @@ def _connection_map(app: Any, section: str) -> dict[str, Any] | None:
     return found
 
 
-def _is_source(source: Any) -> bool:
+def _is_source(source: object) -> bool:
     return isinstance(source, str) or (isinstance(source, dict) and list(source) == ["const"])
 
 
@@ -141,7 +141,7 @@ def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
             raise BackendError(f"{backend_class.__name__} takes no argument {name!r}", where=place, hint=hint)
 
 
-def _kwargs(app: Any, section: str, key: str, backend_class: Any) -> tuple[dict[str, Any], dict[str, str], str]:
+def _kwargs(app: Any, section: str, key: str, backend_class: object) -> tuple[dict[str, Any], dict[str, str], str]:
     """The constructor's arguments, the place of each, and the folder of the file that names them."""
     answer = app.engine.answer(section, f"{key}_kwargs")
     kwargs: dict[str, Any] = {}
@@ -166,7 +166,7 @@ def _kwargs(app: Any, section: str, key: str, backend_class: Any) -> tuple[dict[
     return kwargs, places, directory
 
 
-def _parsed(value: Any, where: str) -> dict[str, Any]:
+def _parsed(value: Any, where: str) -> dict[str, object]:
     from framework.convert import to_json
 
     try:
@@ -186,7 +186,7 @@ def _parsed(value: Any, where: str) -> dict[str, Any]:
     )
 
 
-def _cast(backend_class: Any, name: str, text: str, origin: str) -> Any:
+def _cast(backend_class: Any, name: str, text: str, origin: str) -> object:
     """A single kwarg from the environment, as its parameter is annotated: bool, int, float, list, dict, else text."""
     from inspect import signature
 

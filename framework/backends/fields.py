@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def mapped(conn_id: str, text: str, connection_map: Mapping[str, Any]) -> str:
+def mapped(conn_id: str, text: str, connection_map: Mapping[str, object]) -> str:
     """A connection's JSON from a company's own, by a map: `{"login": "username", "conn_type": {"const": "postgres"}}`.
 
     Raises:
@@ -26,7 +26,7 @@ def mapped(conn_id: str, text: str, connection_map: Mapping[str, Any]) -> str:
     return as_json(fields)
 
 
-def json_object(text: str) -> dict[str, Any] | None:
+def json_object(text: str) -> dict[str, object] | None:
     """The object of a JSON text; None if it is anything else."""
     from framework.parsing import read_json
 
@@ -44,7 +44,7 @@ def as_json(fields: Mapping[str, object]) -> str:
     return json.dumps({field: value for field, value in fields.items() if value is not None})
 
 
-def _follow(value: Any, source: Any) -> Any:
+def _follow(value: Any, source: Any) -> object:
     if isinstance(source, dict):
         return source.get("const")
     for step in str(source).split("."):

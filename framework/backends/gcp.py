@@ -136,7 +136,7 @@ class GcpSecretManagerBackend(RemoteStore):
         asked = {"parent": f"projects/{client.project}", "page_size": 1000, "filter": f"name:{start}" if start else ""}
         return [secret.name.rpartition("/")[2] for secret in client.logged_in().list_secrets(asked, **client.limits)]
 
-    def code_of(self, fault: Any) -> str | tuple[str, str]:
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
         from google.api_core.exceptions import RetryError
         from google.auth.exceptions import GoogleAuthError
 
@@ -147,7 +147,7 @@ class GcpSecretManagerBackend(RemoteStore):
         status = _status(fault)
         return status, status or type(fault).__name__
 
-    def credentials(self, request: Any) -> tuple[Any, str | None]:
+    def credentials(self, request: object) -> tuple[Any, str | None]:
         """The credentials and their project. See `not_opened` for what the libraries raise."""
         import google.auth
         from google.oauth2.service_account import Credentials
@@ -242,7 +242,7 @@ class _Client:
         raise failure or BackendUnavailable("the sign-in failed", where=self._backend.store)
 
 
-def _federated(key: dict[str, Any], scopes: list[str]) -> Any:
+def _federated(key: dict[str, Any], scopes: list[str]) -> object:
     """Credentials of another platform, without the calls by which the library would find out their project."""
     from google.auth import aws, identity_pool, pluggable
 
@@ -262,7 +262,7 @@ def _channel(host: str, **more: Any) -> Any:
     return _grpc_transport().create_channel(host, **{**more, "options": [*more["options"], *_CHANNEL]})
 
 
-def _status(fault: Any) -> str:
+def _status(fault: object) -> str:
     """Google's code for a failure, such as NOT_FOUND; empty if the API did not answer."""
     response = getattr(fault, "response", None)
     code = getattr(fault, "grpc_status_code", None)
@@ -275,7 +275,7 @@ def _status(fault: Any) -> str:
     return status if isinstance(status, str) and status.isascii() and status.replace("_", "").isalpha() else ""
 
 
-def _wanted(fault: Any) -> float | None:
+def _wanted(fault: object) -> float | None:
     """The seconds that the API asks to wait: over gRPC in a RetryInfo among the details, over REST in a header."""
     for detail in getattr(fault, "details", None) or ():
         if hasattr(detail, "retry_delay"):

@@ -7,7 +7,6 @@ from framework.errors import AccessDenied
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 
 def has_teams() -> bool | None:
@@ -20,10 +19,10 @@ def has_teams() -> bool | None:
     return None
 
 
-def refusing_as_airflow(method: Callable[..., Any]) -> Callable[..., Any]:
+def refusing_as_airflow(method: Callable[..., object]) -> Callable[..., object]:
     """The method, with Airflow's own error for a store that refuses; task-sdk has one since 1.2.2."""
 
-    def refusing(*args: Any, **kwargs: Any) -> Any:
+    def refusing(*args: object, **kwargs: object) -> object:
         try:
             return method(*args, **kwargs)
         except AccessDenied as fault:

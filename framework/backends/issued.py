@@ -9,8 +9,6 @@ from framework.lifetime import Expiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from framework.lifetime import Lifetime
 
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 _CREDENTIALS = {"user": "login", "username": "login", "password": "password", "passwd": "password", "pwd": "password"}
 
 
-def connection_of(conn: Any, kwarg: str, *, needs_login: bool = False) -> Connection:
+def connection_of(conn: object, kwarg: str, *, needs_login: bool = False) -> Connection:
     """What a kwarg says of a connection: everything but what is issued.
 
     Args:
@@ -67,7 +65,7 @@ def _issued_in(made: Connection, needs_login: bool) -> str:
     )
 
 
-def table_of(table: Any, kwarg: str) -> dict[str, Any]:
+def table_of(table: object, kwarg: str) -> dict[str, object]:
     """A kwarg that is an object, keyed by the names of connections. Raises BackendError: it is not one."""
     if isinstance(table, dict) and all(isinstance(name, str) and name for name in table):
         return table

@@ -12,10 +12,6 @@ from framework.backends.remote import import_packages
 from framework.backends.session import OnePerProcess
 from framework.errors import BackendError, BackendUnavailable, InvalidSecret
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 _STORE = "keyring"
 _FOLDERS = {"connection": "connections", "variable": "variables", "config": "config"}
 
@@ -78,7 +74,7 @@ class KeyringBackend(KindsBackend):
             f"the keyring does not answer ({what})", where=where, hint="Run keyring diagnose, or name another keyring."
         )
 
-    def _open(self) -> Any:
+    def _open(self) -> object:
         import_packages({"keyring": "keyring"}, "keyring", _STORE)
         try:
             import keyring

@@ -18,8 +18,11 @@ from framework.limits import FILE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
+
+    #: The client of the API, and the namespace.
+    Login = tuple[Any, str]
 
 #: Where a pod finds the namespace that it runs in.
 NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -122,7 +125,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             return None
         return self._value(kind, name, _by_label(self._list(f"{label}={name}", team), label).get(name))
 
-    def _value(self, kind: str, name: str, secrets: list[Any] | None) -> str | None:
+    def _value(self, kind: str, name: str, secrets: list[dict[str, Any]] | None) -> str | None:
         """The text in the only secret that has the label; None if no secret has it."""
         if not secrets:
             return None
@@ -144,7 +147,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             what = f"the data under the key {key!r} is not text"
             raise InvalidSecret(what, where=where, hint="Store UTF-8 text.") from None
 
-    def _list(self, selector: str, team: str | None) -> list[Any]:
+    def _list(self, selector: str, team: str | None) -> list[dict[str, Any]]:
         """The secrets of a team, or of no team, that match the selector.
 
         Raises:
@@ -153,7 +156,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         """
         if self._team_label is not None:
             selector += f",{self._team_label}={team}" if team else f",!{self._team_label}"
-        found: list[Any] = []
+        found: list[dict[str, Any]] = []
         # From the server's memory, as Airflow asks: it may miss the last write. Further pages must not ask so.
         more: dict[str, str] = {"resource_version": "0"}
         while more:
@@ -169,7 +172,7 @@ class KubernetesSecretsBackend(RemoteBackend):
     def where(self, name: str = "", version: str | None = None) -> str:
         return f"Kubernetes namespace {self._clients.get()[1]}"
 
-    def code_of(self, fault: Any) -> str | tuple[str, str]:
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
         if not isinstance(fault, _NoList):
             return "0", type(fault).__name__
         return ("0", str(fault)) if fault.status in (0, 200) else str(fault.status)
@@ -179,7 +182,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         hint = "Run in a pod with automountServiceAccountToken, or set kubeconfig in backend_kwargs."
         return self.misconfigured(what, hint)
 
-    def who(self, client: tuple[Any, str]) -> str | None:
+    def who(self, client: Login) -> str | None:
         settings, namespace = client[0].api_client.configuration, client[1]
         tokens = [str(token).removeprefix("Bearer ") for _, token in sorted((settings.api_key or {}).items())]
         proofs = [str(read_claims(token).get("sub") or token) for token in tokens]  # each pod has its own token
@@ -189,7 +192,7 @@ class KubernetesSecretsBackend(RemoteBackend):
         proofs += filter(None, (settings.username, settings.password))
         return f"{settings.host} {namespace} {proofs}" if proofs else None
 
-    def open(self) -> tuple[Any, str]:
+    def open(self) -> Login:
         """The client and the namespace."""
         from kubernetes import client, config
 
@@ -235,7 +238,7 @@ def _leave_files_to_the_parent() -> None:
 
 
 #: Whether a child keeps the files already.
-_left: list[Any] = []
+_left: list[Callable[[], None]] = []
 
 
 class _NoList(Exception):
@@ -246,7 +249,7 @@ class _NoList(Exception):
         self.status = status
 
 
-def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
+def _page(login: Login, query: dict[str, str]) -> dict[str, Any]:
     """One answer of the server; one that is cut short is asked for again. Raises _NoList."""
     client, namespace = login
     options = {"_preload_content": False, "_request_timeout": _TIMEOUTS, **query}
@@ -276,7 +279,7 @@ def _page(login: tuple[Any, str], query: dict[str, str]) -> dict[str, Any]:
     return asked()
 
 
-def _is_list(page: Any) -> bool:
+def _is_list(page: object) -> bool:
     """Whether it is the answer of an API server. A gateway's page with `items` could look like an empty list."""
     if not isinstance(page, dict) or page.get("kind", "SecretList") != "SecretList":
         return False
@@ -290,9 +293,9 @@ def _can_be_a_label(name: str) -> bool:
     return len(name) <= 63 and re.fullmatch("[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?", name) is not None
 
 
-def _by_label(secrets: list[Any], label: str) -> dict[str, list[Any]]:
+def _by_label(secrets: list[dict[str, Any]], label: str) -> dict[str, list[dict[str, Any]]]:
     """The secrets for each value of the label."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for secret in secrets:
         value = (secret["metadata"].get("labels") or {}).get(label)
         if value:
@@ -308,7 +311,7 @@ def _pods_namespace() -> str | None:
         return None
 
 
-def _namespace_of(contexts: tuple[list[Any], Any], name: str | None) -> str | None:
+def _namespace_of(contexts: tuple[list[dict[str, Any]], Any], name: str | None) -> str | None:
     """The namespace that a kubeconfig's context names."""
     every, current = contexts
     chosen = next((context for context in every if context["name"] == name), None) if name else current

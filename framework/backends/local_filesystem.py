@@ -223,7 +223,7 @@ class LocalFilesystemBackend(BaseSecretsBackend):
         raise fault
 
 
-def _path(kwarg: str, value: Any) -> str | None:
+def _path(kwarg: str, value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, (str, os.PathLike)):
@@ -235,7 +235,7 @@ def _path(kwarg: str, value: Any) -> str | None:
     raise given.wrong(value, kwarg, "a path or null")
 
 
-def _load(path: str, read: Callable[[Entry], Any]) -> dict[Any, Any]:
+def _load(path: str, read: Callable[[Entry], object]) -> dict[Any, Any]:
     values: dict[Any, Any] = {}
     failed: list[tuple[Entry, SecretsError]] = []
     for entry in SecretsFile(os.path.expanduser(path)).entries().values():
@@ -256,7 +256,7 @@ def _load(path: str, read: Callable[[Entry], Any]) -> dict[Any, Any]:
     raise FileParseError(path, faults)
 
 
-def _fields(conn_id: str, value: Any) -> dict[str, Any]:
+def _fields(conn_id: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidConnection("it is neither text nor a table of fields", hint="Write a URI or fields.")
     unknown = [shown_name(key) for key in value if key not in _FIELDS]

@@ -147,7 +147,7 @@ _KWARGS = (
 )
 
 
-def names_among(kwargs: dict[str, Any]) -> dict[str, Any]:
+def names_among(kwargs: dict[str, object]) -> dict[str, object]:
     """The kwargs of `StoreBackend`, removed from a dictionary whose rest goes to the client."""
     return {name: kwargs.pop(name) for name in _KWARGS if name in kwargs}
 

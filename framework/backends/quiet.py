@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import logging
 
 
 class Quietly:
@@ -58,7 +58,7 @@ def _silence(packages: tuple[str, ...]) -> None:
     _silenced[packages] = number  # last: another thread that reads it relies on the filters
 
 
-def _silent_handler() -> Any:
+def _silent_handler() -> logging.Handler | None:
     """A handler for the root logger if it has none: else the first dropped record would install one permanently."""
     import logging
 
@@ -69,5 +69,5 @@ def _silent_handler() -> Any:
     return handler
 
 
-def _is_loud(record: Any) -> bool:
+def _is_loud(record: object) -> bool:
     return not _quiet.get()

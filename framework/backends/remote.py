@@ -72,7 +72,7 @@ class RemoteBackend(TeamsBackend):
         """The store's own code for an exception, a key of `faults`; with a second text, messages show that one."""
         raise NotImplementedError
 
-    def settings_of(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def settings_of(self, kwargs: Mapping[str, object]) -> dict[str, Any]:
         """All of `settings` by name, given or default.
 
         Raises:

@@ -75,7 +75,7 @@ def wanted_by(retry_after: str | None) -> float | None:
         return None
 
 
-def patiently(call: Callable[[], Result], temporary: Callable[[Any], Temporary | None]) -> Result:
+def patiently(call: Callable[[], Result], temporary: Callable[[Exception], Temporary | None]) -> Result:
     """The result of a call, which is repeated while it fails with a temporary error.
 
     Args:

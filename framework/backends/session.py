@@ -76,7 +76,7 @@ class OnePerProcess:
             self.drop(client)
         return None, fault
 
-    def drop(self, client: Any) -> None:
+    def drop(self, client: object) -> None:
         """Forget a client, unless another thread has replaced it."""
         with self._lock:
             if self._clients.get(os.getpid()) is client:
@@ -135,7 +135,7 @@ class Login:
         return "<Login>"
 
 
-def read_claims(token: str) -> dict[str, Any]:
+def read_claims(token: str) -> dict[str, object]:
     """What a JWT says of its holder, unchecked: the store checks it. Empty if it is not one."""
     import json
     from base64 import urlsafe_b64decode

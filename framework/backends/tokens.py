@@ -60,7 +60,7 @@ class TokensBackend(RemoteBackend):
         """
         raise NotImplementedError
 
-    def _connection(self, conn: Any, kwarg: str) -> Connection:
+    def _connection(self, conn: object, kwarg: str) -> Connection:
         made = connection_of(conn, kwarg, needs_login=True)
         if not made.host or "," in made.host:
             what = f"{kwarg}: it has {'several hosts' if made.host else 'no host'}"

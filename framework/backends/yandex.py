@@ -145,7 +145,7 @@ class LockboxSecretBackend(RemoteStore):
     def names(self, client: _Folder, start: str) -> list[str]:
         return sorted(client.ids())
 
-    def code_of(self, fault: Any) -> str:
+    def code_of(self, fault: Exception) -> str:
         return str(fault.code().name) if hasattr(fault, "code") else type(fault).__name__
 
     def failure(self, fault: Exception, where: str, act: str = "read") -> SecretsError | None:
@@ -207,7 +207,13 @@ class LockboxSecretBackend(RemoteStore):
 class _Folder:
     """One folder: its stubs and its login."""
 
-    def __init__(self, backend: LockboxSecretBackend, folder_id: str, endpoint: str, proof: Any) -> None:
+    def __init__(
+        self,
+        backend: LockboxSecretBackend,
+        folder_id: str,
+        endpoint: str,
+        proof: Callable[[str], dict[str, str]] | None,
+    ) -> None:
         import grpc
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -273,7 +279,7 @@ def _call(method: Any, request: Any, token: str = "") -> Any:
     return patiently(lambda: method(request, timeout=_TIMEOUT, metadata=metadata), _temporary)
 
 
-def _temporary(fault: Any) -> tuple[bool, None] | None:
+def _temporary(fault: Exception) -> tuple[bool, None] | None:
     code = fault.code().name if hasattr(fault, "code") else ""
     return (code == "RESOURCE_EXHAUSTED", None) if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") else None
 

@@ -236,7 +236,7 @@ class Chain:
             raise failure
         raise self._absent(kind, key, version, links, max_level)
 
-    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
+    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> object:
         """What one link answers."""
         return link.ask(kind, key, version, None, since)
 
@@ -318,7 +318,7 @@ class Chain:
             found.update(outcome)
         return sorted(found)
 
-    def stats(self) -> list[dict[str, Any]]:
+    def stats(self) -> list[dict[str, object]]:
         """For each of the application's own links: calls, hits, absent answers, failures, logins, most missed names."""
         from framework.chain.states import stats_of
 

@@ -7,6 +7,7 @@ from _contextvars import ContextVar  # its module loads more than we need
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 #: The roles of a link: an application's own backends, the environment variables, the database.
 CUSTOM, ENVIRONMENT, METASTORE = "custom", "environment", "metastore"
@@ -45,7 +46,7 @@ only_at_hand: ContextVar[bool] = ContextVar("framework_only_at_hand", default=Fa
 
 
 #: Set while a client searches for a login that its server takes: says of a value whether the server has refused it.
-refused: ContextVar[Callable[[object], bool] | None] = ContextVar("framework_refused", default=None)
+refused: ContextVar[Callable[[Any], bool] | None] = ContextVar("framework_refused", default=None)
 
 
 #: Set while options are refreshed in the background: how old an answer of the shared cache may be, in seconds.

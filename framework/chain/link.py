@@ -67,9 +67,9 @@ class Link:
         self,
         name: str,
         level: int,
-        make: Callable[[], Any],
+        make: Callable[[], object],
         *,
-        find: Callable[[], Any] | None = None,
+        find: Callable[[], object] | None = None,
         role: str = CUSTOM,
         cache: Cache | None = None,
         seconds: Callable[[], float] = lambda: 30.0,
@@ -80,7 +80,8 @@ class Link:
         self.cache = Cache() if cache is None else cache
         self.unserved: set[str] = set()
         self._make = make
-        self._find, self._class = find, None
+        self._find = find
+        self._class: object = None
         self._backend: Any = None
         self._filters_names = False  # whether the backend has an `asks_for` of its own
         self._lock, self._logins = ProcessLock(), Logins()
@@ -103,7 +104,7 @@ class Link:
         return self._backend
 
     @property
-    def built(self) -> Any:
+    def built(self) -> object:
         """The backend if it was built, else None."""
         return self._backend
 
@@ -160,7 +161,7 @@ class Link:
             return False
         return bool(getattr(backend, "may_hang", getattr(backend, "remote", True)))
 
-    def backend_or_class(self) -> Any:
+    def backend_or_class(self) -> object:
         """The backend if built, else its class; both carry the attributes."""
         if self._backend is not None or self._find is None:
             return self.backend

@@ -80,7 +80,7 @@ class LoggedChain(Chain):
                     fields["shared"] = True  # an answer came from the shared cache: no store was asked for it
                 self.access.record(kind, shown, outcome, began, **fields)
 
-    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> Any:
+    def ask(self, link: Link, kind: str, key: str, version: str | None, since: float | None) -> object:
         noted = _asked.get()
         if noted is None:
             return super().ask(link, kind, key, version, since)

@@ -91,7 +91,7 @@ def opened(key: str) -> Fernet:
     raise BackendError(what, where=KEY_OPTION, hint=MAKE_ONE)
 
 
-def _plain(value: object) -> list[Any] | None:
+def _plain(value: object) -> list[object] | None:
     """An answer as JSON; None if it is not one that others may have: an object of another class, such as one that has
     a lifetime of its own."""
     from framework.connection import FIELDS, Connection

@@ -19,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
+    from urllib.parse import SplitResult
+
+    from redis import Redis
 
     Answer = TypeVar("Answer")
 
@@ -64,7 +67,7 @@ class Server:
         self._lock = ProcessLock()
         self._in_a_row, self._alone_until = 0, 0.0
         self._warned: set[str] = set()
-        self._client: Any = None
+        self._client: Redis | None = None
         self._texts: list[str] = []
         self._threads = Threads()
         self.state = "not asked"
@@ -90,7 +93,7 @@ class Server:
         for text in texts:
             log_and_warn(text)
 
-    def run(self, commands: Callable[[Any], Answer], sort: str = "write") -> Answer | None:
+    def run(self, commands: Callable[[Redis], Answer], sort: str = "write") -> Answer | None:
         """What commands return that are given the client; None: they failed, or the server is left alone.
 
         One thread at a time, so that a server that hangs costs a process two time-outs at most. There is no other
@@ -119,7 +122,7 @@ class Server:
             self._warned.add(sort)
             return None
 
-    def _in_time(self, commands: Callable[[Any], Answer]) -> Answer:
+    def _in_time(self, commands: Callable[[Redis], Answer]) -> Answer:
         """What the commands return. Raises TimeoutError: they took too long in all.
 
         The time-out of a socket is for each piece of an answer, which a server may send byte by byte, and for each
@@ -152,7 +155,7 @@ class Server:
     def renew(self, leases: dict[str, bytes], seconds: float) -> None:
         """Let leases that have not expired last for so many seconds from now on."""
 
-        def commands(client: Any) -> bool:
+        def commands(client: Redis) -> bool:
             with client.pipeline(transaction=False) as pipe:
                 for name, content in leases.items():
                     pipe.set(name, content, xx=True, px=milliseconds(seconds))
@@ -169,7 +172,7 @@ class Server:
                 self._warned.add("entry")
                 self._texts.append(f"{_URL_OPTION}: {text}")
 
-    def _opened(self) -> Any:
+    def _opened(self) -> Redis:
         if self._client is None:
             from redis import Redis
             from redis.backoff import NoBackoff
@@ -276,7 +279,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _is_port(parts: Any) -> bool:
+def _is_port(parts: SplitResult) -> bool:
     try:
         return parts.port is None or parts.port > 0
     except ValueError:

@@ -20,11 +20,14 @@ from framework.locks import ProcessLock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
+
+    from redis import Redis
 
     from framework.chain.cache import Ask, Key
     from framework.chain.sealed import Sealed
 
+    Answer = TypeVar("Answer")
     #: Its name, the entry or None, and its lifetime in seconds; what the lease says if the value is still the refused
     #: one, and for how many seconds; 0: it is another one.
     _Entry = tuple[str, bytes | None, float, bytes, float]
@@ -157,7 +160,7 @@ class SharedCache:
         names = [self._sealed.name(key) for key in keys]
         leases = [self._sealed.lease(key, _ASKING) for key in keys]
 
-        def commands(client: Any) -> Any:
+        def commands(client: Redis) -> Any:
             with client.pipeline(transaction=True) as pipe:
                 for name, lease in zip(names, leases, strict=True):
                     pipe.set(name + LEASE, lease, nx=True, px=milliseconds(seconds))
@@ -169,7 +172,11 @@ class SharedCache:
         return None if answers is None else self._there(keys, answers[-2], answers[-1], answers[:-2])
 
     def _there(
-        self, keys: list[Key], entries: Iterable[Any], leases: Sequence[Any], won: Sequence[Any] | None
+        self,
+        keys: list[Key],
+        entries: Iterable[Any],
+        leases: Sequence[object],
+        won: Sequence[object] | None,
     ) -> _There:
         """What the server's answers mean.
 
@@ -245,14 +252,14 @@ class SharedCache:
         with self._lock:
             self.counts[what] += number
 
-    def _run(self, commands: Callable[[Any], Any], sort: str = "write") -> Any:
+    def _run(self, commands: Callable[[Redis], Answer], sort: str = "write") -> Answer | None:
         answer = self._server.run(commands, sort)
         if answer is None:
             self._count("faults")
         return answer
 
 
-def _written(client: Any, entries: list[_Entry], *, has_lease: bool) -> bool:
+def _written(client: Redis, entries: list[_Entry], *, has_lease: bool) -> bool:
     """Write entries, and give back their leases, unless the store was asked in vain."""
     with client.pipeline(transaction=False) as pipe:
         for name, entry, lifetime, same, pause in entries:

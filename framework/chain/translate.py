@@ -44,7 +44,7 @@ def _connection(value: object, conn_id: str) -> Connection | None:
     return Connection(**{**fields, "conn_id": conn_id})
 
 
-def for_caller(kind: str, key: str, value: Any) -> Any:
+def for_caller(kind: str, key: str, value: Any) -> object:
     """A link's value for one caller: its secrets are masked, and nothing that the caller changes is shared."""
     if kind == "connection":
         from framework.connection import handed_out
@@ -59,7 +59,7 @@ def for_caller(kind: str, key: str, value: Any) -> Any:
     return value
 
 
-def how_to_stop_asking(backend: Any, kind: str, hint: str) -> str:
+def how_to_stop_asking(backend: object, kind: str, hint: str) -> str:
     """A sentence about the kwarg that stops it, unless the hint names it."""
     switch = getattr(backend, "switches", {}).get(kind)
     if switch is None or switch in hint:

@@ -148,7 +148,7 @@ class _Watch:
         self._tries = tries
 
     def __call__(
-        self, response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: Any
+        self, response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: object
     ) -> None:
         code = "" if response is None else response[1].get("Error", {}).get("Code", "")
         is_throttled = code in THROTTLED
@@ -184,7 +184,7 @@ class _Source:
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
 
-    def load_credentials(self) -> Any:
+    def load_credentials(self) -> object:
         return self._credentials
 
 

@@ -159,7 +159,11 @@ class AwsService(RemoteBackend):
         return super().failure(fault, where, act)
 
     def _warn_of(
-        self, retired: Mapping[str, Any], of_a_role: Mapping[str, Any], session: Mapping[str, Any], services: Any
+        self,
+        retired: Mapping[str, object],
+        of_a_role: Mapping[str, object],
+        session: Mapping[str, object],
+        services: Any,
     ) -> None:
         """Warn once of all kwargs that have no effect. Raises TypeError for an unknown kwarg."""
         if unknown := [name for name in retired if name not in self.retired]:

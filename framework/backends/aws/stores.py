@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.connection import Connection
+    from framework.errors import SecretsError
+
+    #: Name -> the value, its error, or None: there is no such secret.
+    Values = dict[str, str | bytes | SecretsError | None]
 
 #: The names of a connection's fields, as in Airflow; `dbname` is what AWS's own rotation writes for RDS.
 _WORDS = {
@@ -109,7 +113,7 @@ class AwsBackend(AwsService, RemoteStore):
             value = _in_our_words(conn_id, value, self._words)
         return super().deserialize_connection(conn_id, value)
 
-    def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
+    def fetch_many(self, client: Any, names: list[str]) -> Values:
         """All names are left out if the call is refused: for lack of its permission, or because of one name."""
         try:
             return self.several(client, names)
@@ -118,7 +122,7 @@ class AwsBackend(AwsService, RemoteStore):
                 raise
         return {}
 
-    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
+    def several(self, client: Any, names: list[str]) -> Values:
         """The answer of one call, see `fetch_many`."""
         raise NotImplementedError
 
@@ -159,7 +163,7 @@ class SecretsManagerBackend(AwsBackend):
     other_versions = ("AWSPENDING", "AWSPREVIOUS")
     _no_batches_until = 0.0
 
-    def fetch_many(self, client: Any, names: list[str]) -> dict[str, Any]:
+    def fetch_many(self, client: Any, names: list[str]) -> Values:
         """As in the base class. All names are left out for a while after a throttled batch.
 
         AWS takes 100 batches a second of one account and region, and no more; but 10,000 single calls.
@@ -193,9 +197,9 @@ class SecretsManagerBackend(AwsBackend):
             raise self.failed("", OTHER_NAME, self.where(name))
         return self.whole(answer.get("SecretString", answer.get("SecretBinary")), name)
 
-    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
+    def several(self, client: Any, names: list[str]) -> Values:
         answer = client.batch_get_secret_value(SecretIdList=names)
-        found: dict[str, Any] = {}
+        found: Values = {}
         for error in answer.get("Errors", ()):
             name, code = error.get("SecretId", ""), botocores.shown(error.get("ErrorCode"))
             failure = None if code in ABSENT else self.failed(code, code, self.where(name))
@@ -248,10 +252,10 @@ class SystemsManagerParameterStoreBackend(AwsBackend):
             raise self.failed("", OTHER_NAME, self.where(name, version))
         return self.whole(entry.get("Value"), name)
 
-    def several(self, client: Any, names: list[str]) -> dict[str, Any]:
+    def several(self, client: Any, names: list[str]) -> Values:
         answer = client.get_parameters(Names=names, WithDecryption=True)
         values = {entry.get("Name", ""): entry.get("Value") for entry in answer.get("Parameters", ())}
-        found: dict[str, Any] = dict.fromkeys(answer.get("InvalidParameters", ()))
+        found: Values = dict.fromkeys(answer.get("InvalidParameters", ()))
         return found | {name: value for name, value in values.items() if value is not None}
 
     def names(self, client: Any, start: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ class AwsRdsTokensBackend(TokensBackend, AwsService):
     store = "AWS RDS"
     acts = {"read": ("signing a token", "rds-db:connect"), **ROLE_ACTS}
 
-    def _connection(self, conn: Any, kwarg: str) -> Connection:
+    def _connection(self, conn: object, kwarg: str) -> Connection:
         made = super()._connection(conn, kwarg)
         made.port = made.port or _PORTS.get(made.conn_type or "")
         if not made.port:

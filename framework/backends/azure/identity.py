@@ -77,7 +77,7 @@ class AzureService(RemoteBackend):
 
         return isinstance(fault, ClientAuthenticationError) and not _is_out_of_reach(fault)
 
-    def _credential(self) -> Any:
+    def _credential(self) -> object:
         from azure import identity
 
         options = {name: self._options[name] for name in (*LIMITS, "connection_verify") if name in self._options}
@@ -101,12 +101,12 @@ class OneLogin:
         self._credential, self._backend = credential, backend
         self._logins: dict[object, Login] = {}
 
-    def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> Any:
+    def get_token_info(self, *scopes: str, options: Mapping[str, object] | None = None) -> Any:
         """Azure's method. The library keeps the token, and asks again shortly before its end."""
         key = (scopes, tuple(sorted((options or {}).items())))
         return self._logins.setdefault(key, Login(lambda: self._fetch(*scopes, options=options))).token()
 
-    def _fetch(self, *scopes: str, options: Mapping[str, Any] | None) -> tuple[Any, float]:
+    def _fetch(self, *scopes: str, options: Mapping[str, Any] | None) -> tuple[object, float]:
         from time import time
 
         from azure.core.exceptions import ClientAuthenticationError
@@ -140,13 +140,13 @@ def retry_policy() -> Any:
             settings["pause"] = pause
             return pause is not None
 
-        def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
+        def sleep(self, settings: dict[str, object], transport: Any, response: Any = None) -> None:
             transport.sleep(settings["pause"])
 
     return Retry
 
 
-def code_of(fault: Any) -> str:
+def code_of(fault: Exception) -> str:
     """Azure's code for a failure: the innermost one of its answer, or the number of a refused sign-in."""
     import re
 

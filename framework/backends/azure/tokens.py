@@ -49,7 +49,7 @@ class AzureDatabaseTokensBackend(TokensBackend, AzureService):
     def open(self) -> OneLogin:
         return self.sign_in()
 
-    def code_of(self, fault: Any) -> str | tuple[str, str]:
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
         shown = code_of(fault) or str(getattr(fault, "status_code", None) or type(fault).__name__)
         return "sign-in" if self.is_refused(fault) else "", shown
 

@@ -108,7 +108,7 @@ class AzureKeyVaultBackend(AzureService, RemoteStore):
         secrets = client.call(lambda vault: list(vault.list_properties_of_secrets()))
         return [secret.name for secret in secrets if secret.enabled is not False]
 
-    def code_of(self, fault: Any) -> str | tuple[str, str]:
+    def code_of(self, fault: Exception) -> str | tuple[str, str]:
         from azure.core import exceptions
 
         status, code = getattr(fault, "status_code", None), code_of(fault)

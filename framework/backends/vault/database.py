@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from framework.connection import Connection
     from framework.errors import SecretsError
 
+    #: The server's answer, the token that asked, and for how many seconds the token is good.
+    Read = tuple[dict[str, Any], str, float]
+
 #: What identifies the principal; the rest are credentials, which may change.
 _PROOFS = ("secret_id", "password", "jwt_token", "radius_secret")
 #: After how many seconds to ask again for a rotation that is due.
@@ -81,7 +84,7 @@ class VaultDatabaseBackend(VaultServer):
         who = {name: value for name, value in self._kwargs.items() if name not in _PROOFS}
         self._leases = leases_of(self, repr((self._mount, who)))
 
-    def _role(self, name: str, role: Any) -> tuple[str, Connection]:
+    def _role(self, name: str, role: object) -> tuple[str, Connection]:
         """Where the credentials of a connection are, and the rest of it."""
         kwarg, known = f"roles: {name!r}", (*_ENGINES, "conn")
         if not isinstance(role, dict):
@@ -179,11 +182,11 @@ class VaultDatabaseBackend(VaultServer):
         lifetime.due = lifetime.ends  # before that, there is nothing new
         return answer[0]["data"], lifetime
 
-    def _read(self, path: str) -> tuple[dict[str, Any], str, float] | None:
+    def _read(self, path: str) -> Read | None:
         """The server's answer, the token that it was given to, and how many seconds that one is good."""
         where = f"{self._mount}/{path}"
 
-        def question(session: Session) -> tuple[dict[str, Any], str, float]:
+        def question(session: Session) -> Read:
             answer = session.call(lambda client: client.adapter.get(f"/v1/{where}"))
             if isinstance(answer, dict) and isinstance(answer.get("data"), dict):
                 return answer, session.token, session.seconds_left

@@ -17,7 +17,7 @@ from framework.logs import INFO, WARNING, log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from framework.repeated import Repeated
 
@@ -50,7 +50,7 @@ class Lease:
     __slots__ = ("fields", "id", "token", "seconds", "lifetime", "proven")
 
     def __init__(
-        self, fields: dict[str, Any], lease_id: str, token: str, seconds: float, left: float, asked: float
+        self, fields: dict[str, object], lease_id: str, token: str, seconds: float, left: float, asked: float
     ) -> None:
         self.fields, self.id, self.token, self.seconds, self.proven = fields, lease_id, token, seconds, asked
         self.lifetime = Lifetime(min(seconds, left), asked, is_lease=True)

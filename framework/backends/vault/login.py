@@ -79,7 +79,7 @@ class Settings:
     request_header: bool = True
 
 
-def check(kwargs: Mapping[str, Any]) -> None:
+def check(kwargs: Mapping[str, object]) -> None:
     """Check the arguments of the login.
 
     Raises:
@@ -147,7 +147,7 @@ def _prepared(kwargs: Mapping[str, Any], text_of: Callable[[str], str], director
     return lambda auth: getattr(auth, kind).login(role, jwt, **at)
 
 
-def _aws_keys(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _aws_keys(kwargs: Mapping[str, Any]) -> dict[str, object]:
     """The keys that sign the request: those given, or what AWS's SDK finds, or those of a role that it assumes."""
     region = kwargs["region"]
     if kwargs["key_id"] and kwargs["secret_id"]:
@@ -197,7 +197,7 @@ def _gcp_jwt(kwargs: Mapping[str, Any], directory: str) -> str:
     return str(answer.json()["signedJwt"])
 
 
-def _azure_jwt(kwargs: Mapping[str, Any]) -> str:
+def _azure_jwt(kwargs: Mapping[str, object]) -> str:
     identity = package("azure.identity", "azure")
     credential = (
         identity.ClientSecretCredential(kwargs["azure_tenant_id"], kwargs["key_id"], kwargs["secret_id"])

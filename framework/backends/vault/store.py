@@ -98,7 +98,7 @@ class VaultBackend(VaultServer):
         in_mount = secret_id if self._mount else secret_id.partition("/")[2]
         return super().refusal(kind, in_mount, None)
 
-    def _path_list(self, kind: str, paths: Any, more: list[str]) -> list[str]:
+    def _path_list(self, kind: str, paths: object, more: list[str]) -> list[str]:
         """The paths of one kind, without a slash at their ends; empty: the server is not asked."""
         given = [] if paths is None else [paths] if isinstance(paths, str) else paths
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
@@ -182,7 +182,7 @@ class VaultBackend(VaultServer):
 
     def _find(
         self, kind: str, secret_id: str, version: int | None = None, team: str | None = None
-    ) -> tuple[dict[str, Any], str] | None:
+    ) -> tuple[dict[str, object], str] | None:
         """The secret's fields and its path, from the first path that has it."""
         mount, name = self._mount, secret_id
         if not mount:
@@ -258,7 +258,7 @@ def _can_be(name: str) -> bool:
     return name.isprintable() and not {"", ".", ".."}.intersection(name.split("/"))
 
 
-def _text(value: Any, field: str, where: str) -> str:
+def _text(value: object, field: str, where: str) -> str:
     """A field as text: JSON if it is not text."""
     if not isinstance(value, str):
         if value is None or field == "conn_uri":
