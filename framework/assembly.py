@@ -218,10 +218,10 @@ def _cache(parts: Parts) -> Cache:
     return Cache(*(parts.conf.value("secrets", name) for name in names))
 
 
-def _finder(parts: Parts, section: str, key: str) -> Callable[[], Any]:
+def _finder(parts: Parts, section: str, key: str) -> Callable[[], object]:
     """Finds the class of a link's backend. It needs no kwargs, which may be a pointer."""
 
-    def find() -> Any:
+    def find() -> object:
         answer = parts.answer(section, key)
         path = str(answer.value).strip()
         if path in _ours() or path.startswith("import:"):  # so that Airflow is not started for this
@@ -231,12 +231,12 @@ def _finder(parts: Parts, section: str, key: str) -> Callable[[], Any]:
     return find
 
 
-def _maker(parts: Parts, section: str, key: str) -> Callable[[], Any]:
+def _maker(parts: Parts, section: str, key: str) -> Callable[[], object]:
     made_here = _ours().get(parts.conf.get(section, key).strip())
     return (lambda: build(parts, section, key)) if made_here is None else (lambda: made_here(parts))
 
 
-def _ours() -> dict[str, Callable[[Parts], Any]]:
+def _ours() -> dict[str, Callable[[Parts], object]]:
     """Airflow's class paths of the two links that every chain has."""
     return {
         "airflow.secrets.environment_variables.EnvironmentVariablesBackend": _environment,
@@ -244,13 +244,13 @@ def _ours() -> dict[str, Callable[[Parts], Any]]:
     }
 
 
-def _environment(parts: Parts) -> Any:
+def _environment(parts: Parts) -> object:
     from framework.backends.environment import EnvironmentVariablesBackend
 
     return EnvironmentVariablesBackend(parts.engine.names, parts.engine.environment, parts.engine.referred_secrets)
 
 
-def _metastore(parts: Parts) -> Any:
+def _metastore(parts: Parts) -> object:
     main = database_of(parts, METASTORE_URLS[0])
     if main is None:
         nothing = BaseSecretsBackend()

@@ -50,7 +50,7 @@ class Bound(Generic[Settings]):
         self.schema_class: type | None = None
         self.plans: dict[tuple[type, str], Plan] = {}
 
-    def _declared(self, schema: Any, getenv: Callable[[str], str | None]) -> Any:
+    def _declared(self, schema: object, getenv: Callable[[str], str | None]) -> Any:
         """A schema that was passed: a mapping, a path, or what a class declares, itself or at `module:Class`."""
         if not isinstance(schema, type) and not hasattr(schema, "__origin__") and not given.is_object_path(schema):
             if schema is None or hasattr(schema, "keys"):
@@ -122,7 +122,7 @@ class Bound(Generic[Settings]):
         except ConfigError as fault:
             warn(f"the settings stay as they were: {fault}")
 
-    def _overridden(self) -> Mapping[tuple[str, str], Any]:
+    def _overridden(self) -> Mapping[tuple[str, str], object]:
         """The options that are overridden in this context."""
         layers = overrides.get()
         mine = layers.get(self.engine) if layers else None

@@ -170,7 +170,7 @@ class Config(Getters):
                 error = clean(fault).with_traceback(None)
         return Explanation(name, mentions, answer, error, hidden=self._engine.is_hidden(*name), kept=kept)
 
-    def override(self, values: Mapping[tuple[str, str], Any]) -> Override:
+    def override(self, values: Mapping[tuple[str, str], object]) -> Override:
         """A block in which options have other values, in this context (thread or task) alone.
 
         with conf.override({("core", "port"): "1"}):
@@ -227,7 +227,7 @@ class Config(Getters):
         found = [(key, self.get(section, key, fallback=None)) for key in self.options(section)]
         return [(key, text) for key, text in found if text is not None]
 
-    def get_default_value(self, section: str, key: str, fallback: Any = None, raw: bool = False) -> Any:
+    def get_default_value(self, section: str, key: str, fallback: object = None, raw: bool = False) -> Any:
         """The default that the schema declares, whatever is written.
 
         Args:

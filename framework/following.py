@@ -12,11 +12,12 @@ from framework.logs import log_and_warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
     from framework.chain.chain import Chain
     from framework.config import Config
+    from framework.layers.environment import Environment
     from framework.options.engine import Engine
     from framework.repeated import Repeated
     from framework.watching import Watching
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         name: str
         engine: Engine
         conf: Config
+        environment: Environment
         _changing: ProcessLock
 
         @property
@@ -60,7 +62,7 @@ class Following:
     """
 
     def __init__(self, app: ref[Any]) -> None:
-        self._app: ref[Any] = app
+        self._app: ref[Application] = app
         self._listeners: dict[Name, list[Listener]] = {}
         self._refresher: list[Repeated] = []  # one, once it is needed
         self._beginning = ProcessLock()
@@ -72,8 +74,9 @@ class Following:
     @property
     def app(self) -> Application:
         """The application, which is alive while one of its methods runs."""
-        app: Any = self._app()
-        return app  # type: ignore[no-any-return]
+        app = self._app()
+        assert app is not None
+        return app
 
     def refresh(
         self, names: Iterable[Name] | Name | None = None, shared_max_age: float = 0.0
@@ -132,14 +135,11 @@ class Following:
         for text in faults:
             warn(text)
 
-    def values(self) -> dict[Name, Any]:
+    def values(self) -> dict[Name, object]:
         """The values of the options that have listeners, as far as they are known without a question."""
-        values: dict[Name, Any] = in_no_context(
-            lambda: {name: value for name in list(self._listeners) for value in self._known(name)}
-        )
-        return values
+        return in_no_context(lambda: {name: value for name in list(self._listeners) for value in self._known(name)})
 
-    def _known(self, name: Name) -> list[Any]:
+    def _known(self, name: Name) -> list[object]:
         engine = self.app.engine
         mention = next(engine.mentions(*name), None)
         if mention is None:
@@ -151,7 +151,7 @@ class Following:
         except FrameworkError:
             return []
 
-    def reloaded(self, before: dict[Name, Any]) -> None:
+    def reloaded(self, before: Mapping[Name, object]) -> None:
         """After a reload: wait for the new interval, and report what differs from `values()` before it.
 
         Pointers are followed for that.
@@ -202,7 +202,7 @@ class Following:
             raise ConfigError("this system has no SIGHUP", where=where, hint="Pass another signal, or use watch().")
         me, before = ref(self), None
 
-        def reload(signum: int, frame: Any) -> None:
+        def reload(signum: int, frame: object) -> None:
             following = me()
             if following is not None:  # not here: the main thread may be in the middle of anything
                 Thread(target=following.reload_or_warn, name="framework-reload", daemon=True).start()

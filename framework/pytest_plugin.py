@@ -7,11 +7,10 @@ import pytest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
 
 
 @pytest.fixture
-def conf_override() -> Iterator[Callable[[Mapping[tuple[str, str], Any]], None]]:
+def conf_override() -> Iterator[Callable[[Mapping[tuple[str, str], object]], None]]:
     """Override options of the current application until the test ends.
 
     def test_port(conf_override):
@@ -21,7 +20,7 @@ def conf_override() -> Iterator[Callable[[Mapping[tuple[str, str], Any]], None]]
 
     entered = []
 
-    def override(values: Mapping[tuple[str, str], Any]) -> None:
+    def override(values: Mapping[tuple[str, str], object]) -> None:
         block = current.app().conf.override(values)
         block.__enter__()
         entered.append(block)

@@ -104,14 +104,14 @@ class Reads:
         return all(step.ok for step in steps), steps[-1].result
 
     def get_variable(
-        self, key: str, default: Any = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
+        self, key: str, default: object = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
     ) -> Any:
         """The variable from the first link that has it; see `Variable.get`, and `get_connection` for `max_age`."""
         from framework.variable import read
 
         return read(self, key, default, deserialize_json, None if max_age is None else given.since(max_age))
 
-    def hide_variable(self, key: str, value: Any) -> None:
+    def hide_variable(self, key: str, value: object) -> None:
         """Mask a variable's value from now on if its key looks like a secret's."""
         if should_hide_value_for_name(given.text(key, "key")):
             add_mask(value)
@@ -174,7 +174,7 @@ class Reads:
         return await self._turns.read("connection", conn_id, lambda: self._and_others(conn_id, since, other))
 
     async def aget_variable(
-        self, key: str, default: Any = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
+        self, key: str, default: object = given.MISSING, deserialize_json: bool = False, *, max_age: float | None = None
     ) -> Any:
         """`get_variable`, without blocking the event loop."""
         from framework.variable import read

@@ -20,7 +20,9 @@ class Variable:
     """Reads go through the chain, writes go to the metastore."""
 
     @classmethod
-    def get(cls, key: str, default: Any = UNSET, deserialize_json: bool = False, *, default_var: Any = UNSET) -> Any:
+    def get(
+        cls, key: str, default: object = UNSET, deserialize_json: bool = False, *, default_var: object = UNSET
+    ) -> Any:
         """The variable's value.
 
         Args:
@@ -37,7 +39,7 @@ class Variable:
         return read(current.app(), key, default_var if default is UNSET else default, deserialize_json)
 
     @classmethod
-    def set(cls, key: str, value: Any, description: str | None = None, serialize_json: bool = False) -> None:
+    def set(cls, key: str, value: object, description: str | None = None, serialize_json: bool = False) -> None:
         """Write the variable to the metastore; warn if an earlier link shadows it.
 
         Args:
@@ -60,7 +62,7 @@ class Variable:
         app.store.set_variable(key, text, description)
 
     @classmethod
-    def update(cls, key: str, value: Any, serialize_json: bool = False) -> None:
+    def update(cls, key: str, value: object, serialize_json: bool = False) -> None:
         """Write a new value for a variable that the metastore has; its description stays.
 
         Raises:
@@ -79,7 +81,9 @@ class Variable:
         return 0 if not key else current.app().store.delete_variable(_checked(key))
 
     @classmethod
-    def setdefault(cls, key: str, default: Any, description: str | None = None, deserialize_json: bool = False) -> Any:
+    def setdefault(
+        cls, key: str, default: object, description: str | None = None, deserialize_json: bool = False
+    ) -> Any:
         """The variable's value if a link has it; else write the default to the metastore and return it."""
         value = cls.get(key, None, deserialize_json=deserialize_json)
         if value is not None:
@@ -108,7 +112,7 @@ class Variable:
         return [key for key in current.app().list_names("variable") if key.startswith(prefix)]
 
 
-def read(app: Application, key: str, default: Any, deserialize_json: bool, since: float | None = None) -> Any:
+def read(app: Application, key: str, default: object, deserialize_json: bool, since: float | None = None) -> Any:
     """`Variable.get` for one application. `since`: see `Link.ask`."""
     try:
         value, link = app.chain.variable(_checked(key), since)
@@ -128,7 +132,7 @@ def _checked(key: object) -> str:
     return given.text(key, "key", 'For example "regions".')
 
 
-def _parsed(text: object, where: str) -> Any:
+def _parsed(text: object, where: str) -> object:
     from framework.parsing import Malformed, read_json
 
     if not isinstance(text, str):

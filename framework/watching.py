@@ -13,12 +13,31 @@ from framework.repeated import Repeated
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Protocol
 
     from framework.files.text import Stamp
+    from framework.layers.environment import Environment
+    from framework.options.engine import Engine
 
     #: Path -> what tells that a file is another one, or None: it is not there.
     Stamps = dict[str, Stamp | None]
+
+    class Following(Protocol):
+        """What brings an application up to date; a failure becomes a warning."""
+
+        def reload_or_warn(self) -> Exception | None: ...
+        def refresh_or_warn(self, names: list[tuple[str, str]]) -> None: ...
+
+    class Application(Protocol):
+        """What is asked of the application."""
+
+        engine: Engine
+        environment: Environment
+
+        @property
+        def _following(self) -> Following: ...
+        def watched_files(self) -> list[str]: ...
+
 
 #: How long to wait for more changes after the first one, in milliseconds: an editor writes a file in steps.
 _STEP = 50
@@ -39,7 +58,7 @@ class Watching(Repeated):
 
     thread_name = "framework-watch"
 
-    def __init__(self, app: Any, seconds: float) -> None:
+    def __init__(self, app: Application, seconds: float) -> None:
         self._every = seconds
         self._stamps = _as_read(app)
         self._pointed: Stamps = {}  # the files of pointers
@@ -58,7 +77,7 @@ class Watching(Repeated):
         self._every = 0.0
         self.wake()
 
-    def _look(self, app: Any) -> None:
+    def _look(self, app: Application) -> None:
         """Reload if a file has changed, and refresh the options whose `_file` has."""
         found = stamps(app.watched_files())  # before they are read: a change during the reload is found the next time
         if found != self._stamps or self._is_behind:
@@ -119,7 +138,7 @@ def stamps(paths: Iterable[str]) -> Stamps:
     return {path: stamp_of(path) for path in paths}
 
 
-def _as_read(app: Any) -> Stamps:
+def _as_read(app: Application) -> Stamps:
     """What the application's files were when they were read, so that no change after that is missed."""
     opened = {path: stamp(status) for layer in app.engine.layers for path, status in layer.opened.items()}
     there = {look.path for look in app.environment.looks if look.found}
