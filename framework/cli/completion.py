@@ -14,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser, Namespace
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     from framework.app import App
+    from framework.chain.link import Link
 
 #: TAB gives nothing rather than make a person wait longer than this.
 _SECONDS = 2.0
@@ -93,7 +93,7 @@ class _Completer:
     def __init__(self, names: Callable[[App, Namespace], Iterable[str]], find_app: Callable[[Namespace], App]) -> None:
         self._names, self._find_app = names, find_app
 
-    def __call__(self, *, prefix: str, parsed_args: Namespace, **_: Any) -> list[str]:
+    def __call__(self, *, prefix: str, parsed_args: Namespace, **_: object) -> list[str]:
         from argparse import Namespace
 
         from framework.cli.parsers import APP_OPTIONS
@@ -106,16 +106,15 @@ class _Completer:
             return []
 
 
-def _nothing(**_: Any) -> tuple[str, ...]:
+def _nothing(**_: object) -> tuple[str, ...]:
     """What the shell then completes by itself: files."""
     return ()
 
 
-def _paths(*, prefix: str, **_: Any) -> list[str]:
+def _paths(*, prefix: str, **_: object) -> list[str]:
     from argcomplete.completers import FilesCompleter
 
-    found: list[str] = FilesCompleter()(prefix)
-    return found
+    return list(FilesCompleter()(prefix))
 
 
 def _sections(app: App, args: Namespace) -> Iterable[str]:
@@ -154,7 +153,7 @@ def _names_of(kind: str) -> Callable[[App, Namespace], Iterable[str]]:
     return names
 
 
-def _near(app: App) -> Iterable[Any]:
+def _near(app: App) -> Iterable[Link]:
     """The links that answer at once: the environment, local files, a database file; none that a pointer leads to."""
     from framework.assembly import backend_options
     from framework.chain.level import METASTORE

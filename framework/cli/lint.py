@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.options.values import Mention
+    from framework.parsing import Table
 
 
 class Finding:
@@ -130,7 +130,7 @@ def findings(app: App) -> Iterator[Finding]:
                 yield from _of(app, mention, of_value)
 
 
-def _of_value(mention: Mention, rules: dict[str, Any]) -> Finding | None:
+def _of_value(mention: Mention, rules: Table) -> Finding | None:
     """The finding about the value itself, by the rules for its option."""
     if not rules or mention.form != "plain" or not isinstance(mention.raw, str):
         return None

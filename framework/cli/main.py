@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
+    from framework.project import Project
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -230,7 +231,7 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
     return made.use()
 
 
-def _of(found: Any) -> dict[str, Any]:
+def _of(found: Project | None) -> dict[str, object]:
     return {} if found is None else dict(found.settings)
 
 
@@ -243,7 +244,7 @@ def _warnings(*, listed: bool) -> Iterator[None]:
     """
     import warnings
 
-    def foreign(message: Any, category: Any, filename: str, lineno: int, *_: Any, **__: Any) -> None:
+    def foreign(message: object, category: type[Warning], filename: str, lineno: int, *_: object, **__: object) -> None:
         if issubclass(category, errors.FrameworkWarning):  # of a thread of its own
             print_warning(message)
         else:

@@ -12,8 +12,8 @@ from framework.masking.search import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
-    from typing import IO, Any
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
 
 #: Exit statuses: done; the answer is no, or problems were found; wrong usage; a link of the chain failed.
 OK, NO, USAGE, LINK_FAILED = 0, 1, 2, 3
@@ -31,7 +31,7 @@ class NoStdin:
     def isatty(self) -> bool:
         return False
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         raise UsageError("there is no stdin to read", hint="Pipe the text in, as in: command | framework …")
 
 
@@ -77,7 +77,7 @@ class Visible:
 
     __slots__ = ("raw", "messages")
 
-    def __init__(self, raw: IO[str], *, messages: bool = False) -> None:
+    def __init__(self, raw: TextIO, *, messages: bool = False) -> None:
         self.raw, self.messages = raw, messages
 
     def write(self, text: str) -> int:
@@ -88,20 +88,19 @@ class Visible:
             self.raw.write(shown)
         return len(text)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.raw, name)
 
 
-def raw(stream: object) -> Any:
+def raw(stream: TextIO | Visible) -> TextIO:
     """The stream beneath, for escapes of our own: colours."""
     terminal.status.clear()
     return stream.raw if isinstance(stream, Visible) else stream
 
 
-def for_programs() -> IO[str]:
+def for_programs() -> TextIO:
     """Where text goes that a program reads: through a pipe or into a file as it is, to a terminal visibly."""
-    stream: IO[str] = sys.stdout if sys.stdout.isatty() else raw(sys.stdout)
-    return stream
+    return sys.stdout if sys.stdout.isatty() else raw(sys.stdout)
 
 
 def machine(text: str, end: str = "\n") -> None:
@@ -134,7 +133,7 @@ def add_output(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=OUTPUTS, default="table", help="how to print (default: table)")
 
 
-def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str, bold: int | None = None) -> None:
+def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], output: str, bold: int | None = None) -> None:
     """Print rows: `plain` separates by tabs, `table` draws one at a terminal and aligns columns elsewhere.
 
     Args:
@@ -159,7 +158,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: str, bo
             print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | None) -> bool:
+def _draw(rows: Sequence[Mapping[str, object]], columns: Sequence[str], bold: int | None) -> bool:
     """Draw with rich, where it is installed."""
     try:
         from rich import box
@@ -178,7 +177,7 @@ def _draw(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | No
     return True
 
 
-def _stack(rows: Sequence[dict[str, Any]], columns: Sequence[str], bold: int | None) -> bool:
+def _stack(rows: Sequence[Mapping[str, object]], columns: Sequence[str], bold: int | None) -> bool:
     """A table that is wider than the terminal, one row below the other, so that every name can be read and copied."""
     width, screen = max(map(len, columns)), terminal.width_of(raw(sys.stdout))
     for number, row in enumerate(rows):
@@ -213,13 +212,12 @@ def as_yaml(value: object) -> str:
 
     Dumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))
 
-    def dumped(**how: Any) -> str:
-        text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False, **how)
-        return text
+    def dumped(allow_unicode: bool) -> str:
+        return yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=allow_unicode)
 
-    text = dumped(allow_unicode=True)
+    text = dumped(True)
     # PyYAML writes these as they are, and reads line ends.
-    return dumped() if any(end in text for end in "\x85\u2028\u2029") else text
+    return dumped(False) if any(end in text for end in "\x85\u2028\u2029") else text
 
 
 def _cell(value: object) -> str:

@@ -73,9 +73,9 @@ def _github_property(text: str) -> str:
 # GitLab: docs.gitlab.com, "Code Quality", its report format
 
 
-def _gitlab(problems: list[Problem]) -> list[dict[str, Any]]:
+def _gitlab(problems: list[Problem]) -> list[dict[str, object]]:
     severities = {"error": "major", "warning": "minor", "note": "info"}
-    report = []
+    report: list[dict[str, object]] = []
     for one, fingerprint in zip(problems, _fingerprints(problems), strict=True):
         place = _place(one)
         path, line = place or _NO_FILE
@@ -145,7 +145,7 @@ def _junit(problems: list[Problem]) -> str:
 # SARIF 2.1.0, as GitHub's code scanning reads it
 
 
-def _sarif(problems: list[Problem]) -> dict[str, Any]:
+def _sarif(problems: list[Problem]) -> dict[str, object]:
     import framework
 
     codes = list(dict.fromkeys(one.code for one in problems))
@@ -159,7 +159,7 @@ def _sarif(problems: list[Problem]) -> dict[str, Any]:
     return {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 
 
-def _sarif_rule(code: str) -> dict[str, Any]:
+def _sarif_rule(code: str) -> dict[str, object]:
     """A rule with all that GitHub asks for (`GH2012` of Microsoft's validator)."""
     text = f"{CODES[code][0].upper()}{CODES[code][1:]}."
     advice = f"{text} What to do about it: the message, and docs/reference/checks.md under `{code}`."
@@ -171,7 +171,7 @@ def _sarif_rule(code: str) -> dict[str, Any]:
     }
 
 
-def _sarif_result(one: Problem, fingerprint: str, rule: int) -> dict[str, Any]:
+def _sarif_result(one: Problem, fingerprint: str, rule: int) -> dict[str, object]:
     from urllib.parse import quote
 
     place = _place(one)

@@ -31,8 +31,8 @@ from framework.metastore.base import persistently
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator
-    from typing import IO, Any
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import IO
 
     from framework.app import App
     from framework.connection import Connection
@@ -79,7 +79,7 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
     return OK
 
 
-def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, Any, str | None], str]) -> int:
+def export_file(app: App, kind: str, args: Namespace, written: Callable[[str, object, str | None], str]) -> int:
     """Write every row of the metastore into a file, or to stdout.
 
     A row that cannot be read is left out and named on stderr.
@@ -131,13 +131,12 @@ def format_of(args: Namespace, default: str | None) -> str:
     return found
 
 
-def yaml_lines(table: dict[str, Any]) -> str:
+def yaml_lines(table: Mapping[str, object]) -> str:
     """A table of one name in YAML, in ASCII as Airflow writes it; what is inside keeps its order."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(table, Dumper=dumper, default_flow_style=False, sort_keys=False, width=1_000_000)
-    return text
+    return yaml.dump(table, Dumper=dumper, default_flow_style=False, sort_keys=False, width=1_000_000)
 
 
 def env_line(name: str, text: str) -> str:
@@ -178,7 +177,7 @@ def _opened(path: str, seconds: float) -> IO[bytes]:
     raise ConfigFileError(what, where=short(path), hint="Correct the path.")
 
 
-def _is_real(stream: Any) -> bool:
+def _is_real(stream: IO[bytes] | IO[str]) -> bool:
     try:
         stream.fileno()
     except (OSError, ValueError, AttributeError):  # a test's

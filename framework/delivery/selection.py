@@ -10,10 +10,12 @@ from framework.options.own import OF_THE_METASTORE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.delivery.values import Prefetch, Value
+
+    #: The option, or an empty text and what was asked for; and what is wrong with it.
+    Found = tuple[tuple[str, str], FrameworkError]
 
 #: The prefix that stands for the application's own names: `BILLING__SERVER__PORT`.
 OWN = "own"
@@ -69,7 +71,7 @@ def select(app: App, chosen: Chosen, prefetch: Prefetch | None = None) -> list[I
     Raises:
         Faults: every value that cannot be resolved, every pattern that matches nothing, every two with one name.
     """
-    faults: list[tuple[tuple[str, str], FrameworkError]] = []
+    faults: list[Found] = []
     names = list(_names(app, chosen, faults))
     found = resolve(app, (source for _, source, _ in names), prefetch)
     items: dict[str, Item] = {}
@@ -105,7 +107,7 @@ def _text(app: App, chosen: Chosen, source: Source, value: Value, is_mapped: boo
     return value.text if written is None else written
 
 
-def _names(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[tuple[str, Source, bool]]:
+def _names(app: App, chosen: Chosen, faults: list[Found]) -> Iterator[tuple[str, Source, bool]]:
     """The name and the source of each value, and whether the name was written out."""
     mapped: list[tuple[str, Source]] = []
     for text in chosen.maps:
@@ -160,7 +162,7 @@ def _is_withheld(section: str, key: str) -> bool:
     return section.partition(".")[0] == "secrets" or (section == "workers" and key.startswith("secrets_backend"))
 
 
-def _options(app: App, chosen: Chosen, renamed: set[Source], faults: list[Any]) -> Iterator[Source]:
+def _options(app: App, chosen: Chosen, renamed: set[Source], faults: list[Found]) -> Iterator[Source]:
     """The options that are named, or all that have a value; not those of the framework that are just the default."""
     if not chosen.only:
         for section, key in app.engine.entries():
@@ -212,7 +214,7 @@ def _matches_nothing(pattern: str, withheld: list[tuple[str, str]]) -> ConfigErr
     return ConfigError("no option matches", where=f"--only {pattern}", hint=hint)
 
 
-def _connections(app: App, chosen: Chosen, faults: list[Any]) -> Iterator[Source]:
+def _connections(app: App, chosen: Chosen, faults: list[Found]) -> Iterator[Source]:
     listed: list[str] | None = None
     for pattern in chosen.connections:
         if not any(mark in pattern for mark in "*?["):

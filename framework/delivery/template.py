@@ -12,7 +12,6 @@ from framework.errors import ConfigError, FrameworkError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.delivery.values import Prefetch, Value
@@ -97,7 +96,7 @@ class Template:
             raise Faults(faults)
         return Rendered(b"".join([*pieces, self._data[done:]]), secrets)
 
-    def _written(self, found: object, source: Source, value: Value, filters: list[Filter]) -> bytes:
+    def _written(self, found: re.Match[bytes], source: Source, value: Value, filters: list[Filter]) -> bytes:
         text = value.text
         for name, number in filters:
             try:
@@ -110,7 +109,7 @@ class Template:
             raise ConfigError(what, hint=hint)
         return text.encode("utf-8", "surrogateescape")
 
-    def _is_alone(self, found: Any) -> bool:
+    def _is_alone(self, found: re.Match[bytes]) -> bool:
         before, after = self._data[: found.start()][-1:], self._data[found.end() : found.end() + 1]
         return before in (b"", b"\n", b"\r") and after in (b"", b"\n", b"\r")
 

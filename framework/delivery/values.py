@@ -13,7 +13,7 @@ from framework.options.engine import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from framework.app import App
@@ -108,7 +108,9 @@ class Value:
         self.sensitive = sensitive or redact_text(text) != text
 
 
-def resolve(app: App, sources: Iterable[Source], prefetch: Prefetch | None = None) -> dict[Source, Any]:
+def resolve(
+    app: App, sources: Iterable[Source], prefetch: Prefetch | None = None
+) -> dict[Source, Value | FrameworkError]:
     """The value of each source, or the error that it raises; stores are asked in batches and side by side.
 
     Args:
@@ -136,7 +138,7 @@ def resolve(app: App, sources: Iterable[Source], prefetch: Prefetch | None = Non
     return {source: found[source] for source in wanted}
 
 
-def _outcome(take: Callable[..., Value], *given: Any) -> Value | FrameworkError:
+def _outcome(take: Callable[..., Value], *given: object) -> Value | FrameworkError:
     try:
         return take(*given)
     except FrameworkError as fault:
@@ -174,11 +176,11 @@ def learn(value: object, name: str) -> None:
         add_mask(value, name)
 
 
-def _question(app: App, kind: str, name: str) -> Callable[[], Any]:
+def _question(app: App, kind: str, name: str) -> Callable[[], object]:
     return (lambda: app.get_connection(name)) if kind == "connection" else (lambda: app.get_variable(name))
 
 
-def _beside(app: App, questions: list[Callable[[], Any]]) -> list[Any]:
+def _beside(app: App, questions: Sequence[Callable[[], object]]) -> list[object]:
     """What each of them gives, or its error; several are asked side by side, as long as all together may take."""
     if len(questions) < 2:
         return [outcome_of(question) for question in questions]
@@ -233,7 +235,7 @@ def _with_nearest(app: App, source: Source, fault: NotFound) -> FrameworkError:
     return fault
 
 
-def _secrets(app: App, sources: list[Source]) -> dict[Source, Any]:
+def _secrets(app: App, sources: list[Source]) -> dict[Source, object]:
     from framework.options.references import parse_reference
 
     allowed = app.conf.getboolean("secrets", "allow_token_like_names")

@@ -9,12 +9,39 @@ from framework.chain.batches import batch_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, TypedDict
 
     from framework.app import App
     from framework.chain.link import Link
 
     Calls = dict[str, int]  # the store's name of a call -> how many
+
+    class Price(TypedDict):
+        """In dollars: for 10,000 calls, and for each secret and month."""
+
+        calls: float
+        secret: float
+
+    class Quota(TypedDict, total=False):
+        """The most calls in a second."""
+
+        per_second: int
+        per: str
+        shared_with: str
+
+    class Facts(TypedDict, total=False):
+        """What is known of one store: see `stores.toml`."""
+
+        issued_on_use: bool
+        single: str
+        batch: str
+        after_throttling: str
+        price: Price
+        quotas: dict[str, Quota]
+        sources: list[str]
+        not_compared: str
+
 
 DAY, MONTH = 86_400, 30
 #: The ways to read: how many copies of the answers a fleet keeps beside its own processes.
@@ -78,7 +105,7 @@ def plan(app: App, fleet: Fleet) -> dict[str, Any]:
     return {"fleet": about, "secrets": len(references), "date": known["date"], "links": links}
 
 
-def _known() -> dict[str, Any]:
+def _known() -> dict[str, object]:
     """What stores publish."""
     from importlib.resources import files
 
@@ -87,11 +114,13 @@ def _known() -> dict[str, Any]:
     return read_toml(files("framework.inspection").joinpath("stores.toml").read_text("utf-8"))
 
 
-def _of_link(link: Link, wanted: list[tuple[str, str | None]], known: dict[str, Any], fleet: Fleet) -> dict[str, Any]:
+def _of_link(
+    link: Link, wanted: list[tuple[str, str | None]], known: Mapping[str, Any], fleet: Fleet
+) -> dict[str, object]:
     backend = link.backend_or_class()
     cls = backend if isinstance(backend, type) else type(backend)
     name = f"{cls.__module__}.{cls.__qualname__}"
-    facts = known.get(name, {})
+    facts: Facts = known.get(name, {})
     issues = bool(facts.get("issued_on_use"))
     calls = {} if issues else calls_of(link, wanted, facts)
     ways = {way: _way(way, calls, len(wanted), facts, fleet) for way in (DIRECT, BY_HOST, SHARED)}
@@ -110,7 +139,7 @@ def _of_link(link: Link, wanted: list[tuple[str, str | None]], known: dict[str, 
     }
 
 
-def calls_of(link: Link, wanted: list[tuple[str, str | None]], facts: dict[str, Any]) -> dict[str, int]:
+def calls_of(link: Link, wanted: list[tuple[str, str | None]], facts: Facts) -> dict[str, int]:
     """The calls by which one process reads all of these secrets, if none fails."""
     versions = sum(version is not None for _, version in wanted) if link.keeps_versions else 0
     plain = len(wanted) - versions
@@ -128,7 +157,7 @@ def calls_of(link: Link, wanted: list[tuple[str, str | None]], facts: dict[str, 
     return calls
 
 
-def _way(way: str, calls: Calls, secrets: int, facts: dict[str, Any], fleet: Fleet) -> dict[str, Any]:
+def _way(way: str, calls: Calls, secrets: int, facts: Facts, fleet: Fleet) -> dict[str, object]:
     """What happens in one way to read; dollars and seconds are None if the store publishes no prices or quotas."""
     quotas, price = facts.get("quotas", {}), facts.get("price")
     cold = {name: number * fleet.readers(way) for name, number in calls.items()}
@@ -148,7 +177,7 @@ def _way(way: str, calls: Calls, secrets: int, facts: dict[str, Any], fleet: Fle
     }
 
 
-def _under(quotas: dict[str, Any], calls: Calls) -> Calls:
+def _under(quotas: dict[str, Quota], calls: Calls) -> Calls:
     """How many calls count against each quota; some calls share one, which stands under the name of the first."""
     counted: Calls = {}
     for name, number in calls.items():
@@ -158,7 +187,7 @@ def _under(quotas: dict[str, Any], calls: Calls) -> Calls:
     return counted
 
 
-def _one_by_one(cold: Calls, calls: Calls, secrets: int, facts: dict[str, Any]) -> Calls:
+def _one_by_one(cold: Calls, calls: Calls, secrets: int, facts: Facts) -> Calls:
     """The calls that are answered if batches are throttled: those of the first second, then one for each secret."""
     batch, single = facts["batch"], facts["after_throttling"]
     served = facts["quotas"][batch]["per_second"]

@@ -130,11 +130,11 @@ def asked(
         f"there was no answer within {seconds:g} s", hint="See [secrets] resolve_timeout_seconds."
     )
 
-    def question(entry: Listed) -> Callable[[], Any]:
+    def question(entry: Listed) -> Callable[[], object]:
         return lambda: entry.link.ask(kind, entry.name)
 
     apart = [number for number, entry in enumerate(listed) if entry.link.may_hang]
-    outcomes: dict[int, Any] = {}
+    outcomes: dict[int, object] = {}
     if apart:
         runner = Runner(app.conf.value("secrets", "max_workers"), seconds, late.again, progress)
         answers = runner.run([question(listed[number]) for number in apart])

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from framework.masking import safe_repr
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 #: Every kind of problem: its code, which stays the same in all releases, and what it means.
 CODES = {
     "access-denied": "a secret store refuses access",
@@ -75,7 +71,7 @@ class Problem:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple[Any, ...]:
+    def _key(self) -> tuple[object, ...]:
         return self.level, self.code, self.where, self.what
 
     @safe_repr

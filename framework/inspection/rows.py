@@ -16,7 +16,6 @@ from framework.options.values import Answer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.options.declaration import Option
@@ -55,7 +54,7 @@ class Row:
         self.hidden = answer is not None and is_secret and not show_secrets
 
     @property
-    def _shown(self) -> Any:
+    def _shown(self) -> object:
         # Not before it is asked for: another option may have made a part of it known as a secret meanwhile.
         if self.answer is None or self._show_secrets:
             return None if self.answer is None else self.answer.value
@@ -82,7 +81,7 @@ class Row:
         return self.text if written is None else written
 
     @property
-    def value(self) -> Any:
+    def value(self) -> object:
         """The value with its declared type where JSON has that type, else its text."""
         if self.answer is None or self.error is not None or self.hidden:
             return self.text

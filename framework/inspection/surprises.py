@@ -18,8 +18,8 @@ from framework.options.types import TYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
+    from framework.layers.base import Layer
     from framework.options.declaration import Option
     from framework.options.engine import Engine
     from framework.options.values import Mention
@@ -237,7 +237,7 @@ class _Files:
         self._engine = engine
         self._found: dict[str, dict[tuple[str, str], Written]] = {}
 
-    def _scalars(self, layer: Any) -> dict[tuple[str, str], Written]:
+    def _scalars(self, layer: Layer) -> dict[tuple[str, str], Written]:
         path = layer.path
         if path not in self._found:
             try:

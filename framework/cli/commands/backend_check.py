@@ -136,10 +136,10 @@ def _contract(link: Link, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     from framework.testing import ReadingContract
 
     class Contract(ReadingContract):
-        def backend(self) -> Any:
+        def backend(self) -> object:
             return link.backend
 
-        def ask(self, backend: object, kind: str, name: str) -> Any:
+        def ask(self, backend: object, kind: str, name: str) -> object:
             return link.ask(kind, name)
 
     contract = Contract()
@@ -171,7 +171,7 @@ def _said(ask: Callable[[], str]) -> str:
         return f"fails: {short(str(fault))}"
 
 
-def _asked(link: Link, name: str, question: Callable[[], Any]) -> Any:
+def _asked(link: Link, name: str, question: Callable[[], object]) -> Any:
     """What a question comes to that goes past the link to its backend; bounded like all others."""
     return link.guard("config", name, lambda: link.in_time(question))
 

@@ -28,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
-    from typing import Any
 
     from framework.app import App
     from framework.options.declaration import Option
@@ -211,10 +210,10 @@ def _lines(app: App, args: Namespace, key: str, row: Row | None, option: Option 
     return cfg_line(app.environment, key, text).split("\n")
 
 
-def _facts(app: App, args: Namespace, section: str, key: str, row: Row | None) -> dict[str, Any]:
+def _facts(app: App, args: Namespace, section: str, key: str, row: Row | None) -> dict[str, object]:
     """One option as a row of a table, with what was asked for."""
     option = app.schema.option(section, key)
-    facts: dict[str, Any] = {"section": section, "key": key}
+    facts: dict[str, object] = {"section": section, "key": key}
     if args.show_values or args.defaults:
         facts["value"] = _value(args, row, option)
     if args.include_sources:

@@ -115,7 +115,7 @@ def _get(app: App, args: Namespace) -> int:
     return OK
 
 
-def _cell(value: object) -> Any:
+def _cell(value: object) -> object:
     """A table of fields as JSON."""
     from framework.convert import to_text
 
@@ -185,7 +185,7 @@ def _list(app: App, args: Namespace) -> int:
     return status
 
 
-def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any]:
+def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, object]:
     """The row of the connection with its secrets replaced, so that its URI is made of what the other fields show."""
     from framework.connection import shown_host
     from framework.masking import redact_text
@@ -203,7 +203,7 @@ def _masked(conn_id: str, connection: Connection, wholly: bool) -> dict[str, Any
     return {name: redact_text(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _without_credentials(value: object) -> Any:
+def _without_credentials(value: object) -> object:
     """What a header has after `Bearer` or `Basic` is a secret in any header."""
     if isinstance(value, dict):
         return {name: _without_credentials(inner) for name, inner in value.items()}

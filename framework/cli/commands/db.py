@@ -21,6 +21,7 @@ for example:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
     from typing import Any
 
     from framework.app import App
@@ -118,7 +119,7 @@ def _check(app: App, args: Namespace) -> int:
     return OK if fine else NO
 
 
-def _add_replica(app: App, add: Any) -> bool:
+def _add_replica(app: App, add: Callable[[str, object], object]) -> bool:
     """The replica that is read, if there is one, and whether it answers."""
     replica = app.chain.metastore.backend.replica
     if replica is None:
@@ -174,7 +175,7 @@ def _rows(database: Database, found: State) -> dict[str, int]:
     return counts
 
 
-def _add_keys(app: App, add: Any) -> bool:
+def _add_keys(app: App, add: Callable[[str, object], object]) -> bool:
     """How many rows each key opens, and whether every row is opened by one."""
     from framework.metastore.rotation import census
 

@@ -26,10 +26,20 @@ for example:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterable
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypedDict
 
     from framework.app import App
+
+    class Entry(TypedDict, total=False):
+        """A connection, a variable or a file that is listed; `link` is the kind of a file."""
+
+        name: str
+        value: Any
+        link: str
+        error: str
+
+    Listed = dict[str, list[Entry]]  # kind -> what there is
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -105,7 +115,7 @@ def _print_errors(failed: list[Row]) -> None:
         print_error(text)
 
 
-def _listed(app: App, kind: str) -> Any:
+def _listed(app: App, kind: str) -> Iterator[Entry]:
     """The names of one kind with the link that has each, values as they are; their secrets are known from then on."""
     from framework.chain.chain import each
 
@@ -117,7 +127,7 @@ def _listed(app: App, kind: str) -> Any:
         else:
             names.update(listed)
     for name in sorted(names):
-        entry: dict[str, Any] = {"name": name}
+        entry: Entry = {"name": name}
         try:
             value, entry["link"] = app.chain.connection(name) if kind == "connection" else app.chain.variable(name)
         except IssuedOnUse as fault:
@@ -143,7 +153,7 @@ def _value(kind: str, name: str, value: Any, show_secrets: bool) -> str:
     return HIDDEN if should_hide_value_for_name(name) else to_text(shown(value))
 
 
-def _cfg(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _cfg(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
     for section, rows_of_it in _by_section(found):
         header = cfg_section(section)
@@ -163,7 +173,7 @@ def _by_section(found: list[Row]) -> Iterable[tuple[str, list[Row]]]:
     return sections.items()
 
 
-def _entry_text(entry: dict[str, Any]) -> str:
+def _entry_text(entry: Entry) -> str:
     if "error" in entry:
         return f"{entry['name']}: fails: {short(entry['error'])}"
     return f"{entry['name']} = {entry['value']}  ({entry['link']})"
@@ -178,7 +188,7 @@ def _cfg_option(app: App, row: Row) -> str:
     return cfg_line(app.environment, row.key, text)
 
 
-def _tree(found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> dict[str, Any]:
+def _tree(found: list[Row], listed: Listed, sources: bool) -> dict[str, object]:
     tree: dict[str, Any] = {}
     for row in found:
         if sources:
@@ -195,7 +205,7 @@ def _tree(found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bo
     return tree
 
 
-def _with_source(row: Row) -> dict[str, Any]:
+def _with_source(row: Row) -> dict[str, object]:
     shown: dict[str, Any] = {"value": row.value, "source": row.source, "origin": row.origin}
     if row.redacted:
         shown["redacted"] = True
@@ -204,15 +214,15 @@ def _with_source(row: Row) -> dict[str, Any]:
     return shown
 
 
-def _json(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _json(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     machine(as_json(_tree(found, listed, sources)))
 
 
-def _yaml(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _yaml(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     machine(as_yaml(_plain(_tree(found, listed, sources))), end="")
 
 
-def _toml(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _toml(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
     for section, rows_of_it in _by_section(found):
         is_text = toml_value(section) is not None
@@ -233,7 +243,7 @@ def _toml_option(row: Row) -> str:
     return f"{toml_key(row.key)} = {value}" if value else f"{comment(f'{row.key} = {row.text!r}')} (TOML lacks this)"
 
 
-def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _env(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     lines, taken = list[str](), set[str]()
     for row in found:
         name = app.names.option(row.section, row.key)
@@ -252,7 +262,7 @@ def _env(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], so
     machine("\n".join(lines), end="\n" if lines else "")
 
 
-def _table(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], sources: bool) -> None:
+def _table(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
     lines = [
         {
             "section": row.section,
@@ -273,7 +283,7 @@ def _table(app: App, found: list[Row], listed: dict[str, list[dict[str, Any]]], 
         )
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """Nothing but what YAML's safe dumper knows."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}

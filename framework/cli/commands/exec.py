@@ -204,5 +204,4 @@ def _program(args: Namespace) -> list[str]:
         raise UsageError("the program must follow --", hint="For example: exec --only 'db.*' -- psql")
     if not args.program:
         raise UsageError("no program follows --", hint="For example: exec -- printenv")
-    words: list[str] = args.program
-    return words
+    return list(args.program)

@@ -19,11 +19,13 @@ for example:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from framework.app import App
     from framework.chain.link import Link
+
+    Asked = Sequence[tuple[object, Sequence[str]]]  # backend, the names in its store
 
 #: A placeholder for every id below a prefix: a name that every store takes.
 _ANY = "anyNameThatIsAskedFor"
@@ -80,7 +82,7 @@ def _star(names: Iterable[str], star: str = "*") -> list[str]:
     return [name.replace(_ANY, star) for name in names]
 
 
-def _aws(asked: list[tuple[Any, list[str]]]) -> str:
+def _aws(asked: Asked) -> str:
     allowed: list[dict[str, Any]] = []
     for backend, names in asked:
         if "Systems" in type(backend).__name__:
@@ -98,12 +100,12 @@ def _aws(asked: list[tuple[Any, list[str]]]) -> str:
     return as_json({"Version": "2012-10-17", "Statement": allowed})
 
 
-def _vault(asked: list[tuple[Any, list[str]]]) -> str:
+def _vault(asked: Asked) -> str:
     paths = dict.fromkeys(path for _, names in asked for path in _star(names))
     return "\n".join(f'path "{path}" {{\n  capabilities = ["read"]\n}}' for path in paths)
 
 
-def _gcp(asked: list[tuple[Any, list[str]]]) -> str:
+def _gcp(asked: Asked) -> str:
     tests = [
         f'resource.name.extract("secrets/{{name}}/").startsWith("{name.partition(_ANY)[0]}")'
         if _ANY in name
@@ -126,7 +128,7 @@ def _gcp(asked: list[tuple[Any, list[str]]]) -> str:
     )
 
 
-def _azure(asked: list[tuple[Any, list[str]]]) -> str:
+def _azure(asked: Asked) -> str:
     vault = "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.KeyVault/vaults/VAULT"
     names = [name for _, names in asked for name in names]
     # Azure's scopes know no patterns: a client that may ask for any connection may read the whole vault.

@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
-    from typing import Any
+    from typing import TextIO
 
     from framework.app import App
 
@@ -107,14 +107,13 @@ def _copy() -> None:
     _write(out, stream.close())
 
 
-def _write(out: Any, data: bytes) -> None:
+def _write(out: TextIO, data: bytes) -> None:
     out.buffer.write(data)
     out.buffer.flush()
 
 
-def _number(stream: Any) -> int:
+def _number(stream: TextIO) -> int:
     try:
-        number: int = stream.fileno()
-        return number
+        return stream.fileno()
     except (OSError, ValueError):
         raise UsageError("there is no stdin to read", hint="For example: program 2>&1 | framework redact") from None

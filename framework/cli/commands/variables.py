@@ -185,7 +185,7 @@ def _written(args: Namespace, key: str, text: str, description: str | None) -> s
     return json.dumps({key: value}, indent=4)[2:-2]
 
 
-def _typed(text: str, *, exactly: bool) -> Any:
+def _typed(text: str, *, exactly: bool) -> object:
     """The value of a JSON text; the text itself if it is not JSON, or a JSON string, as in Airflow.
 
     Args:
@@ -197,7 +197,7 @@ def _typed(text: str, *, exactly: bool) -> Any:
 
     from framework.parsing import read_json
 
-    def refuse(constant: str) -> Any:
+    def refuse(constant: str) -> object:
         raise ValueError
 
     try:
