@@ -16,6 +16,7 @@ from framework.integrations.rotation import Rotating, driver_arguments
 
 if TYPE_CHECKING:
     from framework.app import App
+    from framework.connection import Connection
 
 #: What SQLAlchemy's dialect reads for itself.
 _OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback")
@@ -31,7 +32,7 @@ async def connect(conn_id: str, *, app: App | None = None, rotation_timeout: flo
         options: what `asyncpg.connect` takes; they win over the connection's host, database and parameters.
     """
 
-    async def attempt(one: Any) -> Any:
+    async def attempt(one: Connection) -> object:
         made = driver_arguments(one, "asyncpg")
         login: dict[str, Any] = {name: made[name] for name in ("user", "password") if name in made}
         arguments: dict[str, Any] = {name: value for name, value in made.items() if name not in _OF_SQLALCHEMY}

@@ -55,7 +55,7 @@ def prefetching(
     """
 
     @asynccontextmanager
-    async def lifespan(served: Any) -> AsyncIterator[Any]:
+    async def lifespan(served: object) -> AsyncIterator[Any]:
         failures = await app.aprefetch()
         if failures:
             raise SettingsError(f"{app.name} is not started", failures.values())

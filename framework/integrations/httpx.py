@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from framework.app import App
+    from framework.connection import Connection
 
 _REFUSED = 401
 
@@ -70,7 +71,7 @@ class Auth(httpx.Auth):
             sent = monotonic()
             self._is_final(request, (yield self._signed(request, other)), other, sent)
 
-    def _signed(self, request: httpx.Request, one: Any) -> httpx.Request:
+    def _signed(self, request: httpx.Request, one: Connection) -> httpx.Request:
         if (self._scheme or ("basic" if one.login else "bearer")) == "basic":
             pair = f"{one.login or ''}:{one.password or ''}".encode()
             request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
@@ -78,7 +79,7 @@ class Auth(httpx.Auth):
             request.headers["Authorization"] = f"Bearer {one.password or ''}"
         return request
 
-    def _is_final(self, request: httpx.Request, response: httpx.Response, one: Any, sent: float) -> bool:
+    def _is_final(self, request: httpx.Request, response: httpx.Response, one: Connection, sent: float) -> bool:
         """Note how a request went; whether there is no use in sending it again."""
         if response.status_code != _REFUSED:
             self._rotating.login.note_success(one, sent)
@@ -87,7 +88,7 @@ class Auth(httpx.Auth):
         return not isinstance(request.stream, httpx.ByteStream)
 
 
-def _other_than(refused: Any, *candidates: Any) -> Any:
+def _other_than(refused: Connection, *candidates: Connection | None) -> Connection | None:
     """The newest candidate with another login or password, or None."""
     pair = refused.login, refused.password
     others = [one for one in candidates if one is not None and (one.login, one.password) != pair]

@@ -15,7 +15,10 @@ from psycopg.conninfo import conninfo_to_dict
 from framework.integrations.rotation import Rotating, driver_arguments
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from framework.app import App
+    from framework.connection import Connection
 
 Base = TypeVar("Base", bound="psycopg.Connection[Any] | psycopg.AsyncConnection[Any]")
 
@@ -38,7 +41,7 @@ def connection_class(
     """
     rotating = Rotating(conn_id, app, rotation_timeout)
 
-    def arguments(one: Any, conninfo: str, given: dict[str, Any]) -> dict[str, Any]:
+    def arguments(one: Connection, conninfo: str, given: Mapping[str, object]) -> dict[str, Any]:
         named = {**conninfo_to_dict(conninfo), **given}
         made = {**driver_arguments(one, "psycopg"), **named}
         credentials = {"user": one.login or None, "password": one.password}

@@ -14,7 +14,7 @@ The class keeps its models, validators, aliases and prefixes; the other sources 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -29,6 +29,7 @@ from framework.integrations import application
 
 if TYPE_CHECKING:
     from framework.app import App
+    from framework.options.values import Answer
 
 #: The section of fields that are not models, where neither the source nor the application names one.
 SECTION = "app"
@@ -68,7 +69,7 @@ class FrameworkSource(PydanticBaseSettingsSource):
         self._sections = {name for name, _ in self.app.engine.entries()}
         return self._fields(self.settings_cls, "")
 
-    def _fields(self, model: type, section: str) -> dict[str, Any]:
+    def _fields(self, model: type, section: str) -> dict[str, object]:
         found: dict[str, Any] = {}
         for name, field in _fields_of(model):
             value = self._value(section, name, field)
@@ -76,7 +77,7 @@ class FrameworkSource(PydanticBaseSettingsSource):
                 _put(found, _path_of(model, name, field), value)
         return found
 
-    def _value(self, section: str, name: str, field: FieldInfo) -> Any:
+    def _value(self, section: str, name: str, field: FieldInfo) -> object:
         """What the options say of one field, or None."""
         kinds = _kinds(field.annotation)
         keys = (name, *(alias[0] for alias in _aliases(field) if len(alias) == 1))
@@ -98,7 +99,7 @@ class FrameworkSource(PydanticBaseSettingsSource):
     def _has(self, section: str) -> bool:
         return any(name == section or name.startswith(f"{section}.") for name in self._sections)
 
-    def _option(self, section: str, key: str, kinds: list[Any], decode: bool) -> Any:
+    def _option(self, section: str, key: str, kinds: list[object], decode: bool) -> object:
         conf = self.app.conf
         if not conf.has_option(section, key):
             return None
@@ -112,7 +113,7 @@ class FrameworkSource(PydanticBaseSettingsSource):
             return Secret(value)  # errors of pydantic show what they were given
         return value
 
-    def _decoded(self, answer: Any, kinds: list[Any]) -> Any:
+    def _decoded(self, answer: Answer, kinds: Sequence[object]) -> object:
         """A text for a field that takes a list or a table: JSON, or the pieces between commas."""
         text: str = answer.value
         if str in kinds or not text:
@@ -152,13 +153,13 @@ def _aliases(field: FieldInfo) -> list[list[str]]:
     return [[str(step) for step in path] for path in paths if all(isinstance(step, str) for step in path)]
 
 
-def _put(found: dict[str, Any], path: list[str], value: Any) -> None:
+def _put(found: dict[str, Any], path: list[str], value: object) -> None:
     for step in path[:-1]:
         found = found.setdefault(step, {})
     found[path[-1]] = value
 
 
-def _kinds(annotation: Any) -> list[Any]:
+def _kinds(annotation: object) -> list[Any]:
     """The types that a field takes, without `Annotated`, `Optional` and unions around them."""
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -168,16 +169,17 @@ def _kinds(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _is_model(kind: Any) -> bool:
+def _is_model(kind: object) -> bool:
     return isinstance(kind, type) and (issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind))
 
 
-def _is_table(kind: Any) -> bool:
+def _is_table(kind: object) -> bool:
     origin = get_origin(kind) or kind
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _is_list(kind: Any) -> bool:
+def _is_list(kind: object) -> bool:
     origin = get_origin(kind) or kind
-    listed = isinstance(origin, type) and issubclass(origin, Iterable)
-    return listed and not issubclass(origin, (str, bytes, Mapping)) and not _is_model(kind)
+    if not isinstance(origin, type) or not issubclass(origin, Iterable):
+        return False
+    return not issubclass(origin, (str, bytes, Mapping)) and not _is_model(kind)

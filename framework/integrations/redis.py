@@ -18,6 +18,7 @@ from framework.integrations.rotation import Rotating
 
 if TYPE_CHECKING:
     from framework.app import App
+    from framework.connection import Connection
 
 
 def connection_class(
@@ -45,7 +46,7 @@ def connection_class(
     connect: Any = getattr(base, name)
     first: Any = getattr(base, "__init__")  # noqa: B009 - mypy takes `base` for an instance
 
-    def prepare(connection: Any, one: Any) -> None:
+    def prepare(connection: Any, one: Connection) -> None:
         connection.username, connection.password = one.login or None, one.password
         if "host" not in connection.named and one.host:
             connection.host = one.host
@@ -54,15 +55,15 @@ def connection_class(
         if "db" not in connection.named and one.schema:
             connection.db = int(one.schema)
 
-    def init(connection: Any, *arguments: Any, **options: Any) -> None:
+    def init(connection: Any, *arguments: object, **options: Any) -> None:
         connection.named = options
         first(connection, *arguments, **options)
 
     methods: dict[str, Any] = {"__init__": init}
     if iscoroutinefunction(connect):
 
-        async def alogin(connection: Any, **how: Any) -> None:
-            async def attempt(one: Any) -> None:
+        async def alogin(connection: Any, **how: object) -> None:
+            async def attempt(one: Connection) -> None:
                 prepare(connection, one)
                 await connect(connection, **how)
 
@@ -72,8 +73,8 @@ def connection_class(
         methods |= {"connect": alogin, name: alogin}
     else:
 
-        def login(connection: Any, **how: Any) -> None:
-            def attempt(one: Any) -> None:
+        def login(connection: Any, **how: object) -> None:
+            def attempt(one: Connection) -> None:
                 prepare(connection, one)
                 connect(connection, **how)
 

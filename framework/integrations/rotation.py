@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
 
     from framework.app import App
+    from framework.connection import Connection
 
     #: What a step asks for, and what is sent back.
     Steps = Generator[tuple[str, Any], Any, Any]
@@ -57,6 +58,11 @@ class Credentials:
 
     def __init__(self, login: str | None, password: str | None) -> None:
         self.login, self.password = login, password
+
+
+if TYPE_CHECKING:
+    #: What may be tried: what a store has, or what an engine was made with.
+    Candidate = Connection | Credentials
 
 
 def is_refused(fault: BaseException) -> bool:
@@ -168,14 +174,14 @@ class Login:
             yield SLEEP, jitter.from_half(pause)
             pause = min(2 * pause, _MOST_PAUSE)
 
-    def _in_order(self, kept: Any) -> tuple[Any, Any]:
+    def _in_order(self, kept: Candidate | None) -> tuple[Candidate | None, Candidate | None]:
         """What is kept, then what worked last. The other way round if the kept one was refused and another version
         works, because the cache may have the refused one for long."""
         good = self.good
         is_ahead = good is not None and self._other == (good.login, good.password)
         return (good, kept) if is_ahead and self._is_bad(kept) else (kept, good)
 
-    def _is_bad(self, one: Any) -> bool:
+    def _is_bad(self, one: Candidate | None) -> bool:
         """Whether the server has refused this login, or would: an absent connection is none."""
         return one is None or (one.login, one.password) in self._bad
 
@@ -204,7 +210,7 @@ class Login:
         finally:
             refused.reset(token)
 
-    def _try(self, one: Any) -> Steps:
+    def _try(self, one: Candidate) -> Steps:
         """What an attempt gave and None, or None and the refusal."""
         began = monotonic()
         try:
@@ -217,7 +223,7 @@ class Login:
         self.note_success(one, began)
         return made, None
 
-    def note_refusal(self, one: Any) -> None:
+    def note_refusal(self, one: Candidate) -> None:
         """Note that the server refused this login."""
         now, pair = monotonic(), (one.login, one.password)
         with self._lock:
@@ -225,14 +231,14 @@ class Login:
             self._bad = {key: bad for key, bad in self._bad.items() if now - bad[0] < 2 * _MOST_REFUSED}
             self._bad[pair] = (now, self._bad.get(pair, (now, 0))[1] + 1)
 
-    def note_success(self, one: Any, began: float) -> None:
+    def note_success(self, one: Candidate, began: float) -> None:
         """Note that this login worked, with an attempt that began then."""
         with self._lock:
             self._bad.pop((one.login, one.password), None)
             if self.good is None or began >= self._good_at:
                 self.good, self._good_at = one, monotonic()
 
-    def _may_try(self, one: Any, *, searching: bool = False, is_other: bool = False) -> bool:
+    def _may_try(self, one: Candidate, *, searching: bool = False, is_other: bool = False) -> bool:
         """Whether to try a login: not if it was refused a moment ago, or if another thread tries it and one is known
         that works. Another version is left alone for longer and longer even by the searcher."""
         now, pair = monotonic(), (one.login, one.password)
@@ -259,7 +265,7 @@ class Login:
             return True
 
 
-def _unique(*candidates: Any) -> Iterator[Any]:
+def _unique(*candidates: Candidate | None) -> Iterator[Candidate]:
     """Those that are there, each pair of login and password once."""
     seen = set()
     for one in candidates:
@@ -319,7 +325,7 @@ class Rotating:
         made: Made = self._through(step)
         return made
 
-    def _through(self, step: Callable[[str, Any], Any]) -> Any:
+    def _through(self, step: Callable[[str, object], object]) -> Any:
         steps = self.login.steps(self.timeout)
         try:
             asked = next(steps)
@@ -359,7 +365,7 @@ class Rotating:
             steps.close()
 
 
-def driver_arguments(connection: Any, driver: str) -> dict[str, Any]:
+def driver_arguments(connection: Connection, driver: str) -> dict[str, Any]:
     """What a driver's own `connect` takes for a connection, by name."""
     from framework.dialects import url_and_arguments
 

@@ -23,7 +23,9 @@ from framework.integrations.rotation import Credentials, Rotating
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from framework.app import App
     from framework.connection import Connection
@@ -55,7 +57,7 @@ _LEASE, _NEW = "framework_lease", "framework_new"
 
 @public
 def create_engine(
-    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: Any
+    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: object
 ) -> sqlalchemy.Engine:
     """An engine for a connection of the application, which survives a rotation of its password: see `attach`.
 
@@ -84,7 +86,7 @@ def create_engine(
 
 @public
 def create_async_engine(
-    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: Any
+    app: App, conn_id: str, *, driver: str | None = None, rotation_timeout: float = 10.0, **options: object
 ) -> AsyncEngine:
     """The same for asyncio: psycopg for PostgreSQL, aiomysql for MySQL and MariaDB, aiosqlite for SQLite.
 
@@ -137,7 +139,7 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
     if dialect.name == "sqlite":
         return False
 
-    def credentials(one: Any) -> dict[str, Any]:
+    def credentials(one: Connection | Credentials) -> dict[str, object]:
         named = dialect.create_connect_args(url.set(username=one.login or None, password=one.password))[1]
         return {name: named[name] for name in _CREDENTIALS if name in named}
 
@@ -147,7 +149,9 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
         rotating.login.good = Credentials(url.username, str(url.password))
 
     @sqlalchemy.event.listens_for(engine, "do_connect")
-    def connect(used: Any, record: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def connect(
+        used: Dialect, record: ConnectionPoolEntry | None, arguments: tuple[object, ...], options: dict[str, object]
+    ) -> object:
         ours = dict(options)
         listeners = list(used.dispatch.do_connect)
         for listener in listeners[listeners.index(connect) + 1 :]:  # added later: they would not be asked any more
@@ -158,7 +162,7 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
             return used.connect(*arguments, **options)  # a listener has a password of its own
         rest = {name: value for name, value in options.items() if name not in _CREDENTIALS}
 
-        def attempt(one: Any) -> Any:
+        def attempt(one: Connection | Credentials) -> object:
             made = used.connect(*arguments, **{**rest, **credentials(one)})
             lifetime = getattr(one, "lifetime", None)
             if record is not None and lifetime is not None and lifetime.is_lease:
@@ -168,7 +172,7 @@ def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:
         return (rotating.run_in_greenlet if used.is_async else rotating.run)(attempt)
 
     @sqlalchemy.event.listens_for(engine, "checkout")
-    def check_lease(made: Any, record: Any, proxy: Any) -> None:
+    def check_lease(made: object, record: ConnectionPoolEntry, proxy: object) -> None:
         lease, is_new = record.info.get(_LEASE), record.info.pop(_NEW, False)
         if lease is not None and not is_new and not lease.is_current:  # the server has accepted a new one just now
             raise DisconnectionError("the lease of its login has ended")  # the pool connects again

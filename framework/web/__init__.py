@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework.app import App
+    from framework.web.guard import Guard
 
     #: Returns the name of who may see the page, True if there is no name, or None.
     Authorize = Callable[[Any], "str | bool | Awaitable[str | bool | None] | None"]
@@ -49,7 +50,7 @@ def app(
     return made_from(application, authorize=authorize, write=given.flag(write, "write"), hosts=allowed)
 
 
-def needed() -> Callable[..., Any]:
+def needed() -> Callable[..., Guard]:
     """What builds the ASGI application.
 
     Raises:

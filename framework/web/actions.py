@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from framework.connection import Connection
+
     Body = dict[str, Any]
 
 #: What `Request.state.action` is for each action.
@@ -81,7 +83,7 @@ def _kind(body: Body) -> str:
     return str(kind)
 
 
-def state_of(explorer: Explorer, job: Job) -> dict[str, Any]:
+def state_of(explorer: Explorer, job: Job) -> dict[str, object]:
     """How an action stands, for the page; what was shown is logged before it is sent."""
     who, action, kind, name = job.about
     if not job.done:
@@ -159,7 +161,7 @@ def _write(explorer: Explorer, kind: str, name: str, body: Body, job: Job) -> st
     return done
 
 
-def _connection(explorer: Explorer, name: str, fields: dict[str, str], is_new: bool) -> Any:
+def _connection(explorer: Explorer, name: str, fields: dict[str, str], is_new: bool) -> Connection:
     """The connection of a form. A field that is left empty keeps what is stored."""
     if uri := fields.get("uri", "").strip():
         return changes.made(name, json=uri) if uri.startswith("{") else changes.made(name, uri=uri)

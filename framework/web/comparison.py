@@ -23,12 +23,12 @@ _WORDS = {
 }
 
 
-def nothing() -> dict[str, Any]:
+def nothing() -> dict[str, object]:
     """The page before a file is chosen."""
     return {"rows": None, "same": 0, "failed": None, "busy": False}
 
 
-def compared(explorer: Explorer, text: str) -> dict[str, Any]:
+def compared(explorer: Explorer, text: str) -> dict[str, object]:
     """What differs, or why the file cannot be compared."""
     try:
         sides = _sides(explorer, text)

@@ -93,7 +93,7 @@ class Explorer:
             self.forget()
         return self.jobs.start(self.key("chain"), self._describe)
 
-    def _describe(self, job: Job) -> dict[str, Any]:
+    def _describe(self, job: Job) -> dict[str, object]:
         chain = self.app.chain
         visible = {kind: chain.visible(kind) for kind in PAGES}
         classes = {}
@@ -121,7 +121,7 @@ class Explorer:
             fresh: list again; a list that is still under way is not asked for twice.
         """
 
-        def work(link: Link) -> Callable[[Job], Any]:
+        def work(link: Link) -> Callable[[Job], LinkNames]:
             def work(job: Job) -> LinkNames:
                 found = self._listed[kind, link.name] = listing.LinkNames(link, kind)
                 with self._merging:

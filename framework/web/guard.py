@@ -8,7 +8,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE = ("GET", "HEAD")
 #: On every answer. Nothing is loaded from elsewhere, no script stands in a page, and nothing is kept by the browser.
@@ -49,11 +50,11 @@ class Guard:
         hosts: the only hosts, with their ports, that are answered; None: all.
     """
 
-    def __init__(self, app: Any, hosts: Iterable[str] | None = None) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None) -> None:
         self._app = app
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -61,7 +62,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def send_with_headers(message: Any) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ours = {name.encode(): text.encode() for name, text in HEADERS.items()}
                 others = [pair for pair in message.get("headers", ()) if pair[0].lower() not in ours]
@@ -75,7 +76,7 @@ class Guard:
             return
         await self._app(scope, receive, send_with_headers)
 
-    def _check(self, scope: Any) -> None:
+    def _check(self, scope: Scope) -> None:
         """Raises `Refused`."""
         headers: dict[str, list[str]] = {}
         for name, text in scope["headers"]:
@@ -108,7 +109,7 @@ class Guard:
             raise Refused(415, "the body must be application/json")
 
 
-async def answer(send: Any, refusal: Refused) -> None:
+async def answer(send: Send, refusal: Refused) -> None:
     body = f"{refusal.what}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

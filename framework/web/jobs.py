@@ -59,7 +59,7 @@ class Job:
         """Whether the outcome, which may be a secret, will not be fetched any more."""
         return self.done and self.keep is not None and self.age > self.keep
 
-    def run(self, work: Callable[[Job], Any]) -> None:
+    def run(self, work: Callable[[Job], object]) -> None:
         errors.listener.set(self.warnings.append)
         try:
             self.outcome = work(self)
@@ -78,7 +78,7 @@ class Jobs:
         self._jobs: dict[Hashable, Job] = {}
 
     def start(
-        self, key: Hashable, work: Callable[[Job], Any], *, fresh: bool = False, keep: float | None = None
+        self, key: Hashable, work: Callable[[Job], object], *, fresh: bool = False, keep: float | None = None
     ) -> Job:
         """The job of this key: the one that runs, or has run unless `fresh`, or else a new one.
 

@@ -10,12 +10,13 @@ from framework.web.handles import handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeVar
 
     from framework.options.values import Mention
 
     Query = dict[str, str]
+    Row = TypeVar("Row")
 
 #: So many rows stand on one page.
 _ROWS = 100
@@ -40,7 +41,7 @@ def status(explorer: Explorer, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def names(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
+def names(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
     """The names of one kind: which link answers, and which are shadowed."""
     if "name" in query:
         return name(explorer, query, kind)
@@ -80,7 +81,7 @@ def names(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
     }
 
 
-def name(explorer: Explorer, query: Query, kind: str) -> dict[str, Any]:
+def name(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
     """One name: what each link's list says of it, and what may be done with it."""
     key, links = query["name"], []
     by_link = status(explorer, kind)
@@ -140,13 +141,13 @@ def message_of(explorer: Explorer, fault: FrameworkError | None) -> str | None:
     return None if fault is None else explorer.text(fault)
 
 
-def busy(explorer: Explorer, kinds: Any) -> bool:
+def busy(explorer: Explorer, kinds: Iterable[str]) -> bool:
     """Whether something is still under way that this page shows."""
     chain = explorer.chain()
     return not chain.done or any(not job.done for kind in kinds for _, job in explorer.lists(kind))
 
 
-def part_of(found: list[Any], query: Query) -> tuple[int, list[Any]]:
+def part_of(found: list[Row], query: Query) -> tuple[int, list[Row]]:
     """The number of the page, and its rows."""
     last = max(1, -(-len(found) // _ROWS))
     page = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 9 else 1
@@ -154,7 +155,7 @@ def part_of(found: list[Any], query: Query) -> tuple[int, list[Any]]:
     return page, found[(page - 1) * _ROWS : page * _ROWS]
 
 
-def found_by(query: Query, page: int, number: int) -> dict[str, Any]:
+def found_by(query: Query, page: int, number: int) -> dict[str, object]:
     wanted = {name: visible(query.get(name, "")) for name in ("q", "layer", "link", "state")}
     return {
         "query": wanted,

@@ -22,7 +22,7 @@ from framework.web.lists import busy, found_by, message_of, part_of, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from framework.options.values import Mention
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SLOW = 1.0
 
 
-def overview(explorer: Explorer, query: Query) -> dict[str, Any]:
+def overview(explorer: Explorer, query: Query) -> dict[str, object]:
     """The start page: whether all is well, what is wrong, and the chain."""
     check = explorer.check()
     found = check.outcome or []
@@ -70,7 +70,7 @@ def overview(explorer: Explorer, query: Query) -> dict[str, Any]:
     }
 
 
-def files(explorer: Explorer) -> list[dict[str, Any]]:
+def files(explorer: Explorer) -> list[dict[str, bool | str | None]]:
     """Every file that was looked for, and whether it was changed since it was read."""
     found = []
     for kind, path, is_there in looked_for(explorer.app):
@@ -94,7 +94,7 @@ def files(explorer: Explorer) -> list[dict[str, Any]]:
     return found
 
 
-def options(explorer: Explorer, query: Query) -> dict[str, Any]:
+def options(explorer: Explorer, query: Query) -> dict[str, object]:
     """Every option with its value and its place. No pointer is followed."""
     failing = _failing(explorer)
     words, layer, state = query.get("q", "").lower().split(), query.get("layer", ""), query.get("state", "")
@@ -143,7 +143,7 @@ def options(explorer: Explorer, query: Query) -> dict[str, Any]:
     }
 
 
-def option(explorer: Explorer, query: Query) -> dict[str, Any]:
+def option(explorer: Explorer, query: Query) -> dict[str, object]:
     """One option: its value or the way to it, problems, every place where it is set, and how to change it."""
     app, section, key = explorer.app, query.get("section", "").lower(), query.get("key", "").lower()
     section, key = app.engine.current_name(section, key)
@@ -174,7 +174,7 @@ def option(explorer: Explorer, query: Query) -> dict[str, Any]:
     }
 
 
-def _mention(explorer: Explorer, mention: Mention) -> dict[str, Any]:
+def _mention(explorer: Explorer, mention: Mention) -> dict[str, object]:
     app = explorer.app
     hides = mention.is_pointer or app.engine.is_hidden(mention.section, mention.key)
     return {
@@ -196,7 +196,7 @@ def _raw(mention: Mention, hides: bool) -> str:
         return "a table"
 
 
-def _pointer(explorer: Explorer, mention: Mention) -> dict[str, Any] | None:
+def _pointer(explorer: Explorer, mention: Mention) -> dict[str, object] | None:
     """What a pointer leads to, as far as that may be shown; None for a plain value."""
     if not mention.is_pointer:
         return None
@@ -212,7 +212,7 @@ def _pointer(explorer: Explorer, mention: Mention) -> dict[str, Any] | None:
     return {"form": mention.form, "to": to, "secret": secret, "link": None if kept is None else kept.link}
 
 
-def links(explorer: Explorer, query: Query) -> dict[str, Any]:
+def links(explorer: Explorer, query: Query) -> dict[str, object]:
     """Every link: what it is, how its lists went, what it was asked."""
     job, found = explorer.chain(), []
     lists = {kind: {row["link"]: row for row in status(explorer, kind)} for kind in PAGES}
@@ -237,7 +237,7 @@ def links(explorer: Explorer, query: Query) -> dict[str, Any]:
     return {"links": found, "chain_failed": message_of(explorer, job.failure), "busy": busy(explorer, PAGES)}
 
 
-def problems(explorer: Explorer, query: Query) -> dict[str, Any]:
+def problems(explorer: Explorer, query: Query) -> dict[str, object]:
     """Everything that is wrong, errors first."""
     check = explorer.check()
     return {
@@ -250,7 +250,7 @@ def problems(explorer: Explorer, query: Query) -> dict[str, Any]:
     }
 
 
-def plan(explorer: Explorer, query: Query) -> dict[str, Any]:
+def plan(explorer: Explorer, query: Query) -> dict[str, object]:
     """What will be run, read and asked to resolve every pointer that was not followed yet."""
     job = explorer.plan()
     calls = [{name: visible(str(text)) for name, text in row.items()} for row in job.outcome or []]
@@ -267,7 +267,7 @@ def plan(explorer: Explorer, query: Query) -> dict[str, Any]:
     }
 
 
-def log(explorer: Explorer, query: Query) -> dict[str, Any]:
+def log(explorer: Explorer, query: Query) -> dict[str, object]:
     """What was shown, tested and changed here."""
     return {"rows": [{**row, "name": visible(row["name"])} for row in explorer.log], "busy": False}
 
@@ -281,7 +281,7 @@ def _failing(explorer: Explorer) -> dict[tuple[str, str], str]:
     return found
 
 
-def quietly(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def quietly(make: Callable[[], Mapping[str, object]]) -> dict[str, Any]:
     """Make the data of a page; what it warns of is on the page about problems."""
     token = errors.listener.set(lambda message: None)
     try:

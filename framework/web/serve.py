@@ -17,7 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Any
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from framework.web.guard import Guard
 
 _COOKIE = "explorer"
 #: How long requests under way may take after the process was asked to end, in seconds.
@@ -51,7 +55,7 @@ class Session:
         self._link_made(link)
         return link
 
-    async def enter(self, request: Any) -> Any:
+    async def enter(self, request: Request) -> Response:
         """Exchange the token for a cookie."""
         from starlette.responses import RedirectResponse
 
@@ -68,17 +72,17 @@ class Session:
         self.new_link()
         return response
 
-    def authorize(self, request: Any) -> str:
+    def authorize(self, request: Request) -> str:
         given = request.cookies.get(_COOKIE, "").encode("utf-8", "replace")
         if not any(secrets.compare_digest(given, cookie.encode()) for cookie in self._cookies):
             raise Refused(401, "open the link that was printed where the explorer was started")
         return self._who
 
 
-def by_socket(who: str) -> Callable[[Any], str]:
+def by_socket(who: str) -> Callable[[Request], str]:
     """Who may open the socket may do everything. A proxy before it says who it is, for the log."""
 
-    def authorize(request: Any) -> str:
+    def authorize(request: Request) -> str:
         name = request.headers.get("x-forwarded-user", "")[:100]
         return f"{name} (by a proxy)" if name else who
 
@@ -140,7 +144,7 @@ def _remove_dead(path: str) -> None:
     raise ConfigError("another process listens there", where=path, hint="End it, or choose another path.")
 
 
-def serve(app: Any, listening: socket.socket) -> None:
+def serve(app: Guard, listening: socket.socket) -> None:
     """Answer requests until the process is asked to end (SIGTERM, SIGINT). Stores that hang do not delay the end."""
     import uvicorn
 

@@ -22,11 +22,14 @@ from framework.web.handles import handle, query_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any
+
+    from starlette.types import Message, Receive, Scope, Send
 
     from framework.app import App
     from framework.web import Authorize
+    from framework.web.jobs import Job
 
 #: The largest body of a request: an uploaded dump, and all else.
 _UPLOAD, _BODY = 5_000_000, 100_000
@@ -57,7 +60,7 @@ def build(
     write: bool = False,
     hosts: Iterable[str] | None = None,
     explorer: Explorer | None = None,
-    enter: Callable[[Request], Any] | None = None,
+    enter: Callable[[Request], Awaitable[Response]] | None = None,
 ) -> Guard:
     """The explorer behind its guard.
 
@@ -83,23 +86,23 @@ def build(
 class _Answered:
     """Turns what an endpoint raises into an answer, without a traceback."""
 
-    def __init__(self, app: Any, site: _Site) -> None:
+    def __init__(self, app: Starlette, site: _Site) -> None:
         self._app, self._site = app, site
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = False
 
-        async def sending(message: Any) -> None:
+        async def sending(message: Message) -> None:
             nonlocal began
             began = True
             await send(message)
 
         try:
             # Starlette's own middleware shows errors with their text.
-            await self._app.router(scope | {"app": self._app}, receive, sending)
+            await self._app.router({**scope, "app": self._app}, receive, sending)
         except ClientDisconnect:
             return
         except Exception as fault:
@@ -137,7 +140,7 @@ class _Site:
             raise Refused(403, "you are not allowed to do this")
         return who if isinstance(who, str) else "somebody"
 
-    def page(self, path: str, *, as_json: bool) -> Callable[[Request], Any]:
+    def page(self, path: str, *, as_json: bool) -> Callable[[Request], Awaitable[Response]]:
         title, template, make, kinds = _PAGES[path]
 
         async def endpoint(request: Request) -> Response:
@@ -159,7 +162,7 @@ class _Site:
         return endpoint
 
     def render(
-        self, request: Request, template: str, title: str, path: str, data: dict[str, Any], status: int = 200
+        self, request: Request, template: str, title: str, path: str, data: Mapping[str, object], status: int = 200
     ) -> Response:
         explorer = self.explorer
         newer = [file for file in pages.files(explorer) if file["newer"] or file["state"] == "gone"]
@@ -179,7 +182,7 @@ class _Site:
         )
         return Response(text.encode("utf-8", "backslashreplace"), status, media_type="text/html; charset=utf-8")
 
-    def static(self, name: str) -> Callable[[Request], Any]:
+    def static(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         body = resources.files("framework.web").joinpath("static").joinpath(name).read_bytes()
 
         async def endpoint(request: Request) -> Response:
@@ -204,7 +207,7 @@ class _Site:
             raise Refused(404, "this has expired: ask again")
         return await self._answer(job)
 
-    async def _answer(self, job: Any) -> Response:
+    async def _answer(self, job: Job) -> Response:
         from time import monotonic
 
         from framework.web.explorer import PATIENCE
@@ -222,7 +225,7 @@ class _Site:
         return self.render(request, "compare.html", "Compare", "compare", data)
 
     @staticmethod
-    async def _body(request: Request, most: int = _BODY) -> dict[str, Any]:
+    async def _body(request: Request, most: int = _BODY) -> dict[str, object]:
         """The JSON object of a request.
 
         Raises:
@@ -264,5 +267,5 @@ class _Site:
         return Response(f"{what}\n", status, media_type="text/plain; charset=utf-8")
 
 
-def _json(data: dict[str, Any], status: int = 200) -> Response:
+def _json(data: Mapping[str, object], status: int = 200) -> Response:
     return Response(json.dumps(data, default=str), status, media_type="application/json")

@@ -19,6 +19,8 @@ from framework.errors import InvalidConnection, public
 from framework.integrations import application
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from framework.connection import Connection
 
 _ENGINES = {
@@ -46,7 +48,7 @@ _CACHES = {
 
 
 @public
-def database(conn_id: str = "default", **settings: Any) -> dict[str, Any]:
+def database(conn_id: str = "default", **settings: object) -> dict[str, Any]:
     """An entry of `DATABASES` from a connection. `extra` becomes `OPTIONS`.
 
     Args:
@@ -81,7 +83,7 @@ def database(conn_id: str = "default", **settings: Any) -> dict[str, Any]:
 
 
 @public
-def cache(conn_id: str = "default", **settings: Any) -> dict[str, Any]:
+def cache(conn_id: str = "default", **settings: object) -> dict[str, Any]:
     """An entry of `CACHES` from a connection. `extra` becomes `OPTIONS`.
 
     The password is in `OPTIONS`, which Django's error pages hide, not in `LOCATION`, which they show.
@@ -159,7 +161,7 @@ def _is_on(connection: Connection, name: str) -> bool:
     raise InvalidConnection(what, where=f"connection {connection.conn_id!r}", hint="Write true or false.")
 
 
-def _joined(entry: dict[str, Any], options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def _joined(entry: Mapping[str, object], options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     options |= settings.pop("OPTIONS", None) or {}
     return {**entry, **({"OPTIONS": options} if options else {}), **settings}
 

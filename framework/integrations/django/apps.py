@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.core import checks
 
@@ -26,12 +24,12 @@ class FrameworkConfig(AppConfig):  # type: ignore[misc]
         checks.register(resolved, "framework", deploy=True)
 
 
-def configuration(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
+def configuration(app_configs: object, **options: object) -> list[checks.CheckMessage]:
     """What `python -m framework check --offline` reports: no command is run and no link is asked."""
     return _messages(offline=True)
 
 
-def resolved(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
+def resolved(app_configs: object, **options: object) -> list[checks.CheckMessage]:
     """What following every pointer reports in addition."""
     known = _messages(offline=True)
     return [message for message in _messages(offline=False) if message not in known]

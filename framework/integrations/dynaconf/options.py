@@ -15,7 +15,7 @@ from framework.integrations.dynaconf import application
 
 
 @public
-def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str | None = None, **_: Any) -> None:
+def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str | None = None, **_: object) -> None:
     """Called by dynaconf.
 
     Args:

@@ -19,7 +19,7 @@ from framework.masking import add_mask
 from framework.options.references import Reference, parse_reference, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from framework.app import App
 
@@ -29,7 +29,7 @@ Trail = tuple[Any, ...]
 
 
 @public
-def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str | None = None, **_: Any) -> None:
+def load(obj: Any, env: str | None = None, silent: bool | None = None, key: str | None = None, **_: object) -> None:
     """Called by dynaconf.
 
     Args:
@@ -65,7 +65,7 @@ def _references(inside: Any, trail: Trail, key: str | None) -> Iterator[tuple[An
 
 
 def _fetched(
-    app: App, found: list[tuple[Any, Any, Trail, str]]
+    app: App, found: Sequence[tuple[object, object, Trail, str]]
 ) -> tuple[list[tuple[Any, Any, str]], list[FrameworkError]]:
     from framework.chain.runner import Runner
 
