@@ -14,10 +14,49 @@ from framework.masking.search import is_place
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
+
+    from framework.connection import Connection
+    from framework.layers.base import Layer
+    from framework.layers.environment import Environment
+    from framework.names import Names
+
+    class Mention(Protocol):
+        """Where an option is set."""
+
+        origin: str
+        source: Layer
+
+    class Answer(Protocol):
+        value: Any
+
+        @property
+        def mention(self) -> Mention: ...
+
+    class Engine(Protocol):
+        environment: Environment
+        names: Names
+
+        def answer(self, section: str, key: str) -> Answer | None: ...
+
+    class Config(Protocol):
+        def value(self, section: str, key: str) -> Any: ...
+        def getjson(self, section: str, key: str) -> Any: ...
+
+    class Application(Protocol):
+        """What a backend is built from."""
+
+        name: str
+
+        @property
+        def conf(self) -> Config: ...
+        @property
+        def engine(self) -> Engine: ...
+        def answer(self, section: str, key: str) -> Answer: ...
+        def get_connection(self, conn_id: str) -> Connection: ...
 
 
-def build(app: Any, section: str, key: str = "backend") -> Any:
+def build(app: Application, section: str, key: str = "backend") -> Any:
     """The custom backend that an option names, with the kwargs of another option, bound to the application.
 
     Args:
@@ -79,11 +118,11 @@ def _digest(backend: BaseSecretsBackend, kwargs: Mapping[str, object]) -> str:
     return sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def _finder(app: Any) -> Callable[[str], Any]:
+def _finder(app: Application) -> Callable[[str], Connection]:
     """Finds connections of an application, which it does not keep alive: what a backend has issued outlives it."""
     me = ref(app)
 
-    def find(conn_id: str) -> object:
+    def find(conn_id: str) -> Connection:
         app = me()
         if app is None:
             raise BackendError(f"the application that had the connection {conn_id!r} is gone")
@@ -92,7 +131,7 @@ def _finder(app: Any) -> Callable[[str], Any]:
     return find
 
 
-def _connection_map(app: Any, section: str) -> dict[str, object] | None:
+def _connection_map(app: Application, section: str) -> dict[str, object] | None:
     """`[secrets] connection_map`: field of a connection -> its path in a company's own JSON."""
     found: dict[str, Any] | None = app.conf.getjson(section, "connection_map")
     if found is None:
@@ -141,10 +180,12 @@ def _refuse_unknown(backend_class: Any, places: dict[str, str]) -> None:
             raise BackendError(f"{backend_class.__name__} takes no argument {name!r}", where=place, hint=hint)
 
 
-def _kwargs(app: Any, section: str, key: str, backend_class: object) -> tuple[dict[str, Any], dict[str, str], str]:
+def _kwargs(
+    app: Application, section: str, key: str, backend_class: object
+) -> tuple[dict[str, object], dict[str, str], str]:
     """The constructor's arguments, the place of each, and the folder of the file that names them."""
     answer = app.engine.answer(section, f"{key}_kwargs")
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, object] = {}
     directory: str = Found()  # of a single kwarg in the environment
     place = ""
     if answer is not None:
@@ -153,8 +194,8 @@ def _kwargs(app: Any, section: str, key: str, backend_class: object) -> tuple[di
         place = f"{answer.mention.origin}: [{section}] {key}_kwargs"
         kwargs = _parsed(answer.value, place)
     places = dict.fromkeys(kwargs, place)
-    start = app.names.backend_kwarg(section, key)
-    for name, (text, origin) in app.environment.starting(start).items():
+    start = app.engine.names.backend_kwarg(section, key)
+    for name, (text, origin) in app.engine.environment.starting(start).items():
         if name:
             if not is_place(name):
                 from framework.masking import add_mask
@@ -166,7 +207,7 @@ def _kwargs(app: Any, section: str, key: str, backend_class: object) -> tuple[di
     return kwargs, places, directory
 
 
-def _parsed(value: Any, where: str) -> dict[str, object]:
+def _parsed(value: object, where: str) -> dict[str, object]:
     from framework.convert import to_json
 
     try:
