@@ -78,7 +78,7 @@ class Store:
     Attributes:
         title: how the table calls it; sdk: what it is asked with by hand.
         short: our name of the backend; airflow: its class there.
-        kwargs: what both are told.
+        kwargs: what both are given.
         by_hand: makes a function that fetches so many secrets, with everything set up that is not on the clock.
         limit: how many times as long as by hand we may take; requests: how many there may be.
     """

@@ -1,4 +1,4 @@
-"""An application's world: its name, home, schema, config and chain. The only place where they are put together."""
+"""An application's world: its name, home, schema, config and chain. This is the only place where they are combined."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
-#: What may stand where a pointer leads nowhere.
+#: What an option may be if its pointer leads nowhere.
 _MISSING = ("error", "placeholder")
 
 
@@ -315,7 +315,7 @@ class App(Reads, Bound[Settings]):
         return self
 
     def _configure_masking(self) -> None:
-        """Obey Airflow's options about masking, where the schema declares them.
+        """Apply Airflow's options about masking, if the schema declares them.
 
         The masker is one for the process: the application that was made, used or reloaded last counts. A value that
         makes no sense is the default here; `check` names it.

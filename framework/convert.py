@@ -176,7 +176,7 @@ def to_json(value: object) -> Any:
     try:
         return read_json(value)
     except Malformed as error:
-        place = f"; it goes wrong at line {error.line}, column {error.column}" if error.column else ""
+        place = f"; the error is at line {error.line}, column {error.column}" if error.column else ""
         place += f": {error.what}" if error.is_beyond else ""
     raise ValueError(f'JSON is expected, such as {{"key": "value"}}{place}')
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from framework.files.text import Stamp
 
-    #: Path -> what tells that a file is another one, or None: it is not there.
+    #: Path -> what changes if the file changes, or None: the file does not exist.
     Stamps = dict[str, Stamp | None]
 
 #: How long to wait for more changes after the first one, in milliseconds: an editor writes a file in steps.
@@ -54,7 +54,7 @@ class Watching(Repeated):
         self.wake()
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._every = 0.0
         self.wake()
 
@@ -94,7 +94,7 @@ class Watching(Repeated):
                 return self._reported(folders)
             except Exception as fault:  # no more inotify watches, say
                 self._report = None
-                log(WARNING, "changes of files are not reported here, so they are looked for: %s", fault)
+                log(WARNING, "file changes are not reported on this system, so the files are polled: %s", fault)
         return super()._pause(seconds)
 
     def _reported(self, folders: Iterable[str]) -> bool:

@@ -441,7 +441,7 @@ def test_types(annotation: Any, text: str, expected: Any, kind: str) -> None:
         (
             dict[str, int],
             "{",
-            '[server] it: JSON is expected, such as {"key": "value"}; it goes wrong at line 1, column 2',
+            '[server] it: JSON is expected, such as {"key": "value"}; the error is at line 1, column 2',
         ),
         (list[Peer], '[{"host": 1, "prot": 2}]', "[server] it[0].prot: there is no such key; did you mean port?"),
         (list[Peer], "[{}]", "[server] it[0].host: a value is required"),
@@ -476,8 +476,8 @@ def test_types(annotation: Any, text: str, expected: Any, kind: str) -> None:
             "[server] it: at most 60s is expected, not '2m'",
         ),
         (Annotated[pathlib.Path, at.MaxLen(2)], "/etc", "[server] it: a length of at most 2 is expected"),
-        (set[str | dict], "[{}]", "[server] it: a list of texts or numbers is expected"),  # type: ignore[type-arg]
-        (dict[list[int], int], '{"1": 1}', "[server] it.1: a key that is a text or a number is expected"),
+        (set[str | dict], "[{}]", "[server] it: a list of text or numbers is expected"),  # type: ignore[type-arg]
+        (dict[list[int], int], '{"1": 1}', "[server] it.1: a key that is text or a number is expected"),
         (dict[frozenset[int], int], "5", '[server] it: a table is expected, such as {"key": "value"}'),
         (
             Annotated[datetime.date, at.Ge(datetime.date(2024, 1, 1))],
@@ -509,8 +509,8 @@ def test_what_does_not_fit(annotation: Any, text: str, expected: str, kind: str)
         (Any, "an option cannot have the type Any"),
         (object, "an option cannot have the type object"),
         (complex, "an option cannot have the type complex"),
-        (DataclassTls | Peer, "the annotation allows several classes, and nothing tells them apart"),
-        (list[DataclassTls | Peer], "the annotation allows several classes, and nothing tells them apart"),
+        (DataclassTls | Peer, "the annotation allows several classes, and nothing distinguishes them"),
+        (list[DataclassTls | Peer], "the annotation allows several classes, and nothing distinguishes them"),
         (Annotated[datetime.datetime, at.Timezone("UTC")], "Timezone is not supported"),
         (Annotated[str, msgspec.Meta(pattern="(a+)+")], "a repetition of a repetition, such as (a+)+"),
     ],

@@ -371,7 +371,7 @@ def test_config_get_value(world: World) -> None:
     assert world.run(*get, "core")[:2] == (2, "")
     status, out, err = world.run(*get, "old", "label")
     assert (status, out) == (1, "")
-    assert err.startswith("warning: the option [old] label is now called [core] name: ask for it by that name\nerror: ")
+    assert err.startswith("warning: the option [old] label is now called [core] name: use that name\nerror: ")
 
 
 def test_config_list(world: World) -> None:
@@ -491,7 +491,7 @@ def test_which_application(world: World) -> None:
     get = ("config", "get-value", "core", "port")
     status, out, err = world.run(*get)
     assert (status, out) == (0, "9\n")
-    assert err.startswith("note: no project was found here, so this is about the application called framework;")
+    assert err.startswith("note: no project was found here, so the application called framework is used;")
     assert world.run("--app", "mine:app", *get) == (0, "6\n", "")
     assert world.run("--name", "named", *get) == (0, "10\n", "")
     assert world.run("--project", "there", *get) == (0, "8\n", "")
@@ -556,7 +556,7 @@ def test_streams(world: World) -> None:
     world.write("billing.cfg", f"[core]\n{many}")
     world.project()
     done = process(world, "dump", shell="| head -1")
-    assert done.stdout == b"# the effective configuration of billing; what is hidden or fails is a comment\n"
+    assert done.stdout == b"# the effective configuration of billing; hidden and failed values are comments\n"
     assert done.stderr == b""
     for words in (("--help",), ("config", "list", "--show-values"), ("config", "get-value", "core", "key1")):
         assert process(world, *words, shell="| true").stderr == b""
@@ -624,7 +624,7 @@ def test_a_word_in_the_wrong_place_is_not_repeated(world: World, words: tuple[st
 def test_a_flag_that_selects_the_application_after_the_command(world: World, flag: str) -> None:
     status, _, err = world.run("check", flag, "canary")
     assert status == 2
-    assert f"{flag} must stand before the command: python -m framework {flag} … COMMAND" in err
+    assert f"{flag} must come before the command: python -m framework {flag} … COMMAND" in err
     assert "canary" not in err
 
 

@@ -259,7 +259,7 @@ def test_set_follows_a_link_and_makes_no_folder(world: World, cfg: Path) -> None
     world.project(home="nowhere", schema="schema.toml")
     status, _, err = world.run("config", "set", "server", "port", "1")
     assert status == 1
-    assert err == "error: nowhere: the folder does not exist. Make it: mkdir -p nowhere\n"
+    assert err == "error: nowhere: the folder does not exist. Create it: mkdir -p nowhere\n"
     assert not (world.home / "nowhere").exists()
 
 

@@ -93,7 +93,7 @@ def test_a_file_of_one_environment_cannot_choose_another(world: World) -> None:
     assert world.run("--env", "staging", "dump") == (
         1,
         "",
-        "error: .env.staging:2: this file is read because the environment is staging, and says that it is "
+        "error: .env.staging:2: this file is read because the environment is staging, but it sets the environment to "
         "'production'. Remove BILLING_ENV from it.\n",
     )
     world.write(".env.staging", "BILLING_ENV=staging\n")

@@ -145,7 +145,7 @@ CASES = {
     ),
     "section_twice": Case(
         """
-        HOME/billing.cfg:4: section [core] is written twice, first on line 1. Keep one of the two, or
+        HOME/billing.cfg:4: section [core] appears twice, first on line 1. Keep one of the two, or
         write both as one.
         """,
         "[core]\nport = 1\n[db]\n[core]\nport = 2\n",
@@ -153,7 +153,7 @@ CASES = {
     ),
     "option_twice": Case(
         """
-        HOME/billing.cfg:3: option port of [core] is written twice, first on line 2. Keep one of the
+        HOME/billing.cfg:3: option port of [core] appears twice, first on line 2. Keep one of the
         two, or write both as one.
         """,
         "[core]\nport = 1\nport = 2\n",
@@ -186,7 +186,7 @@ CASES = {
     "percent_nobody": Case(
         """
         HOME/billing.cfg:2: [core] password: a %(name)s names an option that neither this section nor
-        [DEFAULT] has. Correct the name (letters as they are written there), or write '%%' for a
+        [DEFAULT] has. Correct the name (upper and lower case must match), or write '%%' for a
         literal '%'.
         """,
         "[core]\npassword = %(nope)s\n",
@@ -236,7 +236,7 @@ CASES = {
     ),
     "option_twice_json": Case(
         """
-        HOME/production.json:2: 'port' is written twice, first on line 1. Keep one of the two.
+        HOME/production.json:2: 'port' appears twice, first on line 1. Keep one of the two.
         """,
         files={"production.json": '{"core": {"port": 1,\n"port": 2}}'},
         project={"config_files": ["production.json"]},
@@ -244,7 +244,7 @@ CASES = {
     ),
     "option_twice_yaml": Case(
         """
-        HOME/production.yaml:3: 'port' is written twice, first on line 2. Keep one of the two.
+        HOME/production.yaml:3: 'port' appears twice, first on line 2. Keep one of the two.
         """,
         files={"production.yaml": "core:\n  port: 1\n  port: 2\n"},
         project={"config_files": ["production.yaml"]},
@@ -508,7 +508,7 @@ CASES = {
     "secret_version_absent": Case(
         """
         HOME/billing.cfg:2: [core] password_secret: secret 'db/password' not found in version 3
-        (asked: no link). No versions are kept by environment, metastore: ask without ?version.
+        (asked: no link). No versions are kept by environment, metastore: leave out ?version.
         """,
         "[core]\npassword_secret = db/password?version=3",
         kind="PointerError",
@@ -675,7 +675,7 @@ CASES = {
     "kwargs_python": Case(
         """
         HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
-        as {"key": "value"}; it goes wrong at line 1, column 2. Write {"name": "value"} with double
+        as {"key": "value"}; the error is at line 1, column 2. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
         backend("stores.Plain", "backend_kwargs = {'token': None}\n"),
@@ -685,7 +685,7 @@ CASES = {
     "kwargs_true": Case(
         """
         HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
-        as {"key": "value"}; it goes wrong at line 1, column 11. Write {"name": "value"} with double
+        as {"key": "value"}; the error is at line 1, column 11. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
         backend("stores.Plain", 'backend_kwargs = {"token": True}\n'),
@@ -818,7 +818,7 @@ CASES = {
     ),
     "backends_twice": Case(
         """
-        HOME/billing.cfg:2: [secrets] backends: a name is given twice. Name each once.
+        HOME/billing.cfg:2: [secrets] backends: a name is given twice. List each name once.
         """,
         "[secrets]\nbackends = corp, corp\n[core]\npassword_secret = db/password",
         kind="BackendError",
@@ -1055,8 +1055,8 @@ def test_metastore_without_a_key(world: World) -> None:
         world.app().use()
         Variable.set("rate", "hunter2")
     assert str(caught.value) == (
-        "[core] fernet_key: secrets are written encrypted and there is no key. "
-        "Make one with: python -m framework fernet generate, or, in a project, init --metastore"
+        "[core] fernet_key: secrets are stored encrypted, and there is no key. "
+        "Create one with: python -m framework fernet generate, or, in a project, init --metastore"
     )
 
 
@@ -1065,7 +1065,7 @@ def test_metastore_with_a_malformed_key(world: World) -> None:
     world.set(BILLING__CORE__FERNET_KEY=f"{KEY},hunter2")
     message = (
         "[core] fernet_key: key 2 of 2 is not 32 bytes as URL-safe base64. "
-        "Make one with: python -m framework fernet generate"
+        "Create one with: python -m framework fernet generate"
     )
     fails(world, "rate", errors.BackendError, message, "invalid")
 

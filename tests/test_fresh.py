@@ -143,7 +143,7 @@ def test_no_older_value_stands_in_for_a_fresh_one(store: Store, tmp_path: Path, 
     assert app.get_variable("a") == "old"
     clock.now += 10
     store.is_down = True
-    with pytest.warns(errors.FrameworkWarning, match="Its answer of 10 s ago is used meanwhile"):
+    with pytest.warns(errors.FrameworkWarning, match="Its answer from 10 s ago is used meanwhile"):
         assert app.get_variable("a") == "old"
     with pytest.raises(errors.BackendUnavailable, match="it is down"):
         app.get_variable("a", max_age=0)

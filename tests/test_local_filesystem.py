@@ -344,7 +344,7 @@ def test_a_name_that_is_written_twice(write: Any, name: str, text: str, k: str, 
     path = write(name, text)
     backend = LocalFilesystemBackend(path, path, path)
     assert str(backend.get_variable("fine")) == backend.get_config("fine") == "1"
-    lines = {"k": f"'k' is written {k}", "l": f"'l' is written 2 times, on {ll}"}
+    lines = {"k": f"'k' appears {k}", "l": f"'l' appears 2 times, on {ll}"}
     for key, message in lines.items():
         with pytest.raises(errors.VariableNotUnique, match=message) as caught:
             backend.get_variable(key)
@@ -369,7 +369,7 @@ def test_a_name_that_is_written_twice_inside_an_entry(write: Any, name: str, tex
     backend = LocalFilesystemBackend(write(name, text))
     assert backend.get_variable("fine") == 1
     with pytest.raises(
-        errors.FileParseError, match=f"line {line}: 'a' is written twice, first on line {line - 2}"
+        errors.FileParseError, match=f"line {line}: 'a' appears twice, first on line {line - 2}"
     ) as caught:
         backend.get_variable("k")
     assert caught.value.faults[0][0] == line
@@ -535,7 +535,8 @@ def test_a_file_that_may_not_be_read(write: Any, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(errors.AccessDenied) as caught:
         backend.get_config("k")
     assert str(caught.value).endswith(
-        's.json: this process may not read the secrets file. Let its user read it, or set "configs_file_path" to null.'
+        "s.json: this process may not read the secrets file. Give its user read "
+        'permission, or set "configs_file_path" to null.'
     )
 
 

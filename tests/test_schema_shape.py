@@ -134,7 +134,7 @@ OF_SCHEMAS = {
     "server:\n  description: 5\n": "s.yaml:2: [server]: description must be text.",
     "server:\n  options: [port]\n": "s.yaml:2: [server]: options must be a table of options.",
     "server:\n  option: {port: {}}\n": "s.yaml:2: [server]: unknown field 'option'. Did you mean options?",
-    "server:\n  port: {type: integer}\n": "s.yaml:2: [server]: unknown field 'port'. Options stand under options: "
+    "server:\n  port: {type: integer}\n": "s.yaml:2: [server]: unknown field 'port'. Options go under options: "
     "[server.options.port].",
     "db:\n  pool:\n    options: {}\n": "s.yaml:2: [db]: unknown field 'pool'. A section with a dot in its name is "
     'written in quotes: ["db.pool"].',
@@ -175,7 +175,7 @@ def test_toml_and_json_name_the_place_as_well(tmp_path: Path) -> None:
     toml = '[server]\ndescription = "x"\n\n[server.options.port]\ntype = "integer"\nsensitve = true\n'
     assert message_of(toml, tmp_path, "s.toml").startswith("s.toml:6: [server] port: unknown field 'sensitve'.")
     assert message_of('[db.pool]\ntype = "integer"\n', tmp_path, "s.toml").startswith(
-        "s.toml:1: [db]: unknown field 'pool'. Options stand under options: [db.options.pool]."
+        "s.toml:1: [db]: unknown field 'pool'. Options go under options: [db.options.pool]."
     )
     schema = {"server": {"options": {"port": {"defalt": 5}}}}
     assert message_of(json.dumps(schema), tmp_path, "s.json").startswith(

@@ -970,7 +970,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         ("cache.example.com:6379", "it is not a URL of redis://, rediss:// or unix://"),
         ("http://cache.example.com", "it is not a URL of redis://"),
         ("redis:///0", "it has no host"),
-        ("unix://", "it has no path of a socket"),
+        ("unix://", "it has no socket path"),
         ("redis://h:port/0", "the port after the host is not a number"),
         ("redis://h:65536/0", "the port after the host is not a number"),
         (f"redis://shop:{PASSWORD}@h h/0", "its host is not a name or an address"),

@@ -40,7 +40,7 @@ P = "cAnArY-7"
         (f"jdbc:postgresql://u:{P}@h/d", "it is a JDBC URL", "Leave out jdbc:"),
         (f"AIRFLOW_CONN_X=postgres://u:{P}@h", "a variable's name", "what follows the ="),
         (f"postgres ://u:{P}@h", "a blank before ://", "Remove it"),
-        (f"{P}%://h", "what stands before :// is not a type", "TYPE"),
+        (f"{P}%://h", "what comes before :// is not a type", "TYPE"),
         (f"host=h password={P} dbname=d", "a list of NAME=VALUE", "or JSON"),
         (f"conn_type: postgres\npassword: {P}\n", "it looks like YAML", "Write JSON"),
         (f'[{{"host": "{P}"}}]', "it is a JSON list", "one JSON object"),

@@ -117,7 +117,7 @@ def test_a_broken_file_keeps_what_was_read_and_is_reported_once(how: str, tmp_pa
         end()
     assert app.conf.get("s", "port") == "3"
     assert looks == len(noted) == 1
-    assert "nothing is reloaded, and what was read before stays: " in noted[0]
+    assert "the reload failed, and the previous configuration stays in use: " in noted[0]
     assert "billing.cfg:1" in noted[0]
 
 

@@ -57,7 +57,7 @@ class AkeylessBackend(RemoteStore):
     batch_size = 50
     version_rule = "[0-9]{1,18}"
     expired = ("401",)
-    acts = {"read": ("reading it", ""), "list": ("listing what is there", "")}
+    acts = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
     faults = {
         "404": None,
         "401": refused("Check access_id and its credentials."),
@@ -263,7 +263,7 @@ class _Client:
                 found = json.loads(answer.data)
             what = "" if isinstance(found, dict) else "not a JSON object"
             if answer.status == 404 and "error" not in found:  # another server's 404 does not mean an absent secret
-                what = "a 404 of another server"
+                what = "a 404 from another server"
         except Exception as fault:
             what = type(fault).__name__
         if what:

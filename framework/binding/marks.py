@@ -88,7 +88,7 @@ class Rules:
     Args:
         marks: the marks beside the type, in order. Those after a validator concern the value that it returns.
         type_: the type of the option.
-        place: where the annotation stands, for messages.
+        place: where the annotation is, for messages.
         by_pydantic: whether pydantic applies them too, so those that cannot be applied here are left to it.
 
     Raises:

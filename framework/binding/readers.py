@@ -125,7 +125,7 @@ class Readers:
 
     def _union(self, annotation: Any, marks: list[Any], place: str, by_pydantic: bool) -> Reader:
         kinds = members(annotation)
-        if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them is meant
+        if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them to use
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
                 return self._raw(annotation, marks, place, by_pydantic)
             made = self._tagged(kinds, place)
@@ -140,7 +140,7 @@ class Readers:
         """The reader of one of several classes: a key of the table says which."""
         tags = tags_of(kinds) if all(map(kind_of, kinds)) else None
         if tags is None:
-            what = "the annotation allows several classes, and nothing tells them apart"
+            what = "the annotation allows several classes, and nothing distinguishes them"
             hint = 'Give each a field such as kind: Literal["a"], each with its own value, or use one class.'
             raise SchemaError(what, where=place, hint=hint)
         key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
@@ -180,7 +180,7 @@ class Readers:
                 return collect(found)
             except TypeError:  # a list or a table in a set
                 pass
-            raise ValueError("a list of texts or numbers is expected")
+            raise ValueError("a list of text or numbers is expected")
 
         one = inner[0] if not is_fixed and not structure else None
         is_plain = one is not None and not one.none and TYPES[one.type].to is not to_json

@@ -48,7 +48,7 @@ class Misfit(ValueError):
 def hashable(key: object) -> Any:
     """A key of a table, which must not be a list or a table itself. Raises ValueError."""
     if isinstance(key, (list, set, dict)):
-        raise ValueError("a key that is a text or a number is expected")
+        raise ValueError("a key that is text or a number is expected")
     return key
 
 

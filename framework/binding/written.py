@@ -68,7 +68,7 @@ def _is_url(kind: type) -> bool:
 def _duration(value: Any) -> str:
     microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
     if microseconds < 0:
-        raise ValueError("a duration of nothing or more is expected")
+        raise ValueError("a duration of 0 or more is expected")
     if microseconds % 1_000_000 == 0:
         return f"{microseconds // 1_000_000}s"
     whole, rest = divmod(microseconds, 1_000)

@@ -1,4 +1,4 @@
-"""Many config secrets asked of one link, in as few calls as its store has."""
+"""Asks one link for many config secrets, in as few calls as its store allows."""
 
 from __future__ import annotations
 

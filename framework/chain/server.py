@@ -253,7 +253,7 @@ def check_url(url: str) -> None:
         if password:
             add_mask(unquote(password))
         if parts.scheme == "unix" and not parts.path:
-            what = "it has no path of a socket"
+            what = "it has no socket path"
         elif parts.scheme != "unix" and (not host or any(map(str.isspace, host))):
             what = "its host is not a name or an address" if host else "it has no host"
         elif parts.scheme != "unix" and not _is_port(parts):

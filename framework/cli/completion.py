@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from framework.app import App
 
-#: TAB gives nothing rather than make a person wait longer than this.
+#: TAB completes nothing if that would take longer than this.
 _SECONDS = 2.0
 
 

@@ -188,7 +188,7 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
     from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):
-        raise ConfigError("--app cannot be combined with --name or --project", hint="Give one of them.")
+        raise ConfigError("--app cannot be combined with --name or --project", hint="Use only one of them.")
     named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
     if named:
         for flag in ("env", "config", "dotenv", "worker"):
@@ -207,7 +207,7 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
         found = project.here()
         if found is None:
             print_note(
-                "no project was found here, so this is about the application called framework; write "
+                "no project was found here, so the application called framework is used; write "
                 '[tool.framework] with name = "…" in pyproject.toml, or pass --project, --app or --name'
             )
         settings, path = (

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from framework.files.entries import Entry
     from framework.metastore.store import Item
 
-#: What stands before, between and after the rows, and in their place if there are none.
+#: What comes before, between and after the rows, and what replaces them if there are none.
 _FRAMES = {"json": ("{\n", ",\n", "\n}\n", "{}\n"), "yaml": ("", "", "", "{}\n"), "env": ("", "", "", "")}
 #: Names that a message lists before it counts the others.
 _LISTED = 20
@@ -246,7 +246,7 @@ def _variable_in(entry: Entry) -> tuple[str, str | None]:
     if isinstance(value, dict) and "value" in value:
         if not set(value) <= {"value", "description"}:
             raise InvalidSecret(
-                "it has value and other names than description beside it",
+                "next to value and description it has other names",
                 hint='Airflow would lose them; write {"value": {…}} around it if it is all one value.',
             )
         value, description = value["value"], value.get("description")
@@ -299,7 +299,7 @@ class _Shadows:
             if shadowed:
                 warn(
                     f"the link {link} is asked before the metastore and has {len(shadowed)} of the imported "
-                    f"{self._kind}s too, so that reads still return its own: {_some(shadowed)}"
+                    f"{self._kind}s too, so reads still return its own: {_some(shadowed)}"
                 )
 
 

@@ -1,4 +1,4 @@
-"""What a person names for another program, resolved all at once: options, connections, variables, config secrets."""
+"""What a user selects for another program, resolved all at once: options, connections, variables, config secrets."""
 
 from __future__ import annotations
 

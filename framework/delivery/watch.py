@@ -113,7 +113,7 @@ class Watch:
         return Change(names, environ, jitter.up_to(self._splay))
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._is_closed = True
 
 

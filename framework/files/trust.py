@@ -365,7 +365,7 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def owner(status: os.stat_result) -> str:
-    """Whose a file is: `mallory, uid 12345`."""
+    """The owner of a file: `mallory, uid 12345`."""
     import pwd
 
     try:

@@ -50,7 +50,7 @@ def made(conn_id: str, *, uri: str | None = None, json: str | None = None, **fie
     """A connection from what a person gives: a URI, a JSON object, or the fields.
 
     Args:
-        uri: the whole connection; `extra` and `description` may stand beside it, as in Airflow.
+        uri: the whole connection; `extra` and `description` may be given with it, as in Airflow.
         json: the whole connection, with nothing beside it.
         fields: of `Connection`.
 

@@ -17,7 +17,7 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     """A typed file as a layer.
 
     A table inside a section is an option with a table for its value, and the section `outer.inner` as well:
-    which of the two is meant depends on what is asked for.
+    which of the two it is depends on what is asked for.
 
     Raises:
         ConfigFileError: unreadable or malformed, with the line; or an option outside every section.

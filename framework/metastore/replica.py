@@ -1,4 +1,4 @@
-"""Reads from a replica of the database. What it lacks or cannot answer is asked of the primary."""
+"""Reads from a replica of the database. What it lacks or cannot answer is read from the primary."""
 
 from __future__ import annotations
 
@@ -65,6 +65,8 @@ class Replica:
         except errors.SecretsError as error:
             failure = error.what
         self._resting_until = monotonic() + REST
-        text = f"the replica {self.store.database.where} is not asked for a while, but the primary: {failure}"
+        text = (
+            f"the replica {self.store.database.where} failed, and the primary is asked instead for a while: {failure}"
+        )
         log_and_tell(text)
         return None

@@ -1,4 +1,4 @@
-"""Variables that begin like the application's and mean nothing, with what was probably meant."""
+"""Variables that begin like the application's but have no meaning, with the probable intention."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ALIKE, _ALIKE_OWN = 0.88, 0.75
 
 
 class Misspelt:
-    """A variable that means nothing, and what was probably meant.
+    """A variable that has no meaning, and the one that was probably intended.
 
     Attributes:
         name, origin: the variable, and where it is set: the same, or `path:line` of a `.env` file.
-        meant: the name that was probably meant.
+        meant: the name that was probably intended.
         option: the option that it sets, or None.
     """
 
@@ -46,9 +46,9 @@ class Misspelt:
 
 
 def misspelt(engine: Engine) -> Iterator[Misspelt]:
-    """Every variable of the process and the `.env` files that is probably a misspelling of one of ours.
+    """Every variable of the process and the `.env` files that probably misspells one that the application reads.
 
-    A variable without resemblance to any of ours is left alone: other programs have variables, too.
+    A variable that resembles none of them is ignored: other programs have variables, too.
     """
     start, known = f"{engine.names.prefix}_", _Known(engine)
     for name in engine.environment.names():
@@ -90,7 +90,7 @@ class _Known:
         self._secrets = {engine.names.secret(name)[cut:] for name in engine.referred_secrets()}
 
     def meant(self, rest: str) -> tuple[str, tuple[str, str] | None]:
-        """What a variable means, or was probably meant to be, with the option that it sets; empty if we cannot say."""
+        """What a variable means or was probably intended to mean, with its option; empty if unknown."""
         if rest in _OWN or rest in self._secrets:
             return rest, None
         if rest in self._variables or _plain(rest) in self._options:

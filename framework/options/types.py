@@ -148,7 +148,7 @@ def to_bytes(value: object) -> int:
 
 
 def to_datetime(value: object) -> datetime.datetime:
-    """ISO 8601: `2024-05-01T12:00:00+02:00`, also with `Z`, with a blank for the `T`, or a date alone.
+    """ISO 8601: `2024-05-01T12:00:00+02:00`, also with `Z`, with a space for the `T`, or a date alone.
 
     Raises:
         ValueError: anything else.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Query = dict[str, str]
 
-#: So many rows stand on one page.
+#: How many rows one page has.
 _ROWS = 100
 
 

@@ -53,7 +53,7 @@ THROTTLED = (
 #: Codes that may concern only one of several names: a lost key must not fail the other names.
 OF_ONE_NAME = (*ABSENT, *DENIED, *INVALID, "DecryptionFailure", "InvalidKeyId", "KMSInvalidStateException")
 
-#: The codes of both services, see `RemoteBackend`. `KMS` stands for all that begin so.
+#: The codes of both services, see `RemoteBackend`. `KMS` means all that begin with it.
 FAULTS: dict[str, Fault | None] = {
     **dict.fromkeys(ABSENT),
     **dict.fromkeys(DENIED, denied("Allow {right}.")),

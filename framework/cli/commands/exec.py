@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pristine",
         action="store_true",
-        help="of this environment, pass only PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
+        help="pass only these variables of this environment: PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
     )
     parser.add_argument(
         "--mask", action="store_true", help="redact the program's output, where it does not go to a terminal"

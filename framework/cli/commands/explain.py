@@ -21,7 +21,7 @@ from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
 
 DESCRIPTION = """\
-Where an option, a connection or a variable is set, which place wins, and which are shadowed.
+Show where an option, a connection or a variable is set, which place wins, and which are shadowed.
 
 for example:
   python -m framework explain core port
@@ -41,8 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("section", nargs="?", help="the option's section")
     parser.add_argument("key", nargs="?", help="the option's key")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--connection", metavar="ID", help="a connection instead of an option")
-    which.add_argument("--variable", metavar="KEY", help="a variable instead of an option")
+    which.add_argument("--connection", metavar="ID", help="explain a connection instead of an option")
+    which.add_argument("--variable", metavar="KEY", help="explain a variable instead of an option")
     parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
     add_output(parser)
 

@@ -105,7 +105,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _run(app: None, args: Namespace) -> int:
     from shlex import quote
 
-    given = args.given  # what stands before the command
+    given = args.given  # what comes before the command
     folder = args.directory or given.project or "."
     path = os.path.normpath(os.path.join(folder, "pyproject.toml"))
     where = "" if os.path.realpath(folder) == os.getcwd() else f" --project {quote(folder)}"
@@ -151,7 +151,7 @@ def _project(path: str) -> str:
         raise ConfigFileError(
             "there is a [tool.framework] already, so nothing was written",
             where=places.get(("tool", "framework"), path),
-            hint="See what it gives: python -m framework dump",
+            hint="See the result: python -m framework dump",
         )
     if not _takes_a_table(path):
         raise ConfigFileError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from framework.cli.output import OK, UsageError, as_json, machine, print_note
 
 DESCRIPTION = """\
-What a fleet of processes with this configuration asks of its stores: calls, quotas, time to start, monthly cost.
+Estimate the load of a fleet of processes with this configuration on its stores: calls, quotas, time to start, monthly
+cost.
 
 It counts the _secret pointers of the configuration and asks no store. Connections and variables that a program reads
 by itself are not known, and logins are not counted. Prices and quotas are those that the vendors publish.
