@@ -127,8 +127,8 @@ class Parameters(Store):
     lead = ""
 
     def fetch(self, client: Any, names: list[str]) -> dict[str, str]:
-        said = client.get_parameters(Names=names, WithDecryption=True)
-        return {entry["Name"]: entry["Value"] for entry in said["Parameters"]}
+        response = client.get_parameters(Names=names, WithDecryption=True)
+        return {entry["Name"]: entry["Value"] for entry in response["Parameters"]}
 
 
 class Secrets(Parameters):
@@ -137,8 +137,8 @@ class Secrets(Parameters):
     service, batch, lead = "secretsmanager", 20, "/"
 
     def fetch(self, client: Any, names: list[str]) -> dict[str, str]:
-        said = client.batch_get_secret_value(SecretIdList=names)
-        return {entry["Name"]: entry["SecretString"] for entry in said["SecretValues"]}
+        response = client.batch_get_secret_value(SecretIdList=names)
+        return {entry["Name"]: entry["SecretString"] for entry in response["SecretValues"]}
 
 
 class Vault(Store):
@@ -158,8 +158,8 @@ class Vault(Store):
 
             def fetch(name: str) -> str:
                 read = client.secrets.kv.v2.read_secret_version
-                said = read(f"bench/config/{name}", mount_point="secret", raise_on_deleted_version=True)
-                text: str = said["data"]["data"]["value"]
+                response = read(f"bench/config/{name}", mount_point="secret", raise_on_deleted_version=True)
+                text: str = response["data"]["data"]["value"]
                 return text
 
             names = [f"s{n}" for n in range(number)]
@@ -231,10 +231,10 @@ def _beside_the_sdk(store: Store, folder: str, rounds: int) -> list[Row]:
 def _time(fetch: Callable[[], dict[str, str]], number: int) -> float:
     """Milliseconds."""
     start = perf_counter()
-    said = fetch()
+    found = fetch()
     taken = (perf_counter() - start) * 1000
-    assert len(said) == number
-    assert set(said.values()) == {f"value of s{n}" for n in range(number)}
+    assert len(found) == number
+    assert set(found.values()) == {f"value of s{n}" for n in range(number)}
     return taken
 
 
@@ -319,8 +319,8 @@ def _stores(stack: ExitStack) -> Iterator[Store]:
     import servers_vault
 
     port = stack.enter_context(_moto())
-    said = {**KEYS, "endpoint_url": f"http://127.0.0.1:{port}"}
-    ssm, secrets = boto3.client("ssm", **said), boto3.client("secretsmanager", **said)
+    arguments = {**KEYS, "endpoint_url": f"http://127.0.0.1:{port}"}
+    ssm, secrets = boto3.client("ssm", **arguments), boto3.client("secretsmanager", **arguments)
     bao = servers_vault.Bao()
     stack.callback(bao.stop)
     with ThreadPoolExecutor(4) as pool:

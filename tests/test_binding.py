@@ -553,7 +553,7 @@ def annotations() -> st.SearchStrategy[Any]:
     text=st.sampled_from(TEXTS),
     kind=st.sampled_from(["dataclass", "pydantic", "TypedDict", "attrs"]),
 )
-def test_any_class_and_any_text_give_an_object_or_an_error_of_ours(annotation: Any, text: str, kind: str) -> None:
+def test_any_class_and_any_text_give_an_object_or_a_framework_error(annotation: Any, text: str, kind: str) -> None:
     make: dict[str, Any] = {
         "dataclass": lambda: dataclasses.make_dataclass("Server", [("it", annotation)]),
         "pydantic": lambda: pydantic.create_model("Server", it=(annotation, ...)),

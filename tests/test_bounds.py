@@ -116,7 +116,7 @@ def test_aliases_do_not_multiply(reader: str, text: str, write: Any) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_an_alias_inside_of_what_it_stands_for(reader: str, write: Any) -> None:
+def test_an_alias_inside_its_own_anchor(reader: str, write: Any) -> None:
     path = write("s.yaml", "core:\n  a: &a\n    - 1\n    - *a\n")
     assert "an alias is inside its own anchor" in message_of(reader, path)
 

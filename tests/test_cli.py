@@ -529,7 +529,7 @@ def test_which_application(world: World) -> None:
         (("check",), {}),
     ],
 )
-def test_what_is_named_by_a_module_says_which_package_is_missing(
+def test_a_module_that_cannot_be_imported_names_the_missing_package(
     world: World, words: tuple[str, ...], project: dict[str, str]
 ) -> None:
     world.write("needy.py", "import not_installed_here\n")

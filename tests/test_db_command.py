@@ -136,7 +136,7 @@ def test_a_database_of_another_application(world: World, at: Place) -> None:
     assert at.store(NEW).get_variable("k") == "v"
 
 
-def test_the_secrets_table_is_for_others(world: World, at: Place) -> None:
+def test_the_secrets_table_is_added_to_foreign_databases(world: World, at: Place) -> None:
     status, _, err = world.run("db", "migrate", "--add-secrets-table")
     assert status == 1
     assert "python -m framework db migrate" in err

@@ -791,7 +791,7 @@ CASES = {
     ),
     "airflow_class_without_twin": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: there is no backend of ours for airflow.providers.x.Backend. Write
+        HOME/billing.cfg:2: [secrets] backend: framework has no backend for airflow.providers.x.Backend. Write
         import:airflow.providers.x.Backend to load Airflow's own class.
         """,
         backend("airflow.providers.x.Backend"),
@@ -809,8 +809,8 @@ CASES = {
     ),
     "backend_and_backends": Case(
         """
-        HOME/billing.cfg:2: [secrets]: backend and backends are both set. Name the one in backends as
-        well.
+        HOME/billing.cfg:2: [secrets]: backend and backends are both set. Remove backend, and list it
+        in backends.
         """,
         backend("stores.Plain", "backends = corp, team\n"),
         kind="BackendError",
@@ -945,7 +945,7 @@ def test_project_that_others_can_write(world: World) -> None:
     assert world.run("--project", ".", "config", "get-value", "core", "port") == (0, "8080\n", "")
 
 
-def test_project_that_is_not_there(world: World) -> None:
+def test_project_that_does_not_exist(world: World) -> None:
     message = "error: nowhere/pyproject.toml: there is no project file. Write one with [tool.framework].\n"
     assert world.run("--project", "nowhere", "dump") == (1, "", message)
     world.write("empty/pyproject.toml", "[tool.other]\n")

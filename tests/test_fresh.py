@@ -184,7 +184,7 @@ def test_one_who_takes_older_answers_gets_one_though_the_fresh_question_that_it_
     assert outcomes == {"fresh": "it is down", "other": "old"}
 
 
-def test_threads_that_want_what_is_newer_than_a_refresh_share_a_question_also_beside_a_shared_cache(
+def test_threads_that_need_answers_newer_than_a_refresh_share_a_question_also_with_a_shared_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from framework.chain import cache

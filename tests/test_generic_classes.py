@@ -181,7 +181,7 @@ class Stores:
     one: list[Local] = dataclasses.field(default_factory=list)
 
 
-def test_which_of_several_classes_is_meant() -> None:
+def test_which_of_several_classes_is_selected() -> None:
     made = application(
         TAGGED=f'{{"type": "remote", "url": "u", "token": "{HIDDEN}"}}',
         LITERAL='{"kind": "tape", "path": "/"}',

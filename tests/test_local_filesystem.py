@@ -508,7 +508,7 @@ def test_byte_order_marks(tmp_path: Path) -> None:
     assert load_variables(str(tmp_path / "s.yaml")) == {"k": "v"}
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     path = str(tmp_path / "missing.json")
     backend = LocalFilesystemBackend(None, path)
     with pytest.raises(errors.BackendUnavailable) as caught:

@@ -222,7 +222,7 @@ def test_a_replaced_and_a_deleted_file_are_noticed(store: Store, path: Path, tmp
     assert store.get_variable("k") == "again"
 
 
-def test_a_child_process_opens_a_connection_of_its_own(path: Path) -> None:
+def test_a_child_process_opens_its_own_connection(path: Path) -> None:
     spied = Spied(path)
     store = Store(spied, Keys(KEY))
     store.set_variable("k", "v")

@@ -98,7 +98,7 @@ def app(tmp_path: Path, **environ: str) -> App:
 
 
 @pytest.mark.parametrize("name", MEANT)
-def test_what_was_probably_meant(tmp_path: Path, name: str) -> None:
+def test_the_probable_intention_is_suggested(tmp_path: Path, name: str) -> None:
     [found] = misspelt(app(tmp_path, **{name: "1"}).engine)
     assert (found.name, found.meant) == (name, MEANT[name])
 

@@ -141,7 +141,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, kwarg
         (["--fleet", "1", "--ttl", "inf"], "--ttl: a number of seconds above 0"),
     ],
 )
-def test_a_number_that_makes_no_fleet_is_an_error(
+def test_an_invalid_number_of_processes_is_an_error(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -472,7 +472,7 @@ def test_a_warning_that_is_an_error_keeps_no_change_from_being_reported(tmp_path
     assert app.settings.s.token == "token 0"
     app.on_change("s", "token", lambda *name: told.append(read(app, "token")[0]))
     store.values["token"] = "token 1"
-    with pytest.raises(errors.FrameworkWarning, match="the settings stay as they were"):
+    with pytest.raises(errors.FrameworkWarning, match="the previous settings stay in use"):
         app.refresh()
     assert told == ["token 1"]
 

@@ -183,7 +183,7 @@ def test_a_secret_that_is_changed_by_expansion(world: World, value: str) -> None
 
 def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
     status, out = of_variable(world, WORD="x", BILLING__MAIL__PASSWORD="pa$WORD-zebracanary")
-    assert status == 1 and out[0].startswith("warning: BILLING__MAIL__PASSWORD: [mail] password: a variable's name")
+    assert status == 1 and out[0].startswith("warning: BILLING__MAIL__PASSWORD: [mail] password: a $NAME or ~")
     assert "zebracanary" not in out[0]
 
 

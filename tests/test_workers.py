@@ -114,7 +114,7 @@ def test_a_mistake_in_the_kwargs_is_named_with_its_option(home: Any) -> None:
 
 
 def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: Any) -> None:
-    words = "[workers] secrets_backend is asked by workers only"
+    words = "only workers use [workers] secrets_backend"
     _, out, _ = home.run("--name", "airflow", "check")
     assert f"airflow.cfg:8: {words}" in out
     for ask in (("workers", "secrets_backend"), ("secrets", "backend"), ("--variable", "who"), ("--connection", "c")):

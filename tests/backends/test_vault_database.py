@@ -265,7 +265,7 @@ def test_while_the_store_is_down_the_lease_is_kept(
         assert secret not in caplog.text and secret not in repr(found)
 
 
-def test_an_application_that_is_gone_is_not_kept_and_its_user_is_removed(books: Books, tmp_path: Path) -> None:
+def test_a_discarded_application_is_not_kept_alive_and_its_user_is_removed(books: Books, tmp_path: Path) -> None:
     app = books.app(tmp_path, **books.options())
     assert app.get_connection("warehouse").login == app.conf.get("db", "user_password")
     gone = weakref.ref(app)
@@ -398,7 +398,7 @@ child.join()
 
 
 @pytest.mark.parametrize("how", FORKS)
-def test_a_child_has_a_lease_of_its_own(books: Books, tmp_path: Path, how: str) -> None:
+def test_a_child_has_its_own_lease(books: Books, tmp_path: Path, how: str) -> None:
     parent = "print(app.get_connection('warehouse').login, app.conf.get('db', 'user_password'), flush=True)\n"
     process = started(
         books, tmp_path, f"{parent}{FORKS[how]}\n{parent}print('up', flush=True); import time; time.sleep(300)"
@@ -562,7 +562,7 @@ def test_references_that_are_almost_right(tmp_path: Path, name: str, hint: str) 
         app.conf.get("db", "password")
 
 
-def test_a_path_that_is_empty_stands_for_the_role_alone(books: Books, tmp_path: Path) -> None:
+def test_an_empty_path_means_the_role_alone(books: Books, tmp_path: Path) -> None:
     books.kwargs["config_path"] = ""
     app = books.app(tmp_path, BILLING__DB__PASSWORD_SECRET=f"{books.role}#/password")
     assert app.conf.get("db", "password") == app.get_connection("warehouse").password

@@ -14,8 +14,8 @@ from framework.masking.shown import HIDDEN, shown
 DESCRIPTION = """\
 Print the effective configuration: every value that this application will run with, and where it comes from.
 
-As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
-or fails is a comment line, so that the output can never be mistaken for the file. The framework's own options
+As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment. An option that is redacted
+or fails is a comment line, so the output cannot be mistaken for the file. The framework's own options
 (`[secrets]`, `[database]`, …) are shown if they are set; `--all` or `--section` shows the rest.
 
 for example:

@@ -16,9 +16,8 @@ Resolve the configuration, then become the program, with the values in its envir
 
 Everything is resolved first; if anything fails, nothing is started, and every fault is reported. The program then takes
 the place of this process: its PID, its terminal, its signals and its exit status. If it is not started, the exit status
-is 125 because of the configuration or of wrong usage, 126 if the program cannot be executed, 127 if it is not found.
-With --mask, --watch and --files the program runs as a child, which gets every signal, and whose exit status is passed
-on.
+is 125 for a fault of the configuration or wrong usage, 126 if the program cannot be executed, 127 if it is not found.
+With --mask, --watch and --files the program runs as a child. It gets every signal, and its exit status is passed on.
 
 Options are called SECTION_KEY, or as --map names them. The framework's own options that open the stores, such as
 [core] fernet_key, are not passed unless they are named exactly.

@@ -19,8 +19,8 @@ from framework.parsing import Malformed, read_toml
 DESCRIPTION = """\
 Write a project file, a schema, a cfg file and a file for each of two environments. Nothing is overwritten.
 
-With `--metastore` it also makes a key for the metastore, also in an existing project: a file for its owner
-alone, which git ignores, and the option that points to it.
+With `--metastore` it also creates a key for the metastore: a file that only its owner can read and that git ignores,
+and the option that points to it. This also works in an existing project.
 
 for example:
   python -m framework init
