@@ -32,7 +32,7 @@ ENTRY_POINTS, FALLBACK = "apache_airflow_provider", "provider_config_fallback_de
 #: What Airflow does to a value in a function, and not by its table of outdated values.
 _POSTGRES = {"pattern": r"^postgres(\+psycopg2)?://", "replacement": "postgresql://", "since": "3.0"}
 
-#: What Airflow's code reads as whole sections, whatever stands in them; the last five up to 1.10.
+#: What Airflow's code reads as whole sections, whatever is in them; the last five up to 1.10.
 _OPEN = (
     *("celery_broker_transport_options", "celery_result_backend_transport_options"),
     *("elasticsearch_configs", "opensearch_configs"),
@@ -243,7 +243,7 @@ def sections_of(declaration: Any) -> Any:
 
 
 def kept_in_code(text: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Sensitive options and older names that stand in a release's Python."""
+    """Sensitive options and older names that are in a release's Python."""
     sensitive, renamed = set[tuple[str, str]](), set[tuple[str, str]]()
     for node in ast.walk(ast.parse(text)):
         targets = (

@@ -255,7 +255,7 @@ class Reads:
         return self._following.watch(seconds)
 
     def reload_on_signal(self, signum: int | None = None) -> None:
-        """Reload when the process gets a signal, in a thread of its own. The handler before is called as well.
+        """Reload when the process gets a signal, in its own thread. The handler before is called as well.
 
         A file that cannot be read keeps what was read before, and is reported once.
 

@@ -1,4 +1,4 @@
-"""Settings as a class: what each kind of class declares, how an object of it is made, and how faults are told."""
+"""Settings as a class: what each kind of class declares, how an object of it is made, and how faults are reported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def application(schema: Any = None, **environ: str) -> App:
 
 
 def refused(cls: type, section: str = "server", /, **environ: str) -> list[str]:
-    """What is told about the values."""
+    """What is reported about the values."""
     with pytest.raises(SettingsError) as caught:
         bound(cls, section, **environ)
     return [str(fault) for fault in caught.value.faults]
@@ -227,8 +227,8 @@ class TestKinds:
             )
 
     def test_all_faults_are_reported_at_once(self, cls: type) -> None:
-        told = refused(cls, "", SERVER__PORT="70000", SERVER_TLS__CERT="", SERVER__ORIGINS='["a", 5]')
-        assert told == [
+        reported = refused(cls, "", SERVER__PORT="70000", SERVER_TLS__CERT="", SERVER__ORIGINS='["a", 5]')
+        assert reported == [
             "BILLING__SERVER__PORT: [server] port: at most 65535 is expected, not '70000'",
             "BILLING__SERVER_TLS__CERT: [server.tls] cert: a path is expected, such as /var/lib/app, not ''. "
             "It is set, and empty: write a value, or remove it.",
@@ -499,8 +499,8 @@ def test_what_does_not_fit(annotation: Any, text: str, expected: str, kind: str)
         cls = pydantic.create_model("Server", it=(annotation, ...))
     else:
         cls = dataclasses.make_dataclass("Server", [("it", annotation)])
-    (told,) = refused(cls, SERVER__IT=text)
-    assert told.startswith(f"BILLING__SERVER__IT: {expected}"), told
+    (reported,) = refused(cls, SERVER__IT=text)
+    assert reported.startswith(f"BILLING__SERVER__IT: {expected}"), reported
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ def test_conf_override_fixture(isolated_app: App, conf_override: Any) -> None:
     assert isolated_app.conf.get("core", "x") == "1"
 
 
-# Every backend of ours passes the contract
+# Every backend of the package passes the contract
 
 
 class TestMemory(BackendContract):

@@ -321,7 +321,7 @@ def test_a_login_that_one_of_the_hosts_refuses(replicated: Replicated) -> None: 
 
 
 def test_an_outcome_that_is_not_known(replicated: Replicated) -> None:  # noqa: F811
-    """The server ends between a commit and its answer: the writes are there, and nobody was told so."""
+    """The server ends between a commit and its answer: the writes are there, and no caller learned of it."""
     url, primary = replicated.url(), replicated.primary
     store = opened(url)
     store.write_many([("variable", name, "old", None) for name in ("gone", "k", "other")])

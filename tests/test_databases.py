@@ -413,7 +413,7 @@ def test_writers_who_meet_in_another_order_lose_nothing(store: Store) -> None:
             names = [f"v{i}" for i in range(20)]
             rows: list[Any] = []
             for name in names if number % 2 else reversed(names):
-                # A kind a row, so that each is a statement of its own.
+                # A kind a row, so that each is a separate statement.
                 rows += [("variable", name, f"of {number}", None), ("config", name, f"of {number}", None)]
             store.write_many(rows)
         return "done"

@@ -1,6 +1,6 @@
 """Every snippet of README.md and docs/ is run, and every list in them is complete.
 
-A page is one session in a folder of its own, from its first line to its last. A page that says "The files are those of
+A page is one session in its own folder, from its first line to its last. A page that says "The files are those of
 […](page.md)." begins with the files of that page; one that says "This page continues where […](page.md) ends." with all
 of its blocks.
 
@@ -310,7 +310,7 @@ def flags_of(parser: ArgumentParser) -> set[str]:
 
 
 def flags_in(text: str) -> set[str]:
-    """The flags that stand in code at the beginning of a table's row."""
+    """The flags that are in code at the beginning of a table's row."""
     cells = re.findall(r"^\| (`-[^|]+) \|", text, re.MULTILINE)
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", " ".join(cells)))
 
@@ -346,7 +346,7 @@ def test_every_wing_is_on_the_map() -> None:
 
 
 def test_the_drawing_of_the_map_is_true_and_goes_down() -> None:
-    """Each arrow is an import, and leads to a wing that stands before the other in `WINGS`."""
+    """Each arrow is an import, and leads to a wing that comes before the other in `WINGS`."""
     drawing = text_of("docs/architecture.md").split("```mermaid\nflowchart TD\n", 1)[1].split("```")[0]
     wings = text_of("tests/test_house.py").split('WINGS = """')[1].split('"""')[0].splitlines()
     place = {name: number for number, line in enumerate(wings) for name in line.split()}

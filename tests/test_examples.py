@@ -1,4 +1,4 @@
-"""The examples, run as a user runs them: from the root of the repository, each in a process of its own."""
+"""The examples, run as a user runs them: from the root of the repository, each in its own process."""
 
 from __future__ import annotations
 

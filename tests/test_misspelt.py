@@ -1,4 +1,4 @@
-"""Variables that begin like the application's and mean nothing are reported with what was probably meant."""
+"""Variables that begin like the application's and have no meaning are reported with the probable intention."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from framework.metastore.store import Store
 
 KEY = generate()
 
-#: What Airflow 1.10 made: no descriptions, and a conn_id that may stand twice.
+#: What Airflow 1.10 made: no descriptions, and a conn_id that may appear twice.
 TABLES = (
     """CREATE TABLE connection (id INTEGER NOT NULL PRIMARY KEY, conn_id VARCHAR(250), conn_type VARCHAR(500),
         host VARCHAR(500), "schema" VARCHAR(500), login VARCHAR(500), password VARCHAR(5000), port INTEGER,

@@ -1,4 +1,4 @@
-"""`check` reports values that are probably not what was meant, with their place and how to write them."""
+"""`check` reports values that are probably not intended, with their place and how to write them."""
 
 from __future__ import annotations
 

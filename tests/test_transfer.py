@@ -493,7 +493,7 @@ def test_names_written_twice_are_found_across_runs() -> None:
 
 
 def run_measured(*words: str) -> int:
-    """Run a command in a process of its own, and tell its peak memory in MB."""
+    """Run a command in its own process, and return its peak memory in MB."""
     code = (
         "import resource, sys; from framework.cli.main import main; status = main(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr); sys.exit(status)"

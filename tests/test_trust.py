@@ -1,6 +1,6 @@
 """No user is trusted by accident: files of another user, planted in the working directory, in every role.
 
-The folder is like /tmp: it is root's, everybody may write into it, and it is sticky. Root stands in it.
+The folder is like /tmp: it is root's, everybody may write into it, and it is sticky. Root works in it.
 """
 
 from __future__ import annotations
@@ -562,7 +562,7 @@ def test_what_is_exchanged_for_another_kind_is_refused(
     shared.refused(naming="billing.cfg")
 
 
-# Where we stand
+# The working directory
 
 
 def test_a_working_directory_that_is_gone_has_no_project(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:

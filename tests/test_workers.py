@@ -79,7 +79,7 @@ def test_backend_test_tries_the_backend_that_is_named(home: Any) -> None:
 
 
 def test_check_does_not_report_empty_options(home: Any) -> None:
-    """As they stand in the file that Airflow writes for itself."""
+    """As they are in the file that Airflow writes for itself."""
     home.write("airflow.cfg", "[workers]\nsecrets_backend =\nsecrets_backend_kwargs =\n")
     assert home.run("--name", "airflow", "check")[1] == ""
 

@@ -46,7 +46,7 @@ class AkeylessBackend(RemoteStore):
         access_type: api_key, uid, aws_iam, gcp or azure_ad.
         uid_token, gcp_audience, azure_object_id: for these access types.
         token_ttl: the lifetime of a login in seconds.
-        use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}{sep}{team}`.
+        use_team_secrets_path: whether Airflow's teams have their own secrets, below `{path}{sep}{team}`.
         global_secrets_path: where, below the path, all other secrets are in an Airflow with teams.
         **names: `sep` and the patterns of `StoreBackend`.
     """

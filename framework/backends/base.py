@@ -240,7 +240,7 @@ class TeamsBackend(KindsBackend):
         return self._get(kind, secret_id, None, self.shared_folder(kind, team))
 
     def has_own_secrets(self, team: str) -> bool:
-        """Whether the team has secrets of its own."""
+        """Whether the team has its own secrets."""
         return True
 
     def shared_folder(self, kind: str, team: str | None) -> str | None:

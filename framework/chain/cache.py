@@ -1,4 +1,4 @@
-"""Answers of a remote link, kept for a while. Each link has a cache of its own; the chain has none."""
+"""Answers of a remote link, kept for a while. Each link has its own cache; the chain has none."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Link:
             return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
         finally:
             if self.custom:
-                self._logins.tell(self.name, self._backend)
+                self._logins.log_new(self.name, self._backend)
                 at_exit.handle_signal()
 
     @property

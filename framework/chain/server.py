@@ -71,7 +71,7 @@ class Server:
         self._begin()
 
     def _begin(self) -> None:
-        """A child of a fork has a connection of its own."""
+        """A child of a fork has its own connection."""
         self._pid, self._client, self._users = os.getpid(), None, 0
 
     def __enter__(self) -> Server:

@@ -75,7 +75,7 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
         print_error(f"nothing was imported, because of {counted(len(fault.faults), 'fault')}")
         return NO
     shadows.report()
-    _tell(report, kind, args)
+    _print_report(report, kind, args)
     return OK
 
 
@@ -303,7 +303,7 @@ class _Shadows:
                 )
 
 
-def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
+def _print_report(report: bulk.Report, kind: str, args: Namespace) -> None:
     counts = ", ".join(f"{number:,} {state}" for state, number in report.counts.items() if number) or "nothing"
     if args.dry_run:
         rows = [

@@ -109,7 +109,7 @@ def _unseen(about: _About, text: str) -> str | None:
 
 
 def _comment(about: _About, text: str) -> str | None:
-    """`h # web` in a cfg file, where a comment has a line of its own."""
+    """`h # web` in a cfg file, where a comment has its own line."""
     if not isinstance(about.mention.source, CfgLayer) or about.type in ("boolean", *_STRUCTURES):
         return None
     line = text.partition("\n")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from framework import errors
-from framework.logs import log_and_tell
+from framework.logs import log_and_show
 from framework.metastore.hosts import REST
 from framework.metastore.store import REMEMBERED
 
@@ -68,5 +68,5 @@ class Replica:
         text = (
             f"the replica {self.store.database.where} failed, and the primary is asked instead for a while: {failure}"
         )
-        log_and_tell(text)
+        log_and_show(text)
         return None

@@ -31,7 +31,7 @@ class SQLite(Database):
     """A SQLite file through Python's own driver.
 
     Each thread keeps a read-only connection. It is not used after a fork, and replaced if the file was replaced. A
-    write opens a connection of its own. The journal mode is never changed: with WAL, reads would write files.
+    write opens its own connection. The journal mode is never changed: with WAL, reads would write files.
 
     Args:
         path: the file; need not exist.

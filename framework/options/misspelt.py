@@ -133,9 +133,7 @@ class _Known:
         if found := self._keys.get(_plain(rest)):
             return found
         if rest.startswith("_") and (found := self._sections.get(_plain(rest))):
-            return (
-                found  # a whole section, as pydantic-settings takes it in JSON: each option has a variable of its own
-            )
+            return found  # a whole section, as pydantic-settings takes it in JSON: each option has its own variable
         near = get_close_matches(_plain(rest), self._options, 1, _ALIKE)
         return self._options[near[0]] if near else ("", None)
 

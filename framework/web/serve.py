@@ -27,7 +27,7 @@ _GRACE = 1
 class Session:
     """Admits whoever has the printed link. A link works once and gives a cookie.
 
-    Cookies ignore ports, so each start has a host name of its own: no other server of this machine is sent the cookie.
+    Cookies ignore ports, so each start has its own host name: no other server of this machine is sent the cookie.
 
     Args:
         who: the person's name, for the log.

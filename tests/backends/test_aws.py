@@ -791,7 +791,7 @@ def test_after_a_fork(store: Store) -> None:
     assert backend.get_config("s0") == f"{CANARY} 0"
     before = store.proxy.connections
     assert in_a_child(lambda: [backend.get_config("s0"), backend.logins]) == [f"{CANARY} 0", 2]
-    assert store.proxy.connections == before + 1, "the child has a connection of its own"
+    assert store.proxy.connections == before + 1, "the child has its own connection"
     assert backend.get_config("s0") == f"{CANARY} 0"
     assert backend.logins == 1
 

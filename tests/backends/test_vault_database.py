@@ -184,13 +184,13 @@ def test_leases_are_renewed_and_issued_again_in_the_background(books: Books, tmp
     app = books.app(tmp_path, **books.options())
     first = app.get_connection("warehouse")
     assert app.conf.get("db", "user_password") == first.login
-    told: list[tuple[str, str]] = []
-    app.on_change("db", "user_password", lambda *name: told.append(name))
+    notified: list[tuple[str, str]] = []
+    app.on_change("db", "user_password", lambda *name: notified.append(name))
     ends = first.lifetime.ends
     until(lambda: first.lifetime.ends > ends)
     assert first.lifetime.is_current
     until(lambda: app.get_connection("warehouse").login != first.login)
-    until(lambda: told)
+    until(lambda: notified)
     assert app.conf.get("db", "user_password") == app.get_connection("warehouse").login
 
 

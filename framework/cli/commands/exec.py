@@ -147,7 +147,7 @@ def _run_child(
         app.reload()
         return select(app, chosen(args))
 
-    def tell(fault: FrameworkError) -> None:
+    def notify(fault: FrameworkError) -> None:
         print_warning("the configuration cannot be read again; the program keeps its values")
         if isinstance(fault, Faults):
             print_faults(fault)
@@ -158,14 +158,14 @@ def _run_child(
     if args.watch is not None:
         from framework.delivery.watch import Watch
 
-        watch = Watch(items, args.watch, resolve, environ, tell, args.splay)
+        watch = Watch(items, args.watch, resolve, environ, notify, args.splay)
     supervisor = Supervisor(
         words,
         environ(items),
         signals,
         mask=args.mask,
         watch=watch,
-        tell=print_note,
+        notify=print_note,
         signal_number=number,
         kill_after=args.kill_after,
     )

@@ -67,7 +67,7 @@ def _run(app: App, args: Namespace) -> int:
         _note_workers(app)
     explanation = app.conf.explain(args.section, args.key)
     if args.output == "table":
-        _tell(app, explanation)
+        _print(app, explanation)
         for row in files:
             print_line(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
     else:
@@ -80,7 +80,7 @@ def _run(app: App, args: Namespace) -> int:
     return OK
 
 
-def _tell(app: App, explanation: Explanation) -> None:
+def _print(app: App, explanation: Explanation) -> None:
     app.schema.describe()
     option = app.schema.option(explanation.section, explanation.key)
     for line in str(explanation).split("\n"):
