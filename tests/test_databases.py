@@ -562,9 +562,9 @@ def test_a_url_that_leads_nowhere(served: Place, what: str, kind: type[Exception
 #: What is wrong with the options of a URL, and the message about it. Neither server here has TLS that a client trusts.
 REFUSED_OPTIONS = {
     "postgresql": [
-        ("sslmode=require", "TLS cannot be agreed on"),
-        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "TLS cannot be agreed on"),
-        ("channel_binding=require", "TLS cannot be agreed on"),
+        ("sslmode=require", "TLS cannot be negotiated"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "TLS cannot be negotiated"),
+        ("channel_binding=require", "TLS cannot be negotiated"),
         ("sslmode=always", "an option of the URL is not valid"),
         ("keepalives=yes", "an option of the URL is not valid"),
         ("require_auth=md5", "an option of the URL is not valid"),
@@ -572,7 +572,7 @@ REFUSED_OPTIONS = {
         ("service=nowhere", "an option of the URL is not valid"),
     ],
     "mysql": [
-        ("ssl_verify_cert=true&ssl_verify_identity=true", "TLS cannot be agreed on"),
+        ("ssl_verify_cert=true&ssl_verify_identity=true", "TLS cannot be negotiated"),
         ("ssl_ca=/nowhere/ca.pem", "a file that the URL names cannot be read"),
         ("connect_timeout=soon", "the driver does not accept the URL"),
     ],
@@ -621,12 +621,12 @@ def test_a_user_who_may_only_read(served: Place) -> None:
     reader = served.store(KEY, served.server.url(served.name, user=user, password=secret))
     assert reader.get_variable("k") == "v"
     for write in (lambda: reader.set_variable("k", CANARY), lambda: reader.delete_variable("k")):
-        with pytest.raises(errors.MetastoreError, match="may not do this") as caught:
+        with pytest.raises(errors.MetastoreError, match="lacks the permission") as caught:
             write()
         assert CANARY not in shown(caught.value)
-    with pytest.raises(errors.AccessDenied, match="may not do this"):
+    with pytest.raises(errors.AccessDenied, match="lacks the permission"):
         reader.get_config("k")
-    with pytest.raises(errors.MetastoreError, match=r"may not do this|another application"):  # MariaDB
+    with pytest.raises(errors.MetastoreError, match=r"lacks the permission|another application"):  # MariaDB
         migrations.reset(reader.database)
     assert store.get_variable("k") == "v"
 

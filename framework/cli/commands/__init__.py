@@ -29,7 +29,7 @@ COMMANDS = {
     "schema": ("schema", "export the schema for editors, type checkers and docs; check exported files"),
     "init": ("init", "write a project file, a schema and a cfg file to start from"),
     "completion": ("completion", "complete commands and names in bash, zsh or fish"),
-    "backend-test": ("backend_check", "try a secrets backend against its live store, reading only"),
+    "backend-test": ("backend_check", "test a secrets backend against its live store, by reading only"),
     "exec": ("exec", "run a program with the configuration in its environment"),
     "export": ("export", "print options as shell variables, a .env file, a Kubernetes secret, …, in clear"),
     "render": ("render", "fill in the placeholders of a template"),

@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] -- PROGRAM [ARGUMENT ...]"
     parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False, issues="used")
     add_selection(parser)
-    parser.add_argument("--keep", action="store_true", help="a variable that is set already keeps its value")
+    parser.add_argument("--keep", action="store_true", help="do not replace variables that are already set")
     parser.add_argument(
         "--pristine",
         action="store_true",

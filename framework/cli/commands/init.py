@@ -99,7 +99,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, needs_app=False)
     parser.add_argument("directory", nargs="?", metavar="DIR", help="the project's folder (default: this one)")
     parser.add_argument("--name", help="the application's name (default: the project's, or the folder's)")
-    parser.add_argument("--metastore", action="store_true", help="make a key for the metastore, and point to it")
+    parser.add_argument("--metastore", action="store_true", help="create a key for the metastore, and point to it")
 
 
 def _run(app: None, args: Namespace) -> int:
