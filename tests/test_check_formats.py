@@ -65,7 +65,7 @@ def test_github_annotates_the_line_of_a_file_and_names_any_other_origin(wrong: W
     assert len(lines) == 4
     by_line = {(pairs.get("file"), pairs.get("line")): (level, text) for level, pairs, text in lines}
     assert by_line["billing.cfg", "2"][0] == "error"
-    assert by_line["billing.cfg", "2"][1].startswith("[server] port: a whole number is expected")
+    assert by_line["billing.cfg", "2"][1].startswith("[server] port: expected a whole number")
     assert by_line["conf/app.toml", "2"][1].startswith("[server] prot: no such option is declared; did you mean")
     texts = [text for _, pairs, text in lines if "file" not in pairs]
     assert any(text.startswith("BILLING__SERVER__MODE: ") and "50%" in text for text in texts)

@@ -437,10 +437,10 @@ def test_check(world: World) -> None:
     assert (status, err) == (1, "5 errors, 1 warning\n")
     for line in (
         "error: billing.cfg:2: [core] prot: no such option is declared; did you mean [core] port?",
-        "error: billing.cfg:3: [core] colour: one of 'red', 'green' is expected, not 'blue'.",
+        "error: billing.cfg:3: [core] colour: expected one of 'red', 'green', not 'blue'.",
         "error: billing.cfg:5: [core] password and password_cmd are written in one layer; the first of them is used",
         "error: billing.cfg:6: [core] port_cmd is ignored: declare [core] port sensitive to write it as a pointer",
-        "error: billing.cfg:7: [core] ratio: a number is expected, such as 0.5, not 'much'.",
+        "error: billing.cfg:7: [core] ratio: expected a number, such as 0.5, not 'much'.",
         "warning: billing.cfg:9: [old] label is now called [core] name: rename it there",
     ):
         assert f"{line}\n" in out

@@ -183,9 +183,9 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
     ("words", "expected"),
     [
         (("server", "prot", "1"), "Did you mean [server] port? To write it all the same, pass --force."),
-        (("server", "port", "http"), "a whole number is expected"),
-        (("server", "port", "8080.5"), "a whole number is expected"),
-        (("server", "level", "loud"), "one of 'debug', 'info' is expected, not 'loud'"),
+        (("server", "port", "http"), "expected a whole number"),
+        (("server", "port", "8080.5"), "expected a whole number"),
+        (("server", "level", "loud"), "expected one of 'debug', 'info', not 'loud'"),
         (("server", "title", " x"), "the change cannot be written"),
         (("server", "title", "a\n# b"), "the change cannot be written"),
         (("server", "title", "a\rb"), "the change cannot be written"),

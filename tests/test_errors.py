@@ -674,7 +674,7 @@ CASES = {
     # backends
     "kwargs_python": Case(
         """
-        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
+        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: expected JSON, such
         as {"key": "value"}; the error is at line 1, column 2. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
@@ -684,7 +684,7 @@ CASES = {
     ),
     "kwargs_true": Case(
         """
-        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
+        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: expected JSON, such
         as {"key": "value"}; the error is at line 1, column 11. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
@@ -713,7 +713,7 @@ CASES = {
     ),
     "kwarg_of_another_type": Case(
         """
-        BILLING__SECRETS__BACKEND_KWARG__SIZE: a whole number is expected, such as 8080. The parameter
+        BILLING__SECRETS__BACKEND_KWARG__SIZE: expected a whole number, such as 8080. The parameter
         size is annotated int.
         """,
         backend("stores.Plain"),
@@ -761,8 +761,8 @@ CASES = {
     ),
     "no_path": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: the class stores..Plain cannot be used: the dotted path
-        of something in a module is expected, such as package.module.name. Correct the class path.
+        HOME/billing.cfg:2: [secrets] backend: the class stores..Plain cannot be used: expected the
+        dotted path of something in a module, such as package.module.name. Correct the class path.
         """,
         backend("stores..Plain"),
         kind="BackendError",
@@ -958,9 +958,9 @@ def test_project_that_does_not_exist(world: World) -> None:
 @pytest.mark.parametrize(
     ("option", "text", "message"),
     [
-        ("port", "http", "[core] port: a whole number is expected, such as 8080, not 'http'"),
-        ("pool", "hunter2", "[core] pool: a whole number is expected, such as 8080. For example: 5"),
-        ("colour", "blue", "[core] colour: one of 'red', 'green' is expected, not 'blue'"),
+        ("port", "http", "[core] port: expected a whole number, such as 8080, not 'http'"),
+        ("pool", "hunter2", "[core] pool: expected a whole number, such as 8080. For example: 5"),
+        ("colour", "blue", "[core] colour: expected one of 'red', 'green', not 'blue'"),
     ],
     ids=["shown", "sensitive", "choices"],
 )

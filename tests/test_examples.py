@@ -322,8 +322,8 @@ def test_shop_reports_everything_that_is_wrong() -> None:
     result = shop("examples/shop/main.py", status=1, SHOP__SERVER__PORT="0", SHOP__ORDERS__CURRENCY="USD")
     assert result.stderr.splitlines() == [
         "Settings: 2 faults",
-        "  SHOP__SERVER__PORT: [server] port: at least 1 is expected, not '0'",
-        "  SHOP__ORDERS__CURRENCY: [orders] currency: one of 'EUR', 'CHF' is expected, not 'USD'",
+        "  SHOP__SERVER__PORT: [server] port: expected at least 1, not '0'",
+        "  SHOP__ORDERS__CURRENCY: [orders] currency: expected one of 'EUR', 'CHF', not 'USD'",
     ]
 
 

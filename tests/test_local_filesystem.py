@@ -114,7 +114,7 @@ def test_relative_paths_start_where_they_are_named(tmp_path: Path, monkeypatch: 
 
 
 def test_an_invalid_path_is_refused_by_its_name() -> None:
-    with pytest.raises(TypeError, match="variables_file_path: a path or null is expected, not int"):
+    with pytest.raises(TypeError, match="variables_file_path: expected a path or null, not int"):
         LocalFilesystemBackend(variables_file_path=5)  # type: ignore[arg-type]
     assert LocalFilesystemBackend(Path("v.json")).variables_file == "v.json"  # type: ignore[arg-type]
 

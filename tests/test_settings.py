@@ -334,7 +334,7 @@ def test_a_section_inside_of_itself() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ([("port", Annotated[int, at.Ge(1)], 0)], "the default does not fit: at least 1 is expected"),
+        ([("port", Annotated[int, at.Ge(1)], 0)], "the default does not fit: expected at least 1"),
         ([("a__b", int)], "a name cannot hold '__'"),
         ([("_x", int), ("x", int)], "_x and x are the same option, x"),
         ([("Port", int), ("port", int)], "Port and port are the same option, port"),
@@ -438,7 +438,7 @@ class Validated:
 
 def test_what_a_validator_of_attrs_raises() -> None:
     (fault,) = reported(application(SERVER__PORT="0"), section(Validated))
-    assert fault == "BILLING__SERVER__PORT: [server] port: at least 1 is expected, not '0'"
+    assert fault == "BILLING__SERVER__PORT: [server] port: expected at least 1, not '0'"
 
 
 class Model(pydantic.BaseModel):
@@ -603,8 +603,8 @@ def test_a_fault_in_a_table_names_its_path_and_line(world: World) -> None:
     world.write("a.toml", '[server]\npeers = [{host = "a"}, {host = "b", port = "x", tags = 5, prot = 1}, {}]\n')
     app = App("billing", schema=Settings, home=world.home, config_files=["a.toml"])
     assert [world.shown(fault) for fault in reported(app, Settings)] == [
-        "HOME/a.toml:2: [server] peers[1].port: a whole number is expected, such as 8080, not 'x'",
-        "HOME/a.toml:2: [server] peers[1].tags: a list is expected, with ',' between its items, not that",
+        "HOME/a.toml:2: [server] peers[1].port: expected a whole number, such as 8080, not 'x'",
+        "HOME/a.toml:2: [server] peers[1].tags: expected a list, with ',' between its items, not that",
         "HOME/a.toml:2: [server] peers[1].prot: there is no such key; did you mean port?",
         "HOME/a.toml:2: [server] peers[2].host: a value is required",
     ]
@@ -631,7 +631,7 @@ def test_a_fault_keeps_the_last_good_settings(world: World) -> None:
     first = app.settings
     world.write("billing.cfg", "[server]\nport = x\n")
     for _ in range(2):
-        with pytest.raises(SettingsError, match="port: a whole number is expected"):
+        with pytest.raises(SettingsError, match="port: expected a whole number"):
             app.reload()
         assert app.settings is first
         assert app.conf.getint("server", "port") == 1  # nothing has changed
@@ -770,8 +770,8 @@ def test_check_checks_the_class_of_the_project(world: World) -> None:
     assert out.splitlines() == [
         "error: billing_settings.Db.password: [db] password is required and not set. Set BILLING__DB__PASSWORD, or "
         "write `password_secret = NAME` under [db] in billing.cfg.",
-        "error: billing.cfg:2: [server] port: a whole number is expected, such as 8080, not 'x'.",
-        "error: billing.cfg:5: [db] pool: item 2: a whole number is expected, such as 8080, not '1, y'.",
+        "error: billing.cfg:2: [server] port: expected a whole number, such as 8080, not 'x'.",
+        "error: billing.cfg:5: [db] pool: item 2: expected a whole number, such as 8080, not '1, y'.",
     ]
     world.write("billing.cfg", "[server]\nworkers = 9\n[db]\npool = 1\npassword_secret = nothing\n")
     status, err, _ = world.run("check")
@@ -898,7 +898,7 @@ def test_what_a_validator_raises_is_a_fault_without_its_words(annotation: Any, k
     with pytest.raises(SettingsError) as caught:
         app.bind(section(cls))
     assert "no hunter" not in "".join(traceback.format_exception(caught.value))
-    assert "[server] other: a whole number is expected" in str(caught.value)
+    assert "[server] other: expected a whole number" in str(caught.value)
 
 
 def test_a_type_that_pydantic_cannot_build() -> None:
@@ -1049,8 +1049,8 @@ def test_a_command_shows_each_fault_in_a_line(world: World) -> None:
     status, out, err = world.run("--app", "ours:app", "dump")
     assert (status, out) == (1, "")
     assert err.splitlines() == [
-        "error: BILLING__SERVER__PORT: [server] port: a whole number is expected, such as 8080, not 'x'",
-        "error: BILLING__SERVER__STARTED: [server] started: a date is expected, such as 2024-05-01, not 'y'",
+        "error: BILLING__SERVER__PORT: [server] port: expected a whole number, such as 8080, not 'x'",
+        "error: BILLING__SERVER__STARTED: [server] started: expected a date, such as 2024-05-01, not 'y'",
     ]
 
 
@@ -1112,12 +1112,12 @@ def test_keys_of_a_sensitive_table_are_not_shown() -> None:
     with_peers = dataclasses.make_dataclass("Server", [("it", list[peer])])  # type: ignore[valid-type]
     text = json.dumps({HIDDEN: "x"})
     assert reported(application(section(cls), SERVER__IT=text, SERVER__OPEN='{"a.b": "x"}'), section(cls)) == [
-        "BILLING__SERVER__IT: [server] it.…: a whole number is expected, such as 8080",
-        "BILLING__SERVER__OPEN: [server] open.a.b: a whole number is expected, such as 8080, not 'x'",
+        "BILLING__SERVER__IT: [server] it.…: expected a whole number, such as 8080",
+        "BILLING__SERVER__OPEN: [server] open.a.b: expected a whole number, such as 8080, not 'x'",
     ]
     text = json.dumps([{"port": HIDDEN, "password": HIDDEN, HIDDEN: 1}])
     assert reported(application(section(with_peers), SERVER__IT=text), section(with_peers)) == [
-        "BILLING__SERVER__IT: [server] it[0].port: a whole number is expected, such as 8080",
+        "BILLING__SERVER__IT: [server] it[0].port: expected a whole number, such as 8080",
         "BILLING__SERVER__IT: [server] it[0].…: there is no such key",
     ]
     model = pydantic.create_model("Server", it=(Annotated[pydantic.Json[dict[str, int]], Sensitive], ...))
@@ -1133,8 +1133,8 @@ def test_a_class_is_held_to_the_constraints_of_a_schema_file() -> None:
     with pytest.raises(SettingsError) as caught:
         application(schema, SERVER__PORT="70", SERVER__MODE="c").bind(cls, "server")
     assert [str(fault) for fault in caught.value.faults] == [
-        "BILLING__SERVER__PORT: [server] port: at most 10 is expected, not '70'",
-        "BILLING__SERVER__MODE: [server] mode: one of 'a', 'b' is expected, not 'c'",
+        "BILLING__SERVER__PORT: [server] port: expected at most 10, not '70'",
+        "BILLING__SERVER__MODE: [server] mode: expected one of 'a', 'b', not 'c'",
     ]
 
 

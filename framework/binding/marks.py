@@ -159,7 +159,7 @@ class Rules:
         for predicate in self._predicates:
             if not _holds(predicate, value):
                 name = getattr(predicate, "__qualname__", "") or type(predicate).__name__
-                raise ValueError(f"a value for which {name} holds is expected")
+                raise ValueError(f"expected a value for which {name} holds")
 
 
 def _holds(predicate: Any, value: Any) -> bool:

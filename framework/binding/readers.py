@@ -150,7 +150,7 @@ class Readers:
             tag = next((item for name, item in table.items() if str(name).lower() == key.lower()), None)
             if tag is not None and to_text(tag) in tables:
                 return tables[to_text(tag)].read(table)
-            raise Misfit([((key,), f"one of {', '.join(map(repr, tables))} is expected", tag)])
+            raise Misfit([((key,), f"expected one of {', '.join(map(repr, tables))}", tag)])
 
         sensitive = any(table.sensitive for table in tables.values()) or None
         return Reader("json", to, is_structure=True, sensitive=sensitive)
@@ -165,9 +165,9 @@ class Readers:
         def to(value: Any) -> Any:
             items = to_json(value) if structure and isinstance(value, str) and value else to_list(value)
             if not isinstance(items, (list, tuple)):
-                raise ValueError('a list is expected, such as ["a", "b"]')
+                raise ValueError('expected a list, such as ["a", "b"]')
             if is_fixed and len(items) != len(inner):
-                raise ValueError(f"a list of {len(inner)} items is expected, not of {len(items)}")
+                raise ValueError(f"expected a list of {len(inner)} items, not of {len(items)}")
             found, faults = [], []
             for number, item in enumerate(items):
                 try:
@@ -180,7 +180,7 @@ class Readers:
                 return collect(found)
             except TypeError:  # a list or a table in a set
                 pass
-            raise ValueError("a list of text or numbers is expected")
+            raise ValueError("expected a list of text or numbers")
 
         one = inner[0] if not is_fixed and not structure else None
         is_plain = one is not None and not one.none and TYPES[one.type].to is not to_json
@@ -270,7 +270,7 @@ class Table:
         if tag_field in table:
             unknown.remove(tag_field)
             if to_text(table[tag_field]) != tag:
-                faults.append(((tag_field,), f"{tag!r} is expected", table[tag_field]))
+                faults.append(((tag_field,), f"expected {tag!r}", table[tag_field]))
         if self._is_open:
             values.update({name: table[name] for name in unknown})
         else:
@@ -299,7 +299,7 @@ def to_table(given: object) -> dict[Any, Any]:
     """
     table = to_json(given)
     if not isinstance(table, dict):
-        raise ValueError('a table is expected, such as {"key": "value"}')
+        raise ValueError('expected a table, such as {"key": "value"}')
     return table
 
 
@@ -366,7 +366,7 @@ def _subclass(base: object) -> Callable[[Any], Any]:
     def check(found: object) -> Any:
         if isinstance(found, type) and (not isinstance(base, type) or issubclass(found, base)):
             return found
-        raise ValueError(f"the dotted path of a subclass of {getattr(base, '__name__', base)} is expected")
+        raise ValueError(f"expected the dotted path of a subclass of {getattr(base, '__name__', base)}")
 
     return check
 
@@ -374,7 +374,7 @@ def _subclass(base: object) -> Callable[[Any], Any]:
 def _callable(found: object) -> Any:
     if callable(found):
         return found
-    raise ValueError("the dotted path of a function or class is expected")
+    raise ValueError("expected the dotted path of a function or class")
 
 
 def _one_of(readers: list[Reader], kinds: list[Any]) -> Reader:

@@ -101,7 +101,7 @@ class Words:
 
 
 def _type_error(given: object, argument: str, expected: str) -> Exception:
-    return TypeError(f"{argument}: {expected} is expected, not {type(given).__name__}")
+    return TypeError(f"{argument}: expected {expected}, not {type(given).__name__}")
 
 
 #: Makes the error of an argument of a wrong type.

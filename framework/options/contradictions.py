@@ -89,7 +89,7 @@ def _of_values(trail: Trail, option: Option) -> Iterator[Mistake]:
     if default is None or option.type == "import" or (isinstance(default, str) and any(c in default for c in "%${}~")):
         return  # what it means is not known before it is read
     if option.type == "string" and isinstance(default, (list, tuple, dict)):
-        yield (*trail, "default"), "the default does not fit: text is expected", "Use type: list or json."
+        yield (*trail, "default"), "the default does not fit: expected text", "Use type: list or json."
         return
     try:
         fit(option, str(default) if isinstance(default, (bool, int, float)) else default)

@@ -46,9 +46,9 @@ def _run(app: App, args: Namespace) -> int:
     least = {"--fleet": (args.fleet, 1), "--hosts": (args.hosts, 1), "--starts-per-day": (args.starts_per_day, 0)}
     for flag, (number, smallest) in least.items():
         if not smallest <= number < _MOST:
-            raise UsageError(f"{flag}: a number from {smallest} up to {_MOST:,} is expected, not {number}")
+            raise UsageError(f"{flag}: expected a number from {smallest} up to {_MOST:,}, not {number}")
     if args.ttl is not None and not 0 < args.ttl < _MOST:
-        what = f"--ttl: a number of seconds above 0 is expected, not {args.ttl:g}"
+        what = f"--ttl: expected a number of seconds above 0, not {args.ttl:g}"
         raise UsageError(f"{what}. Without it, the times in [secrets] count")
     found = plan(app, Fleet(args.fleet, args.hosts, args.starts_per_day, *_times(app, args.ttl)))
     if args.format == "json":
