@@ -64,7 +64,7 @@ class Watching(Repeated):
         if found != self._stamps or self._is_behind:
             self._stamps = found
             fault = app._following.reload_or_warn()
-            # Whatever else fails may work without another change of a file: a store that answers again, say.
+            # Other failures may end without a change of a file, for example when a store answers again.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
         self._pointed = stamps(followed)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: What may end more than a look-up.
+#: Exceptions that may end more than one look-up.
 OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
 
 #: After how many seconds a backend that could not say who asks is asked for it again.

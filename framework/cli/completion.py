@@ -1,4 +1,4 @@
-"""Answers a shell that asks how a command line may go on."""
+"""Answers a shell that asks how a command line can continue."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class _Completer:
 
 
 def _nothing(**_: Any) -> tuple[str, ...]:
-    """What the shell then completes by itself: files."""
+    """Nothing: the shell then completes files by itself."""
     return ()
 
 

@@ -1,4 +1,4 @@
-"""Edits a cfg file as a person would: it changes the lines that must change, and leaves every other byte alone.
+"""Edits a cfg file as a user would: it changes the lines that must change, and leaves every other byte alone.
 
 Comments, order, spelling, indentation and line ends stay. Every change is read back by the parser that the application
 uses before it counts, and a file is replaced as a whole: a reader sees the old file or the new one.

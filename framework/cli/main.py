@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FrameworkError as fault:
         print_error(fault)
         return _status(status_of(fault), command)
-    except BrokenPipeError:  # the reader has gone: `| head`
+    except BrokenPipeError:  # the reader has closed the pipe: `| head`
         _silence_stdout()
         return OK
     except OSError as fault:  # a full disk, a working directory that was removed
@@ -111,7 +111,7 @@ def _run(arguments: list[str], command: list[str]) -> int:
     if given.command not in COMMANDS:
         if near := did_you_mean(given.command, list(COMMANDS)):
             raise UsageError(f"there is no command {given.command!r}{near}")
-        # The word is not repeated: it may be a secret that slipped to this place.
+        # The word is not repeated: it may be a secret that is in the wrong place.
         raise UsageError(f"there is no such command; use one of {', '.join(COMMANDS)}")
     for option in APP_OPTIONS:
         value = getattr(given, option)
@@ -166,7 +166,7 @@ def _prepare_streams() -> None:
 
 
 def _silence_stdout() -> None:
-    """Drop the rest of the buffer, so that it does not fail again when Python ends."""
+    """Drop the rest of the buffer, so that flushing it does not fail again when Python ends."""
     import os
 
     try:

@@ -1,4 +1,4 @@
-"""Runs a program as a child, transparently: signals, process groups, exit status, and PID 1."""
+"""Runs a program as a child that behaves as if started directly: signals, process groups, exit status, PID 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORWARDED = frozenset(
 #: How often to look, in seconds, for what a signal should have reported: another thread may have got it.
 _LOOK = 1.0
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-#: Ignored by Python, and by default not by other programs.
+#: Signals that Python ignores, and other programs do not by default.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -230,7 +230,7 @@ def _has_terminal() -> bool:
 
 
 def end_like(status: int) -> int:
-    """Return the exit status of a program, or die of the signal that killed it; PID 1 cannot, and returns 128 + n."""
+    """Return the exit status of a program, or end by the signal that killed it; PID 1 cannot, and returns 128 + n."""
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     number = os.WTERMSIG(status)

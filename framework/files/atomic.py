@@ -175,7 +175,7 @@ def replace_file(path: str, data: bytes, mode: Callable[[os.stat_result | None],
 
 
 def _sync(folder: str) -> None:
-    """Have the file's new name on the disk, too."""
+    """Write the file's new name to the disk, too."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

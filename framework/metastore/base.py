@@ -136,7 +136,7 @@ class Transaction:
         raise NotImplementedError
 
 
-#: What an error says about asking again: nothing was written, because another transaction was in the way; nothing was
+#: What an error says about a repetition: nothing was written, because another transaction was in the way; nothing was
 #: written, because the server is gone or may not write; and it is not known whether it was written.
 OVERTAKEN, AGAIN, UNKNOWN = "overtaken", "again", "unknown"
 
@@ -189,7 +189,7 @@ class Outage:
 
 
 def persistently(database: Database, act: Callable[[], T], *, repeatable: bool = True) -> T:
-    """Ask or write, and do it again after what passes by itself: a lost connection, a failover, a deadlock.
+    """Read or write, and repeat it after a temporary failure: a lost connection, a failover, a deadlock.
 
     Args:
         database: says for how long: its `outage`, and its timeout for other writers in the way.

@@ -177,7 +177,7 @@ class Failure:
         return f"{where}: {self.host}" if self.host else where
 
     def _sign(self, ending: bool) -> str:
-        """Whether it may pass by itself."""
+        """Whether it may be temporary."""
         if ending and self.kind in _UNSETTLED:
             return UNKNOWN
         return self.kind if self.kind == "overtaken" else AGAIN if self.kind in (*LOST, "locked") else ""

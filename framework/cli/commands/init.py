@@ -221,7 +221,7 @@ def _make_key(folder: str, where: str) -> int:
 
 
 def _ignore(path: str, names: tuple[str, ...]) -> None:
-    """Have git ignore files."""
+    """Make git ignore files."""
     before = read_text(path, universal=False) if os.path.exists(path) else ""
     known = {line.strip().lstrip("/") for line in before.splitlines()}
     lines = "".join(f"/{name}\n" for name in names if name not in known)
