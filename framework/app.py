@@ -67,8 +67,8 @@ class App(Reads, Bound[Settings]):
         environ: a mapping instead of `os.environ`, read live.
         access_log: a function that is called with an entry for each read; see the guide. `BILLING_ACCESS_LOG` in the
             process environment names a file instead.
-        worker: run as a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is used instead of the backends
-            of `[secrets]`, also for `_secret` pointers, and there is no metastore.
+        worker: run as a worker, as in Airflow. `[workers] secrets_backend`, if it is set, replaces the backends of
+            `[secrets]`, also for `_secret` pointers, and there is no metastore.
 
     Raises:
         ConfigError: there is no such environment.
