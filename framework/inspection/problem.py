@@ -32,7 +32,7 @@ CODES = {
     "looks-sensitive": "an option is named like a secret but not declared sensitive",
     "metastore": "the URL of the database cannot be used",
     "misspelt-variable": "an environment variable is probably misspelt",
-    "null": "null in a file means that a text is not set",
+    "null": "null in a file means that a text option is not set",
     "old-name": "an option is written under an older name",
     "pattern": "an entry in the list of sensitive options is not the name of an option",
     "quotes-in-value": "quotes are part of the value",

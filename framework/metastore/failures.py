@@ -50,7 +50,7 @@ _MEANINGS = {
     "strange": ("its tables have an unknown structure", "Run: python -m framework db check"),
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
     "overtaken": ("another writer blocked it, so nothing was written", "Try again."),
-    "too long": ("a text or a number is too long for its column", "Shorten it."),
+    "too long": ("text or a number is too long for its column", "Shorten it."),
     "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not support."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
     "rule": ("a row violates a constraint of the table", "Look for a row of that name."),
