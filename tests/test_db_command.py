@@ -153,7 +153,7 @@ def test_nothing_to_look_at(world: World) -> None:
         assert "no metastore" in err
 
 
-def test_check_makes_nothing(world: World) -> None:
+def test_check_creates_nothing(world: World) -> None:
     status, answers, _ = check(world)
     assert (status, answers["tables"]) == (0, "none yet; the first write creates them")
     assert not (world.home / "billing.db").exists()

@@ -128,7 +128,7 @@ def test_no_page_scrolls_sideways_on_a_small_screen(explorer: Process, open_page
         assert visit.go(path).evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
-def test_all_of_it_can_be_done_with_the_keyboard(calm: Process, open_page: Any) -> None:
+def test_everything_can_be_done_with_the_keyboard(calm: Process, open_page: Any) -> None:
     visit = open_page(calm)
     page = visit.settled("/")
     keys = page.keyboard

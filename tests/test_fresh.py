@@ -138,7 +138,7 @@ def test_the_age_counts_from_the_question_and_not_from_the_answer(store: Store, 
     assert (app.get_variable("a", max_age=25), app.get_variable("a", max_age=15)) == ("old", "new")
 
 
-def test_no_older_value_stands_in_for_a_fresh_one(store: Store, tmp_path: Path, clock: Clock) -> None:
+def test_no_older_value_replaces_a_fresh_one(store: Store, tmp_path: Path, clock: Clock) -> None:
     app = app_over(store, tmp_path, Cache(5, 60, 3600))
     assert app.get_variable("a") == "old"
     clock.now += 10

@@ -52,7 +52,7 @@ def test_a_single_backend_whose_class_has_such_a_name_is_refused(tmp_path: Path)
     assert app.chain.config("here") == ("1", "corp")
 
 
-def test_a_name_is_given_once_in_whatever_letters(tmp_path: Path) -> None:
+def test_a_name_is_given_once_in_any_case(tmp_path: Path) -> None:
     with pytest.raises(errors.BackendError, match="a name is given twice"):
         app_with(tmp_path, "[secrets]\nbackends = corp, CORP\n").chain  # noqa: B018
 

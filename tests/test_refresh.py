@@ -577,7 +577,7 @@ def test_a_value_that_does_not_fit_its_option_is_not_taken(tmp_path: Path, store
     assert read(app, "user", "password") == ["user 1", "password 1"]
 
 
-def test_a_value_that_does_not_fit_takes_the_place_of_one_that_did_not_either(tmp_path: Path, store: Store) -> None:
+def test_a_value_that_does_not_fit_replaces_one_that_did_not_fit(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store, schema=TYPED)
     assert read(app, "token") == ["token 0"]
     store.values["token"] = "token 1"

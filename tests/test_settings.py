@@ -63,7 +63,7 @@ class Defaults:
     peers: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def test_a_default_of_a_class_is_meant_as_it_is() -> None:
+def test_a_default_of_a_class_is_used_as_it_is() -> None:
     app = application(section(Defaults), HOME="/home")
     server = app.bind(section(Defaults)).server
     assert server == Defaults()
@@ -948,7 +948,7 @@ def test_a_model_that_takes_other_keys() -> None:
 
 
 @pytest.mark.parametrize("annotation", ["Path", "UUID", "Colour", "date", "float", "HttpUrl", "dict", "bool"])
-def test_empty_text_is_none_where_it_is_nothing_else(annotation: str) -> None:
+def test_empty_text_is_none_if_it_is_no_value_of_the_type(annotation: str) -> None:
     import enum
     import pathlib
 

@@ -557,7 +557,7 @@ def test_refresh_asks_the_store_and_writes(tmp_path: Path, port: int) -> None:
     assert len(Ledger.asked) == 2
 
 
-def test_of_a_fleet_that_refreshes_in_the_background_one_process_asks_the_store(
+def test_one_process_of_a_fleet_that_refreshes_in_the_background_asks_the_store(
     tmp_path: Path, port: int, clock_of_entries: Callable[[float], None]
 ) -> None:
     from framework.following import _refresh_in_time

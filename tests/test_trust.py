@@ -392,7 +392,7 @@ def test_a_project_that_is_named_is_trusted_wholly(
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_a_program_is_named_by_a_project_that_is_named_only_inside_of_it(shared: Shared, where: str) -> None:
+def test_a_named_project_names_only_programs_inside_it(shared: Shared, where: str) -> None:
     program_beside_the_project(shared)
     if where == "here":
         shared.run("--project", ".", "config", "get-value", "db", "password")

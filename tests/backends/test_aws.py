@@ -476,7 +476,7 @@ def test_without_the_permission_for_batches_each_is_asked_alone(filled: Guarded)
         }
 
 
-def test_one_denied_parameter_does_not_take_the_others_along(filled: Guarded) -> None:
+def test_one_denied_parameter_does_not_affect_the_others(filled: Guarded) -> None:
     user = filled.user(
         allow(["ssm:GetParameter", "ssm:GetParameters"], "arn:aws:ssm:*:*:parameter/airflow/config/mine*")
     )

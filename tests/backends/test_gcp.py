@@ -283,7 +283,7 @@ def test_an_invalid_key(store: SecretManager, key: Any) -> None:
         backend_of(store, gcp_key_path="x")
 
 
-def test_a_refused_sign_in_is_denied_and_one_that_is_away_unavailable(
+def test_a_refused_sign_in_is_denied_and_an_unreachable_one_unavailable(
     store: SecretManager, sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in.status = 400
