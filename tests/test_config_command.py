@@ -223,7 +223,7 @@ def test_set_without_a_schema_refuses_what_looks_like_a_secret(world: World) -> 
 
 def test_set_sensitive_options_may_be_emptied_and_pointed(world: World, cfg: Path) -> None:
     status, _, err = world.run("config", "set", "database", "sql_alchemy_conn", "")
-    assert (status, err) == (0, "billing.cfg:18: [database] sql_alchemy_conn is written\n")
+    assert (status, err) == (0, "billing.cfg:18: [database] sql_alchemy_conn was written\n")
     assert world.run("config", "set", "mail", "password_secret", "smtp-2#/pw")[0] == 0
     assert "\tpassword_secret=smtp-2#/pw\n" in cfg.read_text()
 
@@ -264,7 +264,7 @@ def test_set_follows_a_link_and_makes_no_folder(world: World, cfg: Path) -> None
 
 
 def test_unset(world: World, cfg: Path) -> None:
-    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title is removed\n")
+    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title was removed\n")
     assert cfg.read_text() == CFG.replace("title = one\n", "").replace("    two\n", "")
     assert world.run("config", "unset", "server", "title")[0] == 1
     assert world.run("config", "unset", "mail", "password_secret")[0] == 0

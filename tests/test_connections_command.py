@@ -50,7 +50,7 @@ def stored(world: Any, conn_id: str = "a") -> Connection:
 )
 def test_add_in_three_spellings(stocked: Any, words: list[str]) -> None:
     status, out, err = stocked.run("connections", "add", "a", *words)
-    assert (status, out, err) == (0, "", "the connection 'a' is written to the metastore\n")
+    assert (status, out, err) == (0, "", "the connection 'a' was written to the metastore\n")
     assert stored(stocked).get_uri() == URI
 
 

@@ -307,7 +307,7 @@ def test_without_write_nothing_can_be_changed(calm: App) -> None:
 def test_with_write_connections_and_variables_are_changed_as_by_the_commands(calm: App) -> None:
     page = client(calm, write=True)
     answer = do(page, "write", kind="variable", name="new", new=True, fields={"value": f"{CANARY}-new"})
-    assert answer["message"] == "the variable 'new' is written to the metastore"
+    assert answer["message"] == "the variable 'new' was written to the metastore"
     assert calm.store.get_variable("new") == f"{CANARY}-new"
     assert "already" in do(page, "write", kind="variable", name="new", new=True, fields={"value": "x"})["message"]
     fields = {"conn_type": "http", "host": "h", "password": f"{CANARY}-c", "port": "80"}
@@ -318,7 +318,7 @@ def test_with_write_connections_and_variables_are_changed_as_by_the_commands(cal
     assert do(page, "write", kind="connection", name="c", new=True, fields=fields)["state"] == "failed"
     assert "not a number" in do(page, "write", kind="connection", name="c", fields={"port": "x"})["message"]
     assert do(page, "delete", kind="connection", name="c")["message"] == (
-        "the connection 'c' is deleted from the metastore"
+        "the connection 'c' was deleted from the metastore"
     )
     assert do(page, "delete", kind="connection", name="c")["state"] == "failed"
     assert calm.store.get_connection("c") is None

@@ -134,7 +134,7 @@ def test_check_and_explain_say_it_with_the_place(world: World) -> None:
     status, out, _ = world.run("check")
     assert status == 0
     lines = out.splitlines()
-    assert "warning: BILLING_HOEM: is not read by this application; did you mean BILLING_HOME?" in lines
+    assert "warning: BILLING_HOEM: this variable is not read by the application; did you mean BILLING_HOME?" in lines
     assert [line for line in lines if line.startswith(("warning: HOME/.env:2:", "warning: .env:2:"))]
     assert world.run("check", "--strict")[0] == 1
     out = world.run("explain", "server", "port")[1]

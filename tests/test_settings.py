@@ -1066,7 +1066,7 @@ def test_a_section_that_is_written_as_one_text_is_a_fault(world: World) -> None:
     world.set(BILLING__SERVER__TLS='{"cert": "x"}', BILLING__SERVER='{"port": 5}')
     out = world.run("check")[1]
     assert out.splitlines() == [
-        "warning: BILLING__SERVER: is not read by this application; did you mean BILLING__SERVER__PORT?",
+        "warning: BILLING__SERVER: this variable is not read by the application; did you mean BILLING__SERVER__PORT?",
         "error: BILLING__SERVER__TLS: [server] tls: no such option is declared; [server.tls] is a section, and each of "
         "its options is set by itself: BILLING__SERVER_TLS__CERT",
     ]

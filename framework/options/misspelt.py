@@ -41,8 +41,8 @@ class Misspelt:
         self.name, self.origin, self.meant, self.option = name, origin, meant, option
 
     def __str__(self) -> str:
-        place = "" if self.name == self.origin else f"{self.name} "
-        return f"{place}is not read by this application; did you mean {self.meant}?"
+        what = "this variable" if self.name == self.origin else self.name
+        return f"{what} is not read by the application; did you mean {self.meant}?"
 
 
 def misspelt(engine: Engine) -> Iterator[Misspelt]:
