@@ -1,4 +1,4 @@
-"""What a settings class of 30 options costs, beside pydantic-settings: to be made, and to be read."""
+"""What a settings class of 30 options costs, compared with pydantic-settings: to be made, and to be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a cfg file takes from the disk to its options, ready to be asked, beside configparser."""
+"""How long a cfg file takes from the disk to its options, ready to be read, compared with configparser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`variables` and `connections` on a SQLite metastore as whole processes, beside the bare work and Airflow."""
+"""`variables` and `connections` on a SQLite metastore as whole processes, compared with the bare work and Airflow."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _hundred_thousand(
 def _airflow(
     folder: str, environ: dict[str, str], restore: Callable[[bool], Callable[[Program], object]], quick: bool
 ) -> list[Row]:
-    """Airflow's commands on a database of its own, in turn with ours."""
+    """Airflow's commands on its own database, in turn with ours."""
     peer = airflow_python()
     if peer is None:
         return []

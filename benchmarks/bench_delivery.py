@@ -34,8 +34,8 @@ def rows(quick: bool) -> list[Row]:
 
 
 def _project(folder: str, files: dict[str, str]) -> None:
-    said = '[tool.framework]\nname = "bench"\nhome = "."\nconfig_files = ["a.toml"]\n'
-    for name, text in {"pyproject.toml": said, **files}.items():
+    project = '[tool.framework]\nname = "bench"\nhome = "."\nconfig_files = ["a.toml"]\n'
+    for name, text in {"pyproject.toml": project, **files}.items():
         Path(folder, name).write_text(text)
 
 

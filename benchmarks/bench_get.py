@@ -1,4 +1,4 @@
-"""What one `conf.get` costs, beside looking into a dictionary inside a method, and beside the peers."""
+"""What one `conf.get` costs, compared with a dictionary look-up inside a method, and with the peers."""
 
 from __future__ import annotations
 

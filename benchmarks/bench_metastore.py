@@ -1,4 +1,4 @@
-"""What reading the metastore costs in a process that has read it before, beside the bare work that it means."""
+"""What reading the metastore costs in a process that has read it before, compared with the bare work behind it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Options out of remote stores, cold: beside the store's own SDK by hand, and beside Airflow.
+"""Options out of remote stores, cold: compared with the store's own SDK by hand, and with Airflow.
 
-The stores are real servers on this machine, in processes of their own, behind a proxy in another that counts requests
+The stores are real servers on this machine, in their own processes, behind a proxy in another that counts requests
 and adds 20 ms to each: about what a store in the same region takes. On the clock is `app.prefetch()` and the `get` of
 every option. The client is made before (but for Vault, whose login counts), for us and for those beside us.
 """
@@ -55,7 +55,7 @@ print((perf_counter() - start) * 1000, file=sys.stderr)
 
 
 class Proxy:
-    """The proxy of the tests, in a process of its own."""
+    """The proxy of the tests, in its own process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -76,9 +76,9 @@ class Store:
     """One store, filled, and what 100 options of it may cost.
 
     Attributes:
-        title: how the table calls it; sdk: what it is asked with by hand.
+        title: its name in the table; sdk: what it is asked with by hand.
         short: our name of the backend; airflow: its class there.
-        kwargs: what both are told.
+        kwargs: what both are given.
         by_hand: makes a function that fetches so many secrets, with everything set up that is not on the clock.
         limit: how many times as long as by hand we may take; requests: how many there may be.
     """
@@ -127,8 +127,8 @@ class Parameters(Store):
     lead = ""
 
     def fetch(self, client: Any, names: list[str]) -> dict[str, str]:
-        said = client.get_parameters(Names=names, WithDecryption=True)
-        return {entry["Name"]: entry["Value"] for entry in said["Parameters"]}
+        response = client.get_parameters(Names=names, WithDecryption=True)
+        return {entry["Name"]: entry["Value"] for entry in response["Parameters"]}
 
 
 class Secrets(Parameters):
@@ -137,8 +137,8 @@ class Secrets(Parameters):
     service, batch, lead = "secretsmanager", 20, "/"
 
     def fetch(self, client: Any, names: list[str]) -> dict[str, str]:
-        said = client.batch_get_secret_value(SecretIdList=names)
-        return {entry["Name"]: entry["SecretString"] for entry in said["SecretValues"]}
+        response = client.batch_get_secret_value(SecretIdList=names)
+        return {entry["Name"]: entry["SecretString"] for entry in response["SecretValues"]}
 
 
 class Vault(Store):
@@ -158,8 +158,8 @@ class Vault(Store):
 
             def fetch(name: str) -> str:
                 read = client.secrets.kv.v2.read_secret_version
-                said = read(f"bench/config/{name}", mount_point="secret", raise_on_deleted_version=True)
-                text: str = said["data"]["data"]["value"]
+                response = read(f"bench/config/{name}", mount_point="secret", raise_on_deleted_version=True)
+                text: str = response["data"]["data"]["value"]
                 return text
 
             names = [f"s{n}" for n in range(number)]
@@ -223,7 +223,7 @@ def _beside_the_sdk(store: Store, folder: str, rounds: int) -> list[Row]:
         return found
     return [
         *found,
-        Row("… 100 options, from `App(…)` on, with a client of its own", milliseconds(median(times, "cold 100"))),
+        Row("… 100 options, from `App(…)` on, with its own client", milliseconds(median(times, "cold 100"))),
         row("… 500 options, from `App(…)` on", "cold 500", "cold 100", " of 100", "at most 2.5x", 2.5),
     ]
 
@@ -231,10 +231,10 @@ def _beside_the_sdk(store: Store, folder: str, rounds: int) -> list[Row]:
 def _time(fetch: Callable[[], dict[str, str]], number: int) -> float:
     """Milliseconds."""
     start = perf_counter()
-    said = fetch()
+    found = fetch()
     taken = (perf_counter() - start) * 1000
-    assert len(said) == number
-    assert set(said.values()) == {f"value of s{n}" for n in range(number)}
+    assert len(found) == number
+    assert set(found.values()) == {f"value of s{n}" for n in range(number)}
     return taken
 
 
@@ -265,7 +265,7 @@ def _read(app: Any, number: int) -> dict[str, str]:
 
 
 def _many_threads(store: Store, folder: str) -> list[Row]:
-    """Each of 32 threads reads 32 of 50 secrets in an order of its own, and nobody has read any before."""
+    """Each of 32 threads reads 32 of 50 secrets in its own order, and nobody has read any before."""
     app = _app(store, folder, 50)
     store.proxy.requests()
     start = threading.Barrier(33)
@@ -319,8 +319,8 @@ def _stores(stack: ExitStack) -> Iterator[Store]:
     import servers_vault
 
     port = stack.enter_context(_moto())
-    said = {**KEYS, "endpoint_url": f"http://127.0.0.1:{port}"}
-    ssm, secrets = boto3.client("ssm", **said), boto3.client("secretsmanager", **said)
+    arguments = {**KEYS, "endpoint_url": f"http://127.0.0.1:{port}"}
+    ssm, secrets = boto3.client("ssm", **arguments), boto3.client("secretsmanager", **arguments)
     bao = servers_vault.Bao()
     stack.callback(bao.stop)
     with ThreadPoolExecutor(4) as pool:

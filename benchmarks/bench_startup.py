@@ -1,4 +1,4 @@
-"""What importing the framework costs, and the first option; as whole processes, beside the peers."""
+"""What importing the framework costs, and the first option; as whole processes, compared with the peers."""
 
 from __future__ import annotations
 

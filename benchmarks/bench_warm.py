@@ -21,7 +21,7 @@ READS: dict[str, tuple[str, float | None]] = {
     "`get_connection`, from the environment": ("plain.get_connection('warehouse')", 5),
     "`get_variable`, from the environment": ("plain.get_variable('vat')", None),
 }
-#: What is awaited -> (expression, the read beside which it is measured).
+#: What is awaited -> (expression, the read with which it is compared).
 AWAITED = {
     "`await aget_connection`, kept": ("drive(app.aget_connection('warehouse'))", "`get_connection`, kept"),
     "`await aget_variable`, kept": ("drive(app.aget_variable('vat'))", "`get_variable`, kept"),

@@ -1,7 +1,7 @@
 """A fleet that starts at once, at a store with quotas: `python benchmarks/fleet.py [--processes 200] [PART ...]`.
 
 Processes that each read 100 secrets of Secrets Manager start together. The store is moto behind AWS's quotas, or a part
-of them, in a process of its own; the shared cache is a Valkey. Needs the test extra. Its parts, in this order:
+of them, in its own process; the shared cache is a Valkey. Needs the test extra. Its parts, in this order:
 
     direct    without a shared cache
     shared    with one: a cold start, and a warm one

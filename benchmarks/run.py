@@ -1,4 +1,4 @@
-"""Measure everything, beside the peers, in one run.
+"""Measure everything, and the peers, in one run.
 
     python benchmarks/run.py [--quick] [--write] [startup] [airflow] [dump] [get] [cfg] [readers] [masking] [warm]
                              [bind] [metastore] [commands] [remote] [delivery]

@@ -32,7 +32,7 @@ ENTRY_POINTS, FALLBACK = "apache_airflow_provider", "provider_config_fallback_de
 #: What Airflow does to a value in a function, and not by its table of outdated values.
 _POSTGRES = {"pattern": r"^postgres(\+psycopg2)?://", "replacement": "postgresql://", "since": "3.0"}
 
-#: What Airflow's code reads as whole sections, whatever stands in them; the last five up to 1.10.
+#: What Airflow's code reads as whole sections, whatever is in them; the last five up to 1.10.
 _OPEN = (
     *("celery_broker_transport_options", "celery_result_backend_transport_options"),
     *("elasticsearch_configs", "opensearch_configs"),
@@ -111,7 +111,7 @@ def main() -> None:
     ]
     for section, (owner, options) in owned.items():
         lines += [f"    {section!r}: ({owner!r},"]
-        lines += [f"        {line(name, said)!r}" for name, said in options.items()]
+        lines += [f"        {line(name, declaration)!r}" for name, declaration in options.items()]
         lines += ["    ),"]
     lines += [
         "}",
@@ -121,7 +121,7 @@ def main() -> None:
     ]
     for section, more in supplement(AirflowConfigParser, now).items():
         lines += [f"    {section!r}: {{'options': {{"]
-        lines += [f"        {name!r}: {said!r}," for name, said in more.items()]
+        lines += [f"        {name!r}: {declaration!r}," for name, declaration in more.items()]
         lines += ["    }},"]
     lines += [
         "}",
@@ -137,13 +137,19 @@ def main() -> None:
     MODULE.write_text("\n".join(lines), encoding="utf-8")
 
 
-def line(name: str, said: dict[str, Any]) -> str:
+def line(name: str, declaration: dict[str, Any]) -> str:
     """One option as a line of the table."""
-    deprecated = str(said.get("version_deprecated") or ("yes" if said.get("deprecation_reason") else ""))
-    flags = "s" if said.get("sensitive") else ""
-    fields = [name.lower(), said.get("type") or "string", flags, str(said.get("version_added") or ""), deprecated]
-    if said.get("default") is not None:
-        fields.append(str(said["default"]).replace("\n", "\v"))
+    deprecated = str(declaration.get("version_deprecated") or ("yes" if declaration.get("deprecation_reason") else ""))
+    flags = "s" if declaration.get("sensitive") else ""
+    fields = [
+        name.lower(),
+        declaration.get("type") or "string",
+        flags,
+        str(declaration.get("version_added") or ""),
+        deprecated,
+    ]
+    if declaration.get("default") is not None:
+        fields.append(str(declaration["default"]).replace("\n", "\v"))
     return "|".join(fields) + "\n"
 
 
@@ -151,21 +157,21 @@ def supplement(parser: Any, now: Options) -> Options:
     """Renamed options, choices and outdated values, as Airflow's own parser has them."""
     result: Options = {}
 
-    def said(section: str, name: str) -> dict[str, Any]:
+    def declaration(section: str, name: str) -> dict[str, Any]:
         return result.setdefault(section, {}).setdefault(name, {})
 
     for (section, name), (old_section, old_name, since) in parser.deprecated_options.items():
-        renamed = said(section, name).setdefault("renamed_from", [])
+        renamed = declaration(section, name).setdefault("renamed_from", [])
         renamed.append({"section": old_section, "key": old_name, "since": since})
     for (section, name), choices in parser.enums_options.items():
-        said(section, name)["choices"] = [getattr(choice, "value", choice) for choice in choices]
+        declaration(section, name)["choices"] = [getattr(choice, "value", choice) for choice in choices]
     for section, names in parser.deprecated_values.items():
         for name, (pattern, replacement) in names.items():
             if "XX" in replacement:  # Airflow puts its default there when it starts
                 replacement = now[section][name]["default"].replace("%%", "%")
             outdated = {"pattern": pattern.pattern, "replacement": replacement.replace("\\", r"\\"), "since": "3.0"}
-            said(section, name)["deprecated_values"] = [outdated]
-    said("database", "sql_alchemy_conn")["deprecated_values"] = [_POSTGRES]
+            declaration(section, name)["deprecated_values"] = [outdated]
+    declaration("database", "sql_alchemy_conn")["deprecated_values"] = [_POSTGRES]
     return result
 
 
@@ -211,9 +217,9 @@ def declared_by(wheel: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]
                 declared |= {(section, name) for section in cfg.sections() for name in cfg[section]}
                 continue
             for section, options in sections_of(yaml.safe_load(text)):
-                for name, said in options:
+                for name, declaration in options:
                     declared.add((section, name))
-                    if said.get("sensitive"):
+                    if declaration.get("sensitive"):
                         sensitive.add((section, name))
         for path in ("airflow/configuration.py", "airflow/_shared/configuration/parser.py"):
             if path in names:
@@ -223,9 +229,13 @@ def declared_by(wheel: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]
     return declared, sensitive
 
 
-def sections_of(said: Any) -> Any:
+def sections_of(declaration: Any) -> Any:
     """Sections with their options, as a mapping (since 2.6) or as a list of named ones."""
-    named = said.items() if isinstance(said, dict) else ((section["name"], section) for section in said)
+    named = (
+        declaration.items()
+        if isinstance(declaration, dict)
+        else ((section["name"], section) for section in declaration)
+    )
     for section, content in named:
         options = content.get("options") or {}
         pairs = options.items() if isinstance(options, dict) else ((option["name"], option) for option in options)
@@ -233,7 +243,7 @@ def sections_of(said: Any) -> Any:
 
 
 def kept_in_code(text: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Sensitive options and older names that stand in a release's Python."""
+    """Sensitive options and older names that are in a release's Python."""
     sensitive, renamed = set[tuple[str, str]](), set[tuple[str, str]]()
     for node in ast.walk(ast.parse(text)):
         targets = (

@@ -17,8 +17,9 @@ PAGE = Path(__file__).parent / "reference" / "commands.md"
 _HEAD = """\
 # Reference of the command line
 
-Made from the parsers by `docs/generate_reference.py`: every command, argument and flag. What they are for is explained
-[for operators](../guides/operators/index.md). `framework …` is the same as `python -m framework …`.
+Every command, argument and flag. `docs/generate_reference.py` writes this page from the parsers. [For
+operators](../guides/operators/index.md) explains what the commands are for. `framework …` is the same as
+`python -m framework …`.
 
 {contents}
 
@@ -66,25 +67,28 @@ def link(name: str) -> str:
 def about(parser: ArgumentParser) -> str:
     """What a command says of itself, its examples as a block."""
     described, _, examples = (parser.description or "").strip().partition("for example:\n")
-    text = f"{described.strip()}\n" if described.strip() else ""
-    if examples:
-        lines = [line.removeprefix("  ") for line in examples.rstrip().split("\n")]
-        text += ("\n" if text else "") + "```text\n" + "".join(f"{line}\n" for line in lines) + "```\n"
-    return text
+    parts = [part for part in described.strip().split("\n\n") if part]
+    parts = [block(part) if part.startswith("  ") else f"{part}\n" for part in parts]
+    return "\n".join(parts + [block(examples)] * bool(examples))
+
+
+def block(text: str) -> str:
+    """Indented lines as a block."""
+    return "```text\n" + "".join(f"{line.removeprefix('  ')}\n" for line in text.rstrip().split("\n")) + "```\n"
 
 
 def row(action: Action, parser: ArgumentParser) -> str:
     name = action.metavar if isinstance(action.metavar, str) else None
     if action.option_strings:
         takes = "" if action.nargs == 0 else f" {name or ('…' if action.choices else action.dest.upper())}"
-        said = ", ".join(f"`{option}{takes if option.startswith('--') else ''}`" for option in action.option_strings)
+        spelled = ", ".join(f"`{option}{takes if option.startswith('--') else ''}`" for option in action.option_strings)
     else:
-        said = f"`{name or action.dest}`" + (" (optional)" if action.nargs == "?" else "")
+        spelled = f"`{name or action.dest}`" + (" (optional)" if action.nargs == "?" else "")
     notes = cell(parser._get_formatter()._expand_help(action)) if action.help else ""
     if action.choices:
         notes += ("; " if notes else "") + "one of " + ", ".join(f"`{choice}`" for choice in action.choices)
     has_default = action.default not in (None, False, SUPPRESS, "", []) and action.nargs != 0
-    return f"| {said} | {notes} | {f'`{action.default}`' if has_default else ''} |\n"
+    return f"| {spelled} | {notes} | {f'`{action.default}`' if has_default else ''} |\n"
 
 
 def cell(text: str) -> str:

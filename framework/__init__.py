@@ -48,7 +48,8 @@ def __getattr__(name: str) -> Any:
     if name == "conf":
         value = current.CurrentProxy("conf")
     elif name in _WHERE:
-        value = getattr(__import__(_WHERE[name], fromlist=(name,)), name)  # importlib would load more than we are
+        # importlib would load more than this package does
+        value = getattr(__import__(_WHERE[name], fromlist=(name,)), name)
     elif name == "errors":
         return __import__("framework.errors", fromlist=(name,))
     else:

@@ -7,8 +7,8 @@ import gc
 import os
 import sys
 
-gc.set_threshold(100_000)  # else a third of a short command is spent on looking through what it has just loaded
-atexit.register(gc.freeze)  # nor is everything looked through once more at the end of the process
+gc.set_threshold(100_000)  # otherwise the collector takes a third of a short command's time
+atexit.register(gc.freeze)  # no collection at the end of the process either
 
 
 def _leave_working_folder() -> None:

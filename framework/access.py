@@ -112,7 +112,7 @@ class File:
 
 
 def to_stderr(entry: Entry) -> None:
-    """Write a line to stderr, past whatever stands in for `sys.stderr`."""
+    """Write a line to the real stderr, whatever replaces `sys.stderr`."""
     import json
 
     os.write(2, json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")

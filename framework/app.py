@@ -1,4 +1,4 @@
-"""An application's world: its name, home, schema, config and chain. The only place where they are put together."""
+"""An application's world: its name, home, schema, config and chain. This is the only place where they are combined."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
-#: What may stand where a pointer leads nowhere.
+#: What an option may be if its pointer leads nowhere.
 _MISSING = ("error", "placeholder")
 
 
@@ -43,32 +43,32 @@ class App(Reads, Bound[Settings]):
         app.get_connection("warehouse")
 
     Args:
-        name: gives every spelling: `BILLING__SECTION__KEY`, `BILLING_CONN_*`, `BILLING_HOME`, `billing.cfg`.
+        name: all other names come from it: `BILLING__SECTION__KEY`, `BILLING_CONN_*`, `BILLING_HOME`, `billing.cfg`.
         schema: file, mapping or settings class (itself, or its `module:Class`) that declares the options; without one,
             an installed package of the application's name is asked for its `config_templates/config.yml`.
         home: the application's home; else `BILLING_HOME`, else `~/billing`.
-        config: the main cfg file; else `BILLING_CONFIG`, else `billing.cfg` in the home. Named, it must exist.
+        config: the main cfg file; else `BILLING_CONFIG`, else `billing.cfg` in the home. A named file must exist.
         config_files: more files (cfg, TOML, YAML, JSON); later ones win, all win over the main file. In this list and
             the next two `{env}` is the environment, `*` in the last part of a path any text, and a trailing `?` lets a
             file be missing.
         settings_files: dynaconf settings files, read as one layer below `config_files`.
-        dynaconf: a `Dynaconf` object of the application's own, or its `module:attribute`, instead.
+        dynaconf: instead of files, the application's own `Dynaconf` object, or its `module:attribute`.
         settings_environments: whether the tables of the settings files are environments; if not given, they are if one
-            is called `default` or as the environment.
+            is called `default` or has the name of the environment.
         root_section: the section of settings outside every table; without it they are not read.
         dotenv: `.env` files; the later one wins, the real environment wins over all.
         env: the environment, such as `production`; else `BILLING_ENV`, else `development`.
         environments: the only allowed ones.
         sensitive: fnmatch patterns on `section.key` that declare more options sensitive.
-        env_style: `single` also reads `BILLING_SECTION__KEY`, as dynaconf and pydantic-settings write it; a variable
-            with two underscores after the name wins. Else `double`.
-        missing_secrets: `placeholder` lets a pointer that leads nowhere stand for a made-up text, with a warning: for a
-            build that needs no secrets. Else `error`.
+        env_style: `double`, or `single`, which also reads `BILLING_SECTION__KEY`, as dynaconf and pydantic-settings
+            write it. A variable with two underscores after the name wins.
+        missing_secrets: `error`, or `placeholder` for a build that needs no secrets: a pointer that leads nowhere then
+            gives a made-up text, with a warning.
         environ: a mapping instead of `os.environ`, read live.
         access_log: a function that is called with an entry for each read; see the guide. `BILLING_ACCESS_LOG` in the
             process environment names a file instead.
-        worker: be a worker, as in Airflow: `[workers] secrets_backend`, if it is set, is asked instead of the backends
-            of `[secrets]`, also for `_secret` pointers, and there is no metastore.
+        worker: run as a worker, as in Airflow. `[workers] secrets_backend`, if it is set, replaces the backends of
+            `[secrets]`, also for `_secret` pointers, and there is no metastore.
 
     Raises:
         ConfigError: there is no such environment.
@@ -285,7 +285,7 @@ class App(Reads, Bound[Settings]):
         """
         from copy import copy
 
-        with self._changing:  # of two at once, the one that began last is the one that counts
+        with self._changing:  # of two at once, the one that began last wins
             known = [(one, one.values()) for one in self._all_following]
             trial = copy(self)
             trial._read_from(self.sources.environment())
@@ -315,7 +315,7 @@ class App(Reads, Bound[Settings]):
         return self
 
     def _configure_masking(self) -> None:
-        """Obey Airflow's options about masking, where the schema declares them.
+        """Apply Airflow's options about masking, if the schema declares them.
 
         The masker is one for the process: the application that was made, used or reloaded last counts. A value that
         makes no sense is the default here; `check` names it.

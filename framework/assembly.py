@@ -134,11 +134,11 @@ def backend_options(parts: Parts) -> list[tuple[str, str]]:
         raise BackendError(
             "backend and backends are both set",
             where=f"{parts.answer('secrets', 'backend').mention.origin}: [secrets]",
-            hint="Name the one in backends as well.",
+            hint="Remove backend, and list it in backends.",
         )
     if len(set(map(str.lower, names))) < len(names):
         where = f"{parts.answer('secrets', 'backends').mention.origin}: [secrets] backends"
-        raise BackendError("a name is given twice", where=where, hint="Name each once.")
+        raise BackendError("a name is given twice", where=where, hint="List each name once.")
     if names:
         return [(f"secrets.{name.lower()}", "backend") for name in names]
     return [("secrets", "backend")] if backend else []
@@ -147,7 +147,7 @@ def backend_options(parts: Parts) -> list[tuple[str, str]]:
 #: What the shared cache is opened with.
 SHARED_CACHE = (("secrets", "shared_cache_url"), ("secrets", "shared_cache_key"))
 
-#: Airflow's option for the backend of workers; its kwargs stand beside it.
+#: Airflow's option for the backend of workers; its kwargs are next to it.
 WORKERS = ("workers", "secrets_backend")
 
 
@@ -162,7 +162,7 @@ def note_on_workers(parts: Parts) -> str:
     if parts.worker or workers_backend(parts) is None:
         return ""
     return (
-        "[workers] secrets_backend is asked by workers only, and this application is not a worker: use --worker, or "
+        "only workers use [workers] secrets_backend, and this application is not a worker: use --worker, or "
         f'App("{parts.name}", worker=True), to see what a worker finds'
     )
 
@@ -178,7 +178,7 @@ def _name(parts: Parts, section: str, option: str) -> str:
         if "." in section:
             section, option = "secrets", "backends"
         raise BackendError(
-            f"no backend can be called {name!r}: that is the name of a link that every application has",
+            f"a backend cannot be called {name!r}: every application already has a link of that name",
             where=f"{parts.answer(section, option).mention.origin}: [{section}] {option}",
             hint="Call it something else in [secrets] backends, with a section [secrets.NAME] of its own.",
         )

@@ -120,7 +120,7 @@ class Bound(Generic[Settings]):
         try:
             reading.settings = in_no_context(lambda: self.bind(self.schema_class))  # type: ignore[arg-type]
         except ConfigError as fault:
-            warn(f"the settings stay as they were: {fault}")
+            warn(f"the previous settings stay in use: {fault}")
 
     def _overridden(self) -> Mapping[tuple[str, str], object]:
         """The options that are overridden in this context."""

@@ -1,4 +1,4 @@
-"""What applications ask about their options."""
+"""The options of an application, as its code reads them."""
 
 from __future__ import annotations
 

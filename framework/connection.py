@@ -113,7 +113,7 @@ class Connection:
         """Read the text of a JSON object whose keys are the names of the fields.
 
         As in Airflow, an empty `conn_type`, `port` or `extra` counts as none, a `port` may be a text,
-        and `uri` may stand in place of the fields.
+        and `uri` may replace the fields.
 
         Raises:
             InvalidConnection: the text is not such an object.

@@ -55,7 +55,7 @@ def to_text(value: object) -> str:
             return json.dumps(value, ensure_ascii=False, default=to_text)
         except (TypeError, ValueError, RecursionError):
             pass
-        raise ValueError("a table with text keys is expected, as in JSON")
+        raise ValueError("expected a table with text keys, as in JSON")
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
@@ -82,7 +82,7 @@ def to_bool(value: object) -> bool:
     word = str(value).partition("#")[0].strip().lower()
     if word in _WORDS:
         return _WORDS[word]
-    raise ValueError("a boolean is expected: true or false (also t, f, 1, 0)")
+    raise ValueError("expected a boolean: true or false (also t, f, 1, 0)")
 
 
 def to_int(value: object) -> int:
@@ -103,7 +103,7 @@ def to_int(value: object) -> int:
             return _whole(value)
         except (ValueError, OverflowError):  # OverflowError: an infinite number
             pass
-    raise ValueError("a whole number is expected, such as 8080")
+    raise ValueError("expected a whole number, such as 8080")
 
 
 def _whole(value: str | float) -> int:
@@ -126,7 +126,7 @@ def to_float(value: object) -> float:
             return float(value)
         except (ValueError, OverflowError):  # OverflowError: a whole number beyond every float
             pass
-    raise ValueError("a number is expected, such as 0.5")
+    raise ValueError("expected a number, such as 0.5")
 
 
 def to_list(value: object, delimiter: str = ",") -> list[object]:
@@ -144,7 +144,7 @@ def to_list(value: object, delimiter: str = ",") -> list[object]:
         return [piece.strip() for piece in value.split(delimiter)] if value else []
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise ValueError(f"a list is expected, with {delimiter!r} between its items")
+    raise ValueError(f"expected a list, with {delimiter!r} between its items")
 
 
 def json_list(text: str) -> list[object] | None:
@@ -176,9 +176,9 @@ def to_json(value: object) -> Any:
     try:
         return read_json(value)
     except Malformed as error:
-        place = f"; it goes wrong at line {error.line}, column {error.column}" if error.column else ""
+        place = f"; the error is at line {error.line}, column {error.column}" if error.column else ""
         place += f": {error.what}" if error.is_beyond else ""
-    raise ValueError(f'JSON is expected, such as {{"key": "value"}}{place}')
+    raise ValueError(f'expected JSON, such as {{"key": "value"}}{place}')
 
 
 def to_timedelta(value: object) -> datetime.timedelta | None:
@@ -198,7 +198,7 @@ def to_timedelta(value: object) -> datetime.timedelta | None:
             return datetime.timedelta(seconds=int(value))
         except (ValueError, OverflowError):
             pass
-    raise ValueError("a whole number of seconds is expected, such as 300")
+    raise ValueError("expected a whole number of seconds, such as 300")
 
 
 def to_enum(value: object, enum_class: type[E]) -> E:
@@ -212,7 +212,7 @@ def to_enum(value: object, enum_class: type[E]) -> E:
     members = enum_class.__members__
     if isinstance(value, str) and value in members:
         return members[value]
-    raise ValueError(f"one of {', '.join(members)} is expected")
+    raise ValueError(f"expected one of {', '.join(members)}")
 
 
 def to_enumlist(value: object, enum_class: type[E], delimiter: str = ",") -> tuple[list[E], list[object]]:
@@ -253,7 +253,7 @@ def to_import(value: object) -> object:
     """
     if value is None or value == "":
         return None
-    expected = "the dotted path of something in a module is expected, such as package.module.name"
+    expected = "expected the dotted path of something in a module, such as package.module.name"
     module_name, _, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
     if not name or not all(module_name.split(".")):
         raise ValueError(expected)

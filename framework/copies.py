@@ -12,7 +12,7 @@ _ATOMS = frozenset((str, int, float, bool, type(None), bytes))
 
 
 def copied(value: object) -> Any:
-    """A list or table with all that is in it as one of its own; anything else as it is."""
+    """A deep copy of a list or table; anything else as it is."""
     kept, restore = kept_form(value)
     return kept if restore is None else restore(kept)
 

@@ -58,7 +58,7 @@ def found_by(make: Callable[[], Application]) -> None:
 class CurrentProxy:
     """Stands for an attribute of the current application: `CurrentProxy("conf")`.
 
-    What is asked of it is kept in its own dictionary until another application becomes
+    What it returns is kept in its own dictionary until another application becomes
     the current one, so that `conf.get` through the front door costs no more than `app.conf.get`.
     """
 

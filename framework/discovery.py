@@ -22,7 +22,7 @@ def found() -> App:
         return App(**here.settings)
     made = App()
     made.engine.note = (
-        "No project was found here, so this is about the application called framework: write [tool.framework] with "
+        "No project was found here, so the application called framework is used: write [tool.framework] with "
         'name = "…" in pyproject.toml, set FRAMEWORK_PROJECT to its folder, or call App(name).use().'
     )
     return made

@@ -111,7 +111,7 @@ class InvalidArgument(InvalidValue, TypeError):
 
 def wrong(given: object, argument: str, expected: str, hint: str = "") -> InvalidArgument:
     """The error of an argument of a wrong type. The value is not in the message, because it may be a secret."""
-    return InvalidArgument(f"{expected} is expected, not {type(given).__name__}", where=argument, hint=hint)
+    return InvalidArgument(f"expected {expected}, not {type(given).__name__}", where=argument, hint=hint)
 
 
 known.refuse_with(wrong)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Listener = Callable[[str, str], object]
 
     class Application(Protocol):
-        """What is asked of the application."""
+        """What this module needs of the application."""
 
         name: str
         engine: Engine
@@ -231,7 +231,7 @@ class Following:
                 app.reload()
         except Exception as error:  # a class of settings may raise anything
             fault = error
-        text = "" if fault is None else f"nothing is reloaded, and what was read before stays: {fault}"
+        text = "" if fault is None else f"the reload failed, and the previous configuration stays in use: {fault}"
         is_new, self._failure_of_reload = text != self._failure_of_reload, text
         if text and is_new:
             log_and_warn(text)

@@ -116,7 +116,7 @@ def is_object_path(given: object) -> bool:
     return bool(colon) and all(step.isidentifier() for step in (*module.split("."), *name.split(".")))
 
 
-def items(given: object, argument: str, what: str = "text or a list of texts") -> list[object]:
+def items(given: object, argument: str, what: str = "a string or a list of strings") -> list[object]:
     """One item or several as a list; None gives an empty list. Raises: as `text`."""
     if given is None:
         return []

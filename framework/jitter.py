@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from os import urandom
 
-#: By this part `about` gives or takes.
+#: The fraction by which `about` varies.
 A_TENTH = 0.1
 
 
@@ -27,5 +27,5 @@ def from_half(seconds: float) -> float:
 
 
 def about(seconds: float) -> float:
-    """So many seconds, give or take a tenth."""
+    """This many seconds, give or take a tenth."""
     return seconds * (1 - A_TENTH + 2 * A_TENTH * fraction())

@@ -1,4 +1,4 @@
-"""How long an answer is good, where it says so itself: a lease, a token, a password that is rotated at a known time.
+"""How long an answer is valid, if it says so itself: a lease, a token, a password that is rotated at a known time.
 
 A backend returns such an answer as `Expiring` text. Caches keep it for as long as its lifetime says, options are
 refreshed before it ends, and pools of connections replace what was opened with a lease that has ended.
@@ -54,7 +54,7 @@ class Lifetime:
         self.ends, self.due = asked + seconds, asked + seconds * _RENEWED_AFTER
 
     def end(self) -> None:
-        """It ends now: another answer has taken its place."""
+        """It ends now: another answer has replaced it."""
         self.ends = self.due = 0.0
 
     def __repr__(self) -> str:
@@ -131,10 +131,10 @@ def refuse_if_looking(what: str, where: str) -> None:
 
 
 class _Exit:
-    """What is done before this process ends: normally, by an exception, or by SIGTERM.
+    """Functions that run before this process ends: normally, by an exception, or by SIGTERM.
 
     Attributes:
-        is_wanted: whether what was issued is ended. A command that hands values on, and ends, sets this to False.
+        is_wanted: whether issued credentials are revoked. A command that hands values on, and ends, sets this to False.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ ROUNDS = 50
 NAMES = 10_000
 #: As in configparser: a value may refer to a value that refers to a value…, this many deep.
 REFERENCES = 10
-#: Blanks in a row in an unquoted value of a `.env` file: python-dotenv takes quadratic time over them.
+#: Spaces in a row in an unquoted value of a `.env` file: python-dotenv takes quadratic time over them.
 BLANKS = 1_000
 #: Names that are compared to find the nearest one to a misspelt name, and the length of a name that is.
 CANDIDATES = 2_000

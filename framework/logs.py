@@ -38,7 +38,7 @@ def log_and_warn(text: str) -> None:
     warn(text)
 
 
-def log_and_tell(text: str) -> None:
+def log_and_show(text: str) -> None:
     """Log a warning. Whoever waits for a command or a page sees it as well; an application is not warned."""
     log(WARNING, "%s", text)
     if (listen := listener.get()) is not None:
@@ -63,7 +63,7 @@ class Logins:
     def __init__(self) -> None:
         self._known = 0
 
-    def tell(self, link: str, backend: object) -> None:
+    def log_new(self, link: str, backend: object) -> None:
         """Look at the count again.
 
         Args:

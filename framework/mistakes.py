@@ -31,7 +31,7 @@ def mistake_in(text: str) -> tuple[str, str] | None:
 
 
 def _mistake_in_the_type(text: str) -> tuple[str, str] | None:
-    """What is wrong with what stands before the host."""
+    """What is wrong with the part before the host."""
     kind, separator, rest = text.partition("://")
     name = kind.replace("_", "").replace("-", "").replace("+", "").replace(".", "")
     is_word = 0 < len(kind) <= 40 and kind.isascii() and name.isalnum() and kind[0].isalpha()
@@ -42,9 +42,9 @@ def _mistake_in_the_type(text: str) -> tuple[str, str] | None:
     if separator and "=" in kind and kind.partition("=")[0].replace("_", "").isalnum():
         return "it begins with a variable's name", "Write what follows the =."
     if separator and kind != kind.rstrip():
-        return "there is a blank before ://", "Remove it."
+        return "there is a space before ://", "Remove it."
     if separator and not is_word:
-        return "what stands before :// is not a type", f"Write {_URI}, where TYPE has letters, digits, + - and . alone."
+        return "what comes before :// is not a type", f"Write {_URI}, where TYPE has letters, digits, + - and . alone."
     head, colon, rest = text.partition(":")
     if colon and rest.startswith(("\\\\", "\\/")):
         return "its slashes are written with a backslash", "Write TYPE:// with two plain slashes."

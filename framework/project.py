@@ -156,7 +156,7 @@ def _checked(settings: dict[str, Any], places: dict[tuple[str, ...], str], path:
             settings[key] = value = [value]
         fits = isinstance(value, _KEYS[key])
         if not fits or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
-            wanted = {list: "a list of texts", bool: "true or false"}.get(_KEYS[key], "text")
+            wanted = {list: "a list of strings", bool: "true or false"}.get(_KEYS[key], "text")
             raise ConfigFileError(f"{key} must be {wanted}", where=place, hint=f"Write {key} = …")
         if key in _PATHS and PLACEHOLDER in value:
             hint = f"It is in {', '.join(_PATTERNS)}."

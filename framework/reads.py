@@ -1,4 +1,4 @@
-"""What an application reads from its chain, and how it reads it again when it has changed."""
+"""What an application reads from its chain, and how changes reach it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Reads:
     """The part of an application that reads. Each read asks the links in order.
 
-    What follows changes is loaded when it is first used: see `framework.following`.
+    The code that follows changes is loaded when it is first used: see `framework.following`.
     """
 
     if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Reads:
     def __init__(self) -> None:
         super().__init__()
         self._me = ref(self)  # also in the copy that `reload` tries, and so are the lists
-        self._changing = ProcessLock()  # held by `refresh` and `reload`: of two at once, the one that began last counts
+        self._changing = ProcessLock()  # held by `refresh` and `reload`: of two at once, the one that began last wins
         self._all_turns: list[Turns] = []  # one, once it is needed
         self._all_following: list[Following] = []  # likewise
 
@@ -207,7 +207,7 @@ class Reads:
         """Read the secrets behind `_secret` pointers again, in as few calls as the stores have.
 
         All values that have changed are replaced at once, those of `settings` too. Whatever fails keeps its last value.
-        Nothing that a reader does waits for this, or fails because of it.
+        Readers do not wait for this, and do not fail because of it.
 
         Args:
             names: these options alone, as (section, key), also those that were not read yet. Their `_cmd` and `_file`
@@ -255,7 +255,7 @@ class Reads:
         return self._following.watch(seconds)
 
     def reload_on_signal(self, signum: int | None = None) -> None:
-        """Reload when the process gets a signal, in a thread of its own. The handler before is called as well.
+        """Reload when the process gets a signal, in its own thread. The handler before is called as well.
 
         A file that cannot be read keeps what was read before, and is reported once.
 

@@ -53,7 +53,7 @@ class Repeated:
             if self._runs or owner is None or not self._seconds(owner):
                 return
             self._runs = True
-        # A context of its own: what the caller overrides, or waits for, is not meant here.
+        # A separate context: what the caller overrides or waits for does not apply here.
         Thread(target=Context().run, args=(self._run,), name=self.thread_name, daemon=True).start()
 
     def wake(self) -> None:

@@ -227,11 +227,11 @@ class BackendContract(ReadingContract):
             self.put(kind, "stored_name", self.sample(kind))
 
     def in_trouble(self, trouble: str) -> Any:
-        """A backend over the store, to which this happens; None if it cannot happen to it, or be made to.
+        """A backend over the store in this state; None if the store cannot be brought into it.
 
-        `stored_name` is there in each kind. The troubles are `denied`, `wrong credential`, `expired token`,
-        `throttled`, `throttled for long`, `slow`, `too slow`, `cut`, `cut for long`, `down`, `sealed` and `binary`:
-        then it is to store some bytes that are not text, or a value without a text, as the config secret `binary_name`.
+        The states are `denied`, `wrong credential`, `expired token`, `throttled`, `throttled for long`, `slow`,
+        `too slow`, `cut`, `cut for long`, `down`, `sealed` and `binary`. The store has `stored_name` in each kind.
+        For `binary` it must have the config secret `binary_name`, with bytes that are not text or without a text.
         """
         return None
 

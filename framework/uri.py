@@ -74,7 +74,7 @@ def _split(uri: str) -> tuple[str, str, str, str]:
     if hash_sign:
         if not rest[-1:].isspace():
             raise InvalidConnection("the connection's URI holds a #", hint="Write %23.")
-        rest = rest.rstrip()  # a # after a blank begins a comment
+        rest = rest.rstrip()  # a # after a space begins a comment
     protocol, separator, after = rest.partition("://")
     if separator and _is_scheme(protocol):
         protocol, rest = f"{protocol.lower()}://", after

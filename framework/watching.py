@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework.layers.environment import Environment
     from framework.options.engine import Engine
 
-    #: Path -> what tells that a file is another one, or None: it is not there.
+    #: Path -> what changes if the file changes, or None: the file does not exist.
     Stamps = dict[str, Stamp | None]
 
     class Following(Protocol):
@@ -73,7 +73,7 @@ class Watching(Repeated):
         self.wake()
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._every = 0.0
         self.wake()
 
@@ -83,7 +83,7 @@ class Watching(Repeated):
         if found != self._stamps or self._is_behind:
             self._stamps = found
             fault = app._following.reload_or_warn()
-            # Whatever else fails may work without another change of a file: a store that answers again, say.
+            # Other failures may end without a change of a file, for example when a store answers again.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
         self._pointed = stamps(followed)
@@ -113,7 +113,7 @@ class Watching(Repeated):
                 return self._reported(folders)
             except Exception as fault:  # no more inotify watches, say
                 self._report = None
-                log(WARNING, "changes of files are not reported here, so they are looked for: %s", fault)
+                log(WARNING, "file changes are not reported on this system, so the files are polled: %s", fault)
         return super()._pause(seconds)
 
     def _reported(self, folders: Iterable[str]) -> bool:

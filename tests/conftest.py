@@ -1,4 +1,4 @@
-"""A small world for tests: one application called billing in a folder of its own, reached by Python and by commands."""
+"""A small world for tests: one application called billing in its own folder, reached by Python and by commands."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     yield made
     current.use(before)
     for name in set(sys.modules) - known:  # another test may write another module of this name
-        module = getattr(sys.modules[name], "__dict__", {})  # None stands for a module that cannot be imported
+        module = getattr(sys.modules[name], "__dict__", {})  # None means a module that cannot be imported
         if str(module.get("__file__")).startswith(f"{tmp_path}{os.sep}"):
             del sys.modules[name]
 

@@ -1,5 +1,5 @@
 """A hostile world for the tests of the explorer: stores that hang, refuse, cannot list, and names made of markup; and
-the explorer over it as a process of its own."""
+the explorer over it as a separate process."""
 
 from __future__ import annotations
 

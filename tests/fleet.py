@@ -1,6 +1,6 @@
 """A fleet: many processes that start at once, and a store with quotas that counts what it is asked.
 
-The store is a process of its own, and the processes of the fleet have loaded all packages before they start: so what is
+The store is a separate process, and the processes of the fleet have loaded all packages before they start: so what is
 measured is what they ask, and not how long one machine takes to load Python two hundred times.
 """
 
@@ -148,7 +148,7 @@ class Fleet:
 
 
 class Store:
-    """moto's Secrets Manager, in a process of its own.
+    """moto's Secrets Manager, in its own process.
 
     Attributes:
         url: where it is.

@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A server in a folder of its own."""
+    """A server in its own folder."""
 
     scheme = ""
     signal = signal.SIGTERM
@@ -237,7 +237,7 @@ class Place:
         return Store(databases.open(url or self.url, options.pop("timeout", 10.0), **options), Keys(keys))
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run statements beside the package; the rows of the last one. Names stand in double quotes."""
+        """Run statements beside the package; the rows of the last one. Names are in double quotes."""
         if self.server is None:
             import sqlite3
 

@@ -134,7 +134,7 @@ def test_a_look_up_names_the_links_that_were_asked(kind: str, name: str, outcome
         assert (option["outcome"], option["form"]) == (outcome, "secret")
 
 
-def test_a_kept_answer_says_so() -> None:
+def test_a_kept_answer_is_marked() -> None:
     entries: list[dict[str, Any]] = []
     app = app_with(entries)
     app.get_connection("here")

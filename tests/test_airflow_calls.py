@@ -172,7 +172,7 @@ def test_what_holds_secrets_is_hidden_in_every_listing_and_error(tmp_path: Path)
 
 def test_write_takes_a_text_stream_alone(app: App, tmp_path: Path) -> None:
     for wrong in (str(tmp_path / "billing.cfg"), tmp_path, io.BytesIO(), None):
-        with pytest.raises(errors.ConfigError, match="a text stream is expected"):
+        with pytest.raises(errors.ConfigError, match="expected a text stream"):
             conf.write(wrong)  # type: ignore[arg-type]
     before = (tmp_path / "billing.cfg").read_text()
     conf.write(io.StringIO())

@@ -119,7 +119,7 @@ def test_update_changes_old_defaults_when_all_is_asked_for(world: Any) -> None:
     assert not list(world.home.glob("airflow.cfg?*")), "nothing is deleted, so there is no copy"
 
 
-def test_lint_names_all_of_it(world: Any) -> None:
+def test_lint_names_every_finding(world: Any) -> None:
     world.write("airflow.cfg", OLD)
     world.set(AIRFLOW_HOME=str(world.home))
     status, out, _ = world.run("--name", "airflow", "config", "lint", "--output", "json")

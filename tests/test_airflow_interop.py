@@ -167,7 +167,7 @@ class Search:
         return self._ask(Path(sys.executable), self.home, "framework_searches", "airflow", self._airflow.site)
 
     def by_us_in_airflow(self, backend: str) -> Any:
-        """Our search in Airflow's Python, for an application of its own: Airflow's cfg could not say `import:`."""
+        """Our search in Airflow's Python, for its own application: Airflow's cfg could not say `import:`."""
         home = Home(self.home.path.with_name("billing"))
         self._write(home, backend)
         home.env["BILLING_HOME"] = str(home.path)

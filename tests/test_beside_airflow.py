@@ -1,6 +1,6 @@
 """`App("airflow")` beside the real thing: one home, two readers, equal answers.
 
-Needs Apache Airflow 3.3.2 in a venv of its own: `FRAMEWORK_AIRFLOW_PYTHON` names its Python, or
+Needs Apache Airflow 3.3.2 in its own venv: `FRAMEWORK_AIRFLOW_PYTHON` names its Python, or
 `FRAMEWORK_INSTALL_AIRFLOW=1` makes `.airflow-venv` beside this repository's `tests`, once. Otherwise skipped.
 """
 

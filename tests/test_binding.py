@@ -1,4 +1,4 @@
-"""Settings as a class: what each kind of class declares, how an object of it is made, and how faults are told."""
+"""Settings as a class: what each kind of class declares, how an object of it is made, and how faults are reported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def application(schema: Any = None, **environ: str) -> App:
 
 
 def refused(cls: type, section: str = "server", /, **environ: str) -> list[str]:
-    """What is told about the values."""
+    """What is reported about the values."""
     with pytest.raises(SettingsError) as caught:
         bound(cls, section, **environ)
     return [str(fault) for fault in caught.value.faults]
@@ -227,10 +227,10 @@ class TestKinds:
             )
 
     def test_all_faults_are_reported_at_once(self, cls: type) -> None:
-        told = refused(cls, "", SERVER__PORT="70000", SERVER_TLS__CERT="", SERVER__ORIGINS='["a", 5]')
-        assert told == [
-            "BILLING__SERVER__PORT: [server] port: at most 65535 is expected, not '70000'",
-            "BILLING__SERVER_TLS__CERT: [server.tls] cert: a path is expected, such as /var/lib/app, not ''. "
+        reported = refused(cls, "", SERVER__PORT="70000", SERVER_TLS__CERT="", SERVER__ORIGINS='["a", 5]')
+        assert reported == [
+            "BILLING__SERVER__PORT: [server] port: expected at most 65535, not '70000'",
+            "BILLING__SERVER_TLS__CERT: [server.tls] cert: expected a path, such as /var/lib/app, not ''. "
             "It is set, and empty: write a value, or remove it.",
             "[server.tls] key: the option is not set. It is declared without a default: "
             "set BILLING__SERVER_TLS__KEY or write it in a file.",
@@ -429,64 +429,64 @@ def test_types(annotation: Any, text: str, expected: Any, kind: str) -> None:
 @pytest.mark.parametrize(
     ("annotation", "text", "expected"),
     [
-        (int, "x", "[server] it: a whole number is expected, such as 8080, not 'x'"),
-        (bool, "yes", "[server] it: a boolean is expected: true or false (also t, f, 1, 0), not 'yes'"),
-        (Colour, "blue", "[server] it: one of red, green is expected, not 'blue'"),
-        (Access, "read, fly", "[server] it: one of read, write, run is expected, not 'read, fly'"),
-        (Literal["a", "b"], "c", "[server] it: one of 'a', 'b' is expected, not 'c'"),
-        (list[int], "1, x", "[server] it[1]: a whole number is expected, such as 8080, not 'x'"),
-        (tuple[int, str], "1", "[server] it: a list of 2 items is expected, not of 1, not '1'"),
-        (dict[str, int], '{"a": "x"}', "[server] it.a: a whole number is expected, such as 8080, not 'x'"),
-        (dict[str, int], "[1]", '[server] it: a table is expected, such as {"key": "value"}, not \'[1]\''),
+        (int, "x", "[server] it: expected a whole number, such as 8080, not 'x'"),
+        (bool, "yes", "[server] it: expected a boolean: true or false (also t, f, 1, 0), not 'yes'"),
+        (Colour, "blue", "[server] it: expected one of red, green, not 'blue'"),
+        (Access, "read, fly", "[server] it: expected one of read, write, run, not 'read, fly'"),
+        (Literal["a", "b"], "c", "[server] it: expected one of 'a', 'b', not 'c'"),
+        (list[int], "1, x", "[server] it[1]: expected a whole number, such as 8080, not 'x'"),
+        (tuple[int, str], "1", "[server] it: expected a list of 2 items, not of 1, not '1'"),
+        (dict[str, int], '{"a": "x"}', "[server] it.a: expected a whole number, such as 8080, not 'x'"),
+        (dict[str, int], "[1]", '[server] it: expected a table, such as {"key": "value"}, not \'[1]\''),
         (
             dict[str, int],
             "{",
-            '[server] it: JSON is expected, such as {"key": "value"}; it goes wrong at line 1, column 2',
+            '[server] it: expected JSON, such as {"key": "value"}; the error is at line 1, column 2',
         ),
         (list[Peer], '[{"host": 1, "prot": 2}]', "[server] it[0].prot: there is no such key; did you mean port?"),
         (list[Peer], "[{}]", "[server] it[0].host: a value is required"),
-        (list[Peer], '[{"host": "a", "port": 0}]', "[server] it[0].port: more than 0 is expected"),
-        (list[Peer], "a, b", "[server] it: JSON is expected"),
+        (list[Peer], '[{"host": "a", "port": 0}]', "[server] it[0].port: expected more than 0"),
+        (list[Peer], "a, b", "[server] it: expected JSON"),
         (list[Node], '[{"name": "a", "below": [{}]}]', "[server] it[0].below[0].name: a value is required"),
-        (datetime.date, "x", "[server] it: a date is expected, such as 2024-05-01, not 'x'"),
-        (uuid.UUID, "x", "[server] it: a UUID is expected, such as "),
-        (int | bool, "x", "[server] it: a whole number is expected, such as 8080; or a boolean is expected: "),
-        (Annotated[int, at.MultipleOf(5)], "7", "[server] it: a multiple of 5 is expected, not '7'"),
-        (Annotated[float, at.MultipleOf(0.1)], "0.25", "[server] it: a multiple of 0.1 is expected, not '0.25'"),
-        (Annotated[int, at.Gt(5)], "5", "[server] it: more than 5 is expected, not '5'"),
-        (Annotated[int, at.Lt(5)], "5", "[server] it: less than 5 is expected, not '5'"),
-        (Annotated[str, at.Len(2, 3)], "a", "[server] it: a length of at least 2 is expected, not 'a'"),
-        (Annotated[list[str], at.MaxLen(1)], "a, b", "[server] it: a length of at most 1 is expected, not 'a, b'"),
-        (Annotated[dict[str, int], at.MinLen(1)], "{}", "[server] it: a length of at least 1 is expected, not '{}'"),
-        (list[Annotated[int, at.Ge(1)]], "1, 0", "[server] it[1]: at least 1 is expected, not '0'"),
+        (datetime.date, "x", "[server] it: expected a date, such as 2024-05-01, not 'x'"),
+        (uuid.UUID, "x", "[server] it: expected a UUID, such as "),
+        (int | bool, "x", "[server] it: expected a whole number, such as 8080; or expected a boolean: "),
+        (Annotated[int, at.MultipleOf(5)], "7", "[server] it: expected a multiple of 5, not '7'"),
+        (Annotated[float, at.MultipleOf(0.1)], "0.25", "[server] it: expected a multiple of 0.1, not '0.25'"),
+        (Annotated[int, at.Gt(5)], "5", "[server] it: expected more than 5, not '5'"),
+        (Annotated[int, at.Lt(5)], "5", "[server] it: expected less than 5, not '5'"),
+        (Annotated[str, at.Len(2, 3)], "a", "[server] it: expected a length of at least 2, not 'a'"),
+        (Annotated[list[str], at.MaxLen(1)], "a, b", "[server] it: expected a length of at most 1, not 'a, b'"),
+        (Annotated[dict[str, int], at.MinLen(1)], "{}", "[server] it: expected a length of at least 1, not '{}'"),
+        (list[Annotated[int, at.Ge(1)]], "1, 0", "[server] it[1]: expected at least 1, not '0'"),
         (
             Annotated[str, msgspec.Meta(pattern="^a")],
             "b",
-            "[server] it: a text that matches the pattern '^a' is expected",
+            "[server] it: expected text that matches the pattern '^a'",
         ),
-        (Annotated[str, Field(pattern="^a")], "b", "[server] it: a text that matches the pattern '^a' is expected"),
+        (Annotated[str, Field(pattern="^a")], "b", "[server] it: expected text that matches the pattern '^a'"),
         (
             Annotated[str, at.Predicate(str.islower)],
             "A",
-            "[server] it: a value for which str.islower holds is expected",
+            "[server] it: expected a value for which str.islower holds",
         ),
         (
             Annotated[datetime.timedelta, at.Le(datetime.timedelta(minutes=1))],
             "2m",
-            "[server] it: at most 60s is expected, not '2m'",
+            "[server] it: expected at most 60s, not '2m'",
         ),
-        (Annotated[pathlib.Path, at.MaxLen(2)], "/etc", "[server] it: a length of at most 2 is expected"),
-        (set[str | dict], "[{}]", "[server] it: a list of texts or numbers is expected"),  # type: ignore[type-arg]
-        (dict[list[int], int], '{"1": 1}', "[server] it.1: a key that is a text or a number is expected"),
-        (dict[frozenset[int], int], "5", '[server] it: a table is expected, such as {"key": "value"}'),
+        (Annotated[pathlib.Path, at.MaxLen(2)], "/etc", "[server] it: expected a length of at most 2"),
+        (set[str | dict], "[{}]", "[server] it: expected a list of text or numbers"),  # type: ignore[type-arg]
+        (dict[list[int], int], '{"1": 1}', "[server] it.1: expected a key that is text or a number"),
+        (dict[frozenset[int], int], "5", '[server] it: expected a table, such as {"key": "value"}'),
         (
             Annotated[datetime.date, at.Ge(datetime.date(2024, 1, 1))],
             "2023-12-31",
-            "[server] it: at least 2024-01-01 is",
+            "[server] it: expected at least 2024-01-01",
         ),
-        (Annotated[str, at.Ge(1)], "x", "[server] it: a value that can be compared with 1 is expected, not 'x'"),
-        (type[Exception], "builtins.int", "[server] it: the dotted path of a subclass of Exception is expected"),
-        (typing.Callable[[], str], "string.digits", "[server] it: the dotted path of a function or class is expected"),
+        (Annotated[str, at.Ge(1)], "x", "[server] it: expected a value that can be compared with 1, not 'x'"),
+        (type[Exception], "builtins.int", "[server] it: expected the dotted path of a subclass of Exception"),
+        (typing.Callable[[], str], "string.digits", "[server] it: expected the dotted path of a function or class"),
         (pydantic.HttpUrl, "x", "[server] it: Input should be a valid URL, relative URL without a base"),
         (list[pydantic.HttpUrl], "https://a.example, x", "[server] it[1]: Input should be a valid URL"),
         (Annotated[str, pydantic.AfterValidator(int)], "x", "[server] it: a validator refuses it (ValueError"),
@@ -499,8 +499,8 @@ def test_what_does_not_fit(annotation: Any, text: str, expected: str, kind: str)
         cls = pydantic.create_model("Server", it=(annotation, ...))
     else:
         cls = dataclasses.make_dataclass("Server", [("it", annotation)])
-    (told,) = refused(cls, SERVER__IT=text)
-    assert told.startswith(f"BILLING__SERVER__IT: {expected}"), told
+    (reported,) = refused(cls, SERVER__IT=text)
+    assert reported.startswith(f"BILLING__SERVER__IT: {expected}"), reported
 
 
 @pytest.mark.parametrize(
@@ -509,8 +509,8 @@ def test_what_does_not_fit(annotation: Any, text: str, expected: str, kind: str)
         (Any, "an option cannot have the type Any"),
         (object, "an option cannot have the type object"),
         (complex, "an option cannot have the type complex"),
-        (DataclassTls | Peer, "the annotation allows several classes, and nothing tells them apart"),
-        (list[DataclassTls | Peer], "the annotation allows several classes, and nothing tells them apart"),
+        (DataclassTls | Peer, "the annotation allows several classes, and nothing distinguishes them"),
+        (list[DataclassTls | Peer], "the annotation allows several classes, and nothing distinguishes them"),
         (Annotated[datetime.datetime, at.Timezone("UTC")], "Timezone is not supported"),
         (Annotated[str, msgspec.Meta(pattern="(a+)+")], "a repetition of a repetition, such as (a+)+"),
     ],
@@ -553,7 +553,7 @@ def annotations() -> st.SearchStrategy[Any]:
     text=st.sampled_from(TEXTS),
     kind=st.sampled_from(["dataclass", "pydantic", "TypedDict", "attrs"]),
 )
-def test_any_class_and_any_text_give_an_object_or_an_error_of_ours(annotation: Any, text: str, kind: str) -> None:
+def test_any_class_and_any_text_give_an_object_or_a_framework_error(annotation: Any, text: str, kind: str) -> None:
     make: dict[str, Any] = {
         "dataclass": lambda: dataclasses.make_dataclass("Server", [("it", annotation)]),
         "pydantic": lambda: pydantic.create_model("Server", it=(annotation, ...)),

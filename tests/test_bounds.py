@@ -116,7 +116,7 @@ def test_aliases_do_not_multiply(reader: str, text: str, write: Any) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_an_alias_inside_of_what_it_stands_for(reader: str, write: Any) -> None:
+def test_an_alias_inside_its_own_anchor(reader: str, write: Any) -> None:
     path = write("s.yaml", "core:\n  a: &a\n    - 1\n    - *a\n")
     assert "an alias is inside its own anchor" in message_of(reader, path)
 
@@ -244,7 +244,7 @@ def test_one_name_twice_among_many(reader: str, write: Any) -> None:
     lines.insert(12_345, '"k7": "w"')
     path = write("s.json", '{"core": {\n' + ",\n".join(lines) + "}}")
     message = message_of(reader, path)
-    assert "'k7' is written twice, first on line 9" in message
+    assert "'k7' appears twice, first on line 9" in message
     assert names_line(message, path, 12_347)
 
 
@@ -252,7 +252,7 @@ def test_one_name_twice_in_a_value_to_import(write: Any) -> None:
     lines = [f'"k{n}": "v"' for n in range(20_000)] + ['"k7": "w"']
     with open(write("s.json", '{"a": {' + ",".join(lines) + "}}"), "rb") as file:
         entry = next(iter(read_entries(file, "s.json", "json")))
-    assert entry.faults == [(1, "'k7' is written twice, first on line 1")]
+    assert entry.faults == [(1, "'k7' appears twice, first on line 1")]
 
 
 def test_a_message_lists_some_faults_and_counts_the_others() -> None:
@@ -394,7 +394,7 @@ def test_what_a_command_prints(command: str) -> None:
 
 def test_blanks_in_a_dotenv_file(write: Any) -> None:
     path = write(".env", "A=1\nB=" + " " * 200_000 + "x\n")
-    with pytest.raises(errors.ConfigFileError, match=r":2: a line has more than 1,000 blanks in a row"):
+    with pytest.raises(errors.ConfigFileError, match=r":2: a line has more than 1,000 spaces in a row"):
         Environment({}, [path])
     assert Environment({}, [write(".env", "A=a" + " " * 900 + "b # c\n")]).get("A") == "a" + " " * 900 + "b"
 

@@ -96,20 +96,20 @@ def fault(text: str) -> str:
 
 def test_a_duplicate_option_names_both_lines() -> None:
     assert fault("[s]\nk = 1\n\nk = 2\n") == (
-        "a.cfg:4: option k of [s] is written twice, first on line 2. Keep one of the two, or write both as one."
+        "a.cfg:4: option k of [s] appears twice, first on line 2. Keep one of the two, or write both as one."
     )
 
 
 def test_a_duplicate_section_names_both_lines() -> None:
-    assert fault("[s]\nk = 1\n[s]\nk = 2\n").startswith("a.cfg:3: section [s] is written twice, first on line 1.")
+    assert fault("[s]\nk = 1\n[s]\nk = 2\n").startswith("a.cfg:3: section [s] appears twice, first on line 1.")
 
 
 def test_all_faults_are_reported_at_once_and_none_shows_its_line() -> None:
     message = fault("[s]\nk = canary\n  canary\ncanary\n  canary\n= canary\nk = canary\n  more = canary\n[s]\n")
     assert message.startswith(
         "a.cfg:4: a line has no '=' or ':'; line 6: a line has no key; "
-        "line 7: option k of [s] is written twice, first on line 2; "
-        "line 9: section [s] is written twice, first on line 1. "
+        "line 7: option k of [s] appears twice, first on line 2; "
+        "line 9: section [s] appears twice, first on line 1. "
     )
     assert "canary" not in message
 

@@ -352,7 +352,7 @@ def test_conf_override_fixture(isolated_app: App, conf_override: Any) -> None:
     assert isolated_app.conf.get("core", "x") == "1"
 
 
-# Every backend of ours passes the contract
+# Every backend of the package passes the contract
 
 
 class TestMemory(BackendContract):
@@ -556,7 +556,7 @@ def test_a_named_backend_may_be_declared_in_the_environment_alone(tmp_path: Path
 
 def test_an_invalid_on_failure_is_reported_before_it_is_needed(tmp_path: Path) -> None:
     app = App("billing", home=str(tmp_path), environ={"BILLING__SECRETS__ON_FAILURE": "nxt"})
-    with pytest.raises(errors.InvalidValue, match="one of 'stop', 'next' is expected"):
+    with pytest.raises(errors.InvalidValue, match="expected one of 'stop', 'next'"):
         app.get_variable("x")
 
 

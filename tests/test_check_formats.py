@@ -61,22 +61,22 @@ def annotations(out: str) -> list[tuple[str, dict[str, str], str]]:
 def test_github_annotates_the_line_of_a_file_and_names_any_other_origin(wrong: World) -> None:
     status, out, _ = wrong.run("check", "--output", "github")
     assert status == 1
-    said = annotations(out)
-    assert len(said) == 4
-    by_line = {(pairs.get("file"), pairs.get("line")): (level, text) for level, pairs, text in said}
+    lines = annotations(out)
+    assert len(lines) == 4
+    by_line = {(pairs.get("file"), pairs.get("line")): (level, text) for level, pairs, text in lines}
     assert by_line["billing.cfg", "2"][0] == "error"
-    assert by_line["billing.cfg", "2"][1].startswith("[server] port: a whole number is expected")
+    assert by_line["billing.cfg", "2"][1].startswith("[server] port: expected a whole number")
     assert by_line["conf/app.toml", "2"][1].startswith("[server] prot: no such option is declared; did you mean")
-    texts = [text for _, pairs, text in said if "file" not in pairs]
+    texts = [text for _, pairs, text in lines if "file" not in pairs]
     assert any(text.startswith("BILLING__SERVER__MODE: ") and "50%" in text for text in texts)
-    assert {pairs["title"] for _, pairs, _ in said} == {"framework check"}
+    assert {pairs["title"] for _, pairs, _ in lines} == {"framework check"}
 
 
 def test_github_shows_ten_errors_first_and_the_rest_as_lines(wrong: World) -> None:
     wrong.write("conf/app.toml", "[server]\n" + "".join(f'p{number} = "1"\n' for number in range(20)))
     _, out, _ = wrong.run("check", "--output", "github")
-    said = annotations(out)
-    assert [level for level, _, _ in said] == ["error"] * 10
+    lines = annotations(out)
+    assert [level for level, _, _ in lines] == ["error"] * 10
     assert "and 13 more:" in out.splitlines()
     assert len(out.splitlines()) == 24
 

@@ -371,7 +371,7 @@ def test_config_get_value(world: World) -> None:
     assert world.run(*get, "core")[:2] == (2, "")
     status, out, err = world.run(*get, "old", "label")
     assert (status, out) == (1, "")
-    assert err.startswith("warning: the option [old] label is now called [core] name: ask for it by that name\nerror: ")
+    assert err.startswith("warning: the option [old] label is now called [core] name: use that name\nerror: ")
 
 
 def test_config_list(world: World) -> None:
@@ -437,10 +437,10 @@ def test_check(world: World) -> None:
     assert (status, err) == (1, "5 errors, 1 warning\n")
     for line in (
         "error: billing.cfg:2: [core] prot: no such option is declared; did you mean [core] port?",
-        "error: billing.cfg:3: [core] colour: one of 'red', 'green' is expected, not 'blue'.",
+        "error: billing.cfg:3: [core] colour: expected one of 'red', 'green', not 'blue'.",
         "error: billing.cfg:5: [core] password and password_cmd are written in one layer; the first of them is used",
         "error: billing.cfg:6: [core] port_cmd is ignored: declare [core] port sensitive to write it as a pointer",
-        "error: billing.cfg:7: [core] ratio: a number is expected, such as 0.5, not 'much'.",
+        "error: billing.cfg:7: [core] ratio: expected a number, such as 0.5, not 'much'.",
         "warning: billing.cfg:9: [old] label is now called [core] name: rename it there",
     ):
         assert f"{line}\n" in out
@@ -491,7 +491,7 @@ def test_which_application(world: World) -> None:
     get = ("config", "get-value", "core", "port")
     status, out, err = world.run(*get)
     assert (status, out) == (0, "9\n")
-    assert err.startswith("note: no project was found here, so this is about the application called framework;")
+    assert err.startswith("note: no project was found here, so the application called framework is used;")
     assert world.run("--app", "mine:app", *get) == (0, "6\n", "")
     assert world.run("--name", "named", *get) == (0, "10\n", "")
     assert world.run("--project", "there", *get) == (0, "8\n", "")
@@ -529,7 +529,7 @@ def test_which_application(world: World) -> None:
         (("check",), {}),
     ],
 )
-def test_what_is_named_by_a_module_says_which_package_is_missing(
+def test_a_module_that_cannot_be_imported_names_the_missing_package(
     world: World, words: tuple[str, ...], project: dict[str, str]
 ) -> None:
     world.write("needy.py", "import not_installed_here\n")
@@ -556,7 +556,7 @@ def test_streams(world: World) -> None:
     world.write("billing.cfg", f"[core]\n{many}")
     world.project()
     done = process(world, "dump", shell="| head -1")
-    assert done.stdout == b"# the effective configuration of billing; what is hidden or fails is a comment\n"
+    assert done.stdout == b"# the effective configuration of billing; hidden and failed values are comments\n"
     assert done.stderr == b""
     for words in (("--help",), ("config", "list", "--show-values"), ("config", "get-value", "core", "key1")):
         assert process(world, *words, shell="| true").stderr == b""
@@ -624,7 +624,7 @@ def test_a_word_in_the_wrong_place_is_not_repeated(world: World, words: tuple[st
 def test_a_flag_that_selects_the_application_after_the_command(world: World, flag: str) -> None:
     status, _, err = world.run("check", flag, "canary")
     assert status == 2
-    assert f"{flag} must stand before the command: python -m framework {flag} … COMMAND" in err
+    assert f"{flag} must come before the command: python -m framework {flag} … COMMAND" in err
     assert "canary" not in err
 
 

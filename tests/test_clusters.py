@@ -321,7 +321,7 @@ def test_a_login_that_one_of_the_hosts_refuses(replicated: Replicated) -> None: 
 
 
 def test_an_outcome_that_is_not_known(replicated: Replicated) -> None:  # noqa: F811
-    """The server ends between a commit and its answer: the writes are there, and nobody was told so."""
+    """The server ends between a commit and its answer: the writes are there, and no caller learned of it."""
     url, primary = replicated.url(), replicated.primary
     store = opened(url)
     store.write_many([("variable", name, "old", None) for name in ("gone", "k", "other")])
@@ -355,7 +355,7 @@ def test_an_outcome_that_is_not_known(replicated: Replicated) -> None:  # noqa: 
         thread.join()
     fault = done.pop("add")
     assert isinstance(fault, errors.MetastoreUnavailable)
-    assert "the connection broke as the write was ending. Check whether it was written" in str(fault)
+    assert "the connection was lost while the write was committed. Check whether it was written" in str(fault)
     assert store.get_connection("c") is not None
     assert done == {"change": None, "update": 1, "delete": 1}
     assert store.get_many("variable", ["k", "gone", "other"]) == {"k": "new", "other": "new"}

@@ -183,9 +183,9 @@ def test_set_keeps_comments_inside_a_value(world: World, cfg: Path) -> None:
     ("words", "expected"),
     [
         (("server", "prot", "1"), "Did you mean [server] port? To write it all the same, pass --force."),
-        (("server", "port", "http"), "a whole number is expected"),
-        (("server", "port", "8080.5"), "a whole number is expected"),
-        (("server", "level", "loud"), "one of 'debug', 'info' is expected, not 'loud'"),
+        (("server", "port", "http"), "expected a whole number"),
+        (("server", "port", "8080.5"), "expected a whole number"),
+        (("server", "level", "loud"), "expected one of 'debug', 'info', not 'loud'"),
         (("server", "title", " x"), "the change cannot be written"),
         (("server", "title", "a\n# b"), "the change cannot be written"),
         (("server", "title", "a\rb"), "the change cannot be written"),
@@ -223,7 +223,7 @@ def test_set_without_a_schema_refuses_what_looks_like_a_secret(world: World) -> 
 
 def test_set_sensitive_options_may_be_emptied_and_pointed(world: World, cfg: Path) -> None:
     status, _, err = world.run("config", "set", "database", "sql_alchemy_conn", "")
-    assert (status, err) == (0, "billing.cfg:18: [database] sql_alchemy_conn is written\n")
+    assert (status, err) == (0, "billing.cfg:18: [database] sql_alchemy_conn was written\n")
     assert world.run("config", "set", "mail", "password_secret", "smtp-2#/pw")[0] == 0
     assert "\tpassword_secret=smtp-2#/pw\n" in cfg.read_text()
 
@@ -259,12 +259,12 @@ def test_set_follows_a_link_and_makes_no_folder(world: World, cfg: Path) -> None
     world.project(home="nowhere", schema="schema.toml")
     status, _, err = world.run("config", "set", "server", "port", "1")
     assert status == 1
-    assert err == "error: nowhere: the folder does not exist. Make it: mkdir -p nowhere\n"
+    assert err == "error: nowhere: the folder does not exist. Create it: mkdir -p nowhere\n"
     assert not (world.home / "nowhere").exists()
 
 
 def test_unset(world: World, cfg: Path) -> None:
-    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title is removed\n")
+    assert world.run("config", "unset", "server", "title") == (0, "", "billing.cfg: [server] title was removed\n")
     assert cfg.read_text() == CFG.replace("title = one\n", "").replace("    two\n", "")
     assert world.run("config", "unset", "server", "title")[0] == 1
     assert world.run("config", "unset", "mail", "password_secret")[0] == 0

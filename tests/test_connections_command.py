@@ -50,7 +50,7 @@ def stored(world: Any, conn_id: str = "a") -> Connection:
 )
 def test_add_in_three_spellings(stocked: Any, words: list[str]) -> None:
     status, out, err = stocked.run("connections", "add", "a", *words)
-    assert (status, out, err) == (0, "", "the connection 'a' is written to the metastore\n")
+    assert (status, out, err) == (0, "", "the connection 'a' was written to the metastore\n")
     assert stored(stocked).get_uri() == URI
 
 
@@ -176,7 +176,7 @@ def test_get_has_airflows_names(stocked: Any) -> None:
     }
 
 
-def test_get_of_what_is_not_there_or_fails(stocked: Any) -> None:
+def test_get_of_a_name_that_is_absent_or_fails(stocked: Any) -> None:
     status, out, err = stocked.run("connections", "get", "nobody")
     assert (status, out, "not found (asked:" in err) == (1, "", True)
     stocked.set(BILLING_CONN_BAD="canary no uri")

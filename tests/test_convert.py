@@ -69,7 +69,7 @@ def test_json() -> None:
 
 
 def test_bad_json_names_its_place() -> None:
-    with pytest.raises(ValueError, match=r"JSON is expected.*line 2, column 3"):
+    with pytest.raises(ValueError, match=r"expected JSON.*line 2, column 3"):
         convert.to_json("{\n  canary}")
 
 
@@ -84,7 +84,7 @@ def test_timedelta() -> None:
 def test_enum() -> None:
     assert convert.to_enum("BETA", Letter) is Letter.BETA
     assert convert.to_enum("ALIAS", Letter) is convert.to_enum(Letter.ALPHA, Letter) is Letter.ALPHA
-    with pytest.raises(ValueError, match="one of ALPHA, BETA, ALIAS is expected"):
+    with pytest.raises(ValueError, match="expected one of ALPHA, BETA, ALIAS"):
         convert.to_enum("alpha", Letter)
     assert convert.to_enumlist("BETA, gamma,ALPHA", Letter) == ([Letter.BETA, Letter.ALPHA], ["gamma"])
     assert convert.to_enumlist([Letter.BETA, 7], Letter) == ([Letter.BETA], [7])

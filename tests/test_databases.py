@@ -257,7 +257,7 @@ def test_a_newer_releases_tables_are_left_alone(store: Store, place: Place) -> N
     assert store.get_variable("k") == "v"
 
 
-def test_reset_empties_ours(store: Store) -> None:
+def test_reset_empties_our_tables(store: Store) -> None:
     store.set_variable("k", "v")
     store.set_config("k", "v")
     migrations.reset(store.database)
@@ -324,7 +324,7 @@ def test_rows_of_a_team_are_not_found_without_the_team(airflow: Store, place: Pl
     assert place.execute('SELECT "val" FROM "variable"') == [("plain",)]
 
 
-def test_names_that_the_database_cannot_tell_apart(airflow: Store, place: Place) -> None:
+def test_names_that_the_database_cannot_distinguish(airflow: Store, place: Place) -> None:
     airflow.set_variable("a", "1")
     if place.kind != "mysql":
         airflow.set_variable("a ", "2")
@@ -370,7 +370,7 @@ def in_processes(work: Any, count: int) -> list[Any]:
     return [answer for _, answer in sorted(found)]
 
 
-def test_a_child_process_has_connections_of_its_own(store: Store) -> None:
+def test_a_child_process_has_its_own_connections(store: Store) -> None:
     store.set_variable("k", "v")
     assert store.get_variable("k") == "v"
 
@@ -413,7 +413,7 @@ def test_writers_who_meet_in_another_order_lose_nothing(store: Store) -> None:
             names = [f"v{i}" for i in range(20)]
             rows: list[Any] = []
             for name in names if number % 2 else reversed(names):
-                # A kind a row, so that each is a statement of its own.
+                # A kind a row, so that each is a separate statement.
                 rows += [("variable", name, f"of {number}", None), ("config", name, f"of {number}", None)]
             store.write_many(rows)
         return "done"
@@ -472,7 +472,7 @@ def test_one_of_many_makers_wins(store: Store) -> None:
 
     answers = in_processes(work, 6)
     assert answers.count("made") == 1
-    assert all("exists already" in answer or "breaks a rule" in answer for answer in answers if answer != "made")
+    assert all("exists already" in answer or "a constraint" in answer for answer in answers if answer != "made")
 
 
 # --- what servers do wrong
@@ -559,12 +559,12 @@ def test_a_url_that_leads_nowhere(served: Place, what: str, kind: type[Exception
         assert CANARY not in shown(error)
 
 
-#: What is wrong with the options of a URL, and what is said of it. Neither server here has TLS that a client trusts.
+#: What is wrong with the options of a URL, and the message about it. Neither server here has TLS that a client trusts.
 REFUSED_OPTIONS = {
     "postgresql": [
-        ("sslmode=require", "TLS cannot be agreed on"),
-        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "TLS cannot be agreed on"),
-        ("channel_binding=require", "TLS cannot be agreed on"),
+        ("sslmode=require", "TLS cannot be negotiated"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "TLS cannot be negotiated"),
+        ("channel_binding=require", "TLS cannot be negotiated"),
         ("sslmode=always", "an option of the URL is not valid"),
         ("keepalives=yes", "an option of the URL is not valid"),
         ("require_auth=md5", "an option of the URL is not valid"),
@@ -572,7 +572,7 @@ REFUSED_OPTIONS = {
         ("service=nowhere", "an option of the URL is not valid"),
     ],
     "mysql": [
-        ("ssl_verify_cert=true&ssl_verify_identity=true", "TLS cannot be agreed on"),
+        ("ssl_verify_cert=true&ssl_verify_identity=true", "TLS cannot be negotiated"),
         ("ssl_ca=/nowhere/ca.pem", "a file that the URL names cannot be read"),
         ("connect_timeout=soon", "the driver does not accept the URL"),
     ],
@@ -621,12 +621,12 @@ def test_a_user_who_may_only_read(served: Place) -> None:
     reader = served.store(KEY, served.server.url(served.name, user=user, password=secret))
     assert reader.get_variable("k") == "v"
     for write in (lambda: reader.set_variable("k", CANARY), lambda: reader.delete_variable("k")):
-        with pytest.raises(errors.MetastoreError, match="may not do this") as caught:
+        with pytest.raises(errors.MetastoreError, match="lacks the permission") as caught:
             write()
         assert CANARY not in shown(caught.value)
-    with pytest.raises(errors.AccessDenied, match="may not do this"):
+    with pytest.raises(errors.AccessDenied, match="lacks the permission"):
         reader.get_config("k")
-    with pytest.raises(errors.MetastoreError, match=r"may not do this|another application"):  # MariaDB
+    with pytest.raises(errors.MetastoreError, match=r"lacks the permission|another application"):  # MariaDB
         migrations.reset(reader.database)
     assert store.get_variable("k") == "v"
 
@@ -647,7 +647,7 @@ def test_a_row_that_is_locked_for_too_long(served: Place) -> None:
 def test_what_a_refused_row_holds_is_in_no_error(served: Place) -> None:
     store = served.store(KEY)
     migrations.migrate(store.database)
-    with pytest.raises(errors.MetastoreError, match="breaks a rule") as caught, store.database.write() as transaction:
+    with pytest.raises(errors.MetastoreError, match="a constraint") as caught, store.database.write() as transaction:
         transaction.execute(
             'INSERT INTO "variable" ("key", "val", "description", "is_encrypted") VALUES (:key, :val, :text, :flag)',
             [{"key": CANARY, "val": None, "text": CANARY, "flag": True}],

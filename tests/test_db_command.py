@@ -53,8 +53,9 @@ def test_from_nothing_to_rows(world: World, at: Place) -> None:
     assert "canary" not in answers["database"]
     assert answers.pop("database").endswith(at.name + (".db" if at.kind == "sqlite" else ""))
     assert answers == {
-        "tables": "ours, migrated", "version": "0001", "rows in connection": 0, "rows in variable": 3,
-        "rows in config_secret": 1, "rows opened by key 1 of 2": 3, "rows opened by key 2 of 2": 1, "rows in clear": 0,
+        "tables": "owned by this application, migrated", "version": "0001",
+        "rows in connection": 0, "rows in variable": 3, "rows in config_secret": 1,
+        "rows opened by key 1 of 2": 3, "rows opened by key 2 of 2": 1, "rows in clear": 0,
         "rows that no key opens": 0,
     }  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_reset(world: World, at: Place) -> None:
     status, out, err = world.run("db", "reset", "--yes")
     assert (status, out, store.list_names("variable")) == (0, "", [])
     assert "all rows were removed" in err
-    assert check(world)[1]["tables"] == "ours, migrated"
+    assert check(world)[1]["tables"] == "owned by this application, migrated"
 
 
 @pytest.mark.parametrize(("typed", "rows"), [("yes\n", []), ("Y\n", []), ("no\n", ["k"]), ("\n", ["k"]), ("", ["k"])])
@@ -119,7 +120,7 @@ def test_a_database_of_another_application(world: World, at: Place) -> None:
     at.store(NEW).set_variable("k", "v")
     status, answers, _ = check(world)
     assert (status, answers["rows in variable"], answers["rows opened by key 1 of 1"]) == (0, 1, 1)
-    assert answers["tables"] == "another application's, used as they are; none for config secrets"
+    assert answers["tables"] == "owned by another application, used unchanged; none for config secrets"
     before = at.store(NEW).database.tables()
     for words in (("migrate",), ("reset", "--yes")):
         status, out, err = world.run("db", *words)
@@ -135,7 +136,7 @@ def test_a_database_of_another_application(world: World, at: Place) -> None:
     assert at.store(NEW).get_variable("k") == "v"
 
 
-def test_the_secrets_table_is_for_others(world: World, at: Place) -> None:
+def test_the_secrets_table_is_added_to_foreign_databases(world: World, at: Place) -> None:
     status, _, err = world.run("db", "migrate", "--add-secrets-table")
     assert status == 1
     assert "python -m framework db migrate" in err
@@ -152,7 +153,7 @@ def test_nothing_to_look_at(world: World) -> None:
         assert "no metastore" in err
 
 
-def test_check_makes_nothing(world: World) -> None:
+def test_check_creates_nothing(world: World) -> None:
     status, answers, _ = check(world)
     assert (status, answers["tables"]) == (0, "none yet; the first write creates them")
     assert not (world.home / "billing.db").exists()

@@ -134,14 +134,14 @@ def test_a_snapshot_holds_no_value(two: World) -> None:
     assert (status, out, err) == (0, "", "now.json: 5 options\n")
     assert "canary" not in text
     assert str(two.home) not in text
-    said = json.loads(text)["options"]
-    assert said["mail"]["password"] == {
+    saved = json.loads(text)["options"]
+    assert saved["mail"]["password"] == {
         "origin": "production.toml:5",
         "form": "secret",
         "sensitive": True,
         "reference": "mail/production",
     }
-    assert "digest" not in said["mail"]["pin"]
+    assert "digest" not in saved["mail"]["pin"]
     assert (os.stat(two.home / "now.json").st_mode & 0o777) == 0o600
 
 

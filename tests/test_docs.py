@@ -1,7 +1,7 @@
 """Every snippet of README.md and docs/ is run, and every list in them is complete.
 
-A page is one session in a folder of its own, from its first line to its last. A page that says "The files are those of
-[…](page.md)." begins with the files of that page; one that says "This page goes on where […](page.md) ends." with all
+A page is one session in its own folder, from its first line to its last. A page that says "The files are those of
+[…](page.md)." begins with the files of that page; one that says "This page continues where […](page.md) ends." with all
 of its blocks.
 
     a block below a line of `NAME`: alone     is that file
@@ -193,7 +193,7 @@ class Session:
 def begun_with(page: Path) -> Iterator[Block]:
     """The blocks that a page begins with: all those of the page that it goes on from, or the files of another."""
     text = page.read_text(encoding="utf-8")
-    for other in re.findall(r"^This page goes on where \[.+\]\((.+)\) ends\.$", text, re.MULTILINE):
+    for other in re.findall(r"^This page continues where \[.+\]\((.+)\) ends\.$", text, re.MULTILINE):
         yield from begun_with(page.parent / other)
         yield from blocks_of(page.parent / other)
     for other in re.findall(r"^The files are those of \[.+\]\((.+)\)\.$", text, re.MULTILINE):
@@ -310,7 +310,7 @@ def flags_of(parser: ArgumentParser) -> set[str]:
 
 
 def flags_in(text: str) -> set[str]:
-    """The flags that stand in code at the beginning of a table's row."""
+    """The flags that are in code at the beginning of a table's row."""
     cells = re.findall(r"^\| (`-[^|]+) \|", text, re.MULTILINE)
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", " ".join(cells)))
 
@@ -346,7 +346,7 @@ def test_every_wing_is_on_the_map() -> None:
 
 
 def test_the_drawing_of_the_map_is_true_and_goes_down() -> None:
-    """Each arrow is an import, and leads to a wing that stands before the other in `WINGS`."""
+    """Each arrow is an import, and leads to a wing that comes before the other in `WINGS`."""
     drawing = text_of("docs/architecture.md").split("```mermaid\nflowchart TD\n", 1)[1].split("```")[0]
     wings = text_of("tests/test_house.py").split('WINGS = """')[1].split('"""')[0].splitlines()
     place = {name: number for number, line in enumerate(wings) for name in line.split()}
@@ -445,7 +445,7 @@ def test_lines_are_wrapped_at_120(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
-def test_no_page_tells_to_install_the_package_of_another_project(page: Path) -> None:
+def test_no_page_installs_the_package_of_another_project(page: Path) -> None:
     """The name `framework` on the public index is not ours: a wheel or a checkout is installed by its path."""
     found = re.findall(r"pip install [^\n&]*(?<![\w./-])framework(?![\w./-])[^\n&]*", page.read_text(encoding="utf-8"))
     assert not found, f"{name_of(page)}: {found}"

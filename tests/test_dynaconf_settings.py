@@ -133,7 +133,7 @@ def test_what_dynaconf_reads_is_read(world: World, case: str) -> None:
 @pytest.mark.parametrize(
     "value", ["@int 5", "@jinja {{ 1 + 1 }}", "@format {this.x}", "@del", "@merge x=1", "@read_file /x"]
 )
-def test_a_token_stays_text_wherever_it_stands(world: World, value: str) -> None:
+def test_a_token_stays_text_wherever_it_is(world: World, value: str) -> None:
     world.write("a.toml", f"database__size = '{value}'\nsize = '{value}'\n[server]\nsize = '{value}'\n")
     app = App("billing", home=str(world.home), settings_files=["a.toml"], root_section="app")
     assert [app.conf.value(section, "size") for section in ("database", "app", "server")] == [value] * 3

@@ -326,7 +326,7 @@ def test_pointers_are_kept_until_reload(tmp_path: Path, form: str) -> None:
 
 
 def test_what_one_override_pointed_at_is_not_what_the_next_one_gets(tmp_path: Path) -> None:
-    """Each is a layer of its own, wherever in the memory it comes to lie."""
+    """Each is a layer of its own, wherever it is in memory."""
     app, file = app_with(tmp_path, {"billing.cfg": "[core]\n"}), tmp_path / "value"
     for number in range(50):
         file.write_text(f"value {number}")

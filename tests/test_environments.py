@@ -93,7 +93,7 @@ def test_a_file_of_one_environment_cannot_choose_another(world: World) -> None:
     assert world.run("--env", "staging", "dump") == (
         1,
         "",
-        "error: .env.staging:2: this file is read because the environment is staging, and says that it is "
+        "error: .env.staging:2: this file is read because the environment is staging, but it sets the environment to "
         "'production'. Remove BILLING_ENV from it.\n",
     )
     world.write(".env.staging", "BILLING_ENV=staging\n")
@@ -199,7 +199,7 @@ def test_an_unset_environment_is_reported_when_files_use_common_names(world: Wor
         ("dotenv", ".env.{env}?", ".env.production"),
     ],
 )
-def test_files_of_others_are_found_wherever_the_name_stands(world: World, key: str, entry: str, file: str) -> None:
+def test_files_of_others_are_found_wherever_the_name_is(world: World, key: str, entry: str, file: str) -> None:
     world.project(**{key: [entry]})
     world.write(file, "")
     assert world.run("--env", "production", "check") == (0, "", "0 errors, 0 warnings\n")
@@ -242,7 +242,7 @@ def test_only_what_is_absent_may_be_missing(world: World, key: str, absent: str)
     assert (status, err[: len("error: ")]) == (1, "error: ")
 
 
-def test_a_file_that_must_be_there_says_how_it_need_not_be(world: World) -> None:
+def test_the_error_for_a_missing_file_says_how_to_make_it_optional(world: World) -> None:
     world.project(config_files=["{env}.toml"])
     assert world.run("--env", "prod", "dump") == (
         1,
@@ -253,7 +253,7 @@ def test_a_file_that_must_be_there_says_how_it_need_not_be(world: World) -> None
 
 
 @pytest.mark.parametrize("key", ENDINGS)
-def test_what_is_there_and_cannot_be_read_is_an_error(world: World, key: str) -> None:
+def test_an_existing_file_that_cannot_be_read_is_an_error(world: World, key: str) -> None:
     name = f"it{ENDINGS[key]}"
     world.project(**{key: [f"{name}?"]})
     (world.home / name).mkdir()

@@ -145,7 +145,7 @@ CASES = {
     ),
     "section_twice": Case(
         """
-        HOME/billing.cfg:4: section [core] is written twice, first on line 1. Keep one of the two, or
+        HOME/billing.cfg:4: section [core] appears twice, first on line 1. Keep one of the two, or
         write both as one.
         """,
         "[core]\nport = 1\n[db]\n[core]\nport = 2\n",
@@ -153,7 +153,7 @@ CASES = {
     ),
     "option_twice": Case(
         """
-        HOME/billing.cfg:3: option port of [core] is written twice, first on line 2. Keep one of the
+        HOME/billing.cfg:3: option port of [core] appears twice, first on line 2. Keep one of the
         two, or write both as one.
         """,
         "[core]\nport = 1\nport = 2\n",
@@ -186,7 +186,7 @@ CASES = {
     "percent_nobody": Case(
         """
         HOME/billing.cfg:2: [core] password: a %(name)s names an option that neither this section nor
-        [DEFAULT] has. Correct the name (letters as they are written there), or write '%%' for a
+        [DEFAULT] has. Correct the name (upper and lower case must match), or write '%%' for a
         literal '%'.
         """,
         "[core]\npassword = %(nope)s\n",
@@ -236,7 +236,7 @@ CASES = {
     ),
     "option_twice_json": Case(
         """
-        HOME/production.json:2: 'port' is written twice, first on line 1. Keep one of the two.
+        HOME/production.json:2: 'port' appears twice, first on line 1. Keep one of the two.
         """,
         files={"production.json": '{"core": {"port": 1,\n"port": 2}}'},
         project={"config_files": ["production.json"]},
@@ -244,7 +244,7 @@ CASES = {
     ),
     "option_twice_yaml": Case(
         """
-        HOME/production.yaml:3: 'port' is written twice, first on line 2. Keep one of the two.
+        HOME/production.yaml:3: 'port' appears twice, first on line 2. Keep one of the two.
         """,
         files={"production.yaml": "core:\n  port: 1\n  port: 2\n"},
         project={"config_files": ["production.yaml"]},
@@ -508,7 +508,7 @@ CASES = {
     "secret_version_absent": Case(
         """
         HOME/billing.cfg:2: [core] password_secret: secret 'db/password' not found in version 3
-        (asked: no link). No versions are kept by environment, metastore: ask without ?version.
+        (asked: no link). No versions are kept by environment, metastore: leave out ?version.
         """,
         "[core]\npassword_secret = db/password?version=3",
         kind="PointerError",
@@ -674,8 +674,8 @@ CASES = {
     # backends
     "kwargs_python": Case(
         """
-        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
-        as {"key": "value"}; it goes wrong at line 1, column 2. Write {"name": "value"} with double
+        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: expected JSON, such
+        as {"key": "value"}; the error is at line 1, column 2. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
         backend("stores.Plain", "backend_kwargs = {'token': None}\n"),
@@ -684,8 +684,8 @@ CASES = {
     ),
     "kwargs_true": Case(
         """
-        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: JSON is expected, such
-        as {"key": "value"}; it goes wrong at line 1, column 11. Write {"name": "value"} with double
+        HOME/billing.cfg:3: [secrets] backend_kwargs: the kwargs cannot be read: expected JSON, such
+        as {"key": "value"}; the error is at line 1, column 11. Write {"name": "value"} with double
         quotes, null, true and false (not None, True, False).
         """,
         backend("stores.Plain", 'backend_kwargs = {"token": True}\n'),
@@ -713,7 +713,7 @@ CASES = {
     ),
     "kwarg_of_another_type": Case(
         """
-        BILLING__SECRETS__BACKEND_KWARG__SIZE: a whole number is expected, such as 8080. The parameter
+        BILLING__SECRETS__BACKEND_KWARG__SIZE: expected a whole number, such as 8080. The parameter
         size is annotated int.
         """,
         backend("stores.Plain"),
@@ -761,8 +761,8 @@ CASES = {
     ),
     "no_path": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: the class stores..Plain cannot be used: the dotted path
-        of something in a module is expected, such as package.module.name. Correct the class path.
+        HOME/billing.cfg:2: [secrets] backend: the class stores..Plain cannot be used: expected the
+        dotted path of something in a module, such as package.module.name. Correct the class path.
         """,
         backend("stores..Plain"),
         kind="BackendError",
@@ -791,7 +791,7 @@ CASES = {
     ),
     "airflow_class_without_twin": Case(
         """
-        HOME/billing.cfg:2: [secrets] backend: there is no backend of ours for airflow.providers.x.Backend. Write
+        HOME/billing.cfg:2: [secrets] backend: framework has no backend for airflow.providers.x.Backend. Write
         import:airflow.providers.x.Backend to load Airflow's own class.
         """,
         backend("airflow.providers.x.Backend"),
@@ -809,8 +809,8 @@ CASES = {
     ),
     "backend_and_backends": Case(
         """
-        HOME/billing.cfg:2: [secrets]: backend and backends are both set. Name the one in backends as
-        well.
+        HOME/billing.cfg:2: [secrets]: backend and backends are both set. Remove backend, and list it
+        in backends.
         """,
         backend("stores.Plain", "backends = corp, team\n"),
         kind="BackendError",
@@ -818,7 +818,7 @@ CASES = {
     ),
     "backends_twice": Case(
         """
-        HOME/billing.cfg:2: [secrets] backends: a name is given twice. Name each once.
+        HOME/billing.cfg:2: [secrets] backends: a name is given twice. List each name once.
         """,
         "[secrets]\nbackends = corp, corp\n[core]\npassword_secret = db/password",
         kind="BackendError",
@@ -945,7 +945,7 @@ def test_project_that_others_can_write(world: World) -> None:
     assert world.run("--project", ".", "config", "get-value", "core", "port") == (0, "8080\n", "")
 
 
-def test_project_that_is_not_there(world: World) -> None:
+def test_project_that_does_not_exist(world: World) -> None:
     message = "error: nowhere/pyproject.toml: there is no project file. Write one with [tool.framework].\n"
     assert world.run("--project", "nowhere", "dump") == (1, "", message)
     world.write("empty/pyproject.toml", "[tool.other]\n")
@@ -958,9 +958,9 @@ def test_project_that_is_not_there(world: World) -> None:
 @pytest.mark.parametrize(
     ("option", "text", "message"),
     [
-        ("port", "http", "[core] port: a whole number is expected, such as 8080, not 'http'"),
-        ("pool", "hunter2", "[core] pool: a whole number is expected, such as 8080. For example: 5"),
-        ("colour", "blue", "[core] colour: one of 'red', 'green' is expected, not 'blue'"),
+        ("port", "http", "[core] port: expected a whole number, such as 8080, not 'http'"),
+        ("pool", "hunter2", "[core] pool: expected a whole number, such as 8080. For example: 5"),
+        ("colour", "blue", "[core] colour: expected one of 'red', 'green', not 'blue'"),
     ],
     ids=["shown", "sensitive", "choices"],
 )
@@ -1055,8 +1055,8 @@ def test_metastore_without_a_key(world: World) -> None:
         world.app().use()
         Variable.set("rate", "hunter2")
     assert str(caught.value) == (
-        "[core] fernet_key: secrets are written encrypted and there is no key. "
-        "Make one with: python -m framework fernet generate, or, in a project, init --metastore"
+        "[core] fernet_key: secrets are stored encrypted, and there is no key. "
+        "Create one with: python -m framework fernet generate, or, in a project, init --metastore"
     )
 
 
@@ -1065,7 +1065,7 @@ def test_metastore_with_a_malformed_key(world: World) -> None:
     world.set(BILLING__CORE__FERNET_KEY=f"{KEY},hunter2")
     message = (
         "[core] fernet_key: key 2 of 2 is not 32 bytes as URL-safe base64. "
-        "Make one with: python -m framework fernet generate"
+        "Create one with: python -m framework fernet generate"
     )
     fails(world, "rate", errors.BackendError, message, "invalid")
 

@@ -1,4 +1,4 @@
-"""The examples, run as a user runs them: from the root of the repository, each in a process of its own."""
+"""The examples, run as a user runs them: from the root of the repository, each in its own process."""
 
 from __future__ import annotations
 
@@ -310,20 +310,20 @@ def shop(*words: str, status: int = 0, **env: str) -> subprocess.CompletedProces
 
 
 def test_shop_runs() -> None:
-    said = shop("examples/shop/main.py")
-    assert said.stdout.splitlines() == [
+    result = shop("examples/shop/main.py")
+    assert result.stdout.splitlines() == [
         "the shop serves https://localhost:8443, 0:01:30 for a request",
         "it sends from Graz, Basel, prices in EUR",
         "payments with ***",
     ]
 
 
-def test_shop_tells_everything_that_is_wrong() -> None:
-    said = shop("examples/shop/main.py", status=1, SHOP__SERVER__PORT="0", SHOP__ORDERS__CURRENCY="USD")
-    assert said.stderr.splitlines() == [
+def test_shop_reports_everything_that_is_wrong() -> None:
+    result = shop("examples/shop/main.py", status=1, SHOP__SERVER__PORT="0", SHOP__ORDERS__CURRENCY="USD")
+    assert result.stderr.splitlines() == [
         "Settings: 2 faults",
-        "  SHOP__SERVER__PORT: [server] port: at least 1 is expected, not '0'",
-        "  SHOP__ORDERS__CURRENCY: [orders] currency: one of 'EUR', 'CHF' is expected, not 'USD'",
+        "  SHOP__SERVER__PORT: [server] port: expected at least 1, not '0'",
+        "  SHOP__ORDERS__CURRENCY: [orders] currency: expected one of 'EUR', 'CHF', not 'USD'",
     ]
 
 

@@ -23,7 +23,7 @@ FRAMEWORK = [sys.executable, "-m", "framework"]
 
 
 class Programs:
-    """The application `billing`, and `exec` as a process of its own."""
+    """The application `billing`, and `exec` as a separate process."""
 
     def __init__(self, world: World) -> None:
         self.home = world.home

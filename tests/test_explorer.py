@@ -307,7 +307,7 @@ def test_without_write_nothing_can_be_changed(calm: App) -> None:
 def test_with_write_connections_and_variables_are_changed_as_by_the_commands(calm: App) -> None:
     page = client(calm, write=True)
     answer = do(page, "write", kind="variable", name="new", new=True, fields={"value": f"{CANARY}-new"})
-    assert answer["message"] == "the variable 'new' is written to the metastore"
+    assert answer["message"] == "the variable 'new' was written to the metastore"
     assert calm.store.get_variable("new") == f"{CANARY}-new"
     assert "already" in do(page, "write", kind="variable", name="new", new=True, fields={"value": "x"})["message"]
     fields = {"conn_type": "http", "host": "h", "password": f"{CANARY}-c", "port": "80"}
@@ -318,7 +318,7 @@ def test_with_write_connections_and_variables_are_changed_as_by_the_commands(cal
     assert do(page, "write", kind="connection", name="c", new=True, fields=fields)["state"] == "failed"
     assert "not a number" in do(page, "write", kind="connection", name="c", fields={"port": "x"})["message"]
     assert do(page, "delete", kind="connection", name="c")["message"] == (
-        "the connection 'c' is deleted from the metastore"
+        "the connection 'c' was deleted from the metastore"
     )
     assert do(page, "delete", kind="connection", name="c")["state"] == "failed"
     assert calm.store.get_connection("c") is None
@@ -454,7 +454,7 @@ def test_pages_stay_quick_while_reveals_hang(process: Process) -> None:
     assert time.monotonic() - began < GUARD
 
 
-def test_so_many_questions_wait_and_no_more_and_pages_go_on(wild: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_questions_are_limited_and_pages_still_work(wild: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MOST", 5)
     page = client(wild)
     states = {do_not_wait(page, f"n{number}") for number in range(6)}
@@ -488,7 +488,7 @@ def test_it_ends_soon_after_sigterm_with_a_store_that_hangs(tmp_path: Path) -> N
         made.end()
 
 
-def test_a_socket_is_for_its_user_alone_and_goes_with_the_process(tmp_path: Path) -> None:
+def test_a_socket_is_for_its_user_alone_and_is_removed_with_the_process(tmp_path: Path) -> None:
     import http.client
     import socket as sockets
 
@@ -518,17 +518,19 @@ def _connected(sock: Any, path: Path) -> bool:
     return True
 
 
-def test_a_browser_is_given_the_link_in_a_file_for_this_user_which_goes_with_its_use(tmp_path: Path) -> None:
+def test_a_browser_gets_the_link_in_a_private_file_that_is_removed_after_use(tmp_path: Path) -> None:
     make(tmp_path / "home", backends="hostile", hang=False)
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said.part && mv {tmp_path}/said.part {tmp_path}/said\n')
+    browser.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/argument.part && mv {tmp_path}/argument.part {tmp_path}/argument\n'
+    )
     browser.chmod(0o700)
     made = Process(tmp_path / "home", "--open", environ={"BROWSER": str(browser)})
     try:
-        until((tmp_path / "said").exists)
-        said = (tmp_path / "said").read_text().strip()
-        assert "token" not in said
-        page = Path(said.removeprefix("file://"))
+        until((tmp_path / "argument").exists)
+        argument = (tmp_path / "argument").read_text().strip()
+        assert "token" not in argument
+        page = Path(argument.removeprefix("file://"))
         assert page.stat().st_mode & 0o777 == 0o600
         assert made.link in page.read_text()
         made.enter()

@@ -128,7 +128,7 @@ def test_no_page_scrolls_sideways_on_a_small_screen(explorer: Process, open_page
         assert visit.go(path).evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
-def test_all_of_it_can_be_done_with_the_keyboard(calm: Process, open_page: Any) -> None:
+def test_everything_can_be_done_with_the_keyboard(calm: Process, open_page: Any) -> None:
     visit = open_page(calm)
     page = visit.settled("/")
     keys = page.keyboard
@@ -224,12 +224,12 @@ def test_a_connection_is_tested_and_a_variable_written_and_deleted(calm: Process
     page.fill("[data-field=name]", "a/b ü")
     page.fill("[data-field=value]", f"{CANARY}-typed")
     page.click("text=Write to the metastore")
-    playwright.expect(page.locator("form .result")).to_contain_text("is written to the metastore")
+    playwright.expect(page.locator("form .result")).to_contain_text("was written to the metastore")
     assert page.input_value("[data-field=value]") == ""
     page = visit.settled(f"/variables?name={handle('a/b ü')}")
     page.click("text=Delete it from the metastore")
     page.click("button.danger")
-    playwright.expect(page.locator("details .result").last).to_contain_text("is deleted from the metastore")
+    playwright.expect(page.locator("details .result").last).to_contain_text("was deleted from the metastore")
     playwright.expect(visit.go("/log").locator("tbody tr").first).to_contain_text("delete")
     assert CANARY not in page.content()
     assert visit.complaints == []

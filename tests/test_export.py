@@ -451,7 +451,7 @@ def test_dump_as_env_is_the_portable_form(billing: World, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["Big", "a_b", "-a", "a-", "a..b", ".a", "", "x" * 254, "\u00e4", "a b", "a\nb"])
 @pytest.mark.parametrize("flag", ["--name", "--namespace"])
-def test_kubernetes_takes_no_such_name(billing: World, flag: str, name: str) -> None:
+def test_kubernetes_refuses_such_a_name(billing: World, flag: str, name: str) -> None:
     if flag == "--namespace" and not name:
         return  # it belongs nowhere
     status, out, err = billing.run("export", "--format", "k8s-secret", f"{flag}={name}")

@@ -138,12 +138,12 @@ def test_the_age_counts_from_the_question_and_not_from_the_answer(store: Store, 
     assert (app.get_variable("a", max_age=25), app.get_variable("a", max_age=15)) == ("old", "new")
 
 
-def test_no_older_value_stands_in_for_a_fresh_one(store: Store, tmp_path: Path, clock: Clock) -> None:
+def test_no_older_value_replaces_a_fresh_one(store: Store, tmp_path: Path, clock: Clock) -> None:
     app = app_over(store, tmp_path, Cache(5, 60, 3600))
     assert app.get_variable("a") == "old"
     clock.now += 10
     store.is_down = True
-    with pytest.warns(errors.FrameworkWarning, match="Its answer of 10 s ago is used meanwhile"):
+    with pytest.warns(errors.FrameworkWarning, match="Its answer from 10 s ago is used meanwhile"):
         assert app.get_variable("a") == "old"
     with pytest.raises(errors.BackendUnavailable, match="it is down"):
         app.get_variable("a", max_age=0)
@@ -184,7 +184,7 @@ def test_one_who_takes_older_answers_gets_one_though_the_fresh_question_that_it_
     assert outcomes == {"fresh": "it is down", "other": "old"}
 
 
-def test_threads_that_want_what_is_newer_than_a_refresh_share_a_question_also_beside_a_shared_cache(
+def test_threads_that_need_answers_newer_than_a_refresh_share_a_question_also_with_a_shared_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from framework.chain import cache

@@ -237,7 +237,7 @@ def test_every_command_is_bounded_and_names_the_link(
 
 
 @pytest.mark.parametrize("kind", ["variable", "connection"])
-def test_a_link_that_hangs_costs_the_others_nothing(
+def test_a_link_that_hangs_does_not_delay_the_others(
     app: Callable[..., App], capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     app("Asleep", "Awake", "NeverMade")
@@ -403,7 +403,7 @@ def test_the_process_ends_while_a_call_hangs(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_asks_in_threads_of_its_own(app: Callable[..., App]) -> None:
+def test_a_forked_child_asks_in_its_own_threads(app: Callable[..., App]) -> None:
     made = app("Awake")
     assert made.get_variable("awake") == "awake"
     pid = os.fork()

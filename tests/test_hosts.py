@@ -325,7 +325,7 @@ def test_what_may_be_a_failover_is_waited_for_in_full(closed_port: int) -> None:
     assert databases.open(url, failover=10.0).patience() == 10.0
 
 
-def test_a_command_tells_at_once_that_it_waits(world: World, closed_port: int) -> None:
+def test_a_command_reports_at_once_that_it_waits(world: World, closed_port: int) -> None:
     world.set(
         BILLING_HOME=str(world.home),
         BILLING__DATABASE__SQL_ALCHEMY_CONN=f"postgresql://u:canary-pw@127.0.0.1:{closed_port}/d",

@@ -31,7 +31,7 @@ SHARED = tuple(
         "tokens",
     )
 )
-#: What builds a backend asks which there are.
+#: The file that builds a backend may import the list of backends.
 FACTORY = ("backends.factory", "backends.registry")
 #: The wings from the ground up: folders, and files of the top floor. A file imports only from the wings before its own,
 #: for types as well.
@@ -83,6 +83,8 @@ def imports_of(path: Path) -> set[str]:
     """The files of the package that a file imports, also those that only a type checker sees."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name_of(path)}: write the whole name of what is imported"
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "framework":
             base = node.module.removeprefix("framework").removeprefix(".")
             for alias in node.names:
@@ -101,7 +103,7 @@ def wing_of(name: str) -> str:
 def test_a_file_imports_only_from_wings_below_its_own(path: Path) -> None:
     name = name_of(path)
     wing = wing_of(name)
-    assert wing in WINGS, f"say in which wing framework/{name} lives"
+    assert wing in WINGS, f"add framework/{name} to WINGS"
     for other in imports_of(path):
         assert WINGS.index(wing_of(other)) <= WINGS.index(wing), f"framework/{name} imports {other}, which is above it"
         if name.startswith("backends.") and other.startswith("backends"):
@@ -117,7 +119,7 @@ def test_no_imports_form_a_cycle_inside_a_wing() -> None:
         for path in FILES
         if path.name != "__init__.py"
     }
-    within["backends.base"].discard("backends.named")  # it hands on `StoreBackend`, under the path that it always had
+    within["backends.base"].discard("backends.named")  # it exports `StoreBackend`, under its old path
     TopologicalSorter(within).prepare()  # raises CycleError
 
 
@@ -125,13 +127,13 @@ WRITTEN = [path for path in FILES if "Made by docs/" not in path.read_text()[:40
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=name_of)
-def test_a_file_is_no_longer_than_a_reader_can_hold(path: Path) -> None:
+def test_a_file_has_at_most_400_lines(path: Path) -> None:
     lines = len(path.read_text().splitlines())
-    assert lines <= 400, f"{lines} lines: what in it is a room of its own?"
+    assert lines <= 400, f"{lines} lines: which part of it belongs in a separate file?"
 
 
 def test_no_two_backends_share_six_lines() -> None:
-    """What two of them need is in `RemoteBackend`, `RemoteStore` or `session`."""
+    """Code that two of them need belongs in `RemoteBackend`, `RemoteStore` or `session`."""
     places: dict[tuple[str, ...], set[str]] = {}
     for path in (PACKAGE / "backends").rglob("*.py"):
         lines = [line.strip() for line in path.read_text().splitlines()]

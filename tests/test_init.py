@@ -56,7 +56,7 @@ def test_another_folder(empty: World) -> None:
     assert empty.run("--project", "services/My Shop_2", "check")[0] == 0
 
 
-def test_what_stands_before_the_command_counts(empty: World) -> None:
+def test_options_before_the_command_apply(empty: World) -> None:
     assert empty.run("--project", "a", "--name", "shop", "init")[0] == 0
     written = ["development.toml", "production.toml", "pyproject.toml", "schema.toml", "shop.cfg"]
     assert sorted(os.listdir(empty.home / "a")) == written
@@ -108,7 +108,7 @@ def test_it_can_not_be_run_twice(empty: World) -> None:
     assert {path.name: path.read_bytes() for path in empty.home.iterdir()} == before
 
 
-def test_files_that_are_there_are_kept(empty: World) -> None:
+def test_existing_files_are_kept(empty: World) -> None:
     schema = empty.write("schema.toml", "[a.options.b]\n")
     cfg = empty.write("shop.cfg", "[a]\nb = 1\n")
     status, out, _ = empty.run("init", "--name", "shop")
@@ -168,7 +168,7 @@ def test_it_makes_a_key_so_that_the_metastore_can_be_written(empty: World) -> No
     assert ignored.stdout == "fernet.key\nshop.db\n"
 
 
-def test_a_project_that_is_there_gets_a_key_once(empty: World) -> None:
+def test_an_existing_project_gets_a_key_once(empty: World) -> None:
     empty.project()
     empty.write("billing.cfg", "# mine\n[core]\nport = 1\n")
     empty.write(".gitignore", "/fernet.key\n*.log", 0o640)

@@ -210,7 +210,7 @@ def test_a_token_that_does_not_open_again_is_never_committed(stocked: Any, monke
     fill(store)
     keys = Store(store.database, Keys(f"{NEW},{OLD}"))
     monkeypatch.setattr(rotation, "_Change", _broken(rotation._Change))
-    with pytest.raises(errors.MetastoreError, match="does not open to what it was made of"):
+    with pytest.raises(errors.MetastoreError, match="does not decrypt to the original text"):
         rotation.rotate(keys)
     assert None not in everything(store)["connection"].values()
 

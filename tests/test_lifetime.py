@@ -72,7 +72,7 @@ def test_it_is_kept_no_longer_than_others_either(tmp_path: Path, clock: Clock) -
     assert app.get_connection("w").password == "token-2"
 
 
-def test_one_that_has_ended_never_stands_in_for_an_outage(tmp_path: Path, clock: Clock) -> None:
+def test_an_expired_answer_is_never_used_during_an_outage(tmp_path: Path, clock: Clock) -> None:
     backend = Tokens(30)
     app = app_over(backend, tmp_path, stale=600)
     app.get_connection("w")
@@ -82,7 +82,7 @@ def test_one_that_has_ended_never_stands_in_for_an_outage(tmp_path: Path, clock:
         app.get_connection("w")
 
 
-def test_a_fresh_read_tells_the_backend(tmp_path: Path) -> None:
+def test_a_fresh_read_notifies_the_backend(tmp_path: Path) -> None:
     backend = Tokens(30)
     app = app_over(backend, tmp_path)
     app.get_connection("w")

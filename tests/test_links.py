@@ -37,22 +37,22 @@ def app_with(tmp_path: Path, cfg: str) -> App:
 
 
 @pytest.mark.parametrize("name", ["environment", "metastore", "Metastore", "ENVIRONMENT"])
-def test_no_backend_is_called_as_one_of_the_links_that_are_always_there(tmp_path: Path, name: str) -> None:
+def test_no_backend_may_have_the_name_of_a_built_in_link(tmp_path: Path, name: str) -> None:
     app = app_with(tmp_path, f"[secrets]\nbackends = {name}\n[secrets.{name}]\nbackend = {__name__}.Held\n")
-    message = f"billing.cfg:2: .secrets. backends: no backend can be called '{name.lower()}'"
+    message = f"billing.cfg:2: .secrets. backends: a backend cannot be called '{name.lower()}'"
     with pytest.raises(errors.BackendError, match=message):
         app.chain  # noqa: B018
 
 
-def test_nor_is_a_single_one_whose_class_is_called_so(tmp_path: Path) -> None:
+def test_a_single_backend_whose_class_has_such_a_name_is_refused(tmp_path: Path) -> None:
     app = app_with(tmp_path, f"[secrets]\nbackend = {__name__}.metastore\n")
-    with pytest.raises(errors.BackendError, match="no backend can be called 'metastore'"):
+    with pytest.raises(errors.BackendError, match="a backend cannot be called 'metastore'"):
         app.get_variable("x")
     app = app_with(tmp_path, f"[secrets]\nbackends = corp\n[secrets.corp]\nbackend = {__name__}.metastore\n")
     assert app.chain.config("here") == ("1", "corp")
 
 
-def test_a_name_is_given_once_in_whatever_letters(tmp_path: Path) -> None:
+def test_a_name_is_given_once_in_any_case(tmp_path: Path) -> None:
     with pytest.raises(errors.BackendError, match="a name is given twice"):
         app_with(tmp_path, "[secrets]\nbackends = corp, CORP\n").chain  # noqa: B018
 

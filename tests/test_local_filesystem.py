@@ -114,7 +114,7 @@ def test_relative_paths_start_where_they_are_named(tmp_path: Path, monkeypatch: 
 
 
 def test_an_invalid_path_is_refused_by_its_name() -> None:
-    with pytest.raises(TypeError, match="variables_file_path: a path or null is expected, not int"):
+    with pytest.raises(TypeError, match="variables_file_path: expected a path or null, not int"):
         LocalFilesystemBackend(variables_file_path=5)  # type: ignore[arg-type]
     assert LocalFilesystemBackend(Path("v.json")).variables_file == "v.json"  # type: ignore[arg-type]
 
@@ -344,7 +344,7 @@ def test_a_name_that_is_written_twice(write: Any, name: str, text: str, k: str, 
     path = write(name, text)
     backend = LocalFilesystemBackend(path, path, path)
     assert str(backend.get_variable("fine")) == backend.get_config("fine") == "1"
-    lines = {"k": f"'k' is written {k}", "l": f"'l' is written 2 times, on {ll}"}
+    lines = {"k": f"'k' appears {k}", "l": f"'l' appears 2 times, on {ll}"}
     for key, message in lines.items():
         with pytest.raises(errors.VariableNotUnique, match=message) as caught:
             backend.get_variable(key)
@@ -369,7 +369,7 @@ def test_a_name_that_is_written_twice_inside_an_entry(write: Any, name: str, tex
     backend = LocalFilesystemBackend(write(name, text))
     assert backend.get_variable("fine") == 1
     with pytest.raises(
-        errors.FileParseError, match=f"line {line}: 'a' is written twice, first on line {line - 2}"
+        errors.FileParseError, match=f"line {line}: 'a' appears twice, first on line {line - 2}"
     ) as caught:
         backend.get_variable("k")
     assert caught.value.faults[0][0] == line
@@ -508,7 +508,7 @@ def test_byte_order_marks(tmp_path: Path) -> None:
     assert load_variables(str(tmp_path / "s.yaml")) == {"k": "v"}
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     path = str(tmp_path / "missing.json")
     backend = LocalFilesystemBackend(None, path)
     with pytest.raises(errors.BackendUnavailable) as caught:
@@ -535,7 +535,8 @@ def test_a_file_that_may_not_be_read(write: Any, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(errors.AccessDenied) as caught:
         backend.get_config("k")
     assert str(caught.value).endswith(
-        's.json: this process may not read the secrets file. Let its user read it, or set "configs_file_path" to null.'
+        "s.json: this process may not read the secrets file. Give its user read "
+        'permission, or set "configs_file_path" to null.'
     )
 
 

@@ -93,7 +93,7 @@ def test_fallbacks_and_stale_answers(world: World, app: App, caplog: pytest.LogC
     assert len(fallback) == 1 and fallback[0][0] == "WARNING"
     assert fallback[0][1].endswith("it does not answer. The next link is asked, because [secrets] on_failure = next.")
     [(level, text)] = texts(caplog)
-    assert level == "WARNING" and "Its answer of" in text and "is used meanwhile" in text
+    assert level == "WARNING" and "Its answer from" in text and "is used meanwhile" in text
 
 
 def test_a_reload(app: App, caplog: pytest.LogCaptureFixture) -> None:

@@ -222,7 +222,7 @@ def test_a_replaced_and_a_deleted_file_are_noticed(store: Store, path: Path, tmp
     assert store.get_variable("k") == "again"
 
 
-def test_a_child_process_opens_a_connection_of_its_own(path: Path) -> None:
+def test_a_child_process_opens_its_own_connection(path: Path) -> None:
     spied = Spied(path)
     store = Store(spied, Keys(KEY))
     store.set_variable("k", "v")
@@ -299,7 +299,7 @@ def test_the_first_write_makes_the_file_for_its_owner_alone(store: Store, path: 
 
 
 def test_only_one_directory_is_made(tmp_path: Path) -> None:
-    with pytest.raises(errors.MetastoreError, match="cannot be made"):
+    with pytest.raises(errors.MetastoreError, match="cannot be created"):
         open_store(tmp_path / "no" / "such" / "x.db").set_variable("k", "v")
     assert os.listdir(tmp_path) == []
 
@@ -601,7 +601,7 @@ def test_a_file_in_place_of_a_directory(tmp_path: Path) -> None:
     store = open_store(tmp_path / "file" / "x.db")
     with pytest.raises(errors.BackendUnavailable, match="Not a directory"):
         store.get_variable("k")
-    with pytest.raises(errors.MetastoreError, match="cannot be made"):
+    with pytest.raises(errors.MetastoreError, match="cannot be created"):
         store.set_variable("k", "v")
 
 

@@ -1,4 +1,4 @@
-"""Variables that begin like the application's and mean nothing are reported with what was probably meant."""
+"""Variables that begin like the application's and have no meaning are reported with the probable intention."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def app(tmp_path: Path, **environ: str) -> App:
 
 
 @pytest.mark.parametrize("name", MEANT)
-def test_what_was_probably_meant(tmp_path: Path, name: str) -> None:
+def test_the_probable_intention_is_suggested(tmp_path: Path, name: str) -> None:
     [found] = misspelt(app(tmp_path, **{name: "1"}).engine)
     assert (found.name, found.meant) == (name, MEANT[name])
 
@@ -134,7 +134,7 @@ def test_check_and_explain_say_it_with_the_place(world: World) -> None:
     status, out, _ = world.run("check")
     assert status == 0
     lines = out.splitlines()
-    assert "warning: BILLING_HOEM: is not read by this application; did you mean BILLING_HOME?" in lines
+    assert "warning: BILLING_HOEM: this variable is not read by the application; did you mean BILLING_HOME?" in lines
     assert [line for line in lines if line.startswith(("warning: HOME/.env:2:", "warning: .env:2:"))]
     assert world.run("check", "--strict")[0] == 1
     out = world.run("explain", "server", "port")[1]

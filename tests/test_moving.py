@@ -101,7 +101,7 @@ def test_every_kind_of_pointer_has_one(form: str, text: str) -> None:
         assert app.conf.get("db", "password") == "missing-secret-db-password"
 
 
-def test_a_secret_that_is_there_has_none() -> None:
+def test_a_secret_that_exists_has_no_placeholder() -> None:
     environ = {"SHOP__DB__PASSWORD_SECRET": "there", "SHOP_SECRET_THERE": "made-up"}
     app = App("shop", schema=SCHEMA, missing_secrets="placeholder", environ=environ)
     assert app.conf.get("db", "password") == "made-up"

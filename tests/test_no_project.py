@@ -59,13 +59,13 @@ def test_the_name_of_something_similar_is_offered(nothing: World, what: Any) -> 
 
 
 @pytest.mark.parametrize("what", [a_home, variables, a_connection], ids=lambda what: what.__name__)
-def test_what_is_there_is_checked(nothing: World, what: Any) -> None:
+def test_what_exists_is_checked(nothing: World, what: Any) -> None:
     what(nothing)
     assert nothing.run("--name", "billing", "check") == (0, "", "0 errors, 0 warnings\n")
     assert nothing.run("--name", "billing", "dump")[0] == 0
 
 
-def test_a_home_that_is_set_and_not_there(nothing: World) -> None:
+def test_a_home_that_is_set_but_does_not_exist(nothing: World) -> None:
     nothing.set(BILLING_HOME=str(nothing.home / "no"))
     status, _, err = nothing.run("--name", "billing", "check")
     assert status == 2 and "no folder no (BILLING_HOME is set to it)" in err

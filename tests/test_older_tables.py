@@ -17,7 +17,7 @@ from framework.metastore.store import Store
 
 KEY = generate()
 
-#: What Airflow 1.10 made: no descriptions, and a conn_id that may stand twice.
+#: What Airflow 1.10 made: no descriptions, and a conn_id that may appear twice.
 TABLES = (
     """CREATE TABLE connection (id INTEGER NOT NULL PRIMARY KEY, conn_id VARCHAR(250), conn_type VARCHAR(500),
         host VARCHAR(500), "schema" VARCHAR(500), login VARCHAR(500), password VARCHAR(5000), port INTEGER,
@@ -162,7 +162,7 @@ def test_an_empty_extra_is_stored(place: Place, extra: object) -> None:
     [
         ('INSERT INTO "connection" (conn_id, description) VALUES (:a, :a)', "its tables have an unknown structure"),
         ('INSERT INTO "connection" (conn_id, port) VALUES (:a, :b)', "of a type that the database cannot store"),
-        ('INSERT INTO "connection" (id) VALUES (1), (1)', "breaks a rule"),
+        ('INSERT INTO "connection" (id) VALUES (1), (1)', "violates a constraint"),
         (
             'INSERT INTO "connection" (conn_id) VALUES (:a) ON CONFLICT (conn_id) DO NOTHING',
             "does not keep names unique",

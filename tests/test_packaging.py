@@ -128,7 +128,7 @@ except AssertionError:
 
 
 @pytest.mark.parametrize("part", ["schemas/airflow.py", "schemas/airflow.older.yml"])
-def test_a_part_of_ours_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
+def test_a_missing_part_of_the_package_is_an_error(tmp_path: Path, part: str) -> None:
     (copied(tmp_path) / part).unlink()
     command = [sys.executable, "-m", "framework", "--name", "airflow", "config", "lint"]
     done = run(command, tmp_path, PYTHONPATH=str(tmp_path))

@@ -131,17 +131,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, kwarg
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["--fleet", "0"], "--fleet: a number from 1"),
-        (["--fleet", "-5"], "--fleet: a number from 1"),
-        (["--fleet", "1", "--hosts", "0"], "--hosts: a number from 1"),
-        (["--fleet", "1", "--starts-per-day", "-1"], "--starts-per-day: a number from 0"),
-        (["--fleet", "1", "--starts-per-day", "nan"], "--starts-per-day: a number from 0"),
-        (["--fleet", "1", "--ttl", "0"], "--ttl: a number of seconds above 0 is expected, not 0"),
-        (["--fleet", "1", "--ttl", "-1"], "--ttl: a number of seconds above 0"),
-        (["--fleet", "1", "--ttl", "inf"], "--ttl: a number of seconds above 0"),
+        (["--fleet", "0"], "--fleet: expected a number from 1"),
+        (["--fleet", "-5"], "--fleet: expected a number from 1"),
+        (["--fleet", "1", "--hosts", "0"], "--hosts: expected a number from 1"),
+        (["--fleet", "1", "--starts-per-day", "-1"], "--starts-per-day: expected a number from 0"),
+        (["--fleet", "1", "--starts-per-day", "nan"], "--starts-per-day: expected a number from 0"),
+        (["--fleet", "1", "--ttl", "0"], "--ttl: expected a number of seconds above 0, not 0"),
+        (["--fleet", "1", "--ttl", "-1"], "--ttl: expected a number of seconds above 0"),
+        (["--fleet", "1", "--ttl", "inf"], "--ttl: expected a number of seconds above 0"),
     ],
 )
-def test_a_number_that_makes_no_fleet_is_an_error(
+def test_an_invalid_number_of_processes_is_an_error(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

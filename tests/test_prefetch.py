@@ -221,7 +221,7 @@ def test_an_old_value_may_stand_in_for_a_store_that_is_down(
     assert app.get_variable("x") == "good"
     store.failing["v/x"] = errors.BackendUnavailable("down")
     clock.now += 0.1
-    with pytest.warns(errors.FrameworkWarning, match=r"down. Its answer of 0 s ago is used meanwhile"):
+    with pytest.warns(errors.FrameworkWarning, match=r"down. Its answer from 0 s ago is used meanwhile"):
         assert app.get_variable("x") == "good"
     store.failing["v/x"] = errors.AccessDenied("no longer yours")
     with pytest.raises(errors.AccessDenied):

@@ -292,7 +292,7 @@ def test_a_link_is_built_again_from_a_refreshed_secret(tmp_path: Path) -> None:
     assert app.conf.get("s", "token") == "token by two"
 
 
-# Who is told
+# Who is notified
 
 
 def test_functions_are_called_after_the_swap(tmp_path: Path, store: Store) -> None:
@@ -318,18 +318,18 @@ def test_functions_are_called_after_the_swap(tmp_path: Path, store: Store) -> No
 
 def test_an_error_of_one_function_is_a_warning_and_the_others_are_called(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
-    told: list[Any] = []
+    notified: list[Any] = []
 
     def fails(section: str, key: str) -> None:
         raise ValueError(f"cannot use {read(app, 'token')[0]}")
 
     app.on_change("s", "token", fails)
-    app.on_change("s", "token", lambda *name: told.append(name))
+    app.on_change("s", "token", lambda *name: notified.append(name))
     read(app, "token")
     store.values["token"] = "a-secret-that-must-not-be-shown"
     with pytest.warns(errors.FrameworkWarning, match=r"\[s\] token has changed.*ValueError") as noted:
         app.refresh()
-    assert told == [("s", "token")]
+    assert notified == [("s", "token")]
     assert "must-not-be-shown" not in str(noted[0].message)
 
 
@@ -351,15 +351,15 @@ def test_a_function_may_refresh_and_reload(tmp_path: Path, store: Store) -> None
 
 def test_reload_tells_what_has_changed(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store, LOGIN + "plain = 1\nsame = 1\ngone = 1\n")
-    told: list[Any] = []
+    notified: list[Any] = []
     for key in ("plain", "same", "gone", "token", "user", "new"):
-        app.on_change("s", key, lambda *name: told.append(name))
+        app.on_change("s", key, lambda *name: notified.append(name))
     read(app, "token")
     store.values["token"] = "token 1"
     store.rotate(1)
     (tmp_path / "billing.cfg").write_text(f"[s]\n{LOGIN}plain = 2\nsame = 1\nnew = 1\n")
     app.reload()
-    assert sorted(told) == [("s", key) for key in ("gone", "new", "plain", "token")], "nobody had read the user"
+    assert sorted(notified) == [("s", key) for key in ("gone", "new", "plain", "token")], "nobody had read the user"
 
 
 @pytest.mark.parametrize("fn", [None, "text", 5])
@@ -373,26 +373,26 @@ def test_what_is_not_a_function_is_refused(tmp_path: Path, store: Store, fn: Any
 
 def test_in_the_background_values_follow(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store, refresh_interval_seconds="0.02")
-    told = threading.Event()
-    app.on_change("s", "user", lambda *name: told.set())
+    notified = threading.Event()
+    app.on_change("s", "user", lambda *name: notified.set())
     read(app, "user")
     store.rotate(1)
-    assert told.wait(GUARD)
+    assert notified.wait(GUARD)
     assert read(app, "user", "password") == ["user 1", "password 1"]
 
 
 def test_a_function_that_ends_its_thread_does_not_end_the_refreshes(tmp_path: Path, store: Store) -> None:
-    app, told = app_over(tmp_path, store, refresh_interval_seconds="0.02"), list[str]()
+    app, notified = app_over(tmp_path, store, refresh_interval_seconds="0.02"), list[str]()
 
     def leave(section: str, key: str) -> None:
-        told.append(read(app, "token")[0])
+        notified.append(read(app, "token")[0])
         raise SystemExit
 
     app.on_change("s", "token", leave)
     read(app, "token")
     for value in ("token 1", "token 2"):
         store.values["token"] = value
-        until(lambda value=value: value in told)
+        until(lambda value=value: value in notified)
 
 
 def refreshers() -> list[threading.Thread]:
@@ -468,13 +468,13 @@ def test_in_the_background_a_value_becomes_no_older_than_it_may(tmp_path: Path, 
 
 @pytest.mark.filterwarnings("error")
 def test_a_warning_that_is_an_error_keeps_no_change_from_being_reported(tmp_path: Path, store: Store) -> None:
-    app, told = app_over(tmp_path, store, schema=Picky), list[str]()
+    app, notified = app_over(tmp_path, store, schema=Picky), list[str]()
     assert app.settings.s.token == "token 0"
-    app.on_change("s", "token", lambda *name: told.append(read(app, "token")[0]))
+    app.on_change("s", "token", lambda *name: notified.append(read(app, "token")[0]))
     store.values["token"] = "token 1"
-    with pytest.raises(errors.FrameworkWarning, match="the settings stay as they were"):
+    with pytest.raises(errors.FrameworkWarning, match="the previous settings stay in use"):
         app.refresh()
-    assert told == ["token 1"]
+    assert notified == ["token 1"]
 
 
 def test_failures_in_the_background_are_reported_once(tmp_path: Path, store: Store) -> None:
@@ -560,8 +560,8 @@ def test_a_value_that_does_not_fit_its_option_is_not_taken(tmp_path: Path, store
     store.values["token"] = "5"
     app = app_over(tmp_path, store, schema=TYPED)
     assert (app.conf.value("s", "token"), read(app, "user", "password")) == (5, ["user 0", "password 0"])
-    told: list[Any] = []
-    app.on_change("s", "token", lambda *name: told.append(name))
+    notified: list[Any] = []
+    app.on_change("s", "token", lambda *name: notified.append(name))
     for wrong in ("a-secret-text", "0", ""):
         store.values["token"] = wrong
         failures = app.refresh()
@@ -573,11 +573,11 @@ def test_a_value_that_does_not_fit_its_option_is_not_taken(tmp_path: Path, store
     assert read(app, "user", "password") == ["user 0", "password 0"], "a user and its password stay together"
     store.values["token"] = "6"
     store.rotate(1)
-    assert (app.refresh(), app.conf.value("s", "token"), told) == ({}, 6, [("s", "token")])
+    assert (app.refresh(), app.conf.value("s", "token"), notified) == ({}, 6, [("s", "token")])
     assert read(app, "user", "password") == ["user 1", "password 1"]
 
 
-def test_a_value_that_does_not_fit_takes_the_place_of_one_that_did_not_either(tmp_path: Path, store: Store) -> None:
+def test_a_value_that_does_not_fit_replaces_one_that_did_not_fit(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store, schema=TYPED)
     assert read(app, "token") == ["token 0"]
     store.values["token"] = "token 1"

@@ -78,7 +78,7 @@ _is_flight: ContextVar[bool] = ContextVar("is_flight", default=False)
 
 
 class Flight:
-    """A call in a thread of its own.
+    """A call in its own thread.
 
     Attributes:
         outcome: what it returned or raised, once it is over.
@@ -270,8 +270,8 @@ def test_what_is_too_old_does_not_come_back_from_a_cache(tmp_path: Path) -> None
 
 
 def test_readers_of_an_older_value_learn_that_it_has_changed(world: World) -> None:
-    told: list[Any] = []
-    world.app.on_change("s", "token", lambda *name: told.append((name, read(world.app, "token"))))
+    notified: list[Any] = []
+    world.app.on_change("s", "token", lambda *name: notified.append((name, read(world.app, "token"))))
     with in_the_store(world, lambda: read(world.app, "token")) as reading:
         world.say("new")
         hold = threading.Event()
@@ -282,7 +282,7 @@ def test_readers_of_an_older_value_learn_that_it_has_changed(world: World) -> No
     assert reading.outcome == [["old"]], "it waits for no refresh"
     hold.set()
     assert refreshing.land() == {}
-    assert told == [(("s", "token"), ["new"])]
+    assert notified == [(("s", "token"), ["new"])]
 
 
 def test_a_value_under_way_stays_if_the_refresh_fails(world: World) -> None:

@@ -215,7 +215,7 @@ def test_a_chain_in_the_making_is_not_kept(world: World) -> None:
     assert world.app.chain is first
 
 
-def test_an_answer_of_a_chain_from_before_goes_with_it(world: World) -> None:
+def test_an_answer_of_an_old_chain_is_dropped_with_it(world: World) -> None:
     """The pointer was found before the reload, and is followed after it."""
     (mention, *_) = world.app.engine.mentions("s", "by_secret")
     world.app.engine.resolve(mention)
@@ -226,7 +226,7 @@ def test_an_answer_of_a_chain_from_before_goes_with_it(world: World) -> None:
     assert world.app.conf.get("s", "by_secret") == "newest"
 
 
-def test_of_two_reloads_the_one_that_read_last_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reload_that_read_last_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, layers = Gate(), world.app._layers
 
     def read_and_wait(*args: Any) -> list[Layer]:

@@ -330,7 +330,7 @@ def test_an_editor_never_marks_what_the_application_reads(billing: Any) -> None:
                     assert not is_valid, (section, key, value)
                 continue
             if isinstance(value, bool) and option.type != "boolean":
-                continue  # it counts as 1 or 0, which is hardly meant
+                continue  # it counts as 1 or 0, which is hardly intended
             if isinstance(value, float) and option.type == "boolean":
                 continue  # 1.0 is 1 in JSON
             text_of_a_number = option.type == "string" and not isinstance(value, str)

@@ -164,7 +164,7 @@ def test_an_application_reads_an_env_schema(world: Any) -> None:
     world.set(BILLING__ENV__API_PORT="80")
     status, out, _ = world.run("check")
     assert status == 1
-    assert "BILLING__ENV__API_PORT: [env] api_port: at least 1024 is expected, not '80'." in out
+    assert "BILLING__ENV__API_PORT: [env] api_port: expected at least 1024, not '80'." in out
     assert "note: .env.schema:5: @import has no counterpart." in out
     status, out, err = world.run("schema", "export", "--format", "toml")
     assert status == 0

@@ -57,14 +57,14 @@ OF_OPTIONS = {
     "{choices: []}": "choices must be a list of one or more values",
     "{choices: [[a]]}": "choices must be a list of one or more values",
     "{choices: {a: 1}}": "choices must be a list of one or more values",
-    "{type: integer, choices: [1, two]}": "the choice 'two' does not fit: a whole number is expected",
-    "{choices: [a, b], default: c}": "the default does not fit: one of 'a', 'b' is expected",
-    "{type: integer, default: ten}": "the default does not fit: a whole number is expected",
-    "{type: boolean, default: 'yes'}": "the default does not fit: a boolean is expected",
-    "{type: integer, minimum: 5, default: 4}": "the default does not fit: at least 5 is expected",
+    "{type: integer, choices: [1, two]}": "the choice 'two' does not fit: expected a whole number",
+    "{choices: [a, b], default: c}": "the default does not fit: expected one of 'a', 'b'",
+    "{type: integer, default: ten}": "the default does not fit: expected a whole number",
+    "{type: boolean, default: 'yes'}": "the default does not fit: expected a boolean",
+    "{type: integer, minimum: 5, default: 4}": "the default does not fit: expected at least 5",
     "{type: json, default: '{'}": None,  # a brace may be a placeholder
-    "{type: json, default: '[1'}": "the default does not fit: JSON is expected",
-    "{default: [a]}": "the default does not fit: text is expected. Use type: list or json.",
+    "{type: json, default: '[1'}": "the default does not fit: expected JSON",
+    "{default: [a]}": "the default does not fit: expected text. Use type: list or json.",
     "{default: !!binary aGk=}": "default must be text, a number",
     "{example: !!binary aGk=}": "example must be text, a number",
     "{renamed_from: old}": "renamed_from must be a list of tables",
@@ -82,11 +82,11 @@ OF_OPTIONS = {
     "{deprecated_values: 5}": "deprecated_values must be a list of tables",
     "{deprecated_values: [{pattern: '('}]}": "an entry of deprecated_values lacks replacement",
     "{deprecated_values: [{replacement: a}]}": "an entry of deprecated_values lacks pattern",
-    "{deprecated_values: [{pattern: '(', replacement: a}]}": "pattern: a regular expression is expected: missing )",
+    "{deprecated_values: [{pattern: '(', replacement: a}]}": "pattern: expected a regular expression: missing )",
     "{deprecated_values: [{pattern: a, replacement: '\\2'}]}": "deprecated_values: the replacement names a group",
     "{deprecated_values: [{pattern: 5, replacement: a}]}": "pattern must be text",
-    "{pattern: '('}": "pattern: a regular expression is expected: missing )",
-    "{pattern: '*'}": "pattern: a regular expression is expected: nothing to repeat at character 1",
+    "{pattern: '('}": "pattern: expected a regular expression: missing )",
+    "{pattern: '*'}": "pattern: expected a regular expression: nothing to repeat at character 1",
     "{pattern: '(a+)+$'}": "pattern: a repetition of a repetition",
     "{pattern: 5}": "pattern must be text",
     "{type: integer, pattern: a}": "pattern does not apply to the type integer, only to string, path, url",
@@ -100,9 +100,9 @@ OF_OPTIONS = {
     "{type: list, maximum: 5}": "maximum does not apply to the type list",
     "{type: integer, minimum: true}": "minimum must be a number",
     "{type: integer, minimum: [1]}": "minimum must be a number",
-    "{type: integer, minimum: one}": "minimum: a whole number is expected",
-    "{type: duration, minimum: 1x}": "minimum: a duration is expected",
-    "{type: float, maximum: .nan}": "maximum: a number is expected",
+    "{type: integer, minimum: one}": "minimum: expected a whole number",
+    "{type: duration, minimum: 1x}": "minimum: expected a duration",
+    "{type: float, maximum: .nan}": "maximum: expected a number",
     "{type: integer, minimum: 5, maximum: 4}": "no value is within minimum and maximum",
     "{type: float, exclusive_minimum: 5, maximum: 5}": "no value is within exclusive_minimum and maximum",
     "{type: integer, items: string}": "items does not apply to the type integer, only to list and array",
@@ -110,8 +110,8 @@ OF_OPTIONS = {
     "{type: list, items: list}": "the items of a list cannot be lists",
     "{type: integer, unique_items: true}": "unique_items does not apply to the type integer, only to list, array",
     "{type: list, unique_items: 1}": "unique_items must be true or false",
-    "{type: list, unique_items: true, default: 'a, a'}": "the default does not fit: a list without duplicates",
-    "{type: list, items: integer, default: '1, b'}": "the default does not fit: item 2: a whole number is expected",
+    "{type: list, unique_items: true, default: 'a, a'}": "the default does not fit: expected a list without duplicates",
+    "{type: list, items: integer, default: '1, b'}": "the default does not fit: item 2: expected a whole number",
     "integer": "must be a table of fields. For example {type: integer, default: 8000}.",
     "5": "must be a table of fields",
     "[type]": "must be a table of fields",
@@ -134,7 +134,7 @@ OF_SCHEMAS = {
     "server:\n  description: 5\n": "s.yaml:2: [server]: description must be text.",
     "server:\n  options: [port]\n": "s.yaml:2: [server]: options must be a table of options.",
     "server:\n  option: {port: {}}\n": "s.yaml:2: [server]: unknown field 'option'. Did you mean options?",
-    "server:\n  port: {type: integer}\n": "s.yaml:2: [server]: unknown field 'port'. Options stand under options: "
+    "server:\n  port: {type: integer}\n": "s.yaml:2: [server]: unknown field 'port'. Options go under options: "
     "[server.options.port].",
     "db:\n  pool:\n    options: {}\n": "s.yaml:2: [db]: unknown field 'pool'. A section with a dot in its name is "
     'written in quotes: ["db.pool"].',
@@ -175,7 +175,7 @@ def test_toml_and_json_name_the_place_as_well(tmp_path: Path) -> None:
     toml = '[server]\ndescription = "x"\n\n[server.options.port]\ntype = "integer"\nsensitve = true\n'
     assert message_of(toml, tmp_path, "s.toml").startswith("s.toml:6: [server] port: unknown field 'sensitve'.")
     assert message_of('[db.pool]\ntype = "integer"\n', tmp_path, "s.toml").startswith(
-        "s.toml:1: [db]: unknown field 'pool'. Options stand under options: [db.options.pool]."
+        "s.toml:1: [db]: unknown field 'pool'. Options go under options: [db.options.pool]."
     )
     schema = {"server": {"options": {"port": {"defalt": 5}}}}
     assert message_of(json.dumps(schema), tmp_path, "s.json").startswith(
@@ -191,7 +191,7 @@ def test_a_mapping_is_held_against_the_same() -> None:
         with pytest.raises(SchemaError, match=rf"\[a\] b: {field} must be"):
             App("billing", schema={"a": {"options": {"b": {"type": "integer", field: huge}}}})
     for wrong in (5, b"x", ["a"]):
-        with pytest.raises(InvalidArgument, match="schema: a path, a mapping of sections or a class is expected"):
+        with pytest.raises(InvalidArgument, match="schema: expected a path, a mapping of sections or a class"):
             App("billing", schema=wrong)  # type: ignore[arg-type]
 
 

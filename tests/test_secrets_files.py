@@ -34,10 +34,10 @@ def stocked(world: Any) -> Any:
 
 def of_message(message: str) -> Faults:
     """The faults of a message that names a name which is written several times."""
-    names = re.findall(r"('\w+') is written \d+ times, on lines? ([\d, and]+)", message)
+    names = re.findall(r"('\w+') appears \d+ times, on lines? ([\d, and]+)", message)
     assert names, message
     found = [(name, [int(line) for line in re.findall(r"\d+", lines)]) for name, lines in names]
-    return [(line, f"{name} is written twice, first on line {lines[0]}") for name, lines in found for line in lines[1:]]
+    return [(line, f"{name} appears twice, first on line {lines[0]}") for name, lines in found for line in lines[1:]]
 
 
 def of_load(path: str) -> Faults:
@@ -75,7 +75,7 @@ def of_import(world: Any, path: str) -> Faults:
 
 def nameless(faults: Faults) -> Faults:
     """Faults by line. An import keeps no names, so it reports a name that is written twice without its name."""
-    return sorted((line, re.sub(r"^('\w+'|this name) is written twice", "… is written twice", w)) for line, w in faults)
+    return sorted((line, re.sub(r"^('\w+'|this name) appears twice", "… appears twice", w)) for line, w in faults)
 
 
 DEEP = "[" * (DEPTH + 1) + "]" * (DEPTH + 1)

@@ -40,7 +40,7 @@ def section(cls: type) -> type:
     return dataclasses.make_dataclass("Settings", [("server", cls)])
 
 
-def told(app: App, cls: type) -> list[str]:
+def reported(app: App, cls: type) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         app.bind(cls)
     return [str(fault) for fault in caught.value.faults]
@@ -63,7 +63,7 @@ class Defaults:
     peers: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def test_a_default_of_a_class_is_meant_as_it_is() -> None:
+def test_a_default_of_a_class_is_used_as_it_is() -> None:
     app = application(section(Defaults), HOME="/home")
     server = app.bind(section(Defaults)).server
     assert server == Defaults()
@@ -334,7 +334,7 @@ def test_a_section_inside_of_itself() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ([("port", Annotated[int, at.Ge(1)], 0)], "the default does not fit: at least 1 is expected"),
+        ([("port", Annotated[int, at.Ge(1)], 0)], "the default does not fit: expected at least 1"),
         ([("a__b", int)], "a name cannot hold '__'"),
         ([("_x", int), ("x", int)], "_x and x are the same option, x"),
         ([("Port", int), ("port", int)], "Port and port are the same option, port"),
@@ -362,7 +362,7 @@ def test_the_alias_of_pydantic_does_not_rename_the_option() -> None:
     cls = section(Server)
     made = application(cls, SERVER__PORT="5", SERVER__HOST="b", SERVER__BELOW="2").bind(cls).server
     assert (made.port, made.host, made.below) == (5, "b", 2)
-    (fault,) = told(application(cls, SERVER__PORT_NUMBER="5"), cls)
+    (fault,) = reported(application(cls, SERVER__PORT_NUMBER="5"), cls)
     assert fault.startswith("[server] port: the option is not set")
 
 
@@ -408,7 +408,7 @@ class Inherited(Partial):
 
 def test_a_typed_dict_that_is_not_total() -> None:
     assert application(SERVER__HOST="h", SERVER__NAME="n").bind(Inherited, "server") == {"host": "h", "name": "n"}
-    assert len(told(application(), section(Inherited))) == (2 if sys.version_info >= (3, 11) else 1)
+    assert len(reported(application(), section(Inherited))) == (2 if sys.version_info >= (3, 11) else 1)
 
 
 # What the code of a class says
@@ -426,7 +426,7 @@ class Pool:
 
 
 def test_what_a_class_raises_is_not_shown_but_its_place_is() -> None:
-    (fault,) = told(application(SERVER__SIZE="50", SERVER__PASSWORD="x1x2x"), section(Pool))
+    (fault,) = reported(application(SERVER__SIZE="50", SERVER__PASSWORD="x1x2x"), section(Pool))
     line = Pool.__post_init__.__code__.co_firstlineno + 2
     assert fault == f"[server]: Pool refuses the values (ValueError at {__file__}:{line})"
 
@@ -437,8 +437,8 @@ class Validated:
 
 
 def test_what_a_validator_of_attrs_raises() -> None:
-    (fault,) = told(application(SERVER__PORT="0"), section(Validated))
-    assert fault == "BILLING__SERVER__PORT: [server] port: at least 1 is expected, not '0'"
+    (fault,) = reported(application(SERVER__PORT="0"), section(Validated))
+    assert fault == "BILLING__SERVER__PORT: [server] port: expected at least 1, not '0'"
 
 
 class Model(pydantic.BaseModel):
@@ -478,12 +478,12 @@ class Model(pydantic.BaseModel):
 def test_validators_of_pydantic() -> None:
     cls = section(Model)
     assert application(cls, SERVER__MOST="7!").bind(cls).server.most == 7
-    first, second = told(application(cls, SERVER__SIZE="7", SERVER__TOKEN="abc", SERVER__MOST="8"), cls)
+    first, second = reported(application(cls, SERVER__SIZE="7", SERVER__TOKEN="abc", SERVER__MOST="8"), cls)
     assert first.startswith(f"BILLING__SERVER__SIZE: [server] size: a validator refuses it (ValueError at {__file__}:")
     assert second.startswith("BILLING__SERVER__TOKEN: [server] token: a validator refuses it (ValueError at ")
-    (fault,) = told(application(cls, SERVER__SIZE="70"), cls)
+    (fault,) = reported(application(cls, SERVER__SIZE="70"), cls)
     assert fault.startswith(f"[server]: a validator refuses it (ValueError at {__file__}:")
-    first, second = told(application(cls, SERVER__SIZE="7", SERVER__MOST="x"), cls)
+    first, second = reported(application(cls, SERVER__SIZE="7", SERVER__MOST="x"), cls)
     assert "[server] size: a validator refuses it" in first
     assert second == (
         "BILLING__SERVER__MOST: [server] most: Input should be a valid integer, unable to parse string as an integer"
@@ -522,7 +522,7 @@ def test_which_of_several_models_is_meant_pydantic_knows() -> None:
     text = '{"kind": "disk", "path": "/x"}'
     made = application(cls, SERVER__STORE=text, SERVER__STORES=f"[{text}]").bind(cls).server
     assert (made.store, made.stores) == (Disk(kind="disk", path="/x"), [Disk(kind="disk", path="/x")])
-    (fault,) = told(application(cls, SERVER__STORE='{"kind": "disk"}'), cls)
+    (fault,) = reported(application(cls, SERVER__STORE='{"kind": "disk"}'), cls)
     assert fault == "BILLING__SERVER__STORE: [server] store.disk.path: Field required"
 
 
@@ -557,7 +557,7 @@ class Db:
 
 @dataclasses.dataclass
 class Settings:
-    """What billing is told."""
+    """The settings of billing."""
 
     server: Server
     db: Db
@@ -602,9 +602,9 @@ def test_typed_files(world: World, ending: str) -> None:
 def test_a_fault_in_a_table_names_its_path_and_line(world: World) -> None:
     world.write("a.toml", '[server]\npeers = [{host = "a"}, {host = "b", port = "x", tags = 5, prot = 1}, {}]\n')
     app = App("billing", schema=Settings, home=world.home, config_files=["a.toml"])
-    assert [world.shown(fault) for fault in told(app, Settings)] == [
-        "HOME/a.toml:2: [server] peers[1].port: a whole number is expected, such as 8080, not 'x'",
-        "HOME/a.toml:2: [server] peers[1].tags: a list is expected, with ',' between its items, not that",
+    assert [world.shown(fault) for fault in reported(app, Settings)] == [
+        "HOME/a.toml:2: [server] peers[1].port: expected a whole number, such as 8080, not 'x'",
+        "HOME/a.toml:2: [server] peers[1].tags: expected a list, with ',' between its items, not that",
         "HOME/a.toml:2: [server] peers[1].prot: there is no such key; did you mean port?",
         "HOME/a.toml:2: [server] peers[2].host: a value is required",
     ]
@@ -631,7 +631,7 @@ def test_a_fault_keeps_the_last_good_settings(world: World) -> None:
     first = app.settings
     world.write("billing.cfg", "[server]\nport = x\n")
     for _ in range(2):
-        with pytest.raises(SettingsError, match="port: a whole number is expected"):
+        with pytest.raises(SettingsError, match="port: expected a whole number"):
             app.reload()
         assert app.settings is first
         assert app.conf.getint("server", "port") == 1  # nothing has changed
@@ -770,14 +770,14 @@ def test_check_checks_the_class_of_the_project(world: World) -> None:
     assert out.splitlines() == [
         "error: billing_settings.Db.password: [db] password is required and not set. Set BILLING__DB__PASSWORD, or "
         "write `password_secret = NAME` under [db] in billing.cfg.",
-        "error: billing.cfg:2: [server] port: a whole number is expected, such as 8080, not 'x'.",
-        "error: billing.cfg:5: [db] pool: item 2: a whole number is expected, such as 8080, not '1, y'.",
+        "error: billing.cfg:2: [server] port: expected a whole number, such as 8080, not 'x'.",
+        "error: billing.cfg:5: [db] pool: item 2: expected a whole number, such as 8080, not '1, y'.",
     ]
     world.write("billing.cfg", "[server]\nworkers = 9\n[db]\npool = 1\npassword_secret = nothing\n")
     status, err, _ = world.run("check")
     assert status == 1
     assert "error: [server]: Server refuses the values (ValueError at billing_settings.py:" in err
-    assert err.count("nothing") == 1  # the pointer is told once
+    assert err.count("nothing") == 1  # the pointer is reported once
     status, err, _ = world.run("check", "--offline")
     assert status == 1 and "nothing" not in err and "Server refuses the values" in err
 
@@ -870,7 +870,7 @@ def test_a_default_that_does_odd_things_is_left_to_the_class() -> None:
     cls = dataclasses.make_dataclass("Server", fields)
     app = application(section(cls), SERVER__B="1")
     assert isinstance(app.bind(section(cls)).server.a, Odd)
-    (fault,) = told(application(section(cls)), section(cls))
+    (fault,) = reported(application(section(cls)), section(cls))
     assert fault.startswith(f"[server]: Server refuses the values (ZeroDivisionError at {__file__}:")
 
 
@@ -898,7 +898,7 @@ def test_what_a_validator_raises_is_a_fault_without_its_words(annotation: Any, k
     with pytest.raises(SettingsError) as caught:
         app.bind(section(cls))
     assert "no hunter" not in "".join(traceback.format_exception(caught.value))
-    assert "[server] other: a whole number is expected" in str(caught.value)
+    assert "[server] other: expected a whole number" in str(caught.value)
 
 
 def test_a_type_that_pydantic_cannot_build() -> None:
@@ -948,7 +948,7 @@ def test_a_model_that_takes_other_keys() -> None:
 
 
 @pytest.mark.parametrize("annotation", ["Path", "UUID", "Colour", "date", "float", "HttpUrl", "dict", "bool"])
-def test_empty_text_is_none_where_it_is_nothing_else(annotation: str) -> None:
+def test_empty_text_is_none_if_it_is_no_value_of_the_type(annotation: str) -> None:
     import enum
     import pathlib
 
@@ -1049,15 +1049,15 @@ def test_a_command_shows_each_fault_in_a_line(world: World) -> None:
     status, out, err = world.run("--app", "ours:app", "dump")
     assert (status, out) == (1, "")
     assert err.splitlines() == [
-        "error: BILLING__SERVER__PORT: [server] port: a whole number is expected, such as 8080, not 'x'",
-        "error: BILLING__SERVER__STARTED: [server] started: a date is expected, such as 2024-05-01, not 'y'",
+        "error: BILLING__SERVER__PORT: [server] port: expected a whole number, such as 8080, not 'x'",
+        "error: BILLING__SERVER__STARTED: [server] started: expected a date, such as 2024-05-01, not 'y'",
     ]
 
 
 def test_a_section_that_is_written_as_one_text_is_a_fault(world: World) -> None:
     """As pydantic-settings takes it. Here each option has its own variable, and its own origin."""
     app = application(Settings, SERVER__TLS='{"cert": "x"}')
-    assert told(app, Settings) == [
+    assert reported(app, Settings) == [
         "BILLING__SERVER__TLS: [server] tls: [server.tls] is a section, and each of its options is set by itself: "
         "BILLING__SERVER_TLS__CERT"
     ]
@@ -1066,7 +1066,7 @@ def test_a_section_that_is_written_as_one_text_is_a_fault(world: World) -> None:
     world.set(BILLING__SERVER__TLS='{"cert": "x"}', BILLING__SERVER='{"port": 5}')
     out = world.run("check")[1]
     assert out.splitlines() == [
-        "warning: BILLING__SERVER: is not read by this application; did you mean BILLING__SERVER__PORT?",
+        "warning: BILLING__SERVER: this variable is not read by the application; did you mean BILLING__SERVER__PORT?",
         "error: BILLING__SERVER__TLS: [server] tls: no such option is declared; [server.tls] is a section, and each of "
         "its options is set by itself: BILLING__SERVER_TLS__CERT",
     ]
@@ -1111,17 +1111,17 @@ def test_keys_of_a_sensitive_table_are_not_shown() -> None:
     peer = dataclasses.make_dataclass("Peer", [("port", int), ("password", Secret)])
     with_peers = dataclasses.make_dataclass("Server", [("it", list[peer])])  # type: ignore[valid-type]
     text = json.dumps({HIDDEN: "x"})
-    assert told(application(section(cls), SERVER__IT=text, SERVER__OPEN='{"a.b": "x"}'), section(cls)) == [
-        "BILLING__SERVER__IT: [server] it.…: a whole number is expected, such as 8080",
-        "BILLING__SERVER__OPEN: [server] open.a.b: a whole number is expected, such as 8080, not 'x'",
+    assert reported(application(section(cls), SERVER__IT=text, SERVER__OPEN='{"a.b": "x"}'), section(cls)) == [
+        "BILLING__SERVER__IT: [server] it.…: expected a whole number, such as 8080",
+        "BILLING__SERVER__OPEN: [server] open.a.b: expected a whole number, such as 8080, not 'x'",
     ]
     text = json.dumps([{"port": HIDDEN, "password": HIDDEN, HIDDEN: 1}])
-    assert told(application(section(with_peers), SERVER__IT=text), section(with_peers)) == [
-        "BILLING__SERVER__IT: [server] it[0].port: a whole number is expected, such as 8080",
+    assert reported(application(section(with_peers), SERVER__IT=text), section(with_peers)) == [
+        "BILLING__SERVER__IT: [server] it[0].port: expected a whole number, such as 8080",
         "BILLING__SERVER__IT: [server] it[0].…: there is no such key",
     ]
     model = pydantic.create_model("Server", it=(Annotated[pydantic.Json[dict[str, int]], Sensitive], ...))
-    (fault,) = told(application(section(model), SERVER__IT=json.dumps({HIDDEN: "x"})), section(model))
+    (fault,) = reported(application(section(model), SERVER__IT=json.dumps({HIDDEN: "x"})), section(model))
     assert fault == "BILLING__SERVER__IT: [server] it.…: a validator refuses it (int_parsing)"
 
 
@@ -1133,8 +1133,8 @@ def test_a_class_is_held_to_the_constraints_of_a_schema_file() -> None:
     with pytest.raises(SettingsError) as caught:
         application(schema, SERVER__PORT="70", SERVER__MODE="c").bind(cls, "server")
     assert [str(fault) for fault in caught.value.faults] == [
-        "BILLING__SERVER__PORT: [server] port: at most 10 is expected, not '70'",
-        "BILLING__SERVER__MODE: [server] mode: one of 'a', 'b' is expected, not 'c'",
+        "BILLING__SERVER__PORT: [server] port: expected at most 10, not '70'",
+        "BILLING__SERVER__MODE: [server] mode: expected one of 'a', 'b', not 'c'",
     ]
 
 

@@ -213,10 +213,10 @@ def test_an_answer_of_another_class_is_not_shared(make: Callable[..., App], port
 
 def test_a_backend_that_does_not_say_who_asks_is_not_shared(make: Callable[..., App], port: int) -> None:
     Ledger.rows = {("variable", "v"): "x"}
-    with pytest.warns(UserWarning, match="nothing is shared, because Silent does not name its principal") as told:
+    with pytest.warns(UserWarning, match="nothing is shared, because Silent does not name its principal") as warned:
         app = make("Silent")
         assert app.get_variable("v") == "x" and app.get_variable("other", default=1) == 1
-    assert len(told) == 1
+    assert len(warned) == 1
     assert redis.Redis(port=port).keys("*") == []
 
 
@@ -557,7 +557,7 @@ def test_refresh_asks_the_store_and_writes(tmp_path: Path, port: int) -> None:
     assert len(Ledger.asked) == 2
 
 
-def test_of_a_fleet_that_refreshes_in_the_background_one_process_asks_the_store(
+def test_one_process_of_a_fleet_that_refreshes_in_the_background_asks_the_store(
     tmp_path: Path, port: int, clock_of_entries: Callable[[float], None]
 ) -> None:
     from framework.following import _refresh_in_time
@@ -683,15 +683,15 @@ def test_a_poisoned_cache_gives_no_wrong_value(
         app = application(tmp_path, f"redis://127.0.0.1:{port}/0")
         app.chain.custom[0].shared_cache()
         poison(redis.Redis(port=port), app)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             assert app.get_variable("v") == "right"
             assert app.get_variable("v", max_age=0) == "right"
             assert app.get_variable("v") == "right"
-        assert len(told) <= 1, [str(warning.message) for warning in told]
+        assert len(warned) <= 1, [str(warning.message) for warning in warned]
         assert len(Ledger.asked) == 2
         assert pauses == [] and len(timed_out) <= 2
-        assert not any("wrong" in str(warning.message) or KEY in str(warning.message) for warning in told)
+        assert not any("wrong" in str(warning.message) or KEY in str(warning.message) for warning in warned)
 
 
 def test_a_poisoned_entry_is_replaced(make: Callable[..., App], port: int) -> None:
@@ -710,10 +710,10 @@ def test_a_server_that_is_full_is_warned_of_once_and_read(tmp_path: Path) -> Non
         application(tmp_path, f"redis://127.0.0.1:{port}/0").get_variable("v0")
         _out_of_memory(redis.Redis(port=port), None)  # type: ignore[arg-type]
         app = application(tmp_path, f"redis://127.0.0.1:{port}/0")
-        with pytest.warns(UserWarning, match="cannot be used") as told:
+        with pytest.warns(UserWarning, match="cannot be used") as warned:
             for number in reversed(range(10)):
                 assert app.get_variable(f"v{number}") == number
-        assert len(told) == 1 and len(Ledger.asked) == 10
+        assert len(warned) == 1 and len(Ledger.asked) == 10
 
 
 @pytest.fixture
@@ -737,11 +737,11 @@ def timed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_dead_server_costs_two_attempts_and_one_warning(tmp_path: Path, timed_out: list[str]) -> None:
     Ledger.rows = {("variable", f"v{number}"): number for number in range(30)}
     app = application(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         for number in range(30):
             assert app.get_variable(f"v{number}") == number
     assert len(timed_out) == 2
-    assert [str(warning.message).partition(" (")[0] for warning in told] == [
+    assert [str(warning.message).partition(" (")[0] for warning in warned] == [
         "[secrets] shared_cache_url: the shared cache cannot be used"
     ]
 
@@ -751,10 +751,10 @@ def test_a_server_that_hangs_costs_two_time_outs(tmp_path: Path, timed_out: list
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/0"
         app = application(tmp_path, url, shared_cache_timeout_seconds=0.1)
-        with pytest.warns(UserWarning, match="TimeoutError") as told:
+        with pytest.warns(UserWarning, match="TimeoutError") as warned:
             in_threads(lambda: [app.get_variable(f"v{number}") for number in range(30)], 4)
         assert len(timed_out) == 2
-        assert len(told) == 1 and PASSWORD not in str(told[0].message)
+        assert len(warned) == 1 and PASSWORD not in str(warned[0].message)
 
 
 def test_a_server_that_stops_and_comes_back_is_used_again(
@@ -815,9 +815,9 @@ def test_a_server_that_sends_its_answer_byte_by_byte_costs_two_attempts(tmp_path
         threading.Thread(target=serve, daemon=True).start()
         url = f"redis://127.0.0.1:{slow.getsockname()[1]}/0"
         app = application(tmp_path, url, shared_cache_timeout_seconds=0.2)
-        with pytest.warns(UserWarning, match="cannot be used .TimeoutError.") as told:
+        with pytest.warns(UserWarning, match="cannot be used .TimeoutError.") as warned:
             assert [app.get_variable(f"v{number}") for number in range(5)] == list(range(5))
-    assert len(timed_out) == 2 and len(told) == 1
+    assert len(timed_out) == 2 and len(warned) == 1
 
 
 def test_a_host_whose_addresses_are_not_found_in_time_costs_two_attempts(
@@ -871,9 +871,9 @@ def test_the_password_of_the_url_is_masked(tmp_path: Path, capsys: pytest.Captur
     from framework.masking import redact
 
     app = application(tmp_path, f"redis://shop:{PASSWORD}@127.0.0.1:{free_port()}/0")
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         app.get_variable("v", default=None)
-    assert not any(PASSWORD in str(warning.message) for warning in told)
+    assert not any(PASSWORD in str(warning.message) for warning in warned)
     assert PASSWORD not in str(redact(f"the password {PASSWORD}"))
     assert PASSWORD not in repr(app.conf.explain("secrets", "shared_cache_url"))
     assert PASSWORD not in repr(app.chain.custom[0].shared_cache()._server)  # type: ignore[union-attr]
@@ -970,7 +970,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         ("cache.example.com:6379", "it is not a URL of redis://, rediss:// or unix://"),
         ("http://cache.example.com", "it is not a URL of redis://"),
         ("redis:///0", "it has no host"),
-        ("unix://", "it has no path of a socket"),
+        ("unix://", "it has no socket path"),
         ("redis://h:port/0", "the port after the host is not a number"),
         ("redis://h:65536/0", "the port after the host is not a number"),
         (f"redis://shop:{PASSWORD}@h h/0", "its host is not a name or an address"),
@@ -1171,7 +1171,7 @@ def test_an_error_of_an_option_is_reported_once(world: Any) -> None:
     options = f"shared_cache_url = redis://h/0\nshared_cache_key = {KEY}\nshared_cache_timeout_seconds = -1\n"
     world.write("billing.cfg", f"[secrets]\nbackend = test_shared_cache.Ledger\n{options}")
     _, out, err = world.run("check")
-    assert (out + err).count("at least 0.01 is expected") == 1
+    assert (out + err).count("expected at least 0.01") == 1
 
 
 def test_stats_has_columns_for_it(world: Any, port: int) -> None:

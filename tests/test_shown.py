@@ -30,7 +30,7 @@ HOSTILE = {
     "no width": "\u200b\u200d\u2060\ufeff\u00ad\u034f\u3164\ufe0f\U000e0041",
     "null": "\0",
 }
-#: What cannot stand in a variable of the environment.
+#: What a variable cannot hold of the environment.
 IN_ENVIRONMENT = {kind: text for kind, text in HOSTILE.items() if kind != "null"}
 
 

@@ -234,13 +234,13 @@ def test_check_knows_the_names_and_numbers_of_secrets_without_a_schema(world: An
     assert status == 1
     assert out.splitlines() == [
         "error: billing.cfg:3: [secrets] backend_kwargs: VaultBackend takes no argument 'tokn'. Did you mean 'token'?",
-        "error: billing.cfg:5: [secrets] max_workers: at least 1 is expected, not '0'.",
+        "error: billing.cfg:5: [secrets] max_workers: expected at least 1, not '0'.",
         "error: billing.cfg:4: [secrets] stale_if_eror_seconds: no such option is declared; "
         "did you mean [secrets] stale_if_error_seconds?",
     ]
     for key in ("cache_ttl_seconds", "negative_cache_ttl_seconds", "stale_if_error_seconds", "resolve_timeout_seconds"):
         written(world, "vault", {"url": "http://127.0.0.1:9"}, **{key: "-1"})
-        message = f"error: billing.cfg:4: [secrets] {key}: at least 0 is expected, not '-1'.\n"
+        message = f"error: billing.cfg:4: [secrets] {key}: expected at least 0, not '-1'.\n"
         assert world.run("check", "--offline")[:2] == (1, message)
 
 

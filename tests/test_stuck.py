@@ -39,8 +39,8 @@ P = "cAnArY-7"
         (f"postgres:\\/\\/u:{P}@h", "written with a backslash", "two plain slashes"),
         (f"jdbc:postgresql://u:{P}@h/d", "it is a JDBC URL", "Leave out jdbc:"),
         (f"AIRFLOW_CONN_X=postgres://u:{P}@h", "a variable's name", "what follows the ="),
-        (f"postgres ://u:{P}@h", "a blank before ://", "Remove it"),
-        (f"{P}%://h", "what stands before :// is not a type", "TYPE"),
+        (f"postgres ://u:{P}@h", "a space before ://", "Remove it"),
+        (f"{P}%://h", "what comes before :// is not a type", "TYPE"),
         (f"host=h password={P} dbname=d", "a list of NAME=VALUE", "or JSON"),
         (f"conn_type: postgres\npassword: {P}\n", "it looks like YAML", "Write JSON"),
         (f'[{{"host": "{P}"}}]', "it is a JSON list", "one JSON object"),
@@ -157,7 +157,7 @@ def test_its_names_are_airflows(tmp_path: Path) -> None:
     ],
 )
 def test_an_unknown_class_path_is_answered_with_the_choices(path: str, hint: str) -> None:
-    with pytest.raises(errors.BackendError, match="there is no backend of ours for") as caught:
+    with pytest.raises(errors.BackendError, match="framework has no backend for") as caught:
         find_class(path, "airflow.cfg:3")
     assert hint in caught.value.hint
     assert f"import:{path}" in caught.value.hint

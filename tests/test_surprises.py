@@ -1,4 +1,4 @@
-"""`check` reports values that are probably not what was meant, with their place and how to write them."""
+"""`check` reports values that are probably not intended, with their place and how to write them."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_in_a_cfg_file(world: World, section: str, line: str, message: str) -> N
     assert of_cfg(world, section, line) == (1, [f"warning: {CFG_PLACE}: {message}"])
 
 
-BASE = "because it is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes."
-BLANK = "the value begins or ends with a blank or a line end: remove it if it is not meant."
+BASE = "because it is a number in base 8 or 60 in YAML: write a plain one, or use quotes."
+BLANK = "the value begins or ends with white space: remove it, unless you want it."
 IN_YAML = [
     ("release", "ver: 1.10", '1.10 is read as 1.1: put it in quotes, ver: "1.10".'),
     ("mail", "host: 0123456", '0123456 is read as 42798: put it in quotes, host: "0123456".'),
@@ -135,7 +135,7 @@ def test_what_an_option_of_choices_is_read_as(world: World) -> None:
 
 def test_null_in_yaml_is_reported_as_a_note(world: World) -> None:
     status, out = of_file(world, "more.yaml", "mail:\n  sender: Null\n  host:\n")
-    what = "Null means that it is not set here: put it in quotes if the text is meant."
+    what = "Null means that it is not set here: put it in quotes if you mean the text."
     assert (status, out) == (0, [f"note: more.yaml:2: [mail] sender: {what}"])
 
 
@@ -174,16 +174,16 @@ def test_a_secret_that_is_changed_by_expansion(world: World, value: str) -> None
     world.write("billing.cfg", f"[mail]\npassword = {value}\n")
     status, out = checked(world)
     assert status == 1 and out == [
-        "warning: billing.cfg:2: [mail] password: a variable's name after $, or a ~ before a user's, was replaced, so "
-        "that the value is not what is written. Nothing is expanded in TOML, YAML and JSON files, nor in what a "
-        "pointer (password_file or password_secret) leads to: write it there, or ${NAME} if the variable is meant."
+        "warning: billing.cfg:2: [mail] password: a $NAME or ~ in the text was replaced, so the value is not what is "
+        "written. Nothing is expanded in TOML, YAML and JSON files, nor behind a pointer (password_file or "
+        "password_secret): put the value there, or write ${NAME} if you mean the variable."
     ]
     assert value not in out[0] and "WORD" not in out[0] and "zebracanary" not in out[0]
 
 
 def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
     status, out = of_variable(world, WORD="x", BILLING__MAIL__PASSWORD="pa$WORD-zebracanary")
-    assert status == 1 and out[0].startswith("warning: BILLING__MAIL__PASSWORD: [mail] password: a variable's name")
+    assert status == 1 and out[0].startswith("warning: BILLING__MAIL__PASSWORD: [mail] password: a $NAME or ~")
     assert "zebracanary" not in out[0]
 
 
@@ -194,17 +194,17 @@ def test_a_variable_that_is_changed_by_expansion(world: World) -> None:
         (
             "MAIL__PASSWORD",
             "zebracanary ",
-            "the value begins or ends with a blank or a line end: remove it if it is not meant.",
+            "the value begins or ends with white space: remove it, unless you want it.",
         ),
         (
             "MAIL__PASSWORD",
             "zebracanary\n",
-            "the value begins or ends with a blank or a line end: remove it if it is not meant.",
+            "the value begins or ends with white space: remove it, unless you want it.",
         ),
         (
             "MAIL__HOST",
             "h\r",
-            "the value ends with a carriage return (\\r), the line end of Windows: save the file that sets it with "
+            "the value ends with a carriage return (\\r), as in Windows line endings: save the file that sets it with "
             "\\n.",
         ),
         ("MAIL__PASSWORD", "\ufeffx", "the value holds an invisible character (U+FEFF): remove it."),

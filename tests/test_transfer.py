@@ -240,7 +240,7 @@ def test_every_fault_of_a_json_file_is_reported_at_once(stocked: Any) -> None:
             *(f"bad.json:{line}" for line in (3, 4, 5, 6, 7, 9)),
             "nothing was imported, because of 6 faults",
         ]
-        assert "bad.json:5: this name is written twice, first on line 2" in err
+        assert "bad.json:5: this name appears twice, first on line 2" in err
         assert "canary" not in err
     assert not (stocked.home / "billing.db").exists()
 
@@ -486,14 +486,14 @@ def test_names_written_twice_are_found_across_runs() -> None:
     twice.add("name 5", 30_001)
     twice.add("name 29999", 30_002)
     assert twice.faults() == [
-        (30_000, "this name is written twice, first on line 5"),
-        (30_001, "this name is written twice, first on line 5"),
-        (30_002, "this name is written twice, first on line 29999"),
+        (30_000, "this name appears twice, first on line 5"),
+        (30_001, "this name appears twice, first on line 5"),
+        (30_002, "this name appears twice, first on line 29999"),
     ]
 
 
 def run_measured(*words: str) -> int:
-    """Run a command in a process of its own, and tell its peak memory in MB."""
+    """Run a command in its own process, and return its peak memory in MB."""
     code = (
         "import resource, sys; from framework.cli.main import main; status = main(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr); sys.exit(status)"

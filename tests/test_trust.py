@@ -1,6 +1,6 @@
 """No user is trusted by accident: files of another user, planted in the working directory, in every role.
 
-The folder is like /tmp: it is root's, everybody may write into it, and it is sticky. Root stands in it.
+The folder is like /tmp: it is root's, everybody may write into it, and it is sticky. Root works in it.
 """
 
 from __future__ import annotations
@@ -392,7 +392,7 @@ def test_a_project_that_is_named_is_trusted_wholly(
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_a_program_is_named_by_a_project_that_is_named_only_inside_of_it(shared: Shared, where: str) -> None:
+def test_a_named_project_names_only_programs_inside_it(shared: Shared, where: str) -> None:
     program_beside_the_project(shared)
     if where == "here":
         shared.run("--project", ".", "config", "get-value", "db", "password")
@@ -562,7 +562,7 @@ def test_what_is_exchanged_for_another_kind_is_refused(
     shared.refused(naming="billing.cfg")
 
 
-# Where we stand
+# The working directory
 
 
 def test_a_working_directory_that_is_gone_has_no_project(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,7 +267,7 @@ def test_what_is_at_hand_takes_no_thread(make: Callable[..., App], no_thread: Ca
 def test_a_name_that_is_not_text_is_refused(make: Callable[..., App], call: str, wrong: Any) -> None:
     app = make(Store)
     for _ in range(2):
-        with pytest.raises(errors.InvalidArgument, match="text is expected"):
+        with pytest.raises(errors.InvalidArgument, match="expected text"):
             asyncio.run(getattr(app, call)(wrong))
         app.get_variable("v")  # now there is a chain
 

@@ -56,12 +56,12 @@ def write(path: Path, text: str) -> None:
 def test_a_changed_file_is_read_and_listeners_are_called(how: str, tmp_path: Path, watched: Any) -> None:
     write(tmp_path / "billing.cfg", "[s]\nport = 1\nother = 1\n")
     app = watched(tmp_path)
-    told: list[Any] = []
-    app.on_change("s", "port", lambda *name: told.append((name, app.conf.get("s", "port"))))
-    app.on_change("s", "other", lambda *name: told.append(name))
+    notified: list[Any] = []
+    app.on_change("s", "port", lambda *name: notified.append((name, app.conf.get("s", "port"))))
+    app.on_change("s", "other", lambda *name: notified.append(name))
     write(tmp_path / "billing.cfg", "[s]\nport = 2\nother = 1\n")
-    until(lambda: told)
-    assert told == [(("s", "port"), "2")]
+    until(lambda: notified)
+    assert notified == [(("s", "port"), "2")]
     (tmp_path / "billing.cfg").write_text("[s]\nport = 30\nother = 1\n")  # in place
     until(lambda: app.conf.get("s", "port") == "30")
 
@@ -117,7 +117,7 @@ def test_a_broken_file_keeps_what_was_read_and_is_reported_once(how: str, tmp_pa
         end()
     assert app.conf.get("s", "port") == "3"
     assert looks == len(noted) == 1
-    assert "nothing is reloaded, and what was read before stays: " in noted[0]
+    assert "the reload failed, and the previous configuration stays in use: " in noted[0]
     assert "billing.cfg:1" in noted[0]
 
 
@@ -126,11 +126,11 @@ def test_a_file_of_a_pointer_is_read_again_by_itself(how: str, tmp_path: Path, w
     write(tmp_path / "billing.cfg", f"[s]\npassword_file = {tmp_path}/password\nrun_cmd = cat {tmp_path}/password\n")
     app = watched(tmp_path)
     assert (app.conf.get("s", "password"), app.conf.get("s", "run")) == ("one", "one")
-    told = threading.Event()
-    app.on_change("s", "password", lambda *name: told.set())
+    notified = threading.Event()
+    app.on_change("s", "password", lambda *name: notified.set())
     reading = app.engine.reading.layers
     write(tmp_path / "password", "two")
-    assert told.wait(GUARD)
+    assert notified.wait(GUARD)
     assert (app.conf.get("s", "password"), app.conf.get("s", "run")) == ("two", "one")
     assert app.engine.reading.layers is reading, "the files were not read again"
 
@@ -162,11 +162,11 @@ def test_what_changed_between_reading_and_watching_is_noticed(how: str, tmp_path
     }
     for key, change in changes.items():
         app = made()
-        told = threading.Event()
-        app.on_change("s", key, lambda *name, told=told: told.set())
+        notified = threading.Event()
+        app.on_change("s", key, lambda *name, notified=notified: notified.set())
         change()
         end = app.watch(0.02)
-        assert told.wait(GUARD), key
+        assert notified.wait(GUARD), key
         end()
         assert app.conf.get("s", key, fallback="none") == ("none" if key == "gone" else "two")
         write(tmp_path / "password", "one")
@@ -184,10 +184,10 @@ def test_a_file_of_a_pointer_that_was_away_is_read_when_it_is_back(how: str, tmp
         password.unlink()
         until(lambda: noted)
         assert app.conf.get("s", "password") == "one"
-        told = threading.Event()
-        app.on_change("s", "password", lambda *name: told.set())
+        notified = threading.Event()
+        app.on_change("s", "password", lambda *name: notified.set())
         password.write_text("three")
-        assert told.wait(GUARD)
+        assert notified.wait(GUARD)
     assert app.conf.get("s", "password") == "three"
     assert [str(one.message).count("a refresh failed, and the last value is used") for one in noted] == [1]
 
@@ -286,13 +286,13 @@ def test_a_signal_that_is_asked_for_twice_reloads_once(tmp_path: Path, handlers:
     signal.signal(signal.SIGHUP, lambda number, frame: before.append(number))
     app.reload_on_signal()
     app.reload_on_signal(signal.SIGHUP)
-    told = threading.Event()
-    app.on_change("s", "port", lambda *name: told.set())
+    notified = threading.Event()
+    app.on_change("s", "port", lambda *name: notified.set())
     running = set(threading.enumerate())
     write(tmp_path / "billing.cfg", "[s]\nport = 2\n")
     signal.raise_signal(signal.SIGHUP)
     threads = set(threading.enumerate()) - running
-    assert told.wait(GUARD)
+    assert notified.wait(GUARD)
     assert (len(threads) <= 1, before) == (True, [signal.SIGHUP])
     other = application(tmp_path)
     other.reload_on_signal()

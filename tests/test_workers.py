@@ -79,7 +79,7 @@ def test_backend_test_tries_the_backend_that_is_named(home: Any) -> None:
 
 
 def test_check_does_not_report_empty_options(home: Any) -> None:
-    """As they stand in the file that Airflow writes for itself."""
+    """As they are in the file that Airflow writes for itself."""
     home.write("airflow.cfg", "[workers]\nsecrets_backend =\nsecrets_backend_kwargs =\n")
     assert home.run("--name", "airflow", "check")[1] == ""
 
@@ -114,7 +114,7 @@ def test_a_mistake_in_the_kwargs_is_named_with_its_option(home: Any) -> None:
 
 
 def test_check_and_explain_name_the_backend_that_this_chain_does_not_ask(home: Any) -> None:
-    words = "[workers] secrets_backend is asked by workers only"
+    words = "only workers use [workers] secrets_backend"
     _, out, _ = home.run("--name", "airflow", "check")
     assert f"airflow.cfg:8: {words}" in out
     for ask in (("workers", "secrets_backend"), ("secrets", "backend"), ("--variable", "who"), ("--connection", "c")):

@@ -208,7 +208,7 @@ def test_json(tmp_path: Path, table: dict[str, Any]) -> None:
 
 
 def _has_a_pair(text: str) -> bool:
-    """Whether the halves of one character stand in a row: no reader gives such a text, and JSON has none."""
+    """Whether the halves of one character follow each other: no reader gives such a text, and JSON has none."""
     return re.search("[\ud800-\udbff][\udc00-\udfff]", text) is not None
 
 

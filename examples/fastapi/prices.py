@@ -20,7 +20,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Rates:
-    """Who tells exchange rates."""
+    """The service of the exchange rates."""
 
     api_key: Secret
 

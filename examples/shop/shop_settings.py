@@ -42,7 +42,7 @@ class Warehouse:
 class Orders:
     warehouses: list[Warehouse]
     currency: Literal["EUR", "CHF"] = "EUR"
-    discount: str = "0%"  # a default is meant as it is written here: nothing in it is expanded
+    discount: str = "0%"  # a default is used as it is written here: nothing in it is expanded
 
 
 @dataclass(frozen=True)

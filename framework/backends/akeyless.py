@@ -46,7 +46,7 @@ class AkeylessBackend(RemoteStore):
         access_type: api_key, uid, aws_iam, gcp or azure_ad.
         uid_token, gcp_audience, azure_object_id: for these access types.
         token_ttl: the lifetime of a login in seconds.
-        use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}{sep}{team}`.
+        use_team_secrets_path: whether Airflow's teams have their own secrets, below `{path}{sep}{team}`.
         global_secrets_path: where, below the path, all other secrets are in an Airflow with teams.
         **names: `sep` and the patterns of `StoreBackend`.
     """
@@ -57,7 +57,7 @@ class AkeylessBackend(RemoteStore):
     batch_size = 50
     version_rule = "[0-9]{1,18}"
     expired = ("401",)
-    acts = {"read": ("reading it", ""), "list": ("listing what is there", "")}
+    acts = {"read": ("reading it", ""), "list": ("listing the secrets", "")}
     faults = {
         "404": None,
         "401": refused("Check access_id and its credentials."),
@@ -263,7 +263,7 @@ class _Client:
                 found = json.loads(answer.data)
             what = "" if isinstance(found, dict) else "not a JSON object"
             if answer.status == 404 and "error" not in found:  # another server's 404 does not mean an absent secret
-                what = "a 404 of another server"
+                what = "a 404 from another server"
         except Exception as fault:
             what = type(fault).__name__
         if what:

@@ -74,7 +74,7 @@ class BaseSecretsBackend:
     def has_teams(self, team_name: str | None) -> bool:
         """Whether the store may hold secrets of teams.
 
-        Without Airflow, and in an application of ours, only if a team is given.
+        Without Airflow, and in an application of this package, only if a team is given.
         """
         if not self._is_bound:
             from framework.backends.inside_airflow import has_teams
@@ -240,7 +240,7 @@ class TeamsBackend(KindsBackend):
         return self._get(kind, secret_id, None, self.shared_folder(kind, team))
 
     def has_own_secrets(self, team: str) -> bool:
-        """Whether the team has secrets of its own."""
+        """Whether the team has its own secrets."""
         return True
 
     def shared_folder(self, kind: str, team: str | None) -> str | None:

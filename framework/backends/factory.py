@@ -99,7 +99,7 @@ def build(app: Application, section: str, key: str = "backend") -> Any:
         backend.find_connection = _finder(app)
         backend.made_from = lambda: _digest(backend, kwargs)  # few ask for it
     elif _connection_map(app, section) is not None:
-        what = f"connection_map is not for {backend_class.__name__}, which reads connections itself"
+        what = f"connection_map does not apply to {backend_class.__name__}, which reads connections itself"
         raise BackendError(what, where=where, hint="Remove it, or derive the class from BaseSecretsBackend.")
     elif hasattr(backend, "_set_connection_class"):  # a class written for Airflow: it must build our connections
         from framework.connection import Connection
@@ -125,7 +125,7 @@ def _finder(app: Application) -> Callable[[str], Connection]:
     def find(conn_id: str) -> Connection:
         app = me()
         if app is None:
-            raise BackendError(f"the application that had the connection {conn_id!r} is gone")
+            raise BackendError(f"the application with the connection {conn_id!r} no longer exists")
         return app.get_connection(conn_id)
 
     return find

@@ -206,7 +206,7 @@ class _Client:
             pool.mount("https://", HTTPAdapter(pool_maxsize=2 * backend.max_workers))
 
         def temporary(fault: Exception) -> tuple[bool, float | None] | None:
-            # As often after an outage as if throttled: the channel has pauses of its own before it connects again.
+            # As often after an outage as if throttled: the channel has its own pauses before it connects again.
             is_temporary = isinstance(fault, (exceptions.TooManyRequests, exceptions.ServiceUnavailable, Cut))
             return (True, _wanted(fault)) if is_temporary else None
 
@@ -266,7 +266,7 @@ def _status(fault: object) -> str:
     """Google's code for a failure, such as NOT_FOUND; empty if the API did not answer."""
     response = getattr(fault, "response", None)
     code = getattr(fault, "grpc_status_code", None)
-    if not hasattr(response, "json"):  # gRPC; over REST only the body counts, because gateways have pages of their own
+    if not hasattr(response, "json"):  # gRPC; over REST only the body counts, because gateways have their own pages
         return "" if code is None else str(code.name)
     try:
         status = response.json()["error"]["status"]  # type: ignore[union-attr]

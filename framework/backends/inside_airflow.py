@@ -1,4 +1,4 @@
-"""For backends of ours that run inside Airflow."""
+"""For backends of this package that run inside Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections whose login or password is issued by a store: the rest of each stands in the kwargs."""
+"""Connections whose login or password is issued by a store: the rest of each is in the kwargs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def connection_of(conn: object, kwarg: str, *, needs_login: bool = False) -> Con
     Args:
         conn: a URI, JSON, or a dictionary of fields.
         kwarg: its place, for messages.
-        needs_login: whether the login stands here, and only the password is issued.
+        needs_login: whether the kwarg has the login, and only the password is issued.
 
     Raises:
         BackendError: it is not a connection, or has what is issued.
@@ -41,7 +41,7 @@ def connection_of(conn: object, kwarg: str, *, needs_login: bool = False) -> Con
             if not made.conn_type:
                 what = "it has no type"
             elif found := _issued_in(made, needs_login):
-                what, hint = f"it has a {found}, which is issued", "Remove it."
+                what, hint = f"it has a {found}, but the store issues that", "Remove it."
             elif needs_login and not made.login:
                 what, hint = "it has no login", "Add the name of the database's user."
             else:

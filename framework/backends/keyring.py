@@ -17,7 +17,7 @@ _FOLDERS = {"connection": "connections", "variable": "variables", "config": "con
 
 
 class KeyringBackend(KindsBackend):
-    """Connections, variables and config secrets from a keyring; ours, Airflow has no such class. It lists no names.
+    """Connections, variables and config secrets from a keyring. Airflow has no such class. It lists no names.
 
     Args:
         connections_prefix, variables_prefix, config_prefix: the service under which the secrets of a kind are; by

@@ -165,7 +165,7 @@ class KubernetesSecretsBackend(RemoteBackend):
             token = (page.get("metadata") or {}).get("continue")
             found += page["items"]
             if token and token == more.get("_continue"):
-                raise self.failed("0", "its pages repeat without an end", self.where())
+                raise self.failed("0", "its pages repeat endlessly", self.where())
             more = {"_continue": token} if token else {}
         return found
 

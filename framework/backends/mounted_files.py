@@ -32,7 +32,7 @@ _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NO
 
 
 class MountedFilesBackend(KindsBackend):
-    """Connections, variables and config secrets from the files of a directory; ours, Airflow has no such class.
+    """Connections, variables and config secrets from the files of a directory. Airflow has no such class.
 
     A file's path is `path`, the kind's prefix, `sep` and the id: `/run/secrets/variables/vat`. With `sep` = `_` it is
     `/run/secrets/variables_vat`, as systemd names what it loads from a folder. One newline at the end is not part of
@@ -129,7 +129,7 @@ class MountedFilesBackend(KindsBackend):
 
 
 def _attempted(read: Callable[[], Result], where: str) -> Result | None:
-    """The result of reading, None if there is no such file; other errors of the system become ours."""
+    """The result of reading, None if there is no such file; other errors of the system are translated."""
     try:
         return read()
     except Untrusted as doubt:
@@ -137,12 +137,12 @@ def _attempted(read: Callable[[], Result], where: str) -> Result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        failure = AccessDenied("this process may not read it", where=where, hint="Let its user read it.")
+        failure = AccessDenied("this process may not read it", where=where, hint="Give its user read permission.")
     except OSError as fault:
         if fault.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return None
         what = f"it cannot be read ({fault.strerror or 'no reason given'})"
-        failure = BackendUnavailable(what, where=where, hint="Look at the mount.")
+        failure = BackendUnavailable(what, where=where, hint="Check the mount.")
     raise failure
 
 

@@ -80,7 +80,7 @@ def find_class(path: str, where: str) -> Any:
     elif "." not in path:
         path = _short_name(path, where)
     elif path.startswith("airflow."):
-        raise BackendError(f"there is no backend of ours for {path}", where=where, hint=_nearest_twin(path))
+        raise BackendError(f"framework has no backend for {path}", where=where, hint=_nearest_twin(path))
     from framework.convert import to_import
     from framework.files import modules
 

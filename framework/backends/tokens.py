@@ -92,12 +92,12 @@ class TokensBackend(RemoteBackend):
 
 
 def _demand_tls(made: Connection, kwarg: str) -> None:
-    """Refuse a connection that may go without TLS. PostgreSQL's drivers would fall back, so they are told not to."""
+    """Refuse a connection that may go without TLS. PostgreSQL's drivers would fall back, so they get `sslmode`."""
     options = made.extra_dejson
     for name, value in options.items():
         if str(value).lower() in _PLAIN.get(name.lower(), ()):
             what = f"{kwarg}: {name} allows a connection without TLS, and the token would be readable"
-            raise BackendError(what, hint="Demand TLS, for example with sslmode=verify-full.")
+            raise BackendError(what, hint="Require TLS, for example with sslmode=verify-full.")
     if made.conn_type in ("postgres", "postgresql") and not {"sslmode", "ssl"} & set(options):
         import json
 

@@ -269,7 +269,7 @@ class _Folder:
             code = self._backend.code_of(fault)
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND"):
             what = "the key of the service account" if "jwt" in proof else "the OAuth token"
-            raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Replace it by a new one.")
+            raise AccessDenied(f"{what} was refused ({code})", where="Yandex IAM", hint="Replace it with a new one.")
         raise self._backend.out_of_reach(code, "Yandex IAM")
 
 

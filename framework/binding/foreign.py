@@ -119,7 +119,7 @@ def messages(error: Any) -> Iterator[tuple[Path, str, str]]:
         reason = context.get("error")
         what = hidden = f"a validator refuses it ({raised(reason) if isinstance(reason, Exception) else kind})"
         if kind == "union_tag_invalid":
-            what = hidden = f"one of {context['expected_tags']} is expected for {context['discriminator']}"
+            what = hidden = f"expected one of {context['expected_tags']} for {context['discriminator']}"
         elif kind in built_in and kind not in _WITH_VALUES:
             what = str(entry["msg"])
         yield tuple(Key(step) if isinstance(step, str) else step for step in entry["loc"]), what, hidden

@@ -24,7 +24,7 @@ class Field:
 
     Attributes:
         name: as the class has it; `arg`: as the constructor takes it; `key`: the option's name.
-        annotation: its type, resolved. `metadata`: what stands beside the type in `Annotated`.
+        annotation: its type, resolved. `metadata`: what follows the type in `Annotated`.
         default: the value, or NOTHING. `factory`: what makes it, or None.
         needed: whether the class cannot be made without it.
         is_raw: whether a validator of its class takes the value before it is converted.
@@ -70,7 +70,7 @@ def origin_of(cls: Any) -> Any:
 
 
 def place_of(cls: type, name: str = "") -> str:
-    """Where a class or its field stands, for messages: `shop.settings.Server.port`."""
+    """Where a class or its field is, for messages: `shop.settings.Server.port`."""
     cls = origin_of(cls)
     return f"{cls.__module__}.{cls.__qualname__}" + (f".{name}" if name else "")
 

@@ -88,7 +88,7 @@ class Rules:
     Args:
         marks: the marks beside the type, in order. Those after a validator concern the value that it returns.
         type_: the type of the option.
-        place: where the annotation stands, for messages.
+        place: where the annotation is, for messages.
         by_pydantic: whether pydantic applies them too, so those that cannot be applied here are left to it.
 
     Raises:
@@ -159,7 +159,7 @@ class Rules:
         for predicate in self._predicates:
             if not _holds(predicate, value):
                 name = getattr(predicate, "__qualname__", "") or type(predicate).__name__
-                raise ValueError(f"a value for which {name} holds is expected")
+                raise ValueError(f"expected a value for which {name} holds")
 
 
 def _holds(predicate: Callable[[object], object], value: object) -> bool:

@@ -101,7 +101,7 @@ class Declared(dict):  # type: ignore[type-arg]
     """What a class declares, in the shape of a schema.
 
     Attributes:
-        origin: the class. `places`: where in it each option stands.
+        origin: the class. `places`: where in it each option is.
         plain: its defaults are used as they are: nothing in them is expanded.
         describe: yields the descriptions in the source code, as (section, key, description).
     """

@@ -128,7 +128,7 @@ class Readers:
 
     def _union(self, annotation: Any, marks: Sequence[object], place: str, by_pydantic: bool) -> Reader:
         kinds = members(annotation)
-        if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them is meant
+        if sum(_holds_classes(kind) for kind in kinds) > 1:  # pydantic knows which of them to use
             if by_pydantic or all(kind_of(kind) == "pydantic" for kind in kinds):
                 return self._raw(annotation, marks, place, by_pydantic)
             made = self._tagged(kinds, place)
@@ -143,7 +143,7 @@ class Readers:
         """The reader of one of several classes: a key of the table says which."""
         tags = tags_of(kinds) if all(map(kind_of, kinds)) else None
         if tags is None:
-            what = "the annotation allows several classes, and nothing tells them apart"
+            what = "the annotation allows several classes, and nothing distinguishes them"
             hint = 'Give each a field such as kind: Literal["a"], each with its own value, or use one class.'
             raise SchemaError(what, where=place, hint=hint)
         key, tables = tags[0], {tag: self.table(cls) for tag, cls in tags[1].items()}
@@ -153,7 +153,7 @@ class Readers:
             tag = next((item for name, item in table.items() if str(name).lower() == key.lower()), None)
             if tag is not None and to_text(tag) in tables:
                 return tables[to_text(tag)].read(table)
-            raise Misfit([((key,), f"one of {', '.join(map(repr, tables))} is expected", tag)])
+            raise Misfit([((key,), f"expected one of {', '.join(map(repr, tables))}", tag)])
 
         sensitive = any(table.sensitive for table in tables.values()) or None
         return Reader("json", to, is_structure=True, sensitive=sensitive)
@@ -168,9 +168,9 @@ class Readers:
         def to(value: object) -> object:
             items = to_json(value) if structure and isinstance(value, str) and value else to_list(value)
             if not isinstance(items, (list, tuple)):
-                raise ValueError('a list is expected, such as ["a", "b"]')
+                raise ValueError('expected a list, such as ["a", "b"]')
             if is_fixed and len(items) != len(inner):
-                raise ValueError(f"a list of {len(inner)} items is expected, not of {len(items)}")
+                raise ValueError(f"expected a list of {len(inner)} items, not of {len(items)}")
             found, faults = [], []
             for number, item in enumerate(items):
                 try:
@@ -183,7 +183,7 @@ class Readers:
                 return collect(found)
             except TypeError:  # a list or a table in a set
                 pass
-            raise ValueError("a list of texts or numbers is expected")
+            raise ValueError("expected a list of text or numbers")
 
         one = inner[0] if not is_fixed and not structure else None
         is_plain = one is not None and not one.none and TYPES[one.type].to is not to_json
@@ -273,7 +273,7 @@ class Table:
         if tag_field in table:
             unknown.remove(tag_field)
             if to_text(table[tag_field]) != tag:
-                faults.append(((tag_field,), f"{tag!r} is expected", table[tag_field]))
+                faults.append(((tag_field,), f"expected {tag!r}", table[tag_field]))
         if self._is_open:
             values.update({name: table[name] for name in unknown})
         else:
@@ -302,7 +302,7 @@ def to_table(given: object) -> dict[object, object]:
     """
     table = to_json(given)
     if not isinstance(table, dict):
-        raise ValueError('a table is expected, such as {"key": "value"}')
+        raise ValueError('expected a table, such as {"key": "value"}')
     return table
 
 
@@ -369,7 +369,7 @@ def _subclass(base: object) -> Callable[[object], object]:
     def check(found: object) -> object:
         if isinstance(found, type) and (not isinstance(base, type) or issubclass(found, base)):
             return found
-        raise ValueError(f"the dotted path of a subclass of {getattr(base, '__name__', base)} is expected")
+        raise ValueError(f"expected the dotted path of a subclass of {getattr(base, '__name__', base)}")
 
     return check
 
@@ -377,7 +377,7 @@ def _subclass(base: object) -> Callable[[object], object]:
 def _callable(found: object) -> object:
     if callable(found):
         return found
-    raise ValueError("the dotted path of a function or class is expected")
+    raise ValueError("expected the dotted path of a function or class")
 
 
 def _one_of(readers: list[Reader], kinds: Sequence[object]) -> Reader:

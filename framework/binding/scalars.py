@@ -24,18 +24,18 @@ _PLAIN = {str: "string", int: "integer", float: "float", bool: "boolean"}
 _TYPES = {"datetime.timedelta": "duration", "datetime.datetime": "datetime", "decimal.Decimal": "decimal"}
 #: Types that are made from a text, and what is expected then.
 _FROM_TEXT = {
-    "uuid.UUID": "a UUID is expected, such as 12345678-1234-5678-1234-567812345678",
-    "datetime.date": "a date is expected, such as 2024-05-01",
-    "datetime.time": "a time is expected, such as 12:30",
-    "ipaddress.IPv4Address": "an IPv4 address is expected, such as 192.0.2.1",
-    "ipaddress.IPv6Address": "an IPv6 address is expected, such as 2001:db8::1",
-    "ipaddress.IPv4Network": "an IPv4 network is expected, such as 192.0.2.0/24",
-    "ipaddress.IPv6Network": "an IPv6 network is expected, such as 2001:db8::/32",
-    "ipaddress.IPv4Interface": "an IPv4 address with a prefix is expected, such as 192.0.2.5/24",
-    "ipaddress.IPv6Interface": "an IPv6 address with a prefix is expected, such as 2001:db8::1/64",
-    "fractions.Fraction": "a fraction is expected, such as 1/3",
-    "zoneinfo.ZoneInfo": "a time zone is expected, such as Europe/Berlin",
-    "re.Pattern": "a regular expression is expected",
+    "uuid.UUID": "expected a UUID, such as 12345678-1234-5678-1234-567812345678",
+    "datetime.date": "expected a date, such as 2024-05-01",
+    "datetime.time": "expected a time, such as 12:30",
+    "ipaddress.IPv4Address": "expected an IPv4 address, such as 192.0.2.1",
+    "ipaddress.IPv6Address": "expected an IPv6 address, such as 2001:db8::1",
+    "ipaddress.IPv4Network": "expected an IPv4 network, such as 192.0.2.0/24",
+    "ipaddress.IPv6Network": "expected an IPv6 network, such as 2001:db8::/32",
+    "ipaddress.IPv4Interface": "expected an IPv4 address with a prefix, such as 192.0.2.5/24",
+    "ipaddress.IPv6Interface": "expected an IPv6 address with a prefix, such as 2001:db8::1/64",
+    "fractions.Fraction": "expected a fraction, such as 1/3",
+    "zoneinfo.ZoneInfo": "expected a time zone, such as Europe/Berlin",
+    "re.Pattern": "expected a regular expression",
 }
 
 
@@ -50,7 +50,7 @@ class Misfit(ValueError):
 def hashable(key: T) -> T:
     """A key of a table, which must not be a list or a table itself. Raises ValueError."""
     if isinstance(key, (list, set, dict)):
-        raise ValueError("a key that is a text or a number is expected")
+        raise ValueError("expected a key that is text or a number")
     return key
 
 
@@ -153,7 +153,7 @@ def literal(args: tuple[Any, ...]) -> Reader:
                     return word
             except ValueError:
                 continue
-        raise ValueError(f"one of {', '.join(map(repr, choices))} is expected")
+        raise ValueError(f"expected one of {', '.join(map(repr, choices))}")
 
     made = Reader(type_, to, choices=choices)
     made.none = None in args
@@ -185,7 +185,7 @@ def scalar(annotation: object) -> Reader | None:
         return secret
     for base in (str, int, float):
         if issubclass(annotation, base) and not hasattr(annotation, "__get_pydantic_core_schema__"):
-            expected = f"a value that {annotation.__name__} accepts is expected"
+            expected = f"expected a value that {annotation.__name__} accepts"
             to = then(TYPES[_PLAIN[base]].to, _from_text(annotation, expected))
             return Reader(_PLAIN[base], to, takes_empty=base is str)
     return None

@@ -1,4 +1,4 @@
-"""Unions of classes that tell themselves apart: by the tag of a `msgspec.Struct`, or by a field of type `Literal`.
+"""Unions of classes that can be distinguished: by the tag of a `msgspec.Struct`, or by a field of type `Literal`.
 
 backend: Local | Remote     # each with a field such as kind: Literal["local"]
 """
@@ -21,7 +21,7 @@ def own_tag(cls: type) -> tuple[str, str]:
 
 
 def tags_of(classes: Iterable[type]) -> tuple[str, dict[str, type]] | None:
-    """The key that says which class is meant, and the class of each value; None if there is no such key."""
+    """The key that selects the class, and the class of each value; None if there is no such key."""
     found: list[tuple[type, dict[str, list[str]]]] = [(cls, _candidates(cls)) for cls in classes]
     for key in found[0][1]:
         pairs = [(tag, cls) for cls, candidates in found for tag in candidates.get(key, ())]
@@ -31,7 +31,7 @@ def tags_of(classes: Iterable[type]) -> tuple[str, dict[str, type]] | None:
 
 
 def _candidates(cls: type) -> dict[str, list[str]]:
-    """The keys whose values may tell a class apart, with these values."""
+    """The keys whose values may distinguish a class, with these values."""
     from typing import get_args
 
     field_name, tag = own_tag(cls)

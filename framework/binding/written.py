@@ -50,7 +50,7 @@ def written(value: Any) -> object:
         return value.decode()
     if isinstance(value, (int, float)):
         return kind.__mro__[-2](value)
-    raise ValueError("a value that a file can hold is expected")
+    raise ValueError("expected a value that a file can hold")
 
 
 def is_flag(kind: type) -> bool:
@@ -70,7 +70,7 @@ def _is_url(kind: type) -> bool:
 def _duration(value: timedelta) -> str:
     microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
     if microseconds < 0:
-        raise ValueError("a duration of nothing or more is expected")
+        raise ValueError("expected a duration of 0 or more")
     if microseconds % 1_000_000 == 0:
         return f"{microseconds // 1_000_000}s"
     whole, rest = divmod(microseconds, 1_000)

@@ -1,4 +1,4 @@
-"""Many config secrets asked of one link, in as few calls as its store has."""
+"""Asks one link for many config secrets, in as few calls as its store allows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ask_many(link: Link, wanted: list[VersionedName], runner: Runner, since: flo
 
 
 def calls_for(link: Link, wanted: list[VersionedName]) -> int:
-    """How many calls it takes to ask for these config secrets if none fails; a version takes a call of its own."""
+    """How many calls it takes to ask for these config secrets if none fails; a version takes a separate call."""
     plain = sum(version is None for _, version in wanted)
     versions = len(wanted) - plain if link.keeps_versions else 0
     return -(-plain // batch_size(link, plain)) + versions

@@ -1,4 +1,4 @@
-"""Answers of a remote link, kept for a while. Each link has a cache of its own; the chain has none."""
+"""Answers of a remote link, kept for a while. Each link has its own cache; the chain has none."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Cache:
             return [outcome_of(fetch)]
 
         outcomes: dict[Key, object] = {}
-        while key not in outcomes:  # another thread's question may come to nothing, then this one asks
+        while key not in outcomes:  # another thread's question may give no answer, then this one asks
             outcomes = self.get_many([key], ask if through is None else lambda keys: through(keys, ask), since)
         outcome = outcomes[key]
         if isinstance(outcome, FrameworkError):
@@ -252,7 +252,9 @@ class Cache:
             return None
         self.counts["stale"] += 1
         link = fault.where.partition(": ")[0]  # it may be the fault of another name
-        warnings.append(f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer of {age:.0f} s ago is used meanwhile.")
+        warnings.append(
+            f"{link}: {key[0]} {key[1]!r}: {fault.what}. Its answer from {age:.0f} s ago is used meanwhile."
+        )
         return value
 
     def peek(self, key: Key, since: float | None = None) -> tuple[bool, object]:

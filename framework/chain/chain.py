@@ -266,13 +266,13 @@ class Chain:
         kind: str,
         key: str,
         since: float | None = None,
-        told: Callable[[str, str], object] = lambda link, state: None,
+        report: Callable[[str, str], object] = lambda link, state: None,
     ) -> list[tuple[str, str]]:
         """Every link with its state: `found`, `shadowed`, why it has no value, or its failure. Shows no value.
 
         Args:
             since: see `Link.ask`.
-            told: called with each link and its state as soon as it answers; `has it` is found or shadowed.
+            report: called with each link and its state as soon as it answers; `has it` is found or shadowed.
         """
         from framework.chain.states import age_of, failed, state_of
 
@@ -280,9 +280,9 @@ class Chain:
             try:
                 state = state_of(link, kind, key, since)
             except FrameworkError as fault:
-                told(link.name, failed(fault))
+                report(link.name, failed(fault))
                 raise
-            told(link.name, state or "has it")
+            report(link.name, state or "has it")
             return state
 
         rows, found = [], False

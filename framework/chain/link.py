@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: What may end more than a look-up.
+#: Exceptions that may end more than one look-up.
 OF_THE_PROCESS = (KeyboardInterrupt, GeneratorExit)
 
 #: After how many seconds a backend that could not say who asks is asked for it again.
@@ -133,7 +133,7 @@ class Link:
             return self._threads.ask(self.name, self._seconds(), question, late) if self.may_hang else question()
         finally:
             if self.custom:
-                self._logins.tell(self.name, self._backend)
+                self._logins.log_new(self.name, self._backend)
                 at_exit.handle_signal()
 
     @property

@@ -69,7 +69,7 @@ def _reasons(
         if forbidden:
             yield f"[secrets] config_links leaves out {', '.join(forbidden)}."
     if rest and version is not None:
-        yield f"No versions are kept by {', '.join(rest)}: ask without ?version."
+        yield f"No versions are kept by {', '.join(rest)}: leave out ?version."
 
 
 def shown_with_places(link: Link, kind: str, key: str) -> str:

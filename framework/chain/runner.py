@@ -111,7 +111,7 @@ def beside(tasks: Sequence[Callable[[], Result]], apart: Sequence[bool]) -> list
 
     Args:
         tasks: each ends by itself.
-        apart: for each, whether it may take long. Then it gets a thread of its own, unless it is the only task.
+        apart: for each, whether it may take long. Then it gets its own thread, unless it is the only task.
     """
     outcomes: dict[int, Result | Exception] = {}
     threads = []

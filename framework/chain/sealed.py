@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from framework.chain.cache import Key
 
 KEY_OPTION = "[secrets] shared_cache_key"
-MAKE_ONE = "Make one with: python -m framework fernet generate"
+MAKE_ONE = "Create one with: python -m framework fernet generate"
 
 
 class Sealed:
@@ -46,7 +46,7 @@ class Sealed:
         return f"framework:{urlsafe_b64encode(named).decode().rstrip('=')}"
 
     def lease(self, key: Key, what: str) -> bytes:
-        """The content of a lease. Others cannot make one, so nobody waits for them."""
+        """The content of a lease. Other programs cannot make one, so no process waits for them."""
         return digest(self._names, _json(["lease", what, self._identity, *key]).encode(), "sha256")
 
     def seal(self, key: Key, value: object, asked: float) -> bytes | None:

@@ -74,7 +74,7 @@ class Server:
         self._begin()
 
     def _begin(self) -> None:
-        """A child of a fork has a connection of its own."""
+        """A child of a fork has its own connection."""
         self._pid, self._client, self._users = os.getpid(), None, 0
 
     def __enter__(self) -> Server:
@@ -256,7 +256,7 @@ def check_url(url: str) -> None:
         if password:
             add_mask(unquote(password))
         if parts.scheme == "unix" and not parts.path:
-            what = "it has no path of a socket"
+            what = "it has no socket path"
         elif parts.scheme != "unix" and (not host or any(map(str.isspace, host))):
             what = "its host is not a name or an address" if host else "it has no host"
         elif parts.scheme != "unix" and not _is_port(parts):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: How many seconds in the future an entry may have been asked for: clocks differ.
 _SKEW = 60.0
-#: For how many seconds nobody asks again for a value that a server refused and that the store still has; and for how
+#: For how many seconds no process asks again for a value that a server refused and the store still has; and for how
 #: many if it is of another version than the current one, which a rotation changes last.
 _STILL_REFUSED, _OTHER_VERSION = 1.0, 10.0
 #: What a lease says: a process asks; a process has asked, and the store still has the refused value.

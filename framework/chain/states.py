@@ -1,4 +1,4 @@
-"""How a link stands: towards one name, for `explain`, and in numbers, for `stats`. No value is shown."""
+"""The state of a link: for one name, for `explain`, and in numbers, for `stats`. No value is shown."""
 
 from __future__ import annotations
 

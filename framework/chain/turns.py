@@ -96,7 +96,7 @@ class Turns:
 
     def _work(self) -> None:
         most = outcome_of(self._workers)
-        self._most = most if isinstance(most, int) else 1  # else each read tells what is wrong
+        self._most = most if isinstance(most, int) else 1  # otherwise each read reports what is wrong
         while True:
             with self._lock:
                 if not self._waiting:

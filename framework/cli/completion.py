@@ -1,4 +1,4 @@
-"""Answers a shell that asks how a command line may go on."""
+"""Answers a shell that asks how a command line can continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.chain.link import Link
 
-#: TAB gives nothing rather than make a person wait longer than this.
+#: TAB completes nothing if that would take longer than this.
 _SECONDS = 2.0
 
 
@@ -107,7 +107,7 @@ class _Completer:
 
 
 def _nothing(**_: object) -> tuple[str, ...]:
-    """What the shell then completes by itself: files."""
+    """Nothing: the shell then completes files by itself."""
     return ()
 
 

@@ -1,4 +1,4 @@
-"""Edits a cfg file as a person would: it changes the lines that must change, and leaves every other byte alone.
+"""Edits a cfg file as a user would: it changes the lines that must change, and leaves every other byte alone.
 
 Comments, order, spelling, indentation and line ends stay. Every change is read back by the parser that the application
 uses before it counts, and a file is replaced as a whole: a reader sees the old file or the new one.
@@ -26,7 +26,7 @@ _COMMENTS = ("#", ";")
 
 
 class CfgText:
-    """The text of a cfg file, and where its options stand.
+    """The text of a cfg file, and where its options are.
 
     Args:
         text: the file's text, with the line ends that it has.
@@ -220,7 +220,7 @@ class CfgText:
         if not fine:
             self._take(before)
             raise ConfigFileError(
-                "the change cannot be written, because the file would be read back differently: blanks or comment "
+                "the change cannot be written, because the file would be read back differently: spaces or comment "
                 "signs that a cfg file drops, an indented line that would continue a value, or a %(name)s that would "
                 "refer to another option",
                 where=self.path,
@@ -237,7 +237,7 @@ def edit(path: str, change: Callable[[CfgText], None]) -> None:
     real = os.path.realpath(path)  # what a symbolic link leads to is edited, and the link stays
     folder = os.path.dirname(real)
     if not os.path.isdir(folder):
-        raise ConfigFileError("the folder does not exist", where=folder, hint=f"Make it: mkdir -p {folder}")
+        raise ConfigFileError("the folder does not exist", where=folder, hint=f"Create it: mkdir -p {folder}")
     if os.path.exists(real) and not os.path.isfile(real):
         raise ConfigFileError("this is not a file that can be edited", where=real, hint="Name another with --config.")
     with _Lock(folder):
@@ -318,7 +318,7 @@ def _depth(line: str) -> int:
 
 
 def _head(line: str) -> str:
-    """An option's line up to its value: key, delimiter and the blanks around it."""
+    """An option's line up to its value: key, delimiter and the spaces around it."""
     marks = [at for at in (line.find("="), line.find(":")) if at >= 0]
     end = min(marks) + 1
     value = line[end:].rstrip("\r\n")

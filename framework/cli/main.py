@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FrameworkError as fault:
         print_error(fault)
         return _status(status_of(fault), command)
-    except BrokenPipeError:  # the reader has gone: `| head`
+    except BrokenPipeError:  # the reader has closed the pipe: `| head`
         _silence_stdout()
         return OK
     except OSError as fault:  # a full disk, a working directory that was removed
@@ -112,7 +112,7 @@ def _run(arguments: list[str], command: list[str]) -> int:
     if given.command not in COMMANDS:
         if near := did_you_mean(given.command, list(COMMANDS)):
             raise UsageError(f"there is no command {given.command!r}{near}")
-        # The word is not repeated: it may be a secret that slipped to this place.
+        # The word is not repeated: it may be a secret that is in the wrong place.
         raise UsageError(f"there is no such command; use one of {', '.join(COMMANDS)}")
     for option in APP_OPTIONS:
         value = getattr(given, option)
@@ -167,7 +167,7 @@ def _prepare_streams() -> None:
 
 
 def _silence_stdout() -> None:
-    """Drop the rest of the buffer, so that it does not fail again when Python ends."""
+    """Drop the rest of the buffer, so that flushing it does not fail again when Python ends."""
     import os
 
     try:
@@ -189,7 +189,7 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
     from framework.files.trust import Typed
 
     if args.app and (args.name or args.project):
-        raise ConfigError("--app cannot be combined with --name or --project", hint="Give one of them.")
+        raise ConfigError("--app cannot be combined with --name or --project", hint="Use only one of them.")
     named = args.app or (os.environ.get("FRAMEWORK_APP") if not (args.name or args.project) else None)
     if named:
         for flag in ("env", "config", "dotenv", "worker"):
@@ -208,7 +208,7 @@ def chosen_app(args: Namespace, environ: Mapping[str, str] | None = None) -> App
         found = project.here()
         if found is None:
             print_note(
-                "no project was found here, so this is about the application called framework; write "
+                "no project was found here, so the application called framework is used; write "
                 '[tool.framework] with name = "…" in pyproject.toml, or pass --project, --app or --name'
             )
         settings, path = (

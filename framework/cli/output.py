@@ -47,7 +47,7 @@ def print_message(text: object) -> None:
 
 
 def print_in_clear(text: str) -> None:
-    """Print to stderr what a message would hide, because a person needs it: a link with a token."""
+    """Print to stderr what a message would hide, because the user needs it: a link with a token."""
     print(text, file=sys.stderr)
 
 

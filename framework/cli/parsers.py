@@ -28,7 +28,7 @@ APP_OPTIONS = {
 _HELP = """\
 usage: python -m framework [options] command …
 
-What will this application run with, and where is it from?
+Show what an application will run with, and where each value comes from.
 
 options:
   --project DIR            the folder of the pyproject.toml with [tool.framework]
@@ -37,15 +37,15 @@ options:
   --env NAME               the environment, such as production; else BILLING_ENV, else development
   --config FILE            the main cfg file
   --dotenv FILE            a .env file over those of the project; may be given more than once
-  --worker                 be a worker: [workers] secrets_backend instead of [secrets], and no metastore
-  -h, --help               this text; after a command, the help of the command
-  --version                the version
+  --worker                 run as a worker: [workers] secrets_backend instead of [secrets], and no metastore
+  -h, --help               show this text; after a command, show the help of the command
+  --version                show the version
 
 commands:
 {commands}
 
-Without --project, --app or --name it is FRAMEWORK_APP, or the project in the folder FRAMEWORK_PROJECT
-or in the working directory, or the application called framework.
+Without --project, --app or --name, the application is FRAMEWORK_APP, or the project in the folder
+FRAMEWORK_PROJECT or in the working directory, or the application called framework.
 
 exit status: 0 done, 1 the answer is no or problems were found, 2 wrong usage, 3 a link of the chain failed
 
@@ -129,7 +129,7 @@ def _without_values(message: str) -> str:
         others = len(words.split()) - len(flags)
         before = [flag for flag in flags if flag.removeprefix("--") in APP_OPTIONS]
         if before:
-            return f"{', '.join(before)} must stand before the command: python -m framework {before[0]} … COMMAND"
+            return f"{', '.join(before)} must come before the command: python -m framework {before[0]} … COMMAND"
         more = counted(others, "more word") if others else ""
         return f"{what}: {', '.join([*flags, more] if more else flags)}"
     head, invalid, tail = message.partition("invalid ")
@@ -138,7 +138,7 @@ def _without_values(message: str) -> str:
         choices = tail.partition("(choose from ")[2].rstrip(")").replace("'", "")
         return f"{head}choose one of: {choices}{did_you_mean(word, choices.split(', '))}"
     if invalid and " value: " in tail:
-        kind = {"int": "a whole number", "float": "a number"}.get(tail.partition(" value")[0], "of its kind")
+        kind = {"int": "a whole number", "float": "a number"}.get(tail.partition(" value")[0], "valid")
         return f"{head}the value is not {kind}"
     return message
 

@@ -29,7 +29,7 @@ def add_selection(parser: ArgumentParser) -> None:
         metavar="SOURCE=NAME",
         action="append",
         default=[],
-        help="this value under this name, as in db.password=PGPASSWORD; a source is section.key, conn:NAME, "
+        help="give this value this name, as in db.password=PGPASSWORD; a source is section.key, conn:NAME, "
         "conn:NAME.FIELD, var:NAME or secret:NAME; may be given more than once",
     )
     parser.add_argument(
@@ -39,13 +39,13 @@ def add_selection(parser: ArgumentParser) -> None:
         nargs="?",
         const="*",
         default=[],
-        help="the connections, or those that match, as NAME_URL; may be given more than once",
+        help="add the connections, or those that match, as NAME_URL; may be given more than once",
     )
     parser.add_argument(
         "--prefix",
         metavar="TEXT",
         default="",
-        help="the start of every name; own: the names that this application itself reads",
+        help="put this before every name; own: use the names that this application itself reads",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a command takes longer than a moment: what it waits for, since when, and how
+"""What a user at a terminal sees while a command takes longer than a moment: what it waits for, since when, and how
 much is done."""
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from framework.app import App
     from framework.errors import FrameworkError
 
-#: Seconds that pass in silence, and between two looks.
+#: Seconds without output, and between two updates.
 _PATIENCE, _PAUSE = 1.0, 0.5
 
-#: Those under way, the innermost last: it has the line.
+#: Those under way, the innermost last, which owns the line.
 _stack: list[Progress] = []
 
 

@@ -84,7 +84,7 @@ def set_option(app: App, args: Namespace) -> int:
     if before == raw:
         print_message(f"{place} already has this value")
     elif target.form != "plain" or app.engine.is_hidden(target.section, target.key):
-        print_message(f"{place} is written")
+        print_message(f"{place} was written")
     else:
         was = "" if before is None else f" (it was {shown(before)})"
         print_message(f"{place} = {shown(args.value)}{was}")
@@ -110,7 +110,7 @@ def unset_option(app: App, args: Namespace) -> int:
         edit(target.path, change)
     if not gone:
         raise ConfigError(f"{target.option} is not set there", where=target.path)
-    print_message(f"{target.path}: {target.option} is removed")
+    print_message(f"{target.path}: {target.option} was removed")
     _warn_if_shadowed(target)
     return OK
 

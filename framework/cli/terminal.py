@@ -87,7 +87,7 @@ class Status:
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self._shown: IO[str] | None = None
-        self._mid_line = False  # whether something else stands on the line
+        self._mid_line = False  # whether something else is on the line
 
     def show(self, text: str, stream: IO[str]) -> None:
         """Show a line, cut at the edge of the terminal."""

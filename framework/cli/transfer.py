@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from framework.files.entries import Entry
     from framework.metastore.store import Item
 
-#: What stands before, between and after the rows, and in their place if there are none.
+#: What comes before, between and after the rows, and what replaces them if there are none.
 _FRAMES = {"json": ("{\n", ",\n", "\n}\n", "{}\n"), "yaml": ("", "", "", "{}\n"), "env": ("", "", "", "")}
 #: Names that a message lists before it counts the others.
 _LISTED = 20
@@ -75,7 +75,7 @@ def import_file(app: App, kind: str, args: Namespace, existing: str) -> int:
         print_error(f"nothing was imported, because of {counted(len(fault.faults), 'fault')}")
         return NO
     shadows.report()
-    _tell(report, kind, args)
+    _print_report(report, kind, args)
     return OK
 
 
@@ -245,7 +245,7 @@ def _variable_in(entry: Entry) -> tuple[str, str | None]:
     if isinstance(value, dict) and "value" in value:
         if not set(value) <= {"value", "description"}:
             raise InvalidSecret(
-                "it has value and other names than description beside it",
+                "next to value and description it has other names",
                 hint='Airflow would lose them; write {"value": {…}} around it if it is all one value.',
             )
         value, description = value["value"], value.get("description")
@@ -298,11 +298,11 @@ class _Shadows:
             if shadowed:
                 warn(
                     f"the link {link} is asked before the metastore and has {len(shadowed)} of the imported "
-                    f"{self._kind}s too, so that reads still return its own: {_some(shadowed)}"
+                    f"{self._kind}s too, so reads still return its own: {_some(shadowed)}"
                 )
 
 
-def _tell(report: bulk.Report, kind: str, args: Namespace) -> None:
+def _print_report(report: bulk.Report, kind: str, args: Namespace) -> None:
     counts = ", ".join(f"{number:,} {state}" for state, number in report.counts.items() if number) or "nothing"
     if args.dry_run:
         rows = [

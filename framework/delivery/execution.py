@@ -1,4 +1,4 @@
-"""Becomes another program: its environment, where it is found, why it cannot be started."""
+"""Replaces this process by another program: its environment, where it is found, why it cannot be started."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def found(program: str, environ: dict[str, str]) -> str:
 
 
 def replace_process(words: list[str], environ: dict[str, str]) -> None:
-    """Become the program. Returns only by an error.
+    """Replace this process by the program. Returns only with an error.
 
     Raises:
         NotStarted: it is not there, or cannot be executed.
@@ -128,7 +128,7 @@ def replace_process(words: list[str], environ: dict[str, str]) -> None:
 
 
 def why_not(fault: OSError | ValueError, path: str) -> NotStarted:
-    """What it means that the kernel does not start a program that is there."""
+    """Why the kernel does not start a program that exists."""
     import errno
 
     code = getattr(fault, "errno", None)

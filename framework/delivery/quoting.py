@@ -145,7 +145,7 @@ def base64(text: str) -> str:
 
 
 def github(text: str) -> str:
-    """For the file of `GITHUB_ENV`, as it stands between two delimiters."""
+    """For the file of `GITHUB_ENV`, as it is between two delimiters."""
     return unicode_only(_no_nul(text))
 
 

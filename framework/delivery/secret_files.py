@@ -46,7 +46,7 @@ class SecretFiles:
         try:
             self.folder = mkdtemp(prefix=f"{self._name}-", dir=self._parent)  # mode 0700
         except OSError as fault:
-            raise ConfigError(f"no folder can be made ({fault.strerror})", where=self._parent) from None
+            raise ConfigError(f"no folder can be created ({fault.strerror})", where=self._parent) from None
         return self
 
     def write(self, items: list[Item]) -> list[Item]:

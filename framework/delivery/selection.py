@@ -31,7 +31,7 @@ _POWERFUL_STARTS = ("LD_", "DYLD_", "_RLD", "PYTHON", "PERL5", "PERLIO")
 
 
 class Chosen:
-    """What a person chose on the command line.
+    """What the user chose on the command line.
 
     Args:
         only: fnmatch patterns on `section.key`; empty: every option that has a value.
@@ -209,7 +209,7 @@ def _matches_nothing(pattern: str, withheld: list[tuple[str, str]]) -> ConfigErr
     if withheld:
         which = ", ".join(f"--only {section}.{key}" for section, key in withheld)
         what = "it matches only options that open the stores themselves"
-        return ConfigError(what, where=f"--only {pattern}", hint=f"They are passed where they are named: {which}.")
+        return ConfigError(what, where=f"--only {pattern}", hint=f"Name them exactly to pass them: {which}.")
     hint = "The pattern is compared with section.key; see `config list`."
     return ConfigError("no option matches", where=f"--only {pattern}", hint=hint)
 

@@ -1,4 +1,4 @@
-"""Runs a program as a child, transparently: signals, process groups, exit status, and PID 1."""
+"""Runs a program as a child that behaves as if started directly: signals, process groups, exit status, PID 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORWARDED = frozenset(
 #: How often to look, in seconds, for what a signal should have reported: another thread may have got it.
 _LOOK = 1.0
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-#: Ignored by Python, and by default not by other programs.
+#: Signals that Python ignores, and other programs do not by default.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -74,7 +74,7 @@ class Supervisor:
         signals: those that it gets.
         mask: whether secrets are taken out of its output, where that is not a terminal.
         watch: reports when the configuration changed; None: it is not watched.
-        tell: prints a note.
+        notify: prints a note.
         signal_number: is sent when the configuration changed; 0: the program is restarted.
         kill_after: seconds after which a program that is to end is killed.
     """
@@ -87,12 +87,12 @@ class Supervisor:
         *,
         mask: bool = False,
         watch: Watch | None = None,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         signal_number: int = 0,
         kill_after: float = 30.0,
     ) -> None:
         self._words, self._environ, self._signals = words, environ, signals
-        self._mask, self._watch, self._tell = mask, watch, tell
+        self._mask, self._watch, self._notify = mask, watch, notify
         self._signal, self._kill_after = signal_number, kill_after
         self._own_group = not _has_terminal()
         self._pumps: dict[int, Any] = {}
@@ -200,7 +200,7 @@ class Supervisor:
         now = monotonic()
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
-            self._tell("the program did not end in time and is killed")
+            self._notify("the program did not end in time and is killed")
             (os.killpg if self._own_group else os.kill)(self._child, signal.SIGKILL)
         if self._restart_at is not None and now >= self._restart_at:
             self._restart_at, self._is_stopping = None, True
@@ -212,10 +212,10 @@ class Supervisor:
         if change is not None:
             self._environ = change.environ
             if self._signal:
-                self._tell(f"the configuration has changed ({change}): the program gets a signal")
+                self._notify(f"the configuration has changed ({change}): the program gets a signal")
                 self._send(self._signal)
             else:
-                self._tell(f"the configuration has changed ({change}): the program is restarted")
+                self._notify(f"the configuration has changed ({change}): the program is restarted")
                 if not self._is_stopping and self._restart_at is None:
                     self._restart_at = now + change.delay
 
@@ -230,7 +230,7 @@ def _has_terminal() -> bool:
 
 
 def end_like(status: int) -> int:
-    """Return the exit status of a program, or die of the signal that killed it; PID 1 cannot, and returns 128 + n."""
+    """Return the exit status of a program, or end by the signal that killed it; PID 1 cannot, and returns 128 + n."""
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     number = os.WTERMSIG(status)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def put(path: str, data: bytes, *, secret: bool, in_place: bool = False) -> bool:
-    """Have a file hold these bytes. One that holds them already keeps its time of modification.
+    """Make a file hold these bytes. One that holds them already keeps its time of modification.
 
     Args:
         path: the file; a link is followed, and stays.

@@ -48,7 +48,7 @@ class Template:
     Args:
         data: its bytes, in any encoding that has ASCII in it.
         path: what messages call it.
-        delimiters: what begins and what ends a placeholder, with a blank between.
+        delimiters: what begins and what ends a placeholder, separated by a space.
 
     Raises:
         ConfigError: the delimiters are not valid.
@@ -57,7 +57,7 @@ class Template:
     def __init__(self, data: bytes, path: str, delimiters: str = DELIMITERS) -> None:
         marks = delimiters.split()
         if len(marks) != 2 or any(letter.isalnum() or letter == "|" for mark in marks for letter in mark):
-            what = "the delimiters are two marks with a blank between, without letters, digits and |"
+            what = "the delimiters are two marks with a space between them, without letters, digits and |"
             raise ConfigError(what, where="--delimiters", hint="For example '<< >>'.")
         start, end = (re.escape(mark.encode()) for mark in marks)
         self._data, self._path = data, path
@@ -68,7 +68,7 @@ class Template:
         """The template with its values.
 
         Raises:
-            Faults: every placeholder that is unknown, cannot be resolved, or does not fit where it stands.
+            Faults: every placeholder that is unknown, cannot be resolved, or does not fit its place.
         """
         placeholders = [(found, *_parse(found[1].decode())) for found in self._pattern.finditer(self._data)]
         values = resolve(app, (source for _, source, _ in placeholders), prefetch)
@@ -105,7 +105,7 @@ class Template:
                 raise ConfigError(f"{source} cannot be written as {name}: {fault}") from None
         if not filters and _BREAKS.search(text) and not self._is_alone(found):
             what = f"{source} holds a line break or a control character, and the placeholder is not alone on its line"
-            hint = "Add a filter: |json, |yaml, |indent:4, …; or |raw, if it is meant."
+            hint = "Add a filter: |json, |yaml, |indent:4, …; or |raw, to write it unchanged."
             raise ConfigError(what, hint=hint)
         return text.encode("utf-8", "surrogateescape")
 
@@ -145,7 +145,7 @@ def _filtered(text: str, name: str, number: int | None) -> str:
     """
     if name == "indent":
         if number is None or number > _WIDEST:
-            raise ConfigError("the filter indent takes a number of blanks", hint="For example |indent:4.")
+            raise ConfigError("the filter indent takes a number of spaces", hint="For example |indent:4.")
         first, *rest = text.split("\n")
         return "\n".join([first, *(f"{' ' * number}{line}" if line.strip("\r") else line for line in rest)])
     if name != "raw" and name not in FILTERS:

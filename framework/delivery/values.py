@@ -1,4 +1,4 @@
-"""What a person names for another program, resolved all at once: options, connections, variables, config secrets."""
+"""What a user selects for another program, resolved all at once: options, connections, variables, config secrets."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _option(app: App, name: tuple[str, str]) -> Value:
 
 
 def learn(value: object, name: str) -> None:
-    """Have the masker know what is secret by its name, or by a name inside it, and the passwords in URLs."""
+    """Register with the masker what is secret by its name, or by a name inside it, and the passwords in URLs."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         from framework.parsing import read_json
 

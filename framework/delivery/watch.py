@@ -43,7 +43,7 @@ class Watch:
         seconds: how often.
         resolve: reads and resolves everything again.
         environment: the environment from the items.
-        tell: prints a fault.
+        notify: prints a fault.
         splay: wait a random time, at most this many seconds, before a restart, so that copies do not restart at once.
 
     Attributes:
@@ -57,12 +57,12 @@ class Watch:
         seconds: float,
         resolve: Callable[[], list[Item]],
         environment: Callable[[list[Item]], dict[str, str]],
-        tell: Callable[[FrameworkError], None],
+        notify: Callable[[FrameworkError], None],
         splay: float = 0.0,
     ) -> None:
         self._values = _values(items)
         self._seconds, self._resolve, self._environment = seconds, resolve, environment
-        self._tell, self._splay, self._warned = tell, splay, ""
+        self._notify, self._splay, self._warned = notify, splay, ""
         self._main = threading.main_thread().ident
         self._found: list[Item] | FrameworkError | None = None
         self.is_looking, self._is_closed = False, False
@@ -104,7 +104,7 @@ class Watch:
         except FrameworkError as fault:
             if str(fault) != self._warned:  # once, not at every look
                 self._warned = str(fault)
-                self._tell(fault)
+                self._notify(fault)
             return None
         self._warned = ""
         if not names:
@@ -113,7 +113,7 @@ class Watch:
         return Change(names, environ, jitter.up_to(self._splay))
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._is_closed = True
 
 

@@ -51,9 +51,9 @@ class AtomicReplace:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(22, f"{trust.kind(status)} is there, and only a regular file is replaced")
+            raise OSError(22, f"{trust.kind(status)} has this name, and only a regular file is replaced")
         if own and status.st_uid != os.geteuid():
-            raise OSError(1, f"a file of another user is there, {trust.owner(status)}")
+            raise OSError(1, f"the existing file belongs to another user, {trust.owner(status)}")
         return status
 
     def __enter__(self) -> int:
@@ -175,7 +175,7 @@ def replace_file(path: str, data: bytes, mode: Callable[[os.stat_result | None],
 
 
 def _sync(folder: str) -> None:
-    """Have the file's new name on the disk, too."""
+    """Write the file's new name to the disk, too."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

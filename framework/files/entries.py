@@ -67,13 +67,13 @@ class Entry:
 
     def every_fault(self) -> list[Fault]:
         """Also that the name is written twice."""
-        what = f"{shown_name(self.key)} is written twice, first on line {self.lines[0]}"
+        what = f"{shown_name(self.key)} appears twice, first on line {self.lines[0]}"
         return [*((line, what) for line in self.lines[1:]), *self.faults]
 
     def sound(self, not_unique: type[NotUnique]) -> object:
         """The value, unless something is wrong with the entry."""
         if len(self.lines) > 1:
-            what = f"{shown_name(self.key)} is written {len(self.lines)} times, on {_listed(self.lines)}"
+            what = f"{shown_name(self.key)} appears {len(self.lines)} times, on {_listed(self.lines)}"
             raise not_unique(what, where=self.place, hint="Keep one of them.")
         if self.faults:
             raise FileParseError(self.path, self.faults)
@@ -195,7 +195,7 @@ def _json_entry(text: Text, window: JsonWindow) -> Entry:
         line = window.line(window.start) - 1
         for trail, number, first in json_names(window.text[window.start : window.at]):
             if first:
-                what = f"{shown_name(trail[-1])} is written twice, first on line {line + first}"
+                what = f"{shown_name(trail[-1])} appears twice, first on line {line + first}"
                 entry.faults.append((line + number, what))
     return entry
 
@@ -323,7 +323,7 @@ def yaml_names_written_twice(node: Node) -> Iterator[Fault]:
             pending.append(value)
             number, known = name.start_mark.line + 1, (name.tag, str(name.value))
             if known in first and not name.tag.endswith(":merge"):
-                yield number, f"{shown_name(name.value)} is written twice, first on line {first[known]}"
+                yield number, f"{shown_name(name.value)} appears twice, first on line {first[known]}"
             first.setdefault(known, number)
 
 
@@ -357,7 +357,7 @@ class DuplicateNames:
         first = (-1, 0)  # no hash is -1
         for key, line in merge(*(zip(keys, lines, strict=True) for keys, lines in self._runs)):
             if key == first[0]:
-                found.append((line, f"this name is written twice, first on line {first[1]}"))
+                found.append((line, f"this name appears twice, first on line {first[1]}"))
             else:
                 first = key, line
         return sorted(found)

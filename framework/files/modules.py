@@ -27,7 +27,7 @@ class UntrustedModule(ConfigFileError, ImportError):
 
 
 def also_from(folder: str) -> None:
-    """Have modules be looked for in this folder, too, after every other place.
+    """Also look for modules in this folder, after every other place.
 
     Args:
         folder: one that a person named, or `Found`.

@@ -22,7 +22,7 @@ class Written:
         text: as in the file.
         place: `path:line`, for JSON `path#/the/key`.
         format: YAML, TOML or JSON.
-        mark: what stands between a key and its value.
+        mark: what separates a key from its value.
         is_null: whether it is YAML's `null`, which sets nothing.
     """
 
@@ -51,7 +51,7 @@ def scalars(path: str) -> dict[tuple[str, str], Written]:
 
 
 def _toml(text: str, table: object, places: dict[Trail, str]) -> Iterator[tuple[Trail, Written]]:
-    """By the line of the key: its value is what stands behind the `=`, if it is one scalar."""
+    """By the line of the key: its value is what follows the `=`, if it is one scalar."""
     lines = text.split("\n")
     for trail, value in _leaves(table, ()):
         place = places.get(trail, "")

@@ -91,7 +91,7 @@ class SecretsFile:
             hint = f"Create it, correct the path, or {self._instead}."
             fault = BackendUnavailable("the secrets file does not exist", where=self.path, hint=hint)
         except PermissionError:
-            hint = f"Let its user read it, or {self._instead}."
+            hint = f"Give its user read permission, or {self._instead}."
             fault = AccessDenied("this process may not read the secrets file", where=self.path, hint=hint)
         except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL
             reason = getattr(error, "strerror", None) or "invalid path"

@@ -37,7 +37,7 @@ _FORMATS = {".toml": "TOML", ".json": "JSON", ".yaml": "YAML", ".yml": "YAML"}
 def read_table(
     path: str, error: type[ConfigFileError] = ConfigFileError, *, text: str | None = None
 ) -> tuple[Table, dict[tuple[str, ...], str]]:
-    """The top-level table of a TOML, YAML or JSON file, and where its keys stand.
+    """The top-level table of a TOML, YAML or JSON file, and where its keys are.
 
     Args:
         path: the file; its extension is its format.
@@ -172,7 +172,7 @@ def _yaml_places(
 
 
 def _written_twice(name: str, first: int) -> str:
-    return f"{name!r} is written twice, first on line {first}"
+    return f"{name!r} appears twice, first on line {first}"
 
 
 def _trails(value: object, trail: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    #: What tells a file from another one: when it was changed, its size, its inode and device.
+    #: What distinguishes a file from another one: when it was changed, its size, its inode and device.
     Stamp = tuple[int, int, int, int]
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -51,7 +51,7 @@ def read_file(path: str, *, universal: bool = True, seconds: float | None = None
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """What tells a file from another one, or from what it was before; None: it is not there.
+    """What distinguishes a file from another one, or from its earlier state; None: it is not there.
 
     A link that leads elsewhere is another file.
     """

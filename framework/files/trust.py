@@ -200,7 +200,7 @@ def check_database(path: str) -> None:
         return
     try:
         if walk.is_shared:
-            walk.doubt = f"others can write the folder {walk.place}, and plant a journal beside it"
+            walk.doubt = f"others can write the folder {walk.place}, and plant a journal next to it"
         for name in (walk.name, *(f"{walk.name}-{ending}" for ending in ("journal", "wal", "shm"))):
             try:
                 status = os.lstat(name, dir_fd=walk.folder)
@@ -365,7 +365,7 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def owner(status: os.stat_result) -> str:
-    """Whose a file is: `mallory, uid 12345`."""
+    """The owner of a file: `mallory, uid 12345`."""
     import pwd
 
     try:

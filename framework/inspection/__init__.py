@@ -1,1 +1,1 @@
-"""What is to be known of an application, as data: commands, integrations and pages show it."""
+"""Facts about an application, as data: commands, integrations and pages show it."""

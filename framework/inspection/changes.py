@@ -50,7 +50,7 @@ def made(conn_id: str, *, uri: str | None = None, json: str | None = None, **fie
     """A connection from what a person gives: a URI, a JSON object, or the fields.
 
     Args:
-        uri: the whole connection; `extra` and `description` may stand beside it, as in Airflow.
+        uri: the whole connection; `extra` and `description` may be given with it, as in Airflow.
         json: the whole connection, with nothing beside it.
         fields: of `Connection`.
 
@@ -82,7 +82,7 @@ def write_connection(app: App, connection: Connection, *, overwrite: bool) -> st
     """
     app.warn_if_shadowed("connection", connection.conn_id or "")
     app.store.set_connection(connection, overwrite=overwrite)
-    return f"the connection {connection.conn_id!r} is written to the metastore"
+    return f"the connection {connection.conn_id!r} was written to the metastore"
 
 
 def delete_connection(app: App, conn_id: str) -> str:
@@ -93,7 +93,7 @@ def delete_connection(app: App, conn_id: str) -> str:
     """
     if not app.store.delete_connection(conn_id):
         raise ConnectionNotFound(f"the metastore has no connection {conn_id!r}")
-    return f"the connection {conn_id!r} is deleted from the metastore"
+    return f"the connection {conn_id!r} was deleted from the metastore"
 
 
 def write_variable(app: App, key: str, value: str, description: str | None) -> str:
@@ -106,9 +106,9 @@ def write_variable(app: App, key: str, value: str, description: str | None) -> s
     checked("variable", key, value, description, bounded=app.store.database.bounded)
     app.warn_if_shadowed("variable", key)
     app.store.set_variable(key, value, description)
-    return f"the variable {key!r} is written to the metastore"
+    return f"the variable {key!r} was written to the metastore"
 
 
 def delete_variable(app: App, key: str) -> str | None:
     """Delete a variable from the metastore, and return the message; None if the metastore has none of this name."""
-    return f"the variable {key!r} is deleted from the metastore" if app.store.delete_variable(key) else None
+    return f"the variable {key!r} was deleted from the metastore" if app.store.delete_variable(key) else None

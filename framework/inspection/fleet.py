@@ -1,4 +1,4 @@
-"""What a fleet of processes with this configuration asks of its stores. Nothing is asked to find out.
+"""The load of a fleet of processes with this configuration on its stores. No store is asked for this.
 
 A secret is counted at the first remote link of the chain: what is absent there costs the next links calls as well.
 """
@@ -178,7 +178,7 @@ def _way(way: str, calls: Calls, secrets: int, facts: Facts, fleet: Fleet) -> di
 
 
 def _under(quotas: dict[str, Quota], calls: Calls) -> Calls:
-    """How many calls count against each quota; some calls share one, which stands under the name of the first."""
+    """How many calls count against each quota; some calls share one, which has the name of the first."""
     counted: Calls = {}
     for name, number in calls.items():
         if name in quotas:

@@ -1,4 +1,4 @@
-"""Places and messages as a person reads them."""
+"""Places and messages in the form for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from framework.masking.search import visible
 
-#: What stands before a path in a message. Within a longer path, or a value, nothing is cut out.
+#: What may precede a path in a message. Within a longer path, or a value, nothing is cut out.
 _BEFORE_PATHS = " \t\n'\"`([{<,;:="
 
 

@@ -1,4 +1,4 @@
-"""What a configuration is, without its values: enough to tell later, or elsewhere, whether it is the same.
+"""What a configuration is, without its values: enough to find out later, or elsewhere, whether it is the same.
 
 No fingerprint of a secret is kept unless there is a key: a plain hash of a short secret is found by trying. With a key
 it is HMAC-SHA256 over application, section, key and value.

@@ -1,4 +1,4 @@
-"""Values that are not what was probably meant: changed on the way, or kept where their owner thinks they are not.
+"""Values that are probably not what was intended: changed on the way, or kept where their owner does not expect it.
 
 Each of these is well-formed, so that no reader can refuse it. `check` reports them, one function for each
 kind. An option is looked at where it is written first; a shadowed value is not reported. A sensitive value is never
@@ -29,9 +29,9 @@ _STRUCTURES = ("json", "object")
 #: Words of a shell, and what it finds inside words.
 _SHELL_WORDS = ("|", "||", "&&", "&", ";", ">", ">>", "<")
 _SHELL_MARKS = ("|", "$(", "`")
-#: What stands beside the name of a variable that is meant; the empty text is an end.
+#: What surrounds the name of a variable that is used on purpose; the empty text is an end.
 _BESIDE = ("", *"/:@=,?&; ")
-#: Characters that are invisible, or look like a blank.
+#: Characters that are invisible, or look like a space.
 _UNSEEN = "\u00a0\u00ad\u200b\u200c\u200d\u2007\u202f\u2060\ufeff"
 
 
@@ -94,11 +94,13 @@ def _line_end(about: _About, text: str) -> str | None:
     """A variable of a file with Windows line ends, read by a program that knows none."""
     if not text.endswith("\r"):
         return None
-    return "the value ends with a carriage return (\\r), the line end of Windows: save the file that sets it with \\n"
+    return (
+        "the value ends with a carriage return (\\r), as in Windows line endings: save the file that sets it with \\n"
+    )
 
 
 def _unseen(about: _About, text: str) -> str | None:
-    """An invisible or unusual blank: at an end, or in a value that is not prose."""
+    """An invisible or unusual space: at an end, or in a value that is not prose."""
     found = next((letter for letter in text if letter in _UNSEEN), None)
     is_prose = " " in text.strip() and text == text.strip(_UNSEEN)
     if found is None or (is_prose and not about.hidden):
@@ -107,7 +109,7 @@ def _unseen(about: _About, text: str) -> str | None:
 
 
 def _comment(about: _About, text: str) -> str | None:
-    """`h # web` in a cfg file, where a comment has a line of its own."""
+    """`h # web` in a cfg file, where a comment has its own line."""
     if not isinstance(about.mention.source, CfgLayer) or about.type in ("boolean", *_STRUCTURES):
         return None
     line = text.partition("\n")[0]
@@ -155,7 +157,7 @@ def _blank(about: _About, text: str) -> str | None:
         return None
     if about.family != "text" and not (not about.type and about.hidden):
         return None
-    return "the value begins or ends with a blank or a line end: remove it if it is not meant"
+    return "the value begins or ends with white space: remove it, unless you want it"
 
 
 def _expanded(about: _About, text: str) -> str | None:
@@ -166,9 +168,9 @@ def _expanded(about: _About, text: str) -> str | None:
         return None
     pointer = f"{about.mention.key}_file or {about.mention.key}_secret"
     return (
-        "a variable's name after $, or a ~ before a user's, was replaced, so that the value is not what is written. "
-        f"Nothing is expanded in TOML, YAML and JSON files, nor in what a pointer ({pointer}) leads to: write it "
-        "there, or ${NAME} if the variable is meant"
+        "a $NAME or ~ in the text was replaced, so the value is not what is written. "
+        f"Nothing is expanded in TOML, YAML and JSON files, nor behind a pointer ({pointer}): put the value there, "
+        "or write ${NAME} if you mean the variable"
     )
 
 
@@ -265,9 +267,7 @@ class _Files:
             return f"{written.text} is read as {int(mention.raw)}, because the option is a number: write a number"
         if about.family == "number" and _is_another_number(written):
             number = "the number" if about.hidden else f"{written.text} is read as {read}, because it"
-            return (
-                f"{number} is written as YAML writes numbers to the base of 8 or 60: write a plain one, or use quotes"
-            )
+            return f"{number} is a number in base 8 or 60 in YAML: write a plain one, or use quotes"
         return None
 
     def not_set(self) -> Iterator[Problem]:
@@ -276,7 +276,7 @@ class _Files:
             for name, written in self._scalars(layer).items() if layer.path else ():
                 option = self._engine.schema.option(*name)
                 if written.is_null and option is not None and TYPES[option.type].family == "text":
-                    what = f"{written.text} means that it is not set here: put it in quotes if the text is meant."
+                    what = f"{written.text} means that it is not set here: put it in quotes if you mean the text."
                     yield Problem("note", "null", written.place, f"[{name[0]}] {name[1]}: {what}", name)
 
 

@@ -106,7 +106,7 @@ class EnvironmentLayer(Layer):
                     yield section.lower(), key.lower()
 
     def _is_single(self, name: str) -> bool:
-        """Whether `SHOP_DB__POOL` may set an option; connections, variables and secrets have names of their own."""
+        """Whether `SHOP_DB__POOL` may set an option; connections, variables and secrets have their own names."""
         start = f"{self.names.prefix}_"
         others = (f"{start}CONN_", f"{start}VAR_", f"{start}SECRET_")
         return self.names.single and name.startswith(start) and not name.startswith(others)

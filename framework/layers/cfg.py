@@ -134,7 +134,7 @@ def parse(text: str, path: str) -> tuple[dict[str, dict[str, str]], dict[str, di
         if first == "[" and (end := body.rfind("]")) > 1:
             section, key = body[1:end], ""
             if section in headers and section != DEFAULT:
-                faults.append((number, f"section [{section}] is written twice, first on line {headers[section]}"))
+                faults.append((number, f"section [{section}] appears twice, first on line {headers[section]}"))
                 options, places = {}, {}  # read on, but compare no further with the first one
             else:
                 headers[section] = number
@@ -153,7 +153,7 @@ def parse(text: str, path: str) -> tuple[dict[str, dict[str, str]], dict[str, di
         if value:
             value = []
         if key in options:
-            faults.append((number, f"option {key} of [{section}] is written twice, first on line {places[key]}"))
+            faults.append((number, f"option {key} of [{section}] appears twice, first on line {places[key]}"))
             value = [""]
         else:
             options[key] = body[end + 1 :].lstrip()
@@ -231,7 +231,7 @@ def _interpolate(
                 raise ConfigError(
                     "a %(name)s names an option that neither this section nor [DEFAULT] has",
                     where=where,
-                    hint="Correct the name (letters as they are written there), or write '%%' for a literal '%'.",
+                    hint="Correct the name (upper and lower case must match), or write '%%' for a literal '%'.",
                 )
             if "%" in found:
                 known[name] = _interpolate(found, lookup, where, limit, known, depth + 1)
@@ -244,7 +244,7 @@ def _interpolate(
             raise ConfigError(
                 f"its %(name)s make the text longer by more than {GROWTH:,} characters",
                 where=where,
-                hint="Refer to less, or write a literal '%' as '%%'.",
+                hint="Use fewer references, or write a literal '%' as '%%'.",
             )
         pieces.append(piece)
         position = close + 2

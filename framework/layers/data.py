@@ -17,7 +17,7 @@ def read_layer(path: str, name: str = "config file") -> Layer:
     """A typed file as a layer.
 
     A table inside a section is an option with a table for its value, and the section `outer.inner` as well:
-    which of the two is meant depends on what is asked for.
+    which of the two it is depends on what is asked for.
 
     Raises:
         ConfigFileError: unreadable or malformed, with the line; or an option outside every section.
@@ -41,7 +41,7 @@ def _outside(name: str, value: object, where: str) -> ConfigFileError:
     outer, dot, inner = name.rpartition(".")
     if isinstance(value, list):
         hint = "Put it under a section; if it is one, write its options as name and value."
-        return ConfigFileError(f"{name!r} is a list, and a section is expected", where=where, hint=hint)
+        return ConfigFileError(f"{name!r} is a list, but must be a section", where=where, hint=hint)
     hint = f"Put {inner} under the section {outer}." if dot and outer else "Put it under a section."
     return ConfigFileError(f"{name!r} is outside every section", where=where, hint=hint)
 

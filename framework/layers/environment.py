@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: The environment of an application for which none is selected.
 DEFAULT = "development"
-#: What environments are usually called. Where none is selected, other words are not taken for environments.
+#: The usual names of environments. If none is selected, other words are not taken for environments.
 USUAL = frozenset(
     ("dev", "development", "test", "testing", "qa", "ci", "stage", "staging", "preprod", "prod", "production", "live")
 )
@@ -45,8 +45,8 @@ class DotEnv:
         faults = []
         text, self.status = read_file(path)
         if (line := _line_with_many_blanks(text)) > 0:
-            what = f"a line has more than {BLANKS:,} blanks in a row"
-            raise ConfigFileError(what, where=f"{path}:{line}", hint="Remove the blanks.")
+            what = f"a line has more than {BLANKS:,} spaces in a row"
+            raise ConfigFileError(what, where=f"{path}:{line}", hint="Remove the spaces.")
         plain = _plain(text)
         if plain is not None:
             self.values = plain
@@ -79,7 +79,7 @@ class DotEnv:
 
 
 def _line_with_many_blanks(text: str) -> int:
-    """The first line with more blanks in a row than `BLANKS`, or 0: python-dotenv takes a time that grows with the
+    """The first line with more spaces in a row than `BLANKS`, or 0: python-dotenv takes a time that grows with the
     square of them."""
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > BLANKS:
@@ -133,13 +133,13 @@ def _dotenv() -> ModuleType:
 
 
 def is_name(text: str) -> bool:
-    """Whether an environment may be called so: the name becomes a part of paths."""
+    """Whether an environment may have this name: the name becomes a part of paths."""
     plain = text.replace("_", "").replace(".", "").replace("-", "")
     return text.isascii() and text[:1].isalnum() and plain.isalnum() and ".." not in text
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word that was probably meant."""
+    """The word that was probably intended."""
     from difflib import get_close_matches
 
     by_plain = {known.lower(): known for known in words}

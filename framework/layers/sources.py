@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from framework.layers.base import Layer
     from framework.names import Names
 
-#: Words that stand where an environment could, in the names of files that belong to none.
+#: Words in file names at the place of an environment's name, in files that belong to no environment.
 _NEVER = frozenset(
     ("pyproject", "schema", "base", "default", "defaults", "common", "local", "example", "sample", "template", "dist")
 )
@@ -118,7 +118,7 @@ class Sources:
     def _refuse_another(self, env: str, file: DotEnv) -> None:
         text, place = file.find(self.names.env)
         if text and text != env:
-            what = f"this file is read because the environment is {env}, and says that it is {text!r}"
+            what = f"this file is read because the environment is {env}, but it sets the environment to {text!r}"
             raise ConfigFileError(what, where=place, hint=f"Remove {self.names.env} from it.")
 
     def _without_files(self, env: str, place: str) -> Iterable[tuple[str, str]]:
@@ -214,7 +214,9 @@ class Sources:
 
         if self._dynaconf is not None and self._settings_files:
             where = f"App({self.names.app!r})"
-            raise ConfigFileError("dynaconf and settings_files are both given", where=where, hint="Give one of them.")
+            raise ConfigFileError(
+                "dynaconf and settings_files are both given", where=where, hint="Use only one of them."
+            )
         if self._dynaconf is not None:
             yield settings.read_object(self._dynaconf, self.root_section, hides)
             return

@@ -101,7 +101,7 @@ class Words:
 
 
 def _type_error(given: object, argument: str, expected: str) -> Exception:
-    return TypeError(f"{argument}: {expected} is expected, not {type(given).__name__}")
+    return TypeError(f"{argument}: expected {expected}, not {type(given).__name__}")
 
 
 #: Makes the error of an argument of a wrong type.
@@ -132,9 +132,9 @@ def texts(given: object, argument: str) -> list[str]:
     if isinstance(given, str):
         return [given]
     if isinstance(given, (bytes, bytearray, memoryview)) or hasattr(given, "keys"):
-        raise _wrong(given, argument, "text or a list of texts")
+        raise _wrong(given, argument, "a string or a list of strings")
     try:
         items = iter(given)  # type: ignore[call-overload] # whether it has items, is what is asked
     except TypeError:
-        raise _wrong(given, argument, "text or a list of texts") from None
+        raise _wrong(given, argument, "a string or a list of strings") from None
     return [checked(item, f"{argument}[{number}]", str) for number, item in enumerate(items)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ESCAPES = dict(zip(b"ntrbfav\"'\\/", b"\n\t\r\b\f\a\v\"'\\/", strict=False))
 _CODE_WIDTHS = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-#: `-` and `_` of the URL-safe alphabet become `+` and `/` of the standard one; characters of neither become a blank.
+#: `-` and `_` of the URL-safe alphabet become `+` and `/` of the standard one; characters of neither become a space.
 TO_BASE64 = bytes(c if c in _ALPHABET else b"+/ "[b"-_".find(c)] for c in range(256))
 
 #: Schemes whose user names have no `/`: a port followed by a `/` is a place, and no password.
@@ -285,7 +285,7 @@ def _undo(data: bytes, mark: bytes, read: Callable[[bytes, int], tuple[bytes, in
 
 
 def _hex(data: bytes, start: int, end: int) -> int:
-    if end > len(data) or not data[start:end].isalnum():  # int() would accept a blank, a sign, a `_`
+    if end > len(data) or not data[start:end].isalnum():  # int() would accept a space, a sign, a `_`
         raise ValueError("not a hexadecimal number")
     return int(data[start:end], 16)
 

@@ -80,7 +80,7 @@ class Stream:
         text, origin, end = self._redacted()
         place = len(text)
         if end < len(self._buffer):
-            # Neither a URL nor a run of base64 is cut in two. Words are longer where a secret with a blank is replaced.
+            # Neither a URL nor a run of base64 is cut in two. Words are longer where a secret with a space is replaced.
             place = _word(text, bisect_right(origin, end) - 1)
             place = bisect_left(origin, origin[place])  # nor is a replacement
         self._buffer = self._buffer[origin[place] :]
@@ -118,7 +118,7 @@ class Stream:
         return held
 
     def _held(self, data: bytes, nesting: int) -> int:
-        """Where that begins in the data which may yet become a secret, as it stands or in one of its readings."""
+        """Where that begins in the data which may yet become a secret, as it is or in one of its readings."""
         base = max(0, len(data) - max(_ESCAPE * self._beginnings.longest, _LONGEST_WORD))
         data = data[base:]
         found = min(self._beginnings.first(data), _url(data), len(data))
@@ -126,7 +126,7 @@ class Stream:
             found = min(found, self._held_in_base64(data, nesting))
             spaced = self._index.spaced
             cut = _cut_escape(data)
-            if cut < len(data):  # it may go on in two ways: as it stands, and with what the escape will be
+            if cut < len(data):  # it may continue in two ways: as it is, and with what the escape will be
                 found = min(found, cut, self._beginnings.first(data[:cut]))
             for known in (data, data[:cut]) if cut < len(data) else (data,):
                 for reading, origin in readings(known, spaced):

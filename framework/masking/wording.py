@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, ModuleType
 
-#: What may stand before and after a name in a message. In `user:secret@host` and `password=secret` there is no name.
+#: What may precede and follow a name in a message. In `user:secret@host` and `password=secret` there is no name.
 _BEFORE, _AFTER = " \t\n'\"`[({,.", " \t\n'\"`])},.:=…"
 
 #: The lists in our modules with names that messages show: fields of a connection, short names, access types.

@@ -136,7 +136,7 @@ class Transaction:
         raise NotImplementedError
 
 
-#: What an error says about asking again: nothing was written, because another transaction was in the way; nothing was
+#: What an error says about a repetition: nothing was written, because another transaction was in the way; nothing was
 #: written, because the server is gone or may not write; and it is not known whether it was written.
 OVERTAKEN, AGAIN, UNKNOWN = "overtaken", "again", "unknown"
 
@@ -163,13 +163,13 @@ class Outage:
 
     Attributes:
         has_answered: whether the database has ever answered.
-        is_told: whether this one was logged.
+        is_logged: whether this one was logged.
     """
 
-    __slots__ = ("seconds", "has_answered", "is_told", "_began", "_seen")
+    __slots__ = ("seconds", "has_answered", "is_logged", "_began", "_seen")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.has_answered, self.is_told = seconds, False, False
+        self.seconds, self.has_answered, self.is_logged = seconds, False, False
         self._began, self._seen = 0.0, -_NEVER
 
     def seen(self, since: float, now: float) -> float:
@@ -185,11 +185,11 @@ class Outage:
 
     def over(self) -> None:
         """The database has answered."""
-        self._seen, self.has_answered, self.is_told = -_NEVER, True, False
+        self._seen, self.has_answered, self.is_logged = -_NEVER, True, False
 
 
 def persistently(database: Database, act: Callable[[], T], *, repeatable: bool = True) -> T:
-    """Ask or write, and do it again after what passes by itself: a lost connection, a failover, a deadlock.
+    """Read or write, and repeat it after a temporary failure: a lost connection, a failover, a deadlock.
 
     Args:
         database: says for how long: its `outage`, and its timeout for other writers in the way.
@@ -214,12 +214,12 @@ def persistently(database: Database, act: Callable[[], T], *, repeatable: bool =
                 end = first + max(database.timeout, database.outage.seconds)
             elif sign == AGAIN or (sign == UNKNOWN and repeatable):
                 wait = database.patience()
-                if wait and not database.outage.is_told:
-                    from framework.logs import log_and_tell
+                if wait and not database.outage.is_logged:
+                    from framework.logs import log_and_show
 
                     text = f"{database.where}: {error.what}; trying again for {wait:g} s"
-                    database.outage.is_told = True
-                    log_and_tell(text)
+                    database.outage.is_logged = True
+                    log_and_show(text)
                 end = min(first, database.outage.seen(now, now)) + wait
             else:
                 end = -_NEVER

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 OPTION = "[core] fernet_key"
-MAKE_ONE = "Make one with: python -m framework fernet generate"
+MAKE_ONE = "Create one with: python -m framework fernet generate"
 _IN_PROJECT = "init --metastore"
 
 
@@ -66,7 +66,7 @@ class Keys:
         """
         if not self._parts:
             what, hint = (
-                "secrets are written encrypted and there is no key",
+                "secrets are stored encrypted, and there is no key",
                 f"{MAKE_ONE}, or, in a project, {_IN_PROJECT}",
             )
             raise errors.NoFernetKey(what, where=OPTION, hint=hint)

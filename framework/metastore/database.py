@@ -34,7 +34,7 @@ def open(
         create: our tables may be created in an empty database (not with Airflow's schema).
         like: the home; a SQLite file inside it is trusted as it is.
         failover: seconds for which an outage of a server is waited for.
-        wants: which of several hosts are meant, in the words of libpq's `target_session_attrs`.
+        wants: which of several hosts to use, in the words of libpq's `target_session_attrs`.
         option: the option that the URL is from, for messages.
 
     Raises:
@@ -73,5 +73,5 @@ def _refuse_unencoded(rest: str, option: str) -> None:
         mark, code = "/", "%2F"
     if mark:
         what = f"the login or the password in the URL holds a {mark!r} that is not encoded"
-        once = " Login and password stand once, before the first host." if mark == "@" and "," in place else ""
+        once = " Write login and password once, before the first host." if mark == "@" and "," in place else ""
         raise errors.BackendError(what, where=option, hint=f"Write {code} for it.{once}")

@@ -19,9 +19,9 @@ _MEANINGS = {
     "no room": ("the server accepts no more connections", "Close some, or raise its limit."),
     "busy": ("all connections of the pool are in use", "Use fewer threads, or try again."),
     "no login": ("the server refuses the user or the password", "Check both in the URL, and the server's own rules."),
-    "no right": ("the user may not do this", "Grant it, or name another user in the URL."),
+    "no right": ("the user lacks the permission for this", "Grant it, or name another user in the URL."),
     "no database": ("the server has no database of that name", "Create it, or correct the end of the URL."),
-    "no schema": ("no schema is chosen in the database", "Make one, or set the user's search_path."),
+    "no schema": ("no schema is chosen in the database", "Create one, or set the user's search_path."),
     "no quorum": (
         "the database does not answer: the node is not in its cluster, or the cluster has no quorum",
         "Look at the cluster's nodes: SHOW STATUS LIKE 'wsrep_%'.",
@@ -35,7 +35,7 @@ _MEANINGS = {
         "Check that a standby server runs, or remove target_session_attrs.",
     ),
     "no tls": (
-        "TLS cannot be agreed on with the server, or a certificate is not accepted",
+        "TLS cannot be negotiated with the server, or a certificate is not accepted",
         "Check the TLS options and the certificates in the URL, and that the server has TLS.",
     ),
     "no file": ("a file that the URL names cannot be read", "Correct its path, or its permissions."),
@@ -46,14 +46,14 @@ _MEANINGS = {
     "strange": ("its tables have an unknown structure", "Run: python -m framework db check"),
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
     "overtaken": ("another writer blocked it, so nothing was written", "Try again."),
-    "too long": ("a text or a number is too long for its column", "Shorten it."),
-    "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not know."),
+    "too long": ("text or a number is too long for its column", "Shorten it."),
+    "unfit": ("the database cannot store the value", "Look for characters or numbers that it does not support."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
-    "rule": ("a row breaks a rule of the table", "Look for a row of that name."),
-    "full": ("its disk is full", "Make room and try again."),
+    "rule": ("a row violates a constraint of the table", "Look for a row of that name."),
+    "full": ("its disk is full", "Free some space, and try again."),
     "memory": ("its memory is full", "Try again, or give the server more."),
     "limit": ("a limit of the server's configuration is reached", "Raise it, or write less at once."),
-    "table full": ("the table is full: its disk, or a limit of its own", "Make room, or raise the limit."),
+    "table full": ("the table is full: its disk, or a limit of its own", "Free some space, or raise the limit."),
     "not unique": ("its table does not keep names unique, as in old versions", "Let the table's owner migrate it."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
     "failed": ("the database failed", "See the server's log."),
@@ -165,7 +165,7 @@ class Failure:
         what, hint = _MEANINGS[self.kind]
         sign = self._sign(ending)
         if sign == UNKNOWN:
-            what, hint = "the connection broke as the write was ending", "Check whether it was written."
+            what, hint = "the connection was lost while the write was committed", "Check whether it was written."
         down = errors.MetastoreUnavailable if self.kind in _DOWN else errors.MetastoreError
         return marked(down(what, where=self._place(where), hint=hint), sign)
 
@@ -173,7 +173,7 @@ class Failure:
         return f"{where}: {self.host}" if self.host else where
 
     def _sign(self, ending: bool) -> str:
-        """Whether it may pass by itself."""
+        """Whether it may be temporary."""
         if ending and self.kind in _UNSETTLED:
             return UNKNOWN
         return self.kind if self.kind == "overtaken" else AGAIN if self.kind in (*LOST, "locked") else ""

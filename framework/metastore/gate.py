@@ -1,4 +1,4 @@
-"""Keeps a fork out of a library that has locks of its own."""
+"""Keeps a fork out of a library that has its own locks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ForkGate:
-    """`with gate:` around calls of a library that has locks of its own: no fork while a thread is inside.
+    """`with gate:` around calls of a library that has its own locks: no fork while a thread is inside.
 
     In the child such a lock would stay held for ever, by a thread that does not exist there. Several threads may be
     inside at once. A fork waits until all have left, but not for long: a thread may be waiting for another process.

@@ -19,7 +19,7 @@ REST = 10.0
 WANTS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 ORDERS = ("disable", "random")
 _OWN = ("target_session_attrs", "load_balance_hosts")
-#: A part of an option's name -> which one is meant, whatever other drivers call it.
+#: A part of an option's name -> the option that it stands for in other drivers.
 _MEANT = {"target": _OWN[0], "session": _OWN[0], "balance": _OWN[1]}
 
 #: Login and password, hosts, and the rest of a URL after its scheme, as SQLAlchemy divides it.

@@ -84,7 +84,10 @@ class Pools:
             driver = url.drivername.partition("+")[2] or usual
             extra = "postgres" if backend == "postgresql" else "mysql"
             problem = f"the driver {driver} is not installed"
-            hint = f"Install ours: pip install 'framework[{extra}]', and write {backend}://… without a driver."
+            hint = (
+                f"Install the one that framework uses: pip install 'framework[{extra}]', and "
+                f"write {backend}://… without a driver."
+            )
             for name in dict.fromkeys((driver, _STAND_INS.get(driver, driver))):
                 try:
                     engine = self._engine(url.set(drivername=f"{backend}+{name}"), reading)

@@ -1,11 +1,11 @@
-"""Reads from a replica of the database. What it lacks or cannot answer is asked of the primary."""
+"""Reads from a replica of the database. What it lacks or cannot answer is read from the primary."""
 
 from __future__ import annotations
 
 from time import monotonic
 
 from framework import errors
-from framework.logs import log_and_tell
+from framework.logs import log_and_show
 from framework.metastore.hosts import REST
 from framework.metastore.store import REMEMBERED
 
@@ -65,6 +65,8 @@ class Replica:
         except errors.SecretsError as error:
             failure = error.what
         self._resting_until = monotonic() + REST
-        text = f"the replica {self.store.database.where} is not asked for a while, but the primary: {failure}"
-        log_and_tell(text)
+        text = (
+            f"the replica {self.store.database.where} failed, and the primary is asked instead for a while: {failure}"
+        )
+        log_and_show(text)
         return None

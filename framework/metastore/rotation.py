@@ -228,7 +228,7 @@ def _try_to_write(store: Store, table: _Table, changes: list[_Change]) -> set[tu
 def _verify(store: Store, change: _Change, table: _Table) -> None:
     if store.keys.find(change.token) != (0, change.text):
         raise errors.MetastoreError(
-            "a new token does not open to what it was made of, so its batch was rolled back",
+            "a new token does not decrypt to the original text, so its batch was rolled back",
             where=f"{table.name}, row {change.id!r}, in {store.database.where}",
             hint="Nothing is lost. Check the machine's memory, then run it again.",
         )

@@ -43,7 +43,7 @@ def check_columns(kind: str, columns: tuple[str, ...], where: str) -> None:
 
 
 def check_writable(kind: str, columns: tuple[str, ...], where: str) -> None:
-    """Refuse to write into a table of an older shape, in which a name may also stand twice.
+    """Refuse to write into a table of an older shape, in which a name may also appear twice.
 
     Raises:
         MetastoreError: names the table and the columns that it lacks.
@@ -55,7 +55,7 @@ def check_writable(kind: str, columns: tuple[str, ...], where: str) -> None:
     }
     missing = [name for name in written[kind] if name not in columns]
     if missing:
-        what = f"the table {TABLES[kind][0]} is of an older shape, without the column {' and '.join(missing)}"
+        what = f"the table {TABLES[kind][0]} is from an older version and lacks the column {' and '.join(missing)}"
         raise errors.MetastoreError(f"{what}: nothing was written", where=where, hint=_MIGRATE)
 
 

@@ -44,7 +44,7 @@ class Server(Database):
         timeout: seconds to wait for the server, a lock, or a connection of the pool.
         create: `db migrate` may create our tables.
         failover: seconds for which an outage is waited for.
-        wants: which of several hosts are meant, if the URL does not say so in `target_session_attrs`.
+        wants: which of several hosts to use, if the URL does not say so in `target_session_attrs`.
         option: the option that the URL is from, for messages.
     """
 

@@ -31,7 +31,7 @@ class SQLite(Database):
     """A SQLite file through Python's own driver.
 
     Each thread keeps a read-only connection. It is not used after a fork, and replaced if the file was replaced. A
-    write opens a connection of its own. The journal mode is never changed: with WAL, reads would write files.
+    write opens its own connection. The journal mode is never changed: with WAL, reads would write files.
 
     Args:
         path: the file; need not exist.
@@ -195,7 +195,7 @@ class _SQLiteTransaction(Transaction):
         if self._database.makes_tables:
             _make_file(path)
         elif not os.path.exists(path):
-            hint = "It is made by the application that owns it: airflow db migrate"
+            hint = "It is created by the application that owns it: airflow db migrate"
             raise errors.MetastoreError("there is no database", where=path, hint=hint)
         try:
             self._held = _Held(self._database._connect("rw"))
@@ -327,9 +327,9 @@ def _make_file(path: str) -> None:
         failed = error.strerror or "no reason given"
     if failed:
         raise errors.MetastoreUnavailable(
-            f"the database cannot be made ({failed})",
+            f"the database cannot be created ({failed})",
             where=path,
-            hint=f"Make its directory, or name another in {OPTION}.",
+            hint=f"Create its directory, or name another in {OPTION}.",
         )
 
 
@@ -338,11 +338,11 @@ _MEANINGS = {
     "locked": ("another process kept it locked for too long", "Try again when that process has finished."),
     "not a database": ("it is not a SQLite database", f"Name another file in {OPTION}."),
     "malformed": ("it is damaged", "Restore it from a backup."),
-    "unable to open": ("it cannot be opened", "Check that it exists, and its permissions and its directory's."),
+    "unable to open": ("it cannot be opened", "Check that it exists, and its permissions and those of its directory."),
     "disk I/O": ("it cannot be read or written", "Check that it is a file, and the disk."),
-    "readonly": ("it cannot be written", "Check its permissions and its directory's."),
-    "is full": ("the disk is full", "Make room and try again."),
-    "UTF-8": ("it holds a text that is not UTF-8", "Find and correct the row; nothing else is affected."),
+    "readonly": ("it cannot be written", "Check its permissions and those of its directory."),
+    "is full": ("the disk is full", "Free some space, and try again."),
+    "UTF-8": ("it holds text that is not UTF-8", "Find and correct the row; nothing else is affected."),
     "surrogate": ("the text holds characters that UTF-8 cannot store (lone surrogates)", "Correct the value."),
     "overflow": ("a number is too large for the database", "Correct the value."),
     "too big": ("the value is too large for the database", "Keep it in a file and name that."),
@@ -353,9 +353,9 @@ _MEANINGS = {
         "its table does not keep names unique, as in old versions",
         "Let the table's owner migrate it.",
     ),
-    "constraint failed": ("a row breaks a rule of the table", "Look for a row of that name."),
+    "constraint failed": ("a row violates a constraint of the table", "Look for a row of that name."),
     "binding": ("a value is of a type that the database cannot store", "Write text or a number."),
-    "out of memory": ("the memory is full", "Make room and try again."),
+    "out of memory": ("the memory is full", "Free some memory, and try again."),
     "interrupted": ("the statement was interrupted", "Try again."),
 }
 _INVALID = ("not a database", "malformed", "UTF-8", "no such column")

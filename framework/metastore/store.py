@@ -244,7 +244,7 @@ class Store:
                 raise errors.MetastoreError(
                     "the database does not distinguish it from another name, so nothing was written",
                     where=f"{kind} {missing[0]!r} in {self.database.where}",
-                    hint="Choose a name that differs by more than capitals, accents and spaces at its end.",
+                    hint="Choose a name that differs in more than case, accents and trailing spaces.",
                 )
 
     def _check(self, transaction: Transaction, kind: str, teams: bool, batch: list[Item], overwrite: bool) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 #: A fallback that was not passed.
 UNSET: Any = object()
 
-#: Used where there are fewer than three names: no variable can be called so.
+#: Used where there are fewer than three names: no variable can have such a name.
 _NO_NAME = "\0"
 
 

@@ -45,24 +45,20 @@ class Constraint:
 
 #: Every constraint, in the words of JSON Schema. `choices` and `items` are not limits.
 CONSTRAINTS: dict[str, Constraint] = {
-    "minimum": Constraint("number", lambda value, limit: bool(value >= limit), "at least … is expected"),
-    "maximum": Constraint("number", lambda value, limit: bool(value <= limit), "at most … is expected"),
-    "exclusive_minimum": Constraint("number", lambda value, limit: bool(value > limit), "more than … is expected"),
-    "exclusive_maximum": Constraint("number", lambda value, limit: bool(value < limit), "less than … is expected"),
-    "multiple_of": Constraint("number", lambda value, limit: _divides(limit, value), "a multiple of … is expected"),
-    "min_length": Constraint(
-        "text list", lambda value, limit: len(value) >= limit, "a length of at least … is expected"
-    ),
-    "max_length": Constraint(
-        "text list", lambda value, limit: len(value) <= limit, "a length of at most … is expected"
-    ),
+    "minimum": Constraint("number", lambda value, limit: bool(value >= limit), "expected at least …"),
+    "maximum": Constraint("number", lambda value, limit: bool(value <= limit), "expected at most …"),
+    "exclusive_minimum": Constraint("number", lambda value, limit: bool(value > limit), "expected more than …"),
+    "exclusive_maximum": Constraint("number", lambda value, limit: bool(value < limit), "expected less than …"),
+    "multiple_of": Constraint("number", lambda value, limit: _divides(limit, value), "expected a multiple of …"),
+    "min_length": Constraint("text list", lambda value, limit: len(value) >= limit, "expected a length of at least …"),
+    "max_length": Constraint("text list", lambda value, limit: len(value) <= limit, "expected a length of at most …"),
     "pattern": Constraint(
         "text",
         lambda text, pattern: len(text) <= MAX_SEARCHED and pattern.search(text) is not None,
-        "a text that matches the pattern … is expected",
+        "expected text that matches the pattern …",
     ),
     "unique_items": Constraint(
-        "list", lambda items, wanted: not wanted or _all_differ(items), "a list without duplicates is expected"
+        "list", lambda items, wanted: not wanted or _all_differ(items), "expected a list without duplicates"
     ),
 }
 
@@ -94,9 +90,9 @@ def limit(type_: str, name: str, stated: object) -> object:
     if "number" in families:
         found = TYPES[type_].to(stated) if not isinstance(stated, bool) else None
         if found is None or found != found:
-            raise ValueError("a number is expected")
+            raise ValueError("expected a number")
         if name == "multiple_of" and not found > type(found)(0):
-            raise ValueError("a number above 0 is expected")
+            raise ValueError("expected a number above 0")
         return found
     return stated
 
@@ -151,7 +147,7 @@ def _check_choice(choices: list[str], type_: str, items: str | None, value: obje
     else:
         wrong, place = [0] * (not _is_one(choices, type_, value, found)), ""
     if wrong:
-        raise ValueError(f"{place}one of {', '.join(map(repr, choices))} is expected")
+        raise ValueError(f"{place}expected one of {', '.join(map(repr, choices))}")
 
 
 def _is_one(choices: list[str], type_: str, value: object, found: object) -> bool:
@@ -170,16 +166,14 @@ def check_limit(name: str, stated: object, limit_: object, value: Any) -> None:
     try:
         if value is None or constraint.holds(value, limit_):
             return
-        before, _, after = constraint.expected.partition("…")
-        shown = repr(stated) if name == "pattern" else to_text(stated)
-        expected = f"{before}{shown}{after}" if after else before
+        expected = constraint.expected.replace("…", repr(stated) if name == "pattern" else to_text(stated))
         if name == "pattern" and len(value) > MAX_SEARCHED:
             expected += f", and of at most {MAX_SEARCHED} characters"
     except TypeError:  # a time with its offset and one without cannot be compared, nor a text and a number
         has = "with" if getattr(limit_, "tzinfo", None) else "without"
-        expected = f"a value that can be compared with {to_text(stated)} is expected"
+        expected = f"expected a value that can be compared with {to_text(stated)}"
         if hasattr(limit_, "tzinfo"):
-            expected = f"a time {has} its offset to UTC is expected, like the limit {to_text(stated)}"
+            expected = f"expected a time {has} its offset to UTC, like the limit {to_text(stated)}"
     raise ValueError(expected)
 
 
@@ -198,11 +192,11 @@ def compiled(pattern: Any) -> re.Pattern[str]:
             found = re.compile(pattern)
             endless = _repeats_repetition(_parsed(pattern), False)
     except re.error as fault:
-        what = f"a regular expression is expected: {fault.msg}" + (
+        what = f"expected a regular expression: {fault.msg}" + (
             f" at character {fault.pos + 1}" if fault.pos is not None else ""
         )
     except (RecursionError, OverflowError, TypeError, ValueError):
-        what = "a regular expression is expected"
+        what = "expected a regular expression"
     else:
         if not endless:
             return found

@@ -89,7 +89,7 @@ def _of_values(trail: Trail, option: Option) -> Iterator[Mistake]:
     if default is None or option.type == "import" or (isinstance(default, str) and any(c in default for c in "%${}~")):
         return  # what it means is not known before it is read
     if option.type == "string" and isinstance(default, (list, tuple, dict)):
-        yield (*trail, "default"), "the default does not fit: text is expected", "Use type: list or json."
+        yield (*trail, "default"), "the default does not fit: expected text", "Use type: list or json."
         return
     try:
         fit(option, str(default) if isinstance(default, (bool, int, float)) else default)
@@ -103,10 +103,10 @@ def _of_values(trail: Trail, option: Option) -> Iterator[Mistake]:
 def of_renames(
     trails: Mapping[tuple[str, str], Trail], next_name: Callable[[tuple[str, str]], tuple[str, str] | None]
 ) -> Iterator[Mistake]:
-    """Options that are, by way of their older names, called what they were called before.
+    """Options whose renames lead back to a name that they had before.
 
     Args:
-        trails: the names of the options, or of the sections, and where they stand.
+        trails: the names of the options, or of the sections, and where they are.
         next_name: what a name is called instead, or None.
     """
     for name, trail in trails.items():

@@ -39,7 +39,7 @@ class Option:
         renamed_from: older names as (section, key, since), the newest first.
         deprecated: its use warns. `retired` says that it has no default any more.
         place: where it is declared, `path:line`.
-        plain: its default is meant as it is: nothing in it is expanded.
+        plain: its default is used as it is: nothing in it is expanded.
     """
 
     __slots__ = (

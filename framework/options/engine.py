@@ -329,7 +329,7 @@ class Engine(Listing):
     def _redirected(self, section: str, key: str) -> tuple[str, str]:
         new = self.current_name(section, key)
         if new != (section, key):
-            what = f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: ask for it by that name"
+            what = f"the option [{section}] {key} is now called [{new[0]}] {new[1]}: use that name"
             self._warn(what, FutureWarning)
         return new
 

@@ -19,7 +19,7 @@ class Followed:
         value: the text.
         link: the link that has it; None for a command or a file.
         path: the file that it was read from, or None.
-        stamp: tells whether that file is still the same, see `files.text.stamp`; None: it is a pipe.
+        stamp: shows whether that file is still the same, see `files.text.stamp`; None: it is a pipe.
         asked: when its source was asked, on the monotonic clock; a refresh that finds the same value moves it.
         noted: when it was noted here.
         refreshed: when it was last refreshed; None if it never was.
@@ -64,7 +64,7 @@ class Followed:
         self.refreshed, self.fault = monotonic(), fault
 
     def status(self) -> str:
-        """How old the value is, and how its last refresh went; empty if there is nothing to tell."""
+        """How old the value is, and how its last refresh went; empty if there is nothing to report."""
         now = monotonic()
         age = f", {now - self.asked:.0f} s old"
         if self.refreshed is None:

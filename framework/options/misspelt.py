@@ -1,4 +1,4 @@
-"""Variables that begin like the application's and mean nothing, with what was probably meant."""
+"""Variables that begin like the application's but have no meaning, with the probable intention."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ALIKE, _ALIKE_OWN = 0.88, 0.75
 
 
 class Misspelt:
-    """A variable that means nothing, and what was probably meant.
+    """A variable that has no meaning, and the one that was probably intended.
 
     Attributes:
         name, origin: the variable, and where it is set: the same, or `path:line` of a `.env` file.
-        meant: the name that was probably meant.
+        meant: the name that was probably intended.
         option: the option that it sets, or None.
     """
 
@@ -41,14 +41,14 @@ class Misspelt:
         self.name, self.origin, self.meant, self.option = name, origin, meant, option
 
     def __str__(self) -> str:
-        place = "" if self.name == self.origin else f"{self.name} "
-        return f"{place}is not read by this application; did you mean {self.meant}?"
+        what = "this variable" if self.name == self.origin else self.name
+        return f"{what} is not read by the application; did you mean {self.meant}?"
 
 
 def misspelt(engine: Engine) -> Iterator[Misspelt]:
-    """Every variable of the process and the `.env` files that is probably a misspelling of one of ours.
+    """Every variable of the process and the `.env` files that probably misspells one that the application reads.
 
-    A variable without resemblance to any of ours is left alone: other programs have variables, too.
+    A variable that resembles none of them is ignored: other programs have variables, too.
     """
     start, known = f"{engine.names.prefix}_", _Known(engine)
     for name in engine.environment.names():
@@ -90,7 +90,7 @@ class _Known:
         self._secrets = {engine.names.secret(name)[cut:] for name in engine.referred_secrets()}
 
     def meant(self, rest: str) -> tuple[str, tuple[str, str] | None]:
-        """What a variable means, or was probably meant to be, with the option that it sets; empty if we cannot say."""
+        """What a variable means or was probably intended to mean, with its option; empty if unknown."""
         if rest in _OWN or rest in self._secrets:
             return rest, None
         if rest in self._variables or _plain(rest) in self._options:
@@ -133,9 +133,7 @@ class _Known:
         if found := self._keys.get(_plain(rest)):
             return found
         if rest.startswith("_") and (found := self._sections.get(_plain(rest))):
-            return (
-                found  # a whole section, as pydantic-settings takes it in JSON: each option has a variable of its own
-            )
+            return found  # a whole section, as pydantic-settings takes it in JSON: each option has its own variable
         near = get_close_matches(_plain(rest), self._options, 1, _ALIKE)
         return self._options[near[0]] if near else ("", None)
 

@@ -1,4 +1,4 @@
-"""The error about an option that is not set: what to write, and which name was probably meant."""
+"""The error about an option that is not set: what to write, and which name was probably intended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
     near = nearest(engine, section, key, declared=engine.schema.declared and option is None)
     near = near or nearest(engine, section, key)
     if option is not None and not engine.schema.declared and not option.own and not option.plain:
-        hint = f"The schema of {engine.names.app} was not found here: install it beside, or pass schema=."
+        hint = (
+            f"The schema of {engine.names.app} was not found here: install the package "
+            "that contains it, or pass schema=."
+        )
     elif option is not None:
         how = "required" if option.required else "declared without a default"
         hint = f"It is {how}: set {engine.names.option(section, key)} or write it in a file."

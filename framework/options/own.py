@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "sensitive": True,
             },
             "sql_alchemy_conn_read": {
-                "description": "URL of a replica of the metastore, which is read first. What it lacks is asked of the "
+                "description": "URL of a replica of the metastore, which is read first. What it lacks is read from the "
                 "metastore itself. Empty: none.",
                 "type": "string",
                 "default": "",
@@ -153,7 +153,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 "minimum": 0.1,
             },
             "resolve_timeout_seconds": {
-                "description": "How long a link may take to answer, and all pointers resolved at once; in seconds.",
+                "description": "How long a link may take to answer, or all pointers that are "
+                "resolved at once, in seconds.",
                 "type": "float",
                 "default": "30",
                 "minimum": 0,

@@ -194,7 +194,7 @@ class Pointers:
         from framework.files.text import content
 
         if not _can_wait_for_children(subprocess.Popen):
-            hint = "Ask for it first in a greenlet of the main thread: what it gives is kept."
+            hint = "Read it first in a greenlet of the main thread: the result is kept."
             raise pointer_error(mention, "under gevent no command can be run in a thread of gevent's pool", hint)
 
         from framework.deadlines import Waiting
@@ -254,7 +254,7 @@ class Pointers:
         if too_large:
             raise pointer_error(mention, f"the output of {program}: {too_large}", "Print the value and nothing else.")
         if process.is_lost and output is not None:
-            hint = "This process must not ignore SIGCHLD, nor may other code of it wait for all children."
+            hint = "This process must not ignore SIGCHLD, and its other code must not wait for all children."
             raise pointer_error(mention, f"the exit status of {program} is not known, so its output is not used", hint)
         if output is None:
             raise pointer_error(

@@ -40,14 +40,14 @@ def parse_reference(text: str, *, allow_token_like: bool = False) -> Reference:
     name, mark, query = rest.partition("?")
     if not allow_token_like and (looks_like_token(name) or looks_like_token(text)):
         raise ValueError(
-            "this looks like a token or key, not like the name of a secret; if the store does name its secrets so, "
+            "this looks like a token or key, not like the name of a secret; if the store really has such names, "
             "set [secrets] allow_token_like_names = true"
         )
     if not name:
         raise ValueError("the reference has no name")
     if hash_ and not part.startswith("/"):
         raise ValueError("what follows '#' must be a JSON pointer and start with '/'")
-    if "%" in part:  # as RFC 6901 §6 writes a pointer after a `#`: a blank is %20
+    if "%" in part:  # as RFC 6901 §6 writes a pointer after a `#`: a space is %20
         from urllib.parse import unquote_to_bytes
 
         try:

@@ -162,7 +162,7 @@ class Schema:
         """Declare the options of a bound class that the schema does not declare. What the class calls a secret is one.
 
         Returns:
-            Whether anything is otherwise than before.
+            Whether anything has changed.
 
         Raises:
             SchemaError: the class says something that cannot be.

@@ -61,7 +61,7 @@ def _is_scalar(value: object) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a value can stand in a file: text, number, boolean, date, or lists and tables of them."""
+    """Whether a file can hold a value: text, number, boolean, date, or lists and tables of them."""
     from framework.convert import to_text
 
     if not (_is_scalar(value) or isinstance(value, (list, tuple, dict))):
@@ -329,14 +329,14 @@ def _raised(trail: Trail, name: str, check: Callable[[T], object], value: T) -> 
 
 
 def _unknown(name: object, value: object, fields: Mapping[str, Field], trail: Trail) -> tuple[str, str]:
-    """What is wrong with an unknown field, and what was probably meant."""
+    """What is wrong with an unknown field, and what was probably intended."""
     what = f"unknown field {name!r}" if isinstance(name, str) else f"the field {name!r} is not text"
     if near := _nearest(str(name), fields):
         return what, f"Did you mean {near}?"
     if fields is SECTION and _is_table(value) and "options" in value:
         return what, f'A section with a dot in its name is written in quotes: ["{trail[0]}.{name}"].'
     if fields is SECTION:
-        return what, f"Options stand under options: [{trail[0]}.options.{name}]."
+        return what, f"Options go under options: [{trail[0]}.options.{name}]."
     return what, f"Use one of {', '.join(fields)}, or a name that begins with x-."
 
 

@@ -45,7 +45,7 @@ def to_path(value: object) -> pathlib.Path:
             return Path(value).expanduser()
         except RuntimeError:  # the home is not known
             return Path(value)
-    raise ValueError("a path is expected, such as /var/lib/app")
+    raise ValueError("expected a path, such as /var/lib/app")
 
 
 def to_url(value: object) -> str:
@@ -64,7 +64,7 @@ def to_url(value: object) -> str:
                 return value
         except ValueError:  # its own message shows the text
             pass
-    raise ValueError("a URL is expected, such as https://example.com/path")
+    raise ValueError("expected a URL, such as https://example.com/path")
 
 
 def to_duration(value: object) -> datetime.timedelta:
@@ -85,7 +85,7 @@ def to_duration(value: object) -> datetime.timedelta:
             return datetime.timedelta(microseconds=_microseconds(value.strip()))
     except (ValueError, OverflowError):
         pass
-    raise ValueError("a duration is expected, such as 30s, 5m, 1h30m or PT5M")
+    raise ValueError("expected a duration, such as 30s, 5m, 1h30m or PT5M")
 
 
 def _microseconds(text: str) -> int:
@@ -144,11 +144,11 @@ def to_bytes(value: object) -> int:
                 return _scaled(number, (1024 if rest[:1] == "i" else 1000) ** power)
             except ValueError:
                 pass
-    raise ValueError("a number of bytes is expected, such as 64MiB or 10kB")
+    raise ValueError("expected a number of bytes, such as 64MiB or 10kB")
 
 
 def to_datetime(value: object) -> datetime.datetime:
-    """ISO 8601: `2024-05-01T12:00:00+02:00`, also with `Z`, with a blank for the `T`, or a date alone.
+    """ISO 8601: `2024-05-01T12:00:00+02:00`, also with `Z`, with a space for the `T`, or a date alone.
 
     Raises:
         ValueError: anything else.
@@ -167,7 +167,7 @@ def to_datetime(value: object) -> datetime.datetime:
             return datetime.datetime.fromisoformat(text)
         except ValueError:  # its own message shows the text
             pass
-    raise ValueError("a date and time is expected, such as 2024-05-01T12:00:00Z")
+    raise ValueError("expected a date and time, such as 2024-05-01T12:00:00Z")
 
 
 def to_decimal(value: object) -> Decimal:
@@ -185,7 +185,7 @@ def to_decimal(value: object) -> Decimal:
                 return number
         except InvalidOperation:
             pass
-    raise ValueError("a decimal number is expected, such as 9.95")
+    raise ValueError("expected a decimal number, such as 9.95")
 
 
 class Type:

@@ -52,7 +52,7 @@ def write(
     from framework.layers.writers import cfg_section, cfg_written, commented, commented_option
 
     if isinstance(file, (io.RawIOBase, io.BufferedIOBase)) or not hasattr(file, "write"):
-        what = f"a text stream is expected, not {type(file).__name__}"
+        what = f"expected a text stream, not {type(file).__name__}"
         raise ConfigError(what, where="conf.write(file)", hint='Pass open(path, "w") or io.StringIO().')
     if descriptions or examples:
         conf._engine.schema.describe()

@@ -69,7 +69,7 @@ def steps(connection: Connection, timeout: float) -> Iterator[Step]:
             result = act()
         except Failed as fault:
             failure = str(fault)
-        except Exception as fault:  # a driver's: its text is not ours to show
+        except Exception as fault:  # a driver's: its text may hold a secret
             failure = reason(fault, timeout)
         yield Step(name, not failure, failure or result, (perf_counter() - start) * 1000)
         if failure:

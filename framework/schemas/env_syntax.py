@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: What may stand around a text, the long ones first.
+#: What may surround a text, the long ones first.
 QUOTES = ("```", '"""', "'", '"', "`")
 
 

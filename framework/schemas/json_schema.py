@@ -1,4 +1,4 @@
-"""Reads a JSON Schema as a schema of ours."""
+"""Reads a JSON Schema as a schema of this package."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _JsonSchema:
                 self._note(trail, "too many sections, or one inside the other: the others are left out")
             return
         if id(node["properties"]) in above:
-            self._note(trail, f"[{section}] is inside itself, by a $ref")
+            self._note(trail, f"[{section}] contains itself through a $ref")
             return
         more = node.get(EXTENSION)
         if isinstance(more, dict) and more.get("own"):

@@ -25,7 +25,7 @@ class Translated(dict):  # type: ignore[type-arg]
         self.unmapped: list[tuple[str, str]] = []
 
     def add(self, section: str, key: str, option: Mapping[str, object], place: str) -> None:
-        """Declare an option, unless it cannot be called so here."""
+        """Declare an option, unless its name is not allowed here."""
         parts = [*section.split("."), key]
         if any("__" in part or not part.replace("-", "").replace("_", "").isalnum() for part in parts):
             self.unmapped.append((place, f"[{section}] {key} cannot be the name of an option"))

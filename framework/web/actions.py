@@ -84,7 +84,7 @@ def _kind(body: Body) -> str:
 
 
 def state_of(explorer: Explorer, job: Job) -> dict[str, object]:
-    """How an action stands, for the page; what was shown is logged before it is sent."""
+    """The state of an action, for the page; what was shown is logged before it is sent."""
     who, action, kind, name = job.about
     if not job.done:
         steps = job.steps if action == "test" else []

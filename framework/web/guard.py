@@ -1,4 +1,4 @@
-"""Who may send a request: the rules against other sites and against names that lead here by a trick.
+"""Who may send a request: the rules against other sites and DNS rebinding.
 
 They hold for every page, before anything else looks at the request.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE = ("GET", "HEAD")
-#: On every answer. Nothing is loaded from elsewhere, no script stands in a page, and nothing is kept by the browser.
+#: On every answer. Nothing is loaded from elsewhere, no page contains a script, and the browser keeps nothing.
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -1,4 +1,4 @@
-"""Names as they travel in URLs and attributes: percent-encoded, whatever is in them.
+"""Names in URLs and attributes: percent-encoded, whatever characters they have.
 
 A name may be `..`, `/`, hold a NUL, which HTML cannot, or bytes that are not UTF-8.
 """

@@ -1,4 +1,4 @@
-"""Work that may take long: each piece runs in a daemon thread of its own, so that a store that hangs stops nothing."""
+"""Work that may take long: each piece runs in its own daemon thread, so that a store that hangs stops nothing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Query = dict[str, str]
     Row = TypeVar("Row")
 
-#: So many rows stand on one page.
+#: How many rows one page has.
 _ROWS = 100
 
 

@@ -29,9 +29,9 @@ _GRACE = 1
 
 
 class Session:
-    """Lets in who has the link that was printed. A link is for one use; what it gives is a cookie.
+    """Admits whoever has the printed link. A link works once and gives a cookie.
 
-    Cookies ignore ports, so each start has a host name of its own: no other server of this machine is sent the cookie.
+    Cookies ignore ports, so each start has its own host name: no other server of this machine is sent the cookie.
 
     Args:
         who: the person's name, for the log.
@@ -59,11 +59,13 @@ class Session:
         """Exchange the token for a cookie."""
         from starlette.responses import RedirectResponse
 
-        if request.method != "GET":  # a look at the headers must not use it up
+        if request.method != "GET":  # a HEAD request must not use it up
             raise Refused(405, "open the link in a browser")
         given = query_of(request.scope["query_string"]).get("token", "")
         if not self._token or not secrets.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
-            raise Refused(403, "this link was used already, or is of an earlier start: take the latest one printed")
+            raise Refused(
+                403, "this link was already used, or is from an earlier start: open the latest one that was printed"
+            )
         self._token = ""
         cookie = secrets.token_urlsafe(32)
         self._cookies.add(cookie)
@@ -80,7 +82,7 @@ class Session:
 
 
 def by_socket(who: str) -> Callable[[Request], str]:
-    """Who may open the socket may do everything. A proxy before it says who it is, for the log."""
+    """Whoever may open the socket may do everything. A proxy in front of it names the user, for the log."""
 
     def authorize(request: Request) -> str:
         name = request.headers.get("x-forwarded-user", "")[:100]
@@ -108,7 +110,7 @@ def listen(port: int) -> socket.socket:
 
 
 def listen_at(path: str) -> socket.socket:
-    """A Unix socket that only this user can open; a dead one of ours is replaced.
+    """A Unix socket that only this user can open; a dead one of this user is replaced.
 
     Raises:
         ConfigError: something else is there, or it cannot be made.
@@ -121,7 +123,7 @@ def listen_at(path: str) -> socket.socket:
         made.listen(128)
     except (OSError, ValueError) as fault:
         made.close()
-        what = f"the socket cannot be made ({getattr(fault, 'strerror', None) or 'invalid path'})"
+        what = f"the socket cannot be created ({getattr(fault, 'strerror', None) or 'invalid path'})"
         raise ConfigError(what, where=path, hint="Choose another path.") from None
     finally:
         os.umask(before)
@@ -174,12 +176,12 @@ def serve(app: Guard, listening: socket.socket) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """uvicorn hands the signal on when it has ended; then there is nothing left to do."""
+    """uvicorn raises the signal again when it has ended; by then everything is done."""
     raise SystemExit(0)
 
 
 def redirect_file(link: str) -> str:
-    """A file that leads a browser to the link, which so stands on no command line; only this user can read it."""
+    """A file that redirects a browser to the link, so that no command line shows it; only this user can read it."""
     import tempfile
     from html import escape
 

@@ -65,7 +65,7 @@ def build(
     """The explorer behind its guard.
 
     Args:
-        enter: answers `/enter` without authorization: it is how a person gets it.
+        enter: answers `/enter` without authorization: this is how a user gets it.
         explorer: the state, if the caller has one.
     """
     whose = f"the application {application.name} in the process that serves this page"

@@ -35,7 +35,7 @@ _SAID = {
 
 
 class Proxy:
-    """The proxy, in a thread of its own while the block lasts.
+    """The proxy, in its own thread while the block lasts.
 
     Args:
         target: the port of the server on 127.0.0.1.

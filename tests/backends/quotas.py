@@ -59,7 +59,7 @@ class Limits:
 
 
 class Quotas(Limits):
-    """The server, in threads of its own while the block lasts.
+    """The server, in its own threads while the block lasts.
 
     Args:
         target: the port of moto on 127.0.0.1.

@@ -63,7 +63,7 @@ class Aws:
         self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
 
-#: Every backend has a session of its own, which would read and parse the same large files again.
+#: Every backend has its own session, which would read and parse the same large files again.
 _service_data = functools.cache(JSONFileLoader().load_file)
 
 

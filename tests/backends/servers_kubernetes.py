@@ -23,7 +23,7 @@ TOKEN = "canary-token-of-the-cluster"
 
 
 class Cluster:
-    """An API server in a thread of its own.
+    """An API server in its own thread.
 
     Args:
         tls: to serve HTTPS.

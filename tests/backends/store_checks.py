@@ -249,7 +249,7 @@ class StoreContract(BackendContract):
         assert by_threads(lambda: [backend.get_variable("x") for _ in range(3)]) == [["here"] * 3] * 32
         assert (len(made), backend.logins) == (1, 1)
 
-    def test_a_child_has_a_client_of_its_own(self) -> None:
+    def test_a_child_has_its_own_client(self) -> None:
         self.put("variable", "x", "here")
         backend = self.backend()
         assert backend.get_variable("x") == "here"

@@ -273,7 +273,7 @@ def test_every_type_of_parameter_is_text(aws: Aws) -> None:  # noqa: F811
     assert set(many.values()) == {"a,b"}
 
 
-def test_a_secret_marked_for_deletion_is_neither_there_nor_absent(aws: Aws) -> None:  # noqa: F811
+def test_a_secret_marked_for_deletion_is_invalid_and_not_absent(aws: Aws) -> None:  # noqa: F811
     aws.put_secret("airflow/config/x", CANARY)
     aws.put_secret("airflow/config/y", "fine")
     aws.secrets.delete_secret(SecretId="airflow/config/x", RecoveryWindowInDays=7)
@@ -476,7 +476,7 @@ def test_without_the_permission_for_batches_each_is_asked_alone(filled: Guarded)
         }
 
 
-def test_one_denied_parameter_does_not_take_the_others_along(filled: Guarded) -> None:
+def test_one_denied_parameter_does_not_affect_the_others(filled: Guarded) -> None:
     user = filled.user(
         allow(["ssm:GetParameter", "ssm:GetParameters"], "arn:aws:ssm:*:*:parameter/airflow/config/mine*")
     )
@@ -791,7 +791,7 @@ def test_after_a_fork(store: Store) -> None:
     assert backend.get_config("s0") == f"{CANARY} 0"
     before = store.proxy.connections
     assert in_a_child(lambda: [backend.get_config("s0"), backend.logins]) == [f"{CANARY} 0", 2]
-    assert store.proxy.connections == before + 1, "the child has a connection of its own"
+    assert store.proxy.connections == before + 1, "the child has its own connection"
     assert backend.get_config("s0") == f"{CANARY} 0"
     assert backend.logins == 1
 
@@ -919,7 +919,7 @@ def app_plan(app: App) -> list[dict[str, Any]]:
     return Plan(app.engine).calls(app.chain)
 
 
-def test_a_denial_says_which_kwarg_stops_the_asking(guarded: Guarded, tmp_path: Path) -> None:  # noqa: F811
+def test_a_denial_names_the_kwarg_that_stops_the_lookups(guarded: Guarded, tmp_path: Path) -> None:  # noqa: F811
     app = app_over(tmp_path, "aws_ssm", guarded.user(), "k = gone")
     with pytest.raises(errors.AccessDenied, match=r'"variables_prefix": null') as caught:
         app.get_variable("x")

@@ -194,7 +194,7 @@ def test_a_page_of_another_server_is_not_absence(vault: Vault) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"))
 
 
-def test_a_server_that_is_not_there_or_not_trusted(vault: Vault, tmp_path: Path) -> None:
+def test_an_unreachable_or_untrusted_server(vault: Vault, tmp_path: Path) -> None:
     other = Vault(Authority(tmp_path))
     try:
         backend = backend_of(vault, vault_url=other.url, authority=other.url)
@@ -266,7 +266,7 @@ def test_a_failing_sign_in_is_unavailable(vault: Vault, status: int) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)
 
 
-def test_a_sign_in_that_is_not_there_is_unavailable(vault: Vault) -> None:
+def test_an_unreachable_sign_in_is_unavailable(vault: Vault) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(vault, authority="https://localhost:9").get_variable("x"))
     vault.sign_in = lambda handler: handler.cut() or True
     refused(errors.BackendUnavailable, lambda: backend_of(vault).get_variable("x"), *CANARIES)

@@ -116,7 +116,7 @@ def test_the_password_is_a_token_with_a_lifetime(cloud: Any, tmp_path: Path) -> 
 
 
 def test_a_token_is_never_sent_without_tls(cloud: Any, tmp_path: Path) -> None:
-    """PostgreSQL's drivers try TLS and go on without it, unless they are told not to."""
+    """PostgreSQL's drivers try TLS and go on without it, unless they get `sslmode`."""
     place = CONN.partition("?")[0]
     for option in ("sslmode=disable", "sslmode=prefer", "SSLMODE=Allow", "ssl=false", "ssl_mode=PREFERRED"):
         with pytest.raises(errors.BackendError, match="allows a connection without TLS"):

@@ -1,6 +1,6 @@
 """Every store behind a network that fails: what comes back is right or an error, and nothing of a secret is logged.
 
-A proxy stands between the backend and its server, and breaks what goes through it. Beside the store there is an
+A proxy is between the backend and its server, and breaks what goes through it. Beside the store there is an
 environment that would answer, if a failure were taken for absence.
 """
 

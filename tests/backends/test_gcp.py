@@ -200,7 +200,7 @@ def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch)
     assert eventually(lambda: backend.get_variable("x")) == "here"  # a channel waits before it looks again
 
 
-def test_a_server_that_is_not_there_or_not_trusted(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
+def test_an_unreachable_or_untrusted_server(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
     refused(errors.BackendUnavailable, lambda: backend_of(store, api_endpoint="localhost:9").get_variable("x"))
     other = SecretManager(Authority(tmp_path))
     try:
@@ -233,7 +233,7 @@ def test_versions(store: SecretManager) -> None:
 # -- login -------------------------------------------------------------------------------------------
 
 
-def test_a_key_file_beside_the_file_that_names_it(store: SecretManager, tmp_path: Path) -> None:
+def test_a_key_file_next_to_the_file_that_names_it(store: SecretManager, tmp_path: Path) -> None:
     store.put("airflow-variables-x", b"here")
     write(tmp_path, "key.json", KEY)
     backend = backend_of(store, gcp_keyfile_dict=None, gcp_key_path="key.json")
@@ -283,7 +283,7 @@ def test_an_invalid_key(store: SecretManager, key: Any) -> None:
         backend_of(store, gcp_key_path="x")
 
 
-def test_a_refused_sign_in_is_denied_and_one_that_is_away_unavailable(
+def test_a_refused_sign_in_is_denied_and_an_unreachable_one_unavailable(
     store: SecretManager, sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in.status = 400
@@ -315,7 +315,7 @@ def test_a_token_is_renewed_before_it_ends(store: SecretManager, sign_in: SignIn
     assert len(sign_in.given) >= 3
 
 
-def test_impersonation_is_asked_of_googles_own_endpoint(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impersonation_uses_googles_own_endpoint(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
     from google.auth import impersonated_credentials
 
     asked = []

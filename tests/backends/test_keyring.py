@@ -1,4 +1,4 @@
-"""The keyring package: GNOME's keyring on a bus of its own where there is one, and the project's keyring in a file."""
+"""The keyring package: GNOME's keyring on its own bus where there is one, and the project's keyring in a file."""
 
 from __future__ import annotations
 

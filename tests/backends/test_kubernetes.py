@@ -331,7 +331,7 @@ def test_one_client_for_all_threads(cluster: Cluster, make: Any) -> None:  # noq
     assert len(cluster.connections) == before, "connections are used again"
 
 
-def test_a_child_has_a_client_of_its_own(cluster: Cluster, make: Any) -> None:  # noqa: F811
+def test_a_child_has_its_own_client(cluster: Cluster, make: Any) -> None:  # noqa: F811
     cluster.put({VAR: "vat"}, {"value": b"19"})
     backend = make()
     assert backend.get_variable("vat") == "19"

@@ -132,7 +132,7 @@ def test_a_batch_that_fails_is_the_failure_of_each_name() -> None:
     assert [fault.where for fault in many.values()] == [f"Plain: {at('a')}", f"Plain: {at('b')}"]  # type: ignore[union-attr]
 
 
-def test_a_missing_package_is_named_without_an_extra_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_without_an_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Plain, "packages", {"acme_client_that_is_not_there": "acme-client"})
     fault = refused(errors.BackendError, lambda: Plain().get_variable("x"))
     assert (fault.what, fault.hint) == ("the package acme-client is not installed", "Run pip install acme-client.")

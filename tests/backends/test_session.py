@@ -36,7 +36,7 @@ def test_threads_that_wait_for_one_client_share_how_it_failed(clock: Clock) -> N
     assert len(made) == 2, "who comes later tries again"
 
 
-def test_threads_that_wait_for_one_login_share_what_comes_of_it(clock: Clock) -> None:
+def test_threads_that_wait_for_one_login_share_its_outcome(clock: Clock) -> None:
     tried: list[int] = []
 
     def refuse() -> Any:

@@ -100,7 +100,7 @@ _KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s"}
         (_KEYS, {"AWS_CONFIG_FILE": os.devnull}, True),
     ],
 )
-def test_botocore_is_loaded_only_where_more_than_fixed_keys_says_who_asks(
+def test_fixed_keys_identify_the_principal_without_botocore(
     tmp_path: Path, kwargs: dict[str, str], environ: dict[str, str], loads: bool
 ) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -225,7 +225,7 @@ def of_vault(home: Path, url: str, port: int, mount: str, **login: Any) -> App:
     return application(home, "vault", {"url": url, "mount_point": mount, "config_path": "app", **login}, port)
 
 
-def test_who_is_denied_by_openbao_reads_nothing_that_others_fetched(
+def test_a_principal_that_openbao_denies_reads_nothing_that_others_fetched(
     tmp_path: Path, bao: Bao, relay: Relay, port: int
 ) -> None:
     mount = bao.mount()

@@ -640,7 +640,7 @@ def test_no_redirect_gives_up_encryption(speaker: Any, tmp_path: Path) -> None: 
 # -- many ----------------------------------------------------------------------------------------------
 
 
-def test_get_many_tells_absent_from_failed(bao: Bao, mount: str, make: Any) -> None:  # noqa: F811
+def test_get_many_distinguishes_absent_from_failed(bao: Bao, mount: str, make: Any) -> None:  # noqa: F811
     for name in ("a", "b/c", "denied", "broken"):
         bao.put(mount, f"variables/{name}", {"value": name} if name != "broken" else {"no": CANARY})
     rules = (

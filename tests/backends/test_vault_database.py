@@ -184,13 +184,13 @@ def test_leases_are_renewed_and_issued_again_in_the_background(books: Books, tmp
     app = books.app(tmp_path, **books.options())
     first = app.get_connection("warehouse")
     assert app.conf.get("db", "user_password") == first.login
-    told: list[tuple[str, str]] = []
-    app.on_change("db", "user_password", lambda *name: told.append(name))
+    notified: list[tuple[str, str]] = []
+    app.on_change("db", "user_password", lambda *name: notified.append(name))
     ends = first.lifetime.ends
     until(lambda: first.lifetime.ends > ends)
     assert first.lifetime.is_current
     until(lambda: app.get_connection("warehouse").login != first.login)
-    until(lambda: told)
+    until(lambda: notified)
     assert app.conf.get("db", "user_password") == app.get_connection("warehouse").login
 
 
@@ -265,7 +265,7 @@ def test_while_the_store_is_down_the_lease_is_kept(
         assert secret not in caplog.text and secret not in repr(found)
 
 
-def test_an_application_that_is_gone_is_not_kept_and_its_user_is_removed(books: Books, tmp_path: Path) -> None:
+def test_a_discarded_application_is_not_kept_alive_and_its_user_is_removed(books: Books, tmp_path: Path) -> None:
     app = books.app(tmp_path, **books.options())
     assert app.get_connection("warehouse").login == app.conf.get("db", "user_password")
     gone = weakref.ref(app)
@@ -398,7 +398,7 @@ child.join()
 
 
 @pytest.mark.parametrize("how", FORKS)
-def test_a_child_has_a_lease_of_its_own(books: Books, tmp_path: Path, how: str) -> None:
+def test_a_child_has_its_own_lease(books: Books, tmp_path: Path, how: str) -> None:
     parent = "print(app.get_connection('warehouse').login, app.conf.get('db', 'user_password'), flush=True)\n"
     process = started(
         books, tmp_path, f"{parent}{FORKS[how]}\n{parent}print('up', flush=True); import time; time.sleep(300)"
@@ -520,12 +520,12 @@ def test_nothing_is_left_if_the_watched_program_dies_of_a_signal(configured: Boo
         ({"roles": {"": {"role": "app", "conn": "postgres://h/d"}}}, "roles is not an object"),
         ({"rolls": {}}, "takes no argument 'rolls'. Did you mean 'roles'"),
         ({"kwargs": {}}, "takes no argument 'kwargs'"),
-        ({"mount_point": 5}, "mount_point: text is expected"),
-        ({"url": 5}, "url: text is expected"),
-        ({"namespace": ["a"]}, "namespace: text is expected"),
-        ({"timeout": "soon"}, "timeout: a number of seconds above 0 is expected"),
-        ({"timeout": -1}, "timeout: a number of seconds above 0 is expected"),
-        ({"config_path": ["dyn"]}, "config_path: text is expected"),
+        ({"mount_point": 5}, "mount_point: expected text"),
+        ({"url": 5}, "url: expected text"),
+        ({"namespace": ["a"]}, "namespace: expected text"),
+        ({"timeout": "soon"}, "timeout: expected a number of seconds above 0"),
+        ({"timeout": -1}, "timeout: expected a number of seconds above 0"),
+        ({"config_path": ["dyn"]}, "config_path: expected text"),
         ({"static_path": "dyn/"}, "static_path is the same as config_path"),
         ({"mount_point": "a/../b"}, "mount_point is not the path"),
     ],
@@ -562,7 +562,7 @@ def test_references_that_are_almost_right(tmp_path: Path, name: str, hint: str) 
         app.conf.get("db", "password")
 
 
-def test_a_path_that_is_empty_stands_for_the_role_alone(books: Books, tmp_path: Path) -> None:
+def test_an_empty_path_means_the_role_alone(books: Books, tmp_path: Path) -> None:
     books.kwargs["config_path"] = ""
     app = books.app(tmp_path, BILLING__DB__PASSWORD_SECRET=f"{books.role}#/password")
     assert app.conf.get("db", "password") == app.get_connection("warehouse").password

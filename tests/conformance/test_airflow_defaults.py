@@ -65,7 +65,7 @@ def answered(case: Case, app: App, getter: str) -> dict[str, Any]:
     return {"value": value}
 
 
-def test_sections_stand_in_airflows_order(request: pytest.FixtureRequest, app: App) -> None:
+def test_sections_are_in_airflows_order(request: pytest.FixtureRequest, app: App) -> None:
     path = Path(request.config.getoption("oracle")) / "airflow_defaults.json"
     if not path.exists():
         pytest.skip("the folder has no airflow_defaults.json")

@@ -124,7 +124,7 @@ def as_expected(warning: warnings.WarningMessage, expected: list[dict[str, Any]]
     return {"category": category, "message": text}
 
 
-# Listings. The framework's own options stand beside the schema's; they are left out of the comparison.
+# Listings. The framework's own options are next to the schema's; they are left out of the comparison.
 
 
 def is_own(app: App, section: str, key: str) -> bool:

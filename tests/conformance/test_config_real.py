@@ -52,7 +52,7 @@ def test_home(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reque
 
 
 class Start:
-    """Makes applications, each with an environment of its own."""
+    """Makes applications, each with its own environment."""
 
     def __init__(self, variables: Callable[[], dict[str, str]], schema: dict[str, Any]) -> None:
         self._variables, self._schema = variables, schema

@@ -162,11 +162,11 @@ def test_the_tests_of_the_example_pass() -> None:
     assert "Ran 3 tests" in done.stderr
 
 
-def test_check_tells_our_problems_as_system_checks() -> None:
+def test_check_reports_our_problems_as_system_checks() -> None:
     assert manage("check").returncode == 0
     done = manage("check", SHOP__SHOP__CURRENCY="GBP", SHOP__SHOP__CURENCY="x")
     assert done.returncode == 1
-    assert "(framework.wrong-value) SHOP__SHOP__CURRENCY: [shop] currency: one of" in done.stderr
+    assert "(framework.wrong-value) SHOP__SHOP__CURRENCY: [shop] currency: expected one of" in done.stderr
     assert "(framework.unknown-option) SHOP__SHOP__CURENCY" in done.stderr
 
 

@@ -52,7 +52,7 @@ def test_a_secret_takes_the_place_of_its_reference(shop: Any) -> None:
     assert CANARY not in masking.redact(f"{found.DB.PASSWORD}")
 
 
-def test_a_reference_may_stand_in_a_variable(shop: Any) -> None:
+def test_a_variable_may_hold_a_reference(shop: Any) -> None:
     shop.set(BILLING_SECRET_SMTP_PASSWORD=CANARY, SHOP_DB__PASSWORD="@secret smtp-password")
     assert settings(ENV, SECRETS).DB.PASSWORD == CANARY
 

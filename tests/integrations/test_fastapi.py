@@ -31,7 +31,7 @@ SCHEMA = {"mail": {"options": {"password": {"type": "string", "sensitive": True}
 
 
 class Store(BaseSecretsBackend):
-    """Answers, refuses or is down, as it is told."""
+    """Answers, refuses or is down, as the test sets it."""
 
     fault: Exception | None = None
 

@@ -25,7 +25,7 @@ EACH = [(kind, client) for kind, clients in CLIENTS.items() for client in client
 
 
 @pytest.mark.parametrize("kind, client", EACH)
-def test_a_client_logs_in_whatever_changes_first(kind: str, client: str, tmp_path: Path) -> None:
+def test_a_client_logs_in_whichever_side_changes_first(kind: str, client: str, tmp_path: Path) -> None:
     with service_of(kind, tmp_path) as service:
         ask = service.clients()[client]()
         assert ask() == 42

@@ -53,7 +53,7 @@ THROTTLED = (
 #: Codes that may concern only one of several names: a lost key must not fail the other names.
 OF_ONE_NAME = (*ABSENT, *DENIED, *INVALID, "DecryptionFailure", "InvalidKeyId", "KMSInvalidStateException")
 
-#: The codes of both services, see `RemoteBackend`. `KMS` stands for all that begin so.
+#: The codes of both services, see `RemoteBackend`. `KMS` means all that begin with it.
 FAULTS: dict[str, Fault | None] = {
     **dict.fromkeys(ABSENT),
     **dict.fromkeys(DENIED, denied("Allow {right}.")),
@@ -129,7 +129,7 @@ def made(
             return f"{keys.access_key} {keys.secret_key}"
         asked = session.create_client("sts", region_name=more["region_name"], endpoint_url=sts, config=config)
         arn = str(asked.get_caller_identity()["Arn"])
-        return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn  # each process has a session of its own
+        return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn  # each process has its own session
 
     return client, whose
 
@@ -137,7 +137,7 @@ def made(
 class _Watch:
     """Ends botocore's retries early, by raising the last failure.
 
-    It is called before botocore's own handlers. So a throttled batch, which has a quota of its own, does not slow down
+    It is called before botocore's own handlers. So a throttled batch, which has its own quota, does not slow down
     the single calls that follow it.
 
     Args:

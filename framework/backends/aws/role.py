@@ -122,7 +122,7 @@ class Role:
         )
         if not path:
             hint = "Set assume_role_with_web_identity_token_file, or AWS_WEB_IDENTITY_TOKEN_FILE."
-            raise BackendError("no file holds the token of the web identity", where=_STS, hint=hint)
+            raise BackendError("no file is given for the web identity token", where=_STS, hint=hint)
         return read_token(path, self._directory, "assume_role_with_web_identity_token_file")
 
     def _token_of_google(self) -> str:

@@ -51,8 +51,8 @@ class AzureKeyVaultBackend(AzureService, RemoteStore):
         "429": throttled(),
         "another name": unavailable("Check vault_url.", "the answer is for another name"),
         "no value": invalid("Look at the secret in the portal.", "the answer has no value"),
-        "DecodeError": invalid("Check vault_url.", "the answer is not a secret of a vault"),
-        "AttributeError": invalid("Check vault_url.", "the answer is not a secret of a vault"),
+        "DecodeError": invalid("Check vault_url.", "the answer is not a Key Vault secret"),
+        "AttributeError": invalid("Check vault_url.", "the answer is not a Key Vault secret"),
         "": unavailable("Check vault_url and the network."),
     }
 

@@ -195,7 +195,7 @@ class VaultDatabaseBackend(VaultServer):
         return self.ask(question, where)
 
     def issue(self, path: str) -> Lease | None:
-        """Have credentials issued; None: there is no such role."""
+        """Request credentials; None: there is no such role."""
         refuse_if_looking("it", f"{self._mount}/{path}")
         asked, found = monotonic(), self._read(path)
         if found is None:

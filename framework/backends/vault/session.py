@@ -256,11 +256,21 @@ class Session:
         for kind, error, what, to_do in (
             (vault.Forbidden, AccessDenied, "refuses (403)", hint),
             (vault.Unauthorized, AccessDenied, "refuses (401)", hint),
-            (vault.InvalidRequest, InvalidSecret, "calls the request invalid (400)", "Check the name and the kwargs."),
+            (
+                vault.InvalidRequest,
+                InvalidSecret,
+                "rejects the request as invalid (400)",
+                "Check the name and the kwargs.",
+            ),
             (vault.VaultDown, BackendUnavailable, "is sealed or in maintenance (503)", "Unseal it, or wait."),
             (vault.RateLimitExceeded, BackendUnavailable, "got too many requests (429)", "Wait, or raise its quota."),
             (vault.VaultError, BackendUnavailable, f"failed ({code})", "See the server's log."),
-            (http.SSLError, BackendUnavailable, "is not trusted (TLS)", 'Set "verify" to the file of its authority.'),
+            (
+                http.SSLError,
+                BackendUnavailable,
+                "is not trusted (TLS)",
+                'Set "verify" to the file of its certificate authority.',
+            ),
             (http.ConnectionError, BackendUnavailable, "cannot be reached, or closed the connection", network),
             (http.RequestException, BackendUnavailable, f"cannot be asked ({name})", network),
             (

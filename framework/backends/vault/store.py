@@ -29,7 +29,7 @@ class VaultBackend(VaultServer):
         connections_path, variables_path, config_path: where the secrets of a kind are, a path or several that are
             tried in order; None: the server is not asked for that kind; empty: the bare id.
         global_secrets_path: one more path to try for every kind (deprecated in Airflow).
-        use_team_secrets_path: whether Airflow's teams have secrets of their own, below `{path}/{team}`.
+        use_team_secrets_path: whether Airflow's teams have their own secrets, below `{path}/{team}`.
         mount_point: where the engine is mounted; None: the first segment of an id names it.
         kv_engine_version: 1 or 2.
         url: the server; by default `VAULT_ADDR`.

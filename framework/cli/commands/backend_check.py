@@ -9,7 +9,8 @@ from framework.errors import ConfigError, SecretsError
 from framework.masking.search import counted
 
 DESCRIPTION = """\
-Try a secrets backend against its live store, reading only: does it keep the contract, what can it do, how fast?
+Test a secrets backend against its live store, by reading only: whether it keeps the contract, what it can do, and how
+fast it is.
 
 The reading part of `BackendContract` is run: absent names are asked for, and the store's own names are listed
 if it can; no value is shown. Credentials that may read need not be allowed to list, or to ask for unknown names.
@@ -37,7 +38,7 @@ _MANY = 1_000_000
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run)
-    parser.add_argument("backend", nargs="?", help="short name or class path; default: those that are configured")
+    parser.add_argument("backend", nargs="?", help="short name or class path (default: the configured backends)")
     parser.add_argument("--kwargs", default="", help="JSON object for its constructor; - reads it from stdin")
     add_output(parser)
 

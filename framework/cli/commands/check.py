@@ -36,7 +36,7 @@ _COLUMNS = ("level", "code", "where", "what")
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, refused=_refused, unknown_app="refused", lists_warnings=True)
-    parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
+    parser.add_argument("--offline", action="store_true", help="do not follow pointers: run no command, ask no link")
     parser.add_argument("--strict", action="store_true", help="warnings make the exit status 1 as well")
     parser.add_argument(
         "-o",

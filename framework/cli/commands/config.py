@@ -52,7 +52,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         made[name].add_argument("section", help="the option's section")
         made[name].add_argument("option", metavar="key", help="the option's key")
     made["set"].add_argument("value", help="the text as the application will read it; a '%%' is written '%%%%'")
-    made["set"].add_argument("--force", action="store_true", help="also an option that the schema does not declare")
+    made["set"].add_argument(
+        "--force", action="store_true", help="set the option even if the schema does not declare it"
+    )
     for name in ("get-value", "list"):
         made[name].add_argument("-v", "--verbose", action="store_true", help="accepted as in Airflow; has no effect")
     _add_list(made["list"])
@@ -72,16 +74,16 @@ def _add_list(parser: ArgumentParser) -> None:
     def flag(*names: str, what: str) -> None:
         parser.add_argument(*names, action="store_true", help=what)
 
-    parser.add_argument("--section", metavar="NAME", help="this section alone")
+    parser.add_argument("--section", metavar="NAME", help="only this section")
     flag("--show-values", what="show the values; those of secrets stay hidden")
     flag("--show-secrets", what="show the values of secrets in clear as well")
     flag("--hide-sensitive", what="as in Airflow; secrets are hidden here unless --show-secrets is given")
-    flag("-d", "--include-descriptions", what="the description above each option")
-    flag("-e", "--include-examples", what="an example above each option")
-    flag("-s", "--include-sources", what="the layer and place above each option")
-    flag("-V", "--include-env-vars", what="the variable that sets it above each option")
-    flag("-c", "--comment-out-everything", what="a starting point for a new file")
-    flag("-a", "--defaults", what="the declared defaults alone, with everything known about them, commented out")
+    flag("-d", "--include-descriptions", what="add the description above each option")
+    flag("-e", "--include-examples", what="add an example above each option")
+    flag("-s", "--include-sources", what="add the layer and place above each option")
+    flag("-V", "--include-env-vars", what="add the variable that sets it above each option")
+    flag("-c", "--comment-out-everything", what="print a starting point for a new file")
+    flag("-a", "--defaults", what="print only the declared defaults, with everything known about them, commented out")
     flag("-p", "--exclude-providers", what="as in Airflow; no other package adds options here")
     parser.add_argument("--color", choices=("on", "auto", "off"), default="auto", help="as in Airflow (default: auto)")
     parser.add_argument(
@@ -91,8 +93,8 @@ def _add_list(parser: ArgumentParser) -> None:
 
 def _add_selection(parser: ArgumentParser) -> None:
     for kind in ("section", "option"):
-        parser.add_argument(f"--{kind}", metavar="NAMES", help=f"these {kind}s alone, comma separated")
-        parser.add_argument(f"--ignore-{kind}", metavar="NAMES", help=f"not these {kind}s, comma separated")
+        parser.add_argument(f"--{kind}", metavar="NAMES", help=f"only these {kind}s, comma separated")
+        parser.add_argument(f"--ignore-{kind}", metavar="NAMES", help=f"leave out these {kind}s, comma separated")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what was left out, too")
     add_output(parser)
 

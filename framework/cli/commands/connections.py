@@ -84,7 +84,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     test = commands.add_parser("test", help="connect, and report what happened")
     test.set_defaults(run=_test, issues="used")
     test.add_argument("conn_id")
-    test.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for each step (default: 10)")
+    test.add_argument(
+        "--timeout", type=seconds, default=10.0, metavar="SECONDS", help="how long each step may take (default: 10)"
+    )
     for command in (get, listing, importing, test):
         add_output(command)
     for command in commands.choices.values():
@@ -243,7 +245,7 @@ def _misused(args: Namespace) -> str:
         return "give --conn-uri or --conn-json, or else --conn-type and the other fields"
     if whole:
         beside = [field for field in _FIELDS if getattr(args, f"conn_{field}") is not None]
-        if whole == ["conn_json"]:  # extra and description may stand beside a URI, as in Airflow
+        if whole == ["conn_json"]:  # extra and description may be given with a URI, as in Airflow
             beside += [field for field in ("extra", "description") if getattr(args, f"conn_{field}") is not None]
         if beside:
             flags = " ".join(f"--conn-{field}" for field in beside)
@@ -277,7 +279,7 @@ def _export(app: App, args: Namespace) -> int:
     from framework.cli.transfer import export_file, format_of
 
     if args.format and args.file_format:
-        raise UsageError("--format is Airflow's old name for --file-format; give one of them")
+        raise UsageError("--format is Airflow's old name for --file-format; use only one of them")
     args.file_format = args.format or args.file_format
     found = format_of(args, default="json" if args.file == "-" else None)
     if args.serialization_format and found != "env":

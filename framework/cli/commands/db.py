@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="check|migrate|reset")
     check = commands.add_parser(
-        "check", help="whether it answers and is migrated, how many rows it has, and which key opens them"
+        "check", help="show whether it answers and is migrated, how many rows it has, and which key opens them"
     )
     check.add_argument("--retry", type=int, default=0, metavar="N", help="how often to try again (default: 0)")
     check.add_argument(
@@ -152,17 +152,17 @@ def _whose(database: Database, found: State) -> tuple[str, bool]:
     from framework.metastore.migrations import SECRETS_TABLE
 
     if found.is_foreign:
-        answer = "another application's, used as they are"
+        answer = "owned by another application, used unchanged"
         if not found.is_current:
             return f"{answer}; {MIGRATE} --add-secrets-table", False
         return answer if SECRETS_TABLE in found.tables else f"{answer}; none for config secrets", True
     if found.is_current:
-        return "ours, migrated", True
+        return "owned by this application, migrated", True
     if found.tables:
-        return f"ours, not migrated. {MIGRATE}", False
+        return f"owned by this application, not migrated. {MIGRATE}", False
     if database.makes_tables:
         return "none yet; the first write creates them", True
-    return f"none. {MIGRATE}" if database.create else "none. Their owner makes them: airflow db migrate", False
+    return f"none. {MIGRATE}" if database.create else "none. Their owner creates them: airflow db migrate", False
 
 
 def _rows(database: Database, found: State) -> dict[str, int]:

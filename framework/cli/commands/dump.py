@@ -12,11 +12,11 @@ from framework.masking import add_mask, should_hide_value_for_name
 from framework.masking.shown import HIDDEN, shown
 
 DESCRIPTION = """\
-Print the effective configuration: every value that this application will run with, and where it is from.
+Print the effective configuration: every value that this application will run with, and where it comes from.
 
-As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment; an option that is redacted
-or fails is a comment line, so that the output can never be mistaken for the file. Of the framework's own options
-(`[secrets]`, `[database]`, …) it shows those that are set; the rest with `--all`, or with `--section`.
+As `cfg` (the default) it is a valid cfg file with the origin of each value in a comment. An option that is redacted
+or fails is a comment line, so the output cannot be mistaken for the file. The framework's own options
+(`[secrets]`, `[database]`, …) are shown if they are set; `--all` or `--section` shows the rest.
 
 for example:
   python -m framework dump
@@ -51,13 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="cfg (default), json {section: {key: value}}, yaml, toml, env or table",
     )
     parser.add_argument("--sources", action="store_true", help="json and yaml: {value, source, origin} for each option")
-    parser.add_argument("--section", metavar="NAME", help="this section alone")
+    parser.add_argument("--section", metavar="NAME", help="only this section")
     parser.add_argument("--changed", action="store_true", help="leave out values that are the default")
+    parser.add_argument("--all", action="store_true", help="also the framework's own options that are not set")
+    parser.add_argument("--offline", action="store_true", help="do not follow pointers: run no command, ask no link")
     parser.add_argument(
-        "--all", action="store_true", help="the framework's own options too, even where they are not set"
+        "--plan", action="store_true", help="print the calls that a dump would make, without making them"
     )
-    parser.add_argument("--offline", action="store_true", help="follow no pointer: run no command, ask no link")
-    parser.add_argument("--plan", action="store_true", help="print the calls that a dump would make, and make none")
     parser.add_argument("--show-secrets", action="store_true", help="print sensitive values in clear")
     parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
     parser.add_argument("--connections", action="store_true", help="list the connections too, with their links")
@@ -154,7 +154,7 @@ def _value(kind: str, name: str, value: Any, show_secrets: bool) -> str:
 
 
 def _cfg(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
-    lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
+    lines = [comment(f"the effective configuration of {app.name}; hidden and failed values are comments")]
     for section, rows_of_it in _by_section(found):
         header = cfg_section(section)
         lines += ["", header]
@@ -223,7 +223,7 @@ def _yaml(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
 
 
 def _toml(app: App, found: list[Row], listed: Listed, sources: bool) -> None:
-    lines = [comment(f"the effective configuration of {app.name}; what is hidden or fails is a comment")]
+    lines = [comment(f"the effective configuration of {app.name}; hidden and failed values are comments")]
     for section, rows_of_it in _by_section(found):
         is_text = toml_value(section) is not None
         lines += ["", f"[{toml_key(section)}]" if is_text else comment(f"[{section}]")]

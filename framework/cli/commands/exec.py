@@ -16,9 +16,8 @@ Resolve the configuration, then become the program, with the values in its envir
 
 Everything is resolved first; if anything fails, nothing is started, and every fault is reported. The program then takes
 the place of this process: its PID, its terminal, its signals and its exit status. If it is not started, the exit status
-is 125 because of the configuration or of wrong usage, 126 if the program cannot be executed, 127 if it is not found.
-With --mask, --watch and --files the program runs as a child, which gets every signal, and whose exit status is passed
-on.
+is 125 for a fault of the configuration or wrong usage, 126 if the program cannot be executed, 127 if it is not found.
+With --mask, --watch and --files the program runs as a child. It gets every signal, and its exit status is passed on.
 
 Options are called SECTION_KEY, or as --map names them. The framework's own options that open the stores, such as
 [core] fernet_key, are not passed unless they are named exactly.
@@ -45,11 +44,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] -- PROGRAM [ARGUMENT ...]"
     parser.set_defaults(run=_run, unknown_app="refused", shows_progress=False, issues="used")
     add_selection(parser)
-    parser.add_argument("--keep", action="store_true", help="a variable that is set already keeps its value")
+    parser.add_argument("--keep", action="store_true", help="do not replace variables that are already set")
     parser.add_argument(
         "--pristine",
         action="store_true",
-        help="of this environment, pass only PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
+        help="pass only these variables of this environment: PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR",
     )
     parser.add_argument(
         "--mask", action="store_true", help="redact the program's output, where it does not go to a terminal"
@@ -148,7 +147,7 @@ def _run_child(
         app.reload()
         return select(app, chosen(args))
 
-    def tell(fault: FrameworkError) -> None:
+    def notify(fault: FrameworkError) -> None:
         print_warning("the configuration cannot be read again; the program keeps its values")
         if isinstance(fault, Faults):
             print_faults(fault)
@@ -159,14 +158,14 @@ def _run_child(
     if args.watch is not None:
         from framework.delivery.watch import Watch
 
-        watch = Watch(items, args.watch, resolve, environ, tell, args.splay)
+        watch = Watch(items, args.watch, resolve, environ, notify, args.splay)
     supervisor = Supervisor(
         words,
         environ(items),
         signals,
         mask=args.mask,
         watch=watch,
-        tell=print_note,
+        notify=print_note,
         signal_number=number,
         kill_after=args.kill_after,
     )

@@ -21,7 +21,7 @@ from framework.options.misspelt import misspelt
 from framework.options.notices import not_found
 
 DESCRIPTION = """\
-Where an option, a connection or a variable is set, which place wins, and which are shadowed.
+Show where an option, a connection or a variable is set, which place wins, and which are shadowed.
 
 for example:
   python -m framework explain core port
@@ -41,8 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("section", nargs="?", help="the option's section")
     parser.add_argument("key", nargs="?", help="the option's key")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--connection", metavar="ID", help="a connection instead of an option")
-    which.add_argument("--variable", metavar="KEY", help="a variable instead of an option")
+    which.add_argument("--connection", metavar="ID", help="explain a connection instead of an option")
+    which.add_argument("--variable", metavar="KEY", help="explain a variable instead of an option")
     parser.add_argument("--files", action="store_true", help="list every file that was looked for, highest first")
     add_output(parser)
 
@@ -67,7 +67,7 @@ def _run(app: App, args: Namespace) -> int:
         _note_workers(app)
     explanation = app.conf.explain(args.section, args.key)
     if args.output == "table":
-        _tell(app, explanation)
+        _print(app, explanation)
         for row in files:
             print_line(f"  looked for: {row['layer']}: {row['origin']} ({row['form']})")
     else:
@@ -80,7 +80,7 @@ def _run(app: App, args: Namespace) -> int:
     return OK
 
 
-def _tell(app: App, explanation: Explanation) -> None:
+def _print(app: App, explanation: Explanation) -> None:
     app.schema.describe()
     option = app.schema.option(explanation.section, explanation.key)
     for line in str(explanation).split("\n"):

@@ -7,7 +7,8 @@ import os
 from framework.cli.output import OK, UsageError, print_in_clear, print_message, print_note
 
 DESCRIPTION = """\
-Every option, connection, variable and secret name of every link, in a browser. Nothing can be changed without --write.
+Show every option, and the connections, variables and secret names of every link, in a browser. Nothing can be changed
+without --write.
 
 for example:
   python -m framework explore --open
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, needs_app=False, lists_warnings=True, shows_progress=False)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--port", type=_port, default=0, help="on 127.0.0.1 (default: a free one)")
-    where.add_argument("--socket", metavar="PATH", help="a Unix socket instead, mode 0600")
+    where.add_argument("--port", type=_port, default=0, help="the port on 127.0.0.1 (default: a free one)")
+    where.add_argument("--socket", metavar="PATH", help="listen on a Unix socket instead, mode 0600")
     parser.add_argument("--pid", type=int, metavar="N", help="show the environment of this process, as it started")
-    parser.add_argument("--write", action="store_true", help="allow changes of the metastore")
+    parser.add_argument("--write", action="store_true", help="allow changes to the metastore")
     parser.add_argument("--open", action="store_true", help="open a browser")
 
 

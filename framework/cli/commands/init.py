@@ -19,8 +19,8 @@ from framework.parsing import Malformed, read_toml
 DESCRIPTION = """\
 Write a project file, a schema, a cfg file and a file for each of two environments. Nothing is overwritten.
 
-With `--metastore` it also makes a key for the metastore, also in an existing project: a file for its owner
-alone, which git ignores, and the option that points to it.
+With `--metastore` it also creates a key for the metastore: a file that only its owner can read and that git ignores,
+and the option that points to it. This also works in an existing project.
 
 for example:
   python -m framework init
@@ -99,13 +99,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_run, needs_app=False)
     parser.add_argument("directory", nargs="?", metavar="DIR", help="the project's folder (default: this one)")
     parser.add_argument("--name", help="the application's name (default: the project's, or the folder's)")
-    parser.add_argument("--metastore", action="store_true", help="make a key for the metastore, and point to it")
+    parser.add_argument("--metastore", action="store_true", help="create a key for the metastore, and point to it")
 
 
 def _run(app: None, args: Namespace) -> int:
     from shlex import quote
 
-    given = args.given  # what stands before the command
+    given = args.given  # what comes before the command
     folder = args.directory or given.project or "."
     path = os.path.normpath(os.path.join(folder, "pyproject.toml"))
     where = "" if os.path.realpath(folder) == os.getcwd() else f" --project {quote(folder)}"
@@ -151,7 +151,7 @@ def _project(path: str) -> str:
         raise ConfigFileError(
             "there is a [tool.framework] already, so nothing was written",
             where=places.get(("tool", "framework"), path),
-            hint="See what it gives: python -m framework dump",
+            hint="See the result: python -m framework dump",
         )
     if not _takes_a_table(path):
         raise ConfigFileError(
@@ -221,7 +221,7 @@ def _make_key(folder: str, where: str) -> int:
 
 
 def _ignore(path: str, names: tuple[str, ...]) -> None:
-    """Have git ignore files."""
+    """Make git ignore files."""
     before = read_text(path, universal=False) if os.path.exists(path) else ""
     known = {line.strip().lstrip("/") for line in before.splitlines()}
     lines = "".join(f"/{name}\n" for name in names if name not in known)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from framework.cli.output import OK, UsageError, as_json, machine, print_note
 
 DESCRIPTION = """\
-What a fleet of processes with this configuration asks of its stores: calls, quotas, time to start, monthly cost.
+Estimate the load of a fleet of processes with this configuration on its stores: calls, quotas, time to start, monthly
+cost.
 
 It counts the _secret pointers of the configuration and asks no store. Connections and variables that a program reads
 by itself are not known, and logins are not counted. Prices and quotas are those that the vendors publish.
@@ -45,9 +46,9 @@ def _run(app: App, args: Namespace) -> int:
     least = {"--fleet": (args.fleet, 1), "--hosts": (args.hosts, 1), "--starts-per-day": (args.starts_per_day, 0)}
     for flag, (number, smallest) in least.items():
         if not smallest <= number < _MOST:
-            raise UsageError(f"{flag}: a number from {smallest} up to {_MOST:,} is expected, not {number}")
+            raise UsageError(f"{flag}: expected a number from {smallest} up to {_MOST:,}, not {number}")
     if args.ttl is not None and not 0 < args.ttl < _MOST:
-        what = f"--ttl: a number of seconds above 0 is expected, not {args.ttl:g}"
+        what = f"--ttl: expected a number of seconds above 0, not {args.ttl:g}"
         raise UsageError(f"{what}. Without it, the times in [secrets] count")
     found = plan(app, Fleet(args.fleet, args.hosts, args.starts_per_day, *_times(app, args.ttl)))
     if args.format == "json":

@@ -52,7 +52,7 @@ def _run(app: App, args: Namespace) -> int:
 
 
 def _learn(app: App) -> Iterator[tuple[tuple[str, str], FrameworkError]]:
-    """Have the masker know every secret, and yield what cannot be resolved."""
+    """Register every secret with the masker, and yield what cannot be resolved."""
     names = list(app.engine.entries())
     mentions = {name: next(app.engine.mentions(*name), None) for name in names}
     failures = resolve_at_once(

@@ -7,10 +7,14 @@ from framework.errors import ConfigError
 from framework.schema_export import FORMATS, export, format_of
 
 DESCRIPTION = """\
-The schema of the application in other formats, and whether files with it are current.
+Export the application's schema in other formats, and check whether exported files are current.
 
-python writes frozen dataclasses for app.bind; json-schema is for editors of TOML, YAML and JSON files; toml is a schema
-file; markdown is for the docs of a project; env-example is a commented .env file; stub types conf.value.
+  python        frozen dataclasses for app.bind
+  json-schema   for editors of TOML, YAML and JSON files
+  toml          a schema file
+  markdown      tables for the docs of a project
+  env-example   a .env file in which every line is a comment
+  stub          types of conf.value
 
 for example:
   python -m framework schema export --format python -o billing_settings.py

@@ -67,12 +67,12 @@ def _set(app: App, args: Namespace) -> int:
     checked("config", args.name, value, bounded=app.store.database.bounded)  # the store would take an empty name
     app.warn_if_shadowed("config", args.name)
     app.store.set_config(args.name, value)
-    print_message(f"the config secret {args.name!r} is written to the metastore")
+    print_message(f"the config secret {args.name!r} was written to the metastore")
     return OK
 
 
 def _delete(app: App, args: Namespace) -> int:
     if not app.store.delete_config(args.name):
         raise NotFound(f"the metastore has no config secret {args.name!r}")
-    print_message(f"the config secret {args.name!r} is deleted from the metastore")
+    print_message(f"the config secret {args.name!r} was deleted from the metastore")
     return OK

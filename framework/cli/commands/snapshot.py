@@ -8,10 +8,10 @@ from framework.inspection.snapshot import KEY_BYTES, taken
 from framework.masking.search import counted
 
 DESCRIPTION = """\
-Write down what is configured, without the values: where each option is set, what its pointer refers to, and a
-fingerprint of each value that is not a secret. `diff` compares it with the configuration of another day or place.
+Save what is configured, without the values: where each option is set, what its pointer refers to, and a fingerprint
+of each value that is not a secret. `diff` compares it with the configuration of another day or place.
 
-A fingerprint of a secret is kept with --key-file only: 32 random bytes, which stay where the secrets are.
+Fingerprints of secrets are saved only with --key-file: 32 random bytes, which stay where the secrets are.
 
 for example:
   python -m framework snapshot -o production.json
@@ -62,7 +62,7 @@ def key_of(args: Namespace, app: App) -> bytes | None:
     else:
         return None
     if len(key) != KEY_BYTES:
-        hint = f"Make one: head -c {KEY_BYTES} /dev/urandom"
+        hint = f"Create one: head -c {KEY_BYTES} /dev/urandom"
         raise ConfigFileError(f"the key must have {KEY_BYTES} bytes", where=where, hint=hint)
     return key
 

@@ -72,7 +72,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--action-on-existing-key",
         choices=("overwrite", "fail", "skip"),
         default="overwrite",
-        help="what becomes of keys that exist (default: overwrite)",
+        help="what to do with keys that exist (default: overwrite)",
     )
     add_output(importing)
     export = commands.add_parser("export", help="write the metastore's variables to a file, in clear")

@@ -138,9 +138,10 @@ def add_secrets_table(database: Database) -> bool:
     def step(transaction: Transaction, found: State) -> bool:
         if not found.tables:
             raise errors.MetastoreError(
-                "the database is empty, and only another application's gets the table alone",
+                "the database is empty, and the table alone is only for a database of another application",
                 where=database.where,
-                hint="Let its owner make its tables first, or make all of ours: python -m framework db migrate",
+                hint="Let its owner create its tables first, or create all tables of "
+                "framework: python -m framework db migrate",
             )
         _refuse_newer(database, found)
         if found.ours or found.version == VERSION:
@@ -163,7 +164,7 @@ def reset(database: Database) -> None:
             found = state(database, transaction)
             if not found.ours:
                 what = _FOREIGN if found.tables else "the database is empty"
-                raise errors.MetastoreError(f"{what}: there is nothing of ours to reset", where=database.where)
+                raise errors.MetastoreError(f"{what}: there are no tables of framework to reset", where=database.where)
             _refuse_newer(database, found)
             # First of all, for MariaDB undoes none of this: `db migrate` then ends what was broken off.
             transaction.execute(f'DELETE FROM "{VERSION_TABLE}"')

@@ -2,7 +2,7 @@
 (() => {
 	const doc = document, base = doc.body.dataset.base;
 	const find = (s, e = doc) => e.querySelector(s), all = (s, e = doc) => e.querySelectorAll(s);
-	const gone = "The explorer does not answer any more. Is it still running?";
+	const gone = "The explorer no longer answers. Is it still running?";
 	const live = () => find("#live");
 	let wanted = null, pause = 0.4, timer = 0, asked = 0;
 

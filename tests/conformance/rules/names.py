@@ -28,7 +28,7 @@ def old_name_is_listed(case: Case, row: Row) -> bool:
 
 @check
 def listed_by_its_new_name(case: Case, row: Row, got: Any) -> bool:
-    """All as Airflow lists it, but that the value under an old name stands under the new one."""
+    """All as Airflow lists it, but the value under an old name is under the new one."""
     renamed = old_names(case)
     plain = {name for name in renamed if any(name == (w.section.lower(), w.key.lower()) for w in writings(case))}
     names = set(renamed) | {new for old, new in renamed.items()}

@@ -65,7 +65,7 @@ def command_prints_a_last_newline(case: Case, row: Row) -> bool:
 
 @check
 def pointer_fails(case: Case, row: Row, got: Any) -> bool:
-    """An error; what hides values says that a pointer stands there, and nothing of a lower layer."""
+    """An error; what hides values says that there is a pointer, and nothing of a lower layer."""
     if is_listing(row) and not isinstance(got, Refusal):
         return row.name in ("as_dict.source",) and _names_the_pointer(case, row, got)
     answer = got["get"] if isinstance(got, dict) else got

@@ -16,7 +16,7 @@ CONFIGS = "configs_file_path"
 
 
 class Writing:
-    """One option as a case writes it: in the environment or in the cfg file, names as they stand there."""
+    """One option as a case writes it: in the environment or in the cfg file, names as they are there."""
 
     def __init__(self, place: str, section: str, key: str, text: str) -> None:
         self.place, self.section, self.key, self.text = place, section, key, text
