@@ -111,9 +111,12 @@ class Following:
 
     def on_change(self, section: str, key: str, fn: Listener) -> Callable[[], None]:
         """Call a function after the option's value has changed."""
+        from inspect import iscoroutinefunction
+
         name = self.app.engine.current_name(*given.option(section, key))
-        if not callable(fn):
-            raise given.wrong(fn, "fn", "a function that takes a section and a key")
+        if not callable(fn) or iscoroutinefunction(fn):
+            hint = "It is not awaited: let it call asyncio.run_coroutine_threadsafe." if callable(fn) else ""
+            raise given.wrong(fn, "fn", "a function that takes a section and a key", hint)
         listeners = self._listeners.setdefault(name, [])
         listeners.append(fn)
 

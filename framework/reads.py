@@ -147,13 +147,13 @@ class Reads:
             progress: called after each call.
 
         Returns:
-            The options whose pointers lead nowhere, each with its error; empty if all is well.
+            The options whose pointers lead nowhere, or that do not exist, each with its error; empty if all is well.
         """
         from framework.options.prefetch import Plan, prefetch
 
         plan = Plan(self.engine, given.pairs(names, "names"))
         if not plan.pointers:
-            return {}
+            return plan.unknown
         from framework.lifetime import Looking
 
         seconds, workers = (self.conf.value("secrets", key) for key in ("resolve_timeout_seconds", "max_workers"))
@@ -214,7 +214,7 @@ class Reads:
                 pointers are followed again, which are left alone otherwise.
 
         Returns:
-            The options that could not be read, each with its error; empty if all is well.
+            The options that could not be read or do not exist, each with its error; empty if all is well.
         """
         return self._following.refresh(names)
 

@@ -184,6 +184,17 @@ def test_a_named_option_that_was_never_read_is_read_now(tmp_path: Path, store: S
     assert read(app, "token") == ["token 1"]
 
 
+@pytest.mark.parametrize("ask", [App.refresh, App.prefetch])
+def test_a_named_option_that_does_not_exist_is_a_failure(
+    tmp_path: Path, store: Store, ask: Callable[..., dict[tuple[str, str], errors.FrameworkError]]
+) -> None:
+    app = app_over(tmp_path, store, f"{LOGIN}plain = text\n")
+    failures = ask(app, [("s", "tokne"), ("s", "token"), ("s", "plain"), ("mial", "password")])
+    assert list(failures) == [("s", "tokne"), ("mial", "password")]
+    assert "Did you mean [s] token?" in str(failures["s", "tokne"])
+    assert ask(app, ("core", "fernet_key")) == {}  # declared, and not set
+
+
 def test_awaited(tmp_path: Path, store: Store) -> None:
     app = app_over(tmp_path, store)
     read(app, "user")
@@ -362,7 +373,11 @@ def test_reload_tells_what_has_changed(tmp_path: Path, store: Store) -> None:
     assert sorted(notified) == [("s", key) for key in ("gone", "new", "plain", "token")], "nobody had read the user"
 
 
-@pytest.mark.parametrize("fn", [None, "text", 5])
+async def _awaitable(section: str, key: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("fn", [None, "text", 5, _awaitable])
 def test_what_is_not_a_function_is_refused(tmp_path: Path, store: Store, fn: Any) -> None:
     with pytest.raises(errors.InvalidArgument, match="fn"):
         app_over(tmp_path, store).on_change("s", "token", fn)

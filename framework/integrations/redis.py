@@ -48,6 +48,7 @@ def connection_class(
 
     def prepare(connection: Any, one: Connection) -> None:
         connection.username, connection.password = one.login or None, one.password
+        connection.credential_provider = None  # it would win over them
         if "host" not in connection.named and one.host:
             connection.host = one.host
         if "port" not in connection.named and one.port:

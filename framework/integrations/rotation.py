@@ -21,6 +21,7 @@ from framework.errors import BackendUnavailable, FrameworkError
 from framework.integrations import application
 from framework.locks import ProcessLock
 from framework.logs import INFO, log
+from framework.metastore.failures import explain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -70,11 +71,17 @@ def is_refused(fault: BaseException) -> bool:
     number = fault.args[0] if fault.args else None
     if getattr(fault, "sqlstate", None) in _SQLSTATES or (isinstance(number, int) and number in _NUMBERS):
         return True
-    if any(kind.__name__ == "AuthenticationError" for kind in type(fault).__mro__):  # of redis and valkey
-        return True
-    # psycopg has no SQLSTATE for it. The server closed the connection after it had asked for the password.
+    cause: BaseException | None = fault
+    while cause is not None:  # redis-py raises another error from it on a Unix socket
+        if any(kind.__name__ == "AuthenticationError" for kind in type(cause).__mro__):  # of redis and valkey
+            return True
+        cause = cause.__cause__
+    # psycopg has no SQLSTATE for it. The server closed the connection after it had asked for the password. It may have
+    # had another reason, which only its text tells: no such database, too many connections.
     pgconn = getattr(fault, "pgconn", None)
-    return pgconn is not None and getattr(fault, "sqlstate", None) is None and bool(pgconn.used_password)
+    if pgconn is None or getattr(fault, "sqlstate", None) is not None or not pgconn.used_password:
+        return False
+    return explain(fault).kind in ("no login", "no answer")  # "no answer" if the text is in another language
 
 
 class Login:

@@ -106,6 +106,7 @@ _CLASSES = {
 _REFUSALS = {
     "failed to resolve host": "no answer",  # psycopg, which quotes the host like 'this'
     "too many c": "no room",  # clients, connections
+    "connection slots are reserved": "no room",
     "authentication failed": "no login",
     "no pg_hba.conf entry": "no login",
     "no password supplied": "no login",

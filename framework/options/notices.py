@@ -7,8 +7,8 @@ from framework.limits import CANDIDATES, NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Protocol
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Protocol
 
     from framework.names import Names
     from framework.options.schema import Schema
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
         def entries(self) -> Iterator[tuple[str, str]]: ...
         def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]: ...
+        def mentions(self, section: str, key: str) -> Iterator[Any]: ...
 
 
 def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
@@ -50,6 +51,16 @@ def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
         hint = f"Set {engine.names.option(section, key)}, write it in a file, or pass fallback=."
     hint = f"{hint} {engine.note}".rstrip()
     return OptionNotFound("the option is not set", where=f"[{section}] {key}", hint=hint)
+
+
+def unknown(engine: Options, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], OptionNotFound]:
+    """The error of each option that is neither set nor declared: its name may be misspelt.
+
+    Args:
+        names: the current ones.
+    """
+    missing = [name for name in names if engine.schema.option(*name) is None and not any(engine.mentions(*name))]
+    return {name: not_found(engine, *name) for name in missing}
 
 
 def nearest(engine: Options, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:

@@ -29,12 +29,19 @@ class Plan:
         pointers: option -> its winning pointer, if it was not followed yet.
         secrets: option -> the secret that the whole chain may be asked for.
         references: these secrets, each once, in the order of the options.
+        unknown: the named options that do not exist, each with its error.
     """
 
     def __init__(self, engine: Engine, names: Iterable[Name] | None = None) -> None:
         self.engine = engine
         self.pointers: dict[Name, Mention] = {}
         self.secrets: dict[Name, VersionedName] = {}
+        self.unknown: dict[Name, FrameworkError] = {}
+        if names is not None:
+            from framework.options.notices import unknown
+
+            names = [engine.current_name(*name) for name in names]
+            self.unknown.update(unknown(engine, names))
         for name in engine.entries() if names is None else names:
             mention = next(engine.mentions(*name), None)
             if mention is not None and mention.is_pointer and not engine.is_followed(mention):
@@ -107,7 +114,7 @@ def prefetch(
                 outcomes[name] = outcome_of(resolve) if reference in collected else missing
     finally:
         end()
-    failures: dict[Name, FrameworkError] = {}
+    failures = plan.unknown
     for name, mention in plan.pointers.items():
         outcome = about_option(mention, outcomes[name])
         if isinstance(outcome, FrameworkError):

@@ -86,7 +86,8 @@ def refresh(
 
     Args:
         its_chain: who is asked; called only if there is something to ask.
-        names: these options alone, whatever their pointers are, also if they were not read yet.
+        names: these options alone, whatever their pointers are, also if they were not read yet. One that does not exist
+            is a failure.
         seconds: how long all of it may take.
         workers: how many calls are made at once.
         max_age: a value that could not be refreshed is forgotten once it is this many seconds old; 0: never.
@@ -97,6 +98,11 @@ def refresh(
     since = Preferred(began - shared_max_age, max_age)
     if names is None:
         engine.begin_refresh(since)
+    else:
+        from framework.options.notices import unknown
+
+        names = [engine.current_name(*name) for name in names]
+        done.failures.update(unknown(engine, names))
     held = list(_held(engine, names))
     if not held:
         return done
@@ -139,7 +145,7 @@ def refresh(
 
 
 def _held(engine: Engine, names: Iterable[Name] | None) -> Iterator[_Held]:
-    for name in engine.entries() if names is None else dict.fromkeys(engine.current_name(*name) for name in names):
+    for name in engine.entries() if names is None else dict.fromkeys(names):
         if not engine.may_point(*name):
             continue
         for place, mention in enumerate(engine.mentions(*name)):

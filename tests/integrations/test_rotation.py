@@ -12,10 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy
 from patience import GUARD, until
-from rotating import CLIENTS, ORDERS, Store, app_over, service_of
+from rotating import CLIENTS, ORDERS, PostgreSQL, Store, Valkey, app_over, service_of
 
 from framework import errors
 from framework.integrations import rotation
@@ -200,6 +201,23 @@ def test_what_is_not_a_refusal_is_raised_at_once(tmp_path: Path) -> None:
     assert (service.store.asked, made.login.refused) == (1, 0)
 
 
+def test_another_reason_than_the_password_is_raised_at_once(tmp_path: Path) -> None:
+    with service_of("postgresql", tmp_path) as service:
+        assert isinstance(service, PostgreSQL)
+        ask = service.clients()["psycopg"]()
+        assert ask() == 42
+        asked = service.store.asked
+        service.server.execute(f"ALTER ROLE {service.user} CONNECTION LIMIT 0")
+        with pytest.raises(psycopg.OperationalError, match="too many connections"):
+            ask()
+        service.server.execute(f"ALTER ROLE {service.user} CONNECTION LIMIT -1")
+        service.store.fields["schema"] = "nowhere"
+        service.app.get_connection("books", max_age=0)
+        with pytest.raises(psycopg.OperationalError, match="does not exist"):
+            ask()
+        assert (service.store.asked, service.login.refused) == (asked + 1, 0)
+
+
 def test_a_store_that_fails_is_reported_if_no_login_is_known(tmp_path: Path) -> None:
     service = Memory(tmp_path)
     service.store.is_down = True
@@ -325,6 +343,37 @@ def test_pools_log_in_by_the_rule(tmp_path: Path) -> None:
                     return await one.fetchval("SELECT 40") + await two.fetchval("SELECT 2")
 
         assert asyncio.run(ask()) == 42
+
+
+@pytest.mark.external
+def test_every_class_of_redis_connections_logs_in_by_the_rule(tmp_path: Path) -> None:
+    import redis.asyncio
+    from servers import valkey
+
+    from framework.integrations.redis import connection_class
+
+    path = str(tmp_path / "socket")
+    with valkey(tmp_path, "--unixsocket", path) as port:
+        service = Valkey(tmp_path, port)
+        made = connection_class("books", redis.asyncio.UnixDomainSocketConnection, app=service.app)
+
+        async def ask() -> Any:
+            client = redis.asyncio.Redis(connection_pool=redis.asyncio.ConnectionPool(connection_class=made, path=path))
+            try:
+                return await client.ping()
+            finally:
+                await client.connection_pool.disconnect()
+
+        assert asyncio.run(ask())
+        service.number = 1
+        service.in_store()
+        service.in_server()
+        assert asyncio.run(ask())
+        wrong = redis.UsernamePasswordCredentialProvider("somebody", "wrong")
+        made = connection_class("books", redis.Connection, app=service.app)
+        pool = redis.ConnectionPool(connection_class=made, credential_provider=wrong)
+        assert redis.Redis(connection_pool=pool).ping()
+        pool.disconnect()
 
 
 # httpx
