@@ -624,6 +624,10 @@ def _same_key(client: redis.Redis, app: App) -> None:
     client.set(entry(app, "v"), Fernet(KEY).encrypt(b"of another program"))
 
 
+def _too_deep(client: redis.Redis, app: App) -> None:
+    client.set(entry(app, "v"), Fernet(KEY).encrypt(b"[" * 100_000))
+
+
 def _swapped(client: redis.Redis, app: App) -> None:
     client.set(entry(app, "v"), sealed(app).seal(("variable", "w", None), "wrong", time.time()) or b"")
 
@@ -669,7 +673,7 @@ def _forged_lease(client: redis.Redis, app: App) -> None:
 
 
 POISONS = [
-    *(_other_key, _same_key, _swapped, _garbage, _forged, _replayed),
+    *(_other_key, _same_key, _too_deep, _swapped, _garbage, _forged, _replayed),
     *(_future, _wrong_type, _out_of_memory, _password, _endless_lease, _forged_lease),
 ]
 
@@ -710,7 +714,7 @@ def test_a_server_that_is_full_is_warned_of_once_and_read(tmp_path: Path) -> Non
         application(tmp_path, f"redis://127.0.0.1:{port}/0").get_variable("v0")
         _out_of_memory(redis.Redis(port=port), None)  # type: ignore[arg-type]
         app = application(tmp_path, f"redis://127.0.0.1:{port}/0")
-        with pytest.warns(UserWarning, match="cannot be used") as warned:
+        with pytest.warns(UserWarning, match="cannot be used .OutOfMemoryError.") as warned:
             for number in reversed(range(10)):
                 assert app.get_variable(f"v{number}") == number
         assert len(warned) == 1 and len(Ledger.asked) == 10
@@ -776,7 +780,8 @@ def test_a_server_that_stops_and_comes_back_is_used_again(
         assert len(Ledger.asked) == 9
 
 
-def test_a_program_that_is_not_valkey_costs_two_attempts(tmp_path: Path, timed_out: list[str]) -> None:
+@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b":5\r\n", b"*-1\r\n", b"*0\r\n", b"+OK\r\n"])
+def test_a_program_that_is_not_valkey_costs_two_attempts(tmp_path: Path, timed_out: list[str], said: bytes) -> None:
     Ledger.rows = {("variable", f"v{number}"): number for number in range(5)}
     with socket.create_server(("127.0.0.1", 0)) as web:
 
@@ -786,7 +791,7 @@ def test_a_program_that_is_not_valkey_costs_two_attempts(tmp_path: Path, timed_o
                     client, _ = web.accept()
                 except OSError:
                     return
-                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + os.urandom(100))
+                client.sendall(said + os.urandom(100))
                 client.close()
 
         threading.Thread(target=answer, daemon=True).start()
@@ -949,6 +954,22 @@ def test_tls_with_a_private_authority(tmp_path: Path, port: int) -> None:
         with pytest.warns(UserWarning, match="cannot be used .SSLCertVerificationError."):
             assert application(tmp_path, url).get_variable("v") == "x"  # an authority that nobody trusts
         assert len(Ledger.asked) == 2
+
+
+def test_the_scheme_may_be_in_capitals(tmp_path: Path, port: int) -> None:
+    for _ in range(2):
+        assert application(tmp_path, f"REDIS://127.0.0.1:{port}/0").get_variable("v", default=None) is None
+    assert len(Ledger.asked) == 1
+
+
+def test_a_server_that_refuses_to_write_says_why(tmp_path: Path, port: int) -> None:
+    client = redis.Redis(port=port)
+    client.config_set("min-replicas-to-write", "1")
+    try:
+        with pytest.warns(UserWarning, match="cannot be used .ResponseError: NOREPLICAS."):
+            application(tmp_path, f"redis://127.0.0.1:{port}/0").get_variable("v", default=None)
+    finally:
+        client.config_set("min-replicas-to-write", "0")
 
 
 def test_a_unix_socket(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class Sealed:
             if found["w"] != [self._identity, *key]:
                 return None
             return _value(key, found["x"]), float(found["t"])
-        except (InvalidToken, ValueError, KeyError, TypeError):
+        except (InvalidToken, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from threading import Event
 from time import monotonic
 
@@ -38,6 +39,8 @@ _RENEWALS = 3
 #: What a URL may say after a question mark.
 _PARAMETERS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 _URL_OPTION = "[secrets] shared_cache_url"
+#: What an answer of the server begins with that is an error.
+_CODE = re.compile("[A-Z]{3,20}")
 
 
 class Server:
@@ -63,7 +66,8 @@ class Server:
     def __init__(self, url: str, seconds: float) -> None:
         check_url(url)
         import_packages({"redis": "redis"}, "shared-cache", _URL_OPTION)
-        self._url, self._seconds = url, seconds
+        scheme, _, rest = url.partition("://")
+        self._url, self._seconds = f"{scheme.lower()}://{rest}", seconds  # as redis reads it
         self._lock = ProcessLock()
         self._in_a_row, self._alone_until = 0, 0.0
         self._warned: set[str] = set()
@@ -230,9 +234,16 @@ def milliseconds(seconds: float) -> int:
 
 
 def _kind_of(fault: BaseException) -> str:
-    """The class of the exception that others were raised for: it says more than `ConnectionError`, and no secret."""
+    """The class of an exception, and the code of a server's answer that has no class of its own. It holds no secret.
+
+    The exception that others were raised for says more than `ConnectionError`.
+    """
+    name = type(fault).__name__
     inner = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
-    return type(fault).__name__ if inner is None else _kind_of(inner)
+    if inner is not None and name in ("ConnectionError", "TimeoutError"):
+        return _kind_of(inner)
+    code = str(fault).rpartition("caused error: ")[2].partition(" ")[0]  # redis adds the command to it
+    return f"{name}: {code}" if name == "ResponseError" and _CODE.fullmatch(code) else name
 
 
 def check_url(url: str) -> None:

@@ -149,7 +149,7 @@ class SharedCache:
         """What the server has, at the price of one command; None: it does not answer."""
         names = [self._sealed.name(key) for key in keys]
         wanted = [*names, *(name + LEASE for name in names)] if with_leases else names
-        entries = self._run(lambda client: client.mget(wanted), "read")
+        entries = self._run(lambda client: _entries(client.mget(wanted), len(wanted)), "read")
         return None if entries is None else self._there(keys, entries[: len(keys)], entries[len(keys) :], None)
 
     def _leased(self, keys: list[Key], seconds: float) -> _There | None:
@@ -166,10 +166,11 @@ class SharedCache:
                     pipe.set(name + LEASE, lease, nx=True, px=milliseconds(seconds))
                 pipe.mget(names)
                 pipe.mget([name + LEASE for name in names])
-                return pipe.execute()
+                *won, entries, there = pipe.execute()
+                return _entries(entries, len(names)), _entries(there, len(names)), won
 
         answers = self._run(commands)
-        return None if answers is None else self._there(keys, answers[-2], answers[-1], answers[:-2])
+        return None if answers is None else self._there(keys, *answers)
 
     def _there(
         self,
@@ -257,6 +258,15 @@ class SharedCache:
         if answer is None:
             self._count("faults")
         return answer
+
+
+def _entries(answer: object, number: int) -> list[Any]:
+    """An answer of MGET. Raises InvalidResponse: it is none, but one of another program."""
+    from redis.exceptions import InvalidResponse
+
+    if not isinstance(answer, list) or len(answer) != number:
+        raise InvalidResponse
+    return answer
 
 
 def _written(client: Redis, entries: list[_Entry], *, has_lease: bool) -> bool:
