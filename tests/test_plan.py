@@ -159,6 +159,12 @@ def test_two_calls_under_one_quota_are_counted_together(tmp_path: Path) -> None:
     assert found["seconds_to_start_all"] == 5 * 1000 / 40  # four batches and one single read
 
 
+def test_a_quota_may_be_reached_by_what_runs(tmp_path: Path) -> None:
+    app = app_of(tmp_path, "aws_secrets_manager", {"region_name": "eu-west-1"}, 100)
+    assert way(app, DIRECT, 10, reads_every=60)["first_quota"] is None
+    assert way(app, DIRECT, 10, reads_every=0.1)["first_quota"] == "BatchGetSecretValue"
+
+
 def test_where_no_answer_is_kept_a_shared_cache_changes_nothing(tmp_path: Path) -> None:
     app = app_of(tmp_path, "aws_secrets_manager", {"region_name": "eu-west-1"}, 100)
     assert way(app, SHARED, 100, cached_for=0) == way(app, DIRECT, 100, cached_for=0)

@@ -161,11 +161,14 @@ def _way(way: str, calls: Calls, secrets: int, facts: Facts, fleet: Fleet) -> di
     """What happens in one way to read; dollars and seconds are None if the store publishes no prices or quotas."""
     quotas, price = facts.get("quotas", {}), facts.get("price")
     cold = {name: number * fleet.readers(way) for name, number in calls.items()}
-    first = next((name for name, number in _under(quotas, cold).items() if number > quotas[name]["per_second"]), None)
+    first = _first_over(quotas, cold)
     if first is not None and "after_throttling" in facts and first == facts["batch"]:
         cold = _one_by_one(cold, calls, secrets, facts)
     seconds = [number / quotas[name]["per_second"] for name, number in _under(quotas, cold).items()]
-    a_day = sum(calls.values()) * fleet.reads_a_day(way)
+    reads = fleet.reads_a_day(way)
+    a_day = sum(calls.values()) * reads
+    if first is None:  # what runs may ask more often than what starts
+        first = _first_over(quotas, {name: number * reads / DAY for name, number in calls.items()})
     cost = None if price is None else a_day * MONTH / 10_000 * price["calls"] + secrets * price["secret"]
     return {
         "calls_if_all_start": sum(cold.values()),
@@ -177,9 +180,14 @@ def _way(way: str, calls: Calls, secrets: int, facts: Facts, fleet: Fleet) -> di
     }
 
 
-def _under(quotas: dict[str, Quota], calls: Calls) -> Calls:
+def _first_over(quotas: dict[str, Quota], calls: Mapping[str, float]) -> str | None:
+    """The first quota that so many calls in a second exceed."""
+    return next((name for name, number in _under(quotas, calls).items() if number > quotas[name]["per_second"]), None)
+
+
+def _under(quotas: dict[str, Quota], calls: Mapping[str, float]) -> dict[str, float]:
     """How many calls count against each quota; some calls share one, which has the name of the first."""
-    counted: Calls = {}
+    counted: dict[str, float] = {}
     for name, number in calls.items():
         if name in quotas:
             quota = quotas[name].get("shared_with", name)
