@@ -47,6 +47,8 @@ OPTION = "[database] sql_alchemy_conn"
         ("mysql://u:pw@h/d?host=a:1&host=b:2", "mysql://a:1,b:2/d", "mysql+pymysql://u:***@a:1,b:2/d"),
         ("postgresql://u:pw@/d?host=a:1", "postgresql://a:1/d", "postgresql+psycopg://u:***@/d?host=a%3A1"),
         ("postgresql://u:pw@b/d?host=a&port=1", "postgresql://a:1/d", "postgresql+psycopg://u:***@b/d?host=a&port=1"),
+        ("postgresql://u:pw@%2Frun%2Fx:1/d", "postgresql:///run/x:1/d", "postgresql+psycopg://u:***@/run/x:1/d"),
+        ("mysql://u:pw@h,%2Frun%2Fx/d", "mysql://h,/run/x/d", "mysql+pymysql://u:***@h,/run/x/d"),
         ("postgresql://u:pw@/d?host=/run/x", "postgresql:///d", "postgresql+psycopg://u:***@/d?host=%2Frun%2Fx"),
     ],
 )
@@ -64,6 +66,7 @@ def test_urls_with_several_hosts(url: str, where: str, shown: str) -> None:
     [
         ("mysql://u:pw@h1,,h2/d", "host or port that is not valid"),
         ("mysql://u:pw@h1,h2,/d", "host or port that is not valid"),
+        ("postgresql://u:pw@::1:1,h2/d", "an IPv6 address without brackets"),
         ("postgresql://u:pw@h1:x,h2/d", "host or port that is not valid"),
         ("postgresql://u:pw@h1:0,h2:99999/d", "host or port that is not valid"),
         ("postgresql://u:pw@/d?host=a,b,c&port=1,2", "different numbers of hosts and ports"),

@@ -32,7 +32,7 @@ class Host:
     """One of the hosts.
 
     Attributes:
-        name: a name, an address without brackets, or the folder of a socket.
+        name: a name, an address without brackets, or a socket: its folder, or on MySQL and MariaDB its path.
         port: None for the usual one.
         resting_until: on the monotonic clock; the other hosts are tried first until then.
         left_at: on the same clock; connections to it that are older are not used any more.
@@ -97,7 +97,9 @@ class Hosts:
         self._only = _only(texts, ports, options)
         # PostgreSQL's driver knows these options itself.
         asks = scheme.startswith(("mysql", "mariadb")) and self._options
-        if len(texts) < 2 and not (asks and texts[0]):
+        # Neither SQLAlchemy nor a driver decodes a socket that stands where a host does, as libpq would.
+        is_socket = not named and texts[0].lower().startswith("%2f")
+        if len(texts) < 2 and not (asks and texts[0]) and not is_socket:
             return
         if len(ports) > 1 and len(ports) != len(texts):
             raise _wrong("the URL has different numbers of hosts and ports", option)
@@ -227,8 +229,11 @@ def _refuses(family: int, address: Any) -> bool:
 def _host(text: str, port: str, option: str) -> Host:
     from urllib.parse import unquote
 
-    found = _HOST.fullmatch(unquote(text.strip()))
+    text = unquote(text.strip())
+    found = _HOST.fullmatch(text)
     number = (found[2] if found else None) or port
+    if not found and text.count(":") > 1:
+        raise _wrong("the URL has an IPv6 address without brackets", option, "Write [ADDRESS]:PORT.")
     if not found or (number and not (number.isdecimal() and 0 < int(number) < 65536)):
         raise _wrong("the URL has a host or port that is not valid, or is empty", option)
     return Host(found[1].strip("[]"), int(number) if number else None)

@@ -169,7 +169,7 @@ class Pools:
         fault = None
         for host, wants in self._hosts.attempts():
             try:
-                connection = self._session(dialect, args, _at(host, params), wants)
+                connection = self._session(dialect, args, _at(host, params, dialect.name), wants)
             except Exception as error:
                 kind = explain(error).kind
                 if kind not in LOST:
@@ -208,10 +208,12 @@ class Pools:
         return connection
 
 
-def _at(host: Host, params: Mapping[str, object]) -> dict[str, object]:
+def _at(host: Host, params: Mapping[str, object], dialect: str) -> dict[str, object]:
     """The driver's arguments for one host."""
     changed = {**params, "host": host.name}
     changed.pop("port", None)
+    if host.name.startswith("/") and dialect != "postgresql":
+        return {**changed, "host": "localhost", "unix_socket": host.name}
     return changed if host.port is None else {**changed, "port": host.port}
 
 
