@@ -214,6 +214,8 @@ class Following:
 
         what = ""
         try:
+            if type(number) not in (int, signal.Signals):  # Python would take 1.5 for 1
+                raise TypeError("it is not the number of one")
             before = signal.signal(number, reload)
             if before is not None and before is self._handlers.get(number):  # one is enough
                 signal.signal(number, before)

@@ -149,11 +149,15 @@ def _as_read(app: Application) -> Stamps:
 
 
 def _reporter() -> Any:
-    """What the package watchfiles reports changes with; None without the package.
+    """What the package watchfiles reports changes with; None without the package, or where it would stop the process.
 
     It is imported here and not in the thread: if the process forked in the middle of that, the child could never import
     it.
     """
+    from threading import get_ident
+
+    if get_ident.__module__ != "_thread":  # replaced by gevent: while one of its threads waits, all of them would
+        return None
     try:
         from watchfiles import watch
     except ImportError:

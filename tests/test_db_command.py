@@ -159,6 +159,17 @@ def test_check_creates_nothing(world: World) -> None:
     assert not (world.home / "billing.db").exists()
 
 
+def test_check_finds_a_replica_of_something_else(world: World) -> None:
+    assert world.run("db", "migrate")[0] == 0
+    url = f"sqlite:///{world.home}/billing.db"
+    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN_READ=url)
+    status, answers, _ = check(world)
+    assert (status, answers["replica reachable"][:3], "replica tables" in answers) == (0, "yes", False)
+    world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN_READ=f"sqlite:///{world.home}/other.db")
+    status, answers, _ = check(world)
+    assert (status, answers["replica tables"][:12]) == (1, "not the same")
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -95,6 +95,31 @@ def test_commands_run_under_gevent(tmp_path: Path, when: str) -> None:
     assert lines == [str(values), "[('bad', 'password')]", "True", "value 1"], done.stdout + done.stderr
 
 
+_WATCHING = """
+from gevent import monkey
+monkey.patch_all()
+import pathlib, sys
+import gevent
+from framework import App
+path = pathlib.Path(sys.argv[1], "billing.cfg")
+path.write_text("[server]\\nport = 1\\n")
+app = App("billing", home=sys.argv[1], environ={})
+app.watch(0.02)
+gevent.sleep(0.1)
+path.write_text("[server]\\nport = 22\\n")
+while app.conf.get("server", "port") != "22":
+    gevent.sleep(0.02)
+print("seen")
+"""
+
+
+def test_files_are_watched_under_gevent(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    command = [sys.executable, "-c", _WATCHING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.stdout == "seen\n", done.stdout + done.stderr
+
+
 _SUBINTERPRETER = """
 import sys
 if sys.version_info >= (3, 13):

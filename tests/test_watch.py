@@ -332,6 +332,6 @@ def test_a_signal_in_another_thread_or_one_that_does_not_exist_is_refused(tmp_pa
     thread.start()
     thread.join(GUARD)
     assert "main thread" in str(faults[0])
-    for number in (signal.SIGKILL, 999, "HUP"):
+    for number in (signal.SIGKILL, 999, "HUP", 1.5, True):
         with pytest.raises(errors.ConfigError, match="the signal cannot be handled"):
             app.reload_on_signal(number)  # type: ignore[arg-type]

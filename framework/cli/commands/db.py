@@ -104,11 +104,17 @@ def _check(app: App, args: Namespace) -> int:
         except SecretsError:
             add("reachable", "no")
             raise
-        replica_answers = _add_replica(app, add)
+        answers, tables_there = _add_replica(app, add)
         found = migrations.state(database)
         whose, fine = _whose(database, found)
-        fine = fine and replica_answers
+        fine = fine and answers
         add("tables", whose)
+        if tables_there is not None and tables_there != _shape(found):
+            add(
+                "replica tables",
+                "not the same: [database] sql_alchemy_conn_read names another database, or one far behind",
+            )
+            fine = False
         add("version", found.version or None)
         for table, number in _rows(database, found).items():
             add(f"rows in {table}", number)
@@ -119,20 +125,29 @@ def _check(app: App, args: Namespace) -> int:
     return OK if fine else NO
 
 
-def _add_replica(app: App, add: Callable[[str, object], object]) -> bool:
-    """The replica that is read, if there is one, and whether it answers."""
+def _add_replica(app: App, add: Callable[[str, object], object]) -> tuple[bool, object]:
+    """The replica that is read, if there is one. Returns whether it answers, and the shape of its tables or None."""
+    from framework.metastore import migrations
+
     replica = app.chain.metastore.backend.replica
     if replica is None:
-        return True
+        return True, None
     database = replica.store.database
     add("replica", database.url())
     try:
-        answer = f"yes, {database.product()}"
+        answer, shape = f"yes, {database.product()}", _shape(migrations.state(database))
     except SecretsError as error:
-        answer = "no"
+        answer, shape = "no", None
         print_warning(str(error))
     add("replica reachable", answer)
-    return answer != "no"
+    return answer != "no", shape
+
+
+def _shape(found: State) -> object:
+    """Which of the tables that are read there are, and their version: a replica has the same."""
+    from framework.metastore.migrations import TABLES
+
+    return found.version, found.tables & set(TABLES)
 
 
 def _product(database: Database, retries: int, delay: float) -> str:
