@@ -177,6 +177,54 @@ def test_pointers_are_followed_by_the_deployment_check_only() -> None:
     assert code in manage("check", "--deploy", **pointer).stderr
 
 
+_ROTATION = """
+import json, sys
+import psycopg
+from framework import App
+from framework.integrations import django as settings_from
+from framework.integrations.psycopg import connection_class
+admin, fields = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+environ = {"SHOP_CONN_DEFAULT": json.dumps({**fields, "password": "p0"})}
+App("shop", environ=environ).use()
+import django
+from django.conf import settings
+pool = {"connection_class": connection_class("default"), "min_size": 1, "max_size": 2}
+settings.configure(DATABASES={"default": settings_from.database("default", OPTIONS={"pool": pool})})
+django.setup()
+from django.db import connection
+
+def user():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        found = cursor.fetchone()[0]
+    connection.close()
+    return found
+
+print(user())
+with psycopg.connect(**admin, autocommit=True) as server:
+    server.execute(f"ALTER ROLE {fields['login']} PASSWORD 'p1'")
+environ["SHOP_CONN_DEFAULT"] = json.dumps({**fields, "password": "p1"})
+with connection.pool.connection() as idle:
+    idle.close()
+print(user())
+connection.pool.close()
+"""
+
+
+def test_a_pool_survives_a_rotation() -> None:
+    pytest.importorskip("psycopg_pool")
+    import servers
+
+    server = servers.server("postgresql")
+    server.execute("CREATE ROLE of_django LOGIN PASSWORD 'p0'")
+    place = {"host": "127.0.0.1", "port": server.port}
+    admin = {**place, "user": servers.ADMIN, "password": servers.PASSWORD, "dbname": "postgres"}
+    fields = {**place, "conn_type": "postgres", "login": "of_django", "schema": "postgres"}
+    command = [sys.executable, "-c", _ROTATION, json.dumps(admin), json.dumps(fields)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["of_django"] * 2, done.stderr
+
+
 def test_a_build_without_secrets(tmp_path: Path) -> None:
     without = {"SHOP__SECRETS__BACKEND": "", "SHOP__SECRETS__BACKEND_KWARGS": "", "SHOP_CONN_DEFAULT": "sqlite://"}
     without |= {"SHOP_CONN_CACHE": "locmem://", "SHOP_CONN_MAIL": "smtp://localhost"}
