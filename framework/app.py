@@ -283,6 +283,10 @@ class App(Reads, Bound[Settings]):
         Raises:
             ConfigError: a file cannot be read, or what is set does not fit the class of `settings`.
         """
+        self._reload(lambda trial: None)
+
+    def _reload(self, check: Callable[[App], None]) -> None:
+        """`reload`, after a check of what this application will become, which may raise an error."""
         from copy import copy
 
         with self._changing:  # of two at once, the one that began last wins
@@ -290,6 +294,7 @@ class App(Reads, Bound[Settings]):
             trial = copy(self)
             trial._read_from(self.sources.environment())
             self._check_settings(trial)
+            check(trial)
             self._tell_doubts(trial.environment)  # before anything changes: a warning may be an error here
             trial.engine.reading.chains.clear()  # their links ask the trial
             self.environment.become(trial.environment)

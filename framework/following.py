@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         @property
         def _refresh_interval(self) -> float: ...
         def _renew_settings(self) -> None: ...
-        def reload(self) -> None: ...
+        def _reload(self, check: Callable[[Any], None]) -> None: ...
+        def prefetch(self, names: Iterable[Name]) -> dict[Name, FrameworkError]: ...
         def watched_files(self) -> list[str]: ...
 
 
@@ -204,6 +205,7 @@ class Following:
         if number is None:
             raise ConfigError("this system has no SIGHUP", where=where, hint="Pass another signal, or use watch().")
         me, before = ref(self), None
+        import framework.options.refresh  # noqa: F401 - before a thread needs it, see `watching._reporter`
 
         def reload(signum: int, frame: object) -> None:
             following = me()
@@ -228,12 +230,15 @@ class Following:
             raise ConfigError(f"the signal cannot be handled ({what})", where=where, hint=hint)
 
     def reload_or_warn(self) -> Exception | None:
-        """`reload`, where no caller would catch an error: it becomes a warning, once, and is returned."""
+        """`reload`, where no caller would catch an error: it becomes a warning, once, and is returned.
+
+        A secret that is in use and cannot be read is such an error, because readers would fail.
+        """
         fault: Exception | None = None
         app = self._app()
         try:
             if app is not None:
-                app.reload()
+                app._reload(self._check_pointers)
         except Exception as error:  # a class of settings may raise anything
             fault = error
         text = "" if fault is None else f"the reload failed, and the previous configuration stays in use: {fault}"
@@ -241,6 +246,22 @@ class Following:
         if text and is_new:
             log_and_warn(text)
         return fault
+
+    def _check_pointers(self, trial: Application) -> None:
+        """Follow the pointers of what the application will become, where one of its options was followed before.
+
+        Raises:
+            PointerError: one of them leads nowhere.
+        """
+        engine = self.app.engine
+
+        def is_held(name: Name) -> bool:
+            held, new = (next(one.mentions(*name), None) for one in (engine, trial.engine))
+            is_known = held is not None and held.is_pointer and engine.is_followed(held)
+            return is_known and new is not None and new.is_pointer
+
+        for fault in trial.prefetch([name for name in engine.entries() if is_held(name)]).values():
+            raise fault
 
     # In the background
 

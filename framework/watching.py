@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy  # noqa: F401 - for a reload, see `_reporter`
 import os
 
+import framework.options.refresh  # noqa: F401 - likewise
 from framework.errors import ConfigFileError
 from framework.files.text import stamp, stamp_of
 from framework.logs import WARNING, log

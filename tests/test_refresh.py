@@ -411,11 +411,11 @@ def test_a_function_that_ends_its_thread_does_not_end_the_refreshes(tmp_path: Pa
 
 
 def refreshers() -> list[threading.Thread]:
+    gc.collect()  # a thread may just have held an application that nobody else holds
     return [thread for thread in threading.enumerate() if thread.name == "framework-refresh"]
 
 
 def test_no_thread_is_started_for_nothing(tmp_path: Path, store: Store) -> None:
-    gc.collect()
     until(lambda: not refreshers())
     app = app_over(tmp_path, store, "plain = 1\n" + LOGIN, refresh_interval_seconds="3600")
     app.conf.get("s", "plain")
@@ -427,12 +427,10 @@ def test_no_thread_is_started_for_nothing(tmp_path: Path, store: Store) -> None:
     assert refreshers() == [thread]
     app.on_change("s", "token", lambda *name, app=app: None)  # what is called may hold the application
     del app
-    gc.collect()
     until(lambda: not refreshers())
 
 
 def test_a_reload_may_change_the_interval(tmp_path: Path, store: Store) -> None:
-    gc.collect()
     until(lambda: not refreshers())
     app = app_over(tmp_path, store, refresh_interval_seconds="3600")
     read(app, "token")
@@ -490,6 +488,26 @@ def test_a_warning_that_is_an_error_keeps_no_change_from_being_reported(tmp_path
     with pytest.raises(errors.FrameworkWarning, match="the previous settings stay in use"):
         app.refresh()
     assert notified == ["token 1"]
+
+
+def test_a_reload_in_the_background_changes_nothing_while_a_secret_in_use_cannot_be_read(
+    tmp_path: Path, store: Store
+) -> None:
+    app = app_over(tmp_path, store, f"{LOGIN}plain = old\n")
+    assert read(app, "user", "password", "token", "plain") == ["user 0", "password 0", "token 0", "old"]
+    cfg = (tmp_path / "billing.cfg").read_text()
+    (tmp_path / "billing.cfg").write_text(cfg.replace("plain = old", "plain = new\nother_secret = nowhere"))
+    store.is_down = True
+    with pytest.warns(UserWarning, match="nothing is reloaded, .* it is down") as told:
+        app._following.reload_or_warn()
+        app._following.reload_or_warn()
+    assert len(told) == 1
+    assert read(app, "user", "password", "token", "plain") == ["user 0", "password 0", "token 0", "old"]
+    store.is_down, store.calls = False, []
+    store.rotate(1)
+    assert app._following.reload_or_warn() is None
+    assert read(app, "user", "password", "token", "plain") == ["user 1", "password 1", "token 0", "new"]
+    assert [sorted(names) for names in store.calls] == [["login", "token"]], "what is not in use is not asked for"
 
 
 def test_failures_in_the_background_are_reported_once(tmp_path: Path, store: Store) -> None:

@@ -193,11 +193,11 @@ def test_a_file_of_a_pointer_that_was_away_is_read_when_it_is_back(how: str, tmp
 
 
 def watchers() -> list[threading.Thread]:
+    gc.collect()  # a thread may just have held an application that nobody else holds
     return [thread for thread in threading.enumerate() if thread.name == "framework-watch"]
 
 
 def test_watching_ends(how: str, tmp_path: Path) -> None:
-    gc.collect()
     until(lambda: not watchers())
     app = application(tmp_path)
     end = app.watch(0.02)
@@ -209,7 +209,6 @@ def test_watching_ends(how: str, tmp_path: Path) -> None:
     app.on_change("s", "port", lambda *name, app=app: None)  # what is called may hold the application
     assert len(watchers()) == 1
     del app
-    gc.collect()
     until(lambda: not watchers())
 
 
