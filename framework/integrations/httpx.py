@@ -43,7 +43,11 @@ class Auth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         app, conn_id, login = self._rotating.app, self._rotating.conn_id, self._rotating.login
-        sent, one = monotonic(), app.get_connection(conn_id)
+        sent = monotonic()
+        try:
+            one = app.get_connection(conn_id)
+        except FrameworkError as fault:
+            one = self._last_good(fault)
         response = yield self._signed(request, one)
         if self._is_final(request, response, one, sent):
             return
@@ -58,7 +62,11 @@ class Auth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         app, conn_id, login = self._rotating.app, self._rotating.conn_id, self._rotating.login
-        sent, one = monotonic(), await app.aget_connection(conn_id)
+        sent = monotonic()
+        try:
+            one = await app.aget_connection(conn_id)
+        except FrameworkError as fault:
+            one = self._last_good(fault)
         response = yield self._signed(request, one)
         if self._is_final(request, response, one, sent):
             return
@@ -70,6 +78,13 @@ class Auth(httpx.Auth):
         if other is not None:
             sent = monotonic()
             self._is_final(request, (yield self._signed(request, other)), other, sent)
+
+    def _last_good(self, fault: FrameworkError) -> Any:
+        """The connection that worked last, while the store gives none. Raises its error: none has worked."""
+        good = self._rotating.login.last_good()
+        if good is None:
+            raise fault
+        return good
 
     def _signed(self, request: httpx.Request, one: Connection) -> httpx.Request:
         if (self._scheme or ("basic" if one.login else "bearer")) == "basic":

@@ -124,7 +124,7 @@ class Login:
         while True:
             asked = monotonic()
             kept, _, fault = yield from self._read(None)
-            self._forget_ended()
+            self.last_good()
             for one in _unique(*self._in_order(kept)):
                 if self._may_try(one):
                     try:
@@ -158,7 +158,7 @@ class Login:
                 fresh, others, fault = yield from self._read(0)
             finally:
                 refused.reset(token)
-            self._forget_ended()
+            self.last_good()
             for one in _unique(fresh, self.good):
                 last = one
                 if self._may_try(one, searching=True):
@@ -192,11 +192,13 @@ class Login:
         """Whether the server has refused this login, or would: an absent connection is none."""
         return one is None or (one.login, one.password) in self._bad
 
-    def _forget_ended(self) -> None:
-        """A login that was issued does not count after its lease, even if the server still accepts it."""
+    def last_good(self) -> Any:
+        """The connection with which the last login worked. One that was issued does not count after its lease, even if
+        the server still accepts it."""
         lifetime = getattr(self.good, "lifetime", None)
         if lifetime is not None and lifetime.is_lease and not lifetime.is_current:
             self.good = None
+        return self.good
 
     def _read(self, max_age: float | None) -> Steps:
         """The connection, its other versions and None; or None, no versions and the error of the store."""

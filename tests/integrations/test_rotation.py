@@ -432,6 +432,11 @@ def test_a_request_is_repeated_once_with_the_new_password(is_async: bool, site: 
     site.valid = "Bearer p2"
     assert post().status_code == 401, "the store has nothing else"
     assert len(site.seen) == 4
+    site.valid, service.store.is_down = "Bearer p1", True
+    service.app.chain.links[0].cache._kept.clear()
+    assert post().status_code == 200, "what worked last is used"
+    with pytest.raises(errors.BackendUnavailable, match="it is down"):
+        httpx.get(site.url, auth=Auth("others", app=service.app))
 
 
 def test_a_stream_is_not_sent_twice_and_a_login_makes_it_basic(site: Any, tmp_path: Path) -> None:
