@@ -44,6 +44,8 @@ DIALECTS = {
 ASYNC_DRIVERS = {"mysql": "aiomysql", "mariadb": "aiomysql", "sqlite": "aiosqlite", "mssql": "aioodbc"}
 #: What Airflow's hooks read in `extra` and no driver knows.
 _OF_HOOKS = frozenset(("sqlalchemy_scheme", "sqlalchemy_query", "cursor", "client", "iam", "aws_conn_id"))
+#: What libpq passes on to the server.
+_SETTINGS = ("application_name", "options")
 _POSTGRES = ("postgresql", "cockroachdb")
 #: Dialects whose URL has the schema behind what `extra` names: `trino://host/catalog/schema`.
 _IN_PATH = {"snowflake": "database", "trino": "catalog", "presto": "catalog"}
@@ -84,9 +86,22 @@ def url_and_arguments(connection: Connection, driver: str | None = None) -> tupl
     elif fields["host"] and "," in fields["host"]:
         query["host"] = _several_hosts(connection, dialect)
         fields["host"] = fields["port"] = None
-    if driver_name == "asyncpg" and "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")  # asyncpg's name for it
+    if driver_name == "asyncpg":
+        _name_as_asyncpg(query, arguments)
     return sqlalchemy.URL.create(name, query=query, **fields), arguments
+
+
+def _name_as_asyncpg(query: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Give asyncpg what psycopg takes by other names, so that one connection is for both."""
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    settings = {name: query.pop(name) for name in _SETTINGS if name in query}
+    if settings:
+        arguments["server_settings"] = {**settings, **(arguments.get("server_settings") or {})}
+    seconds = query.get("connect_timeout")
+    if isinstance(seconds, str) and seconds.isdecimal():
+        del query["connect_timeout"]
+        arguments["timeout"] = int(seconds) or None  # 0: without end
 
 
 def url_alone(connection: Connection, driver: str | None = None) -> URL:

@@ -64,21 +64,27 @@ def test_a_real_server_answers_an_asynchronous_engine(served: Any) -> None:
     assert asyncio.run(ask()) == 42
 
 
-def test_asyncpg_takes_the_word_of_libpq_for_tls(served: Any) -> None:
+def test_asyncpg_takes_the_words_of_libpq(served: Any) -> None:
     pytest.importorskip("asyncpg")
     if served.kind != "postgresql":
         pytest.skip("asyncpg speaks with PostgreSQL only")
-    fields = {**fields_of(served), "extra": {"sslmode": "disable"}}
+    words = {"sslmode": "disable", "application_name": "books", "options": "-c work_mem=1234kB", "connect_timeout": 9}
+    app = app_with(books={**fields_of(served), "extra": words})
+    question = "SELECT current_setting('application_name') || current_setting('work_mem')"
 
     async def ask() -> Any:
-        engine = create.create_async_engine(app_with(books=fields), "books", driver="asyncpg")
+        from framework.integrations.asyncpg import connect
+
+        engine = create.create_async_engine(app, "books", driver="asyncpg")
+        alone = await connect("books", app=app)
         try:
             async with engine.connect() as connection:
-                return (await connection.execute(sqlalchemy.text("SELECT 1"))).scalar()
+                return (await connection.execute(sqlalchemy.text(question))).scalar(), await alone.fetchval(question)
         finally:
+            await alone.close()
             await engine.dispose()
 
-    assert asyncio.run(ask()) == 1
+    assert asyncio.run(ask()) == ("books1234kB", "books1234kB")
 
 
 @pytest.mark.parametrize(
