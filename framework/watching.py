@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy  # noqa: F401 - for a reload, see `_reporter`
 import os
+from time import sleep
 
 import framework.options.refresh  # noqa: F401 - likewise
 from framework.errors import ConfigFileError
@@ -13,7 +14,7 @@ from framework.repeated import Repeated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
     from framework.files.text import Stamp
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
         def watched_files(self) -> list[str]: ...
 
 
-#: How long to wait for more changes after the first one, in milliseconds: an editor writes a file in steps.
-_STEP = 50
+#: How long to wait for more changes after the first one, in milliseconds: an editor writes a file in steps. And how
+#: often, while there are more, or while a file is empty that was not.
+_STEP, _MOST_STEPS = 50, 20
 #: How often to look although nothing has been reported, in seconds: a folder may be made later, or be on a network.
 _SELDOM = 5.0
 
@@ -80,14 +82,16 @@ class Watching(Repeated):
 
     def _look(self, app: Application) -> None:
         """Reload if a file has changed, and refresh the options whose `_file` has."""
-        found = stamps(app.watched_files())  # before they are read: a change during the reload is found the next time
+        # Before they are read: a change during the reload is found the next time.
+        found = _settled(lambda: stamps(app.watched_files()), self._stamps)
         if found != self._stamps or self._is_behind:
             self._stamps = found
             fault = app._following.reload_or_warn()
             # Other failures may end without a change of a file, for example when a store answers again.
             self._is_behind = fault is not None and not isinstance(fault, ConfigFileError)
         followed = app.engine.followed_files()
-        self._pointed = stamps(followed)
+        known = {path: then for path, options in followed.items() for _, then in options}
+        self._pointed = _settled(lambda: stamps(followed), known)
         behind = {
             name: self._pointed[path]
             for path, options in followed.items()
@@ -137,6 +141,22 @@ class Watching(Repeated):
 def stamps(paths: Iterable[str]) -> Stamps:
     """What the files are now."""
     return {path: stamp_of(path) for path in paths}
+
+
+def _settled(look: Callable[[], Stamps], before: Mapping[str, Stamp | None]) -> Stamps:
+    """What files are now, once none of them is being written: a file is often emptied first, and filled later."""
+    found = look()
+    if found != before:
+        for _ in range(_MOST_STEPS):
+            sleep(_STEP / 1000)
+            last, found = found, look()
+            if found == last and not any(_is_emptied(before.get(path), now) for path, now in found.items()):
+                break
+    return found
+
+
+def _is_emptied(before: Stamp | None, now: Stamp | None) -> bool:
+    return before is not None and now is not None and before[1] > 0 and now[1] == 0
 
 
 def _as_read(app: Application) -> Stamps:

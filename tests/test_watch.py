@@ -135,6 +135,32 @@ def test_a_file_of_a_pointer_is_read_again_by_itself(how: str, tmp_path: Path, w
     assert app.engine.reading.layers is reading, "the files were not read again"
 
 
+def test_a_file_that_is_emptied_before_it_is_written_is_read_once(
+    how: str, tmp_path: Path, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, found, is_filled = tmp_path / "billing.cfg", list[str](), threading.Event()
+    path.write_text(f"[s]\nport = one\npassword_file = {tmp_path}/password\n")
+    (tmp_path / "password").write_text("one")
+
+    def fill(seconds: float) -> None:
+        if not is_filled.is_set():
+            is_filled.set()
+            path.write_text(f"[s]\nport = two\npassword_file = {tmp_path}/password\n")
+            (tmp_path / "password").write_text("two")
+
+    app = application(tmp_path)
+    assert (app.conf.get("s", "port"), app.conf.get("s", "password")) == ("one", "one")
+    for key in ("port", "password"):
+        app.on_change("s", key, lambda *name: found.append(app.conf.get(*name, fallback="none")))
+    monkeypatch.setattr("framework.watching.sleep", fill)
+    path.write_text("")
+    (tmp_path / "password").write_text("")
+    end = app.watch(0.02)
+    until(lambda: len(found) == 2)
+    end()
+    assert found == ["two", "two"]
+
+
 def test_what_changed_between_reading_and_watching_is_noticed(how: str, tmp_path: Path) -> None:
     folder = tmp_path / "conf.d"
     folder.mkdir()
