@@ -82,6 +82,8 @@ def url_and_arguments(connection: Connection, driver: str | None = None) -> tupl
         _put_in_path(fields, query, dialect)
     elif fields["host"] and fields["host"].startswith("/"):
         query["host" if dialect in _POSTGRES else "unix_socket"] = fields["host"]
+        if dialect in _POSTGRES and fields["port"]:  # it is a part of the socket's name
+            query["port"] = str(fields["port"])
         fields["host"] = fields["port"] = None
     elif fields["host"] and "," in fields["host"]:
         query["host"] = _several_hosts(connection, dialect)
@@ -173,6 +175,9 @@ def _several_hosts(connection: Connection, dialect: str) -> tuple[str, ...]:
         raise InvalidConnection(what, where=_place(connection), hint="Name one host.")
     port = f":{connection.port or 5432}"
     hosts = [host.strip() for host in (connection.host or "").split(",") if host.strip()]
+    if any(host.count(":") > 1 for host in hosts):
+        what = "it has several hosts, and one of them is an IPv6 address, which such a URL cannot hold"
+        raise InvalidConnection(what, where=_place(connection), hint="Write names of hosts.")
     return tuple(host if ":" in host else host + port for host in hosts)
 
 

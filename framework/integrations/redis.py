@@ -27,10 +27,10 @@ def connection_class(
     """A class of connections that log in by the rule of rotation.
 
     Args:
-        conn_id: the connection of the application. Its host, port and schema (the number of the database) count where
-            the pool names none; its login and password always do.
-        base: the class to extend: `Connection` or `SSLConnection` of `redis`, `redis.asyncio`, `valkey` or
-            `valkey.asyncio`. None: `redis.Connection`.
+        conn_id: the connection of the application. Its host (or the path of a socket), port and schema (the number of
+            the database) count where the pool names none; its login and password always do.
+        base: the class to extend: `Connection`, `SSLConnection` or `UnixDomainSocketConnection` of `redis`,
+            `redis.asyncio`, `valkey` or `valkey.asyncio`. None: `redis.Connection`.
         app: whose connection it is; None: the current application's.
         rotation_timeout: how many seconds to search for a login that works.
     """
@@ -49,6 +49,8 @@ def connection_class(
     def prepare(connection: Any, one: Connection) -> None:
         connection.username, connection.password = one.login or None, one.password
         connection.credential_provider = None  # it would win over them
+        if "path" not in connection.named and hasattr(connection, "path") and one.host:
+            connection.path = one.host
         if "host" not in connection.named and one.host:
             connection.host = one.host
         if "port" not in connection.named and one.port:

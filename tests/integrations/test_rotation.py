@@ -355,10 +355,11 @@ def test_every_class_of_redis_connections_logs_in_by_the_rule(tmp_path: Path) ->
     path = str(tmp_path / "socket")
     with valkey(tmp_path, "--unixsocket", path) as port:
         service = Valkey(tmp_path, port)
+        service.store.fields["host"] = path
         made = connection_class("books", redis.asyncio.UnixDomainSocketConnection, app=service.app)
 
         async def ask() -> Any:
-            client = redis.asyncio.Redis(connection_pool=redis.asyncio.ConnectionPool(connection_class=made, path=path))
+            client = redis.asyncio.Redis(connection_pool=redis.asyncio.ConnectionPool(connection_class=made))
             try:
                 return await client.ping()
             finally:
@@ -371,7 +372,7 @@ def test_every_class_of_redis_connections_logs_in_by_the_rule(tmp_path: Path) ->
         assert asyncio.run(ask())
         wrong = redis.UsernamePasswordCredentialProvider("somebody", "wrong")
         made = connection_class("books", redis.Connection, app=service.app)
-        pool = redis.ConnectionPool(connection_class=made, credential_provider=wrong)
+        pool = redis.ConnectionPool(connection_class=made, host="127.0.0.1", credential_provider=wrong)
         assert redis.Redis(connection_pool=pool).ping()
         pool.disconnect()
 

@@ -98,6 +98,10 @@ def test_asyncpg_takes_the_words_of_libpq(served: Any) -> None:
         ({"conn_type": "sqlite", "host": "/var/lib/x.db"}, "sqlite:////var/lib/x.db"),
         ({"conn_type": "sqlite"}, "sqlite://"),
         ({"conn_type": "postgres", "host": "/run/pg", "schema": "db"}, "postgresql+psycopg:///db?host=%2Frun%2Fpg"),
+        (
+            {"conn_type": "postgres", "host": "/run/pg", "port": 5433, "schema": "db"},
+            "postgresql+psycopg:///db?host=%2Frun%2Fpg&port=5433",
+        ),
         ({"conn_type": "mysql", "host": "/run/my.sock"}, "mysql+pymysql://?unix_socket=%2Frun%2Fmy.sock"),
         (
             {"conn_type": "postgres", "host": "h1,h2:5433", "port": 5432, "schema": "db"},
@@ -198,6 +202,7 @@ def test_tables_in_extra_go_to_the_driver() -> None:
         ("mssql://h", {}, errors.BackendError, r"'x'.*pyodbc is not installed.*pip install pyodbc"),
         ({"host": "h"}, {}, errors.InvalidConnection, r"'x'.*no conn_type"),
         ({"conn_type": "mysql", "host": "a,b"}, {}, errors.InvalidConnection, r"'x'.*several hosts"),
+        ({"conn_type": "postgres", "host": "::1,::2"}, {}, errors.InvalidConnection, r"'x'.*IPv6"),
         ({"conn_type": "mysql", "extra": {"sqlalchemy_query": 1}}, {}, errors.InvalidConnection, "sqlalchemy_query"),
         ({"conn_type": "mysql", "extra": {"sqlalchemy_scheme": 1}}, {}, errors.InvalidConnection, "sqlalchemy_scheme"),
     ],
