@@ -122,15 +122,18 @@ def attach(
 
     Raises:
         InvalidArgument: `engine` is not an engine.
-        InvalidConnection: the driver of the engine takes login and password in another way.
+        InvalidConnection: the engine takes login and password in another way.
     """
     inner = getattr(engine, "sync_engine", engine)
     if not isinstance(inner, sqlalchemy.Engine):
         raise given.wrong(engine, "engine", "an engine of SQLAlchemy")
-    rotating = Rotating(conn_id, app, rotation_timeout)
+    rotating, where = Rotating(conn_id, app, rotation_timeout), f"connection {conn_id!r}"
+    if not getattr(inner.pool._creator, "__module__", "").startswith("sqlalchemy.engine."):
+        what = "the engine was made with creator=, which logs in by itself"
+        raise InvalidConnection(what, where=where, hint="Make the engine without it.")
     if not _attach(inner, rotating) and inner.dialect.name != "sqlite":
         what = f"the driver {inner.driver} does not take login and password as arguments"
-        raise InvalidConnection(what, where=f"connection {conn_id!r}", hint="Use another driver.")
+        raise InvalidConnection(what, where=where, hint="Use another driver.")
 
 
 def _attach(engine: sqlalchemy.Engine, rotating: Rotating) -> bool:

@@ -313,6 +313,8 @@ def test_what_cannot_be_attached(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidArgument, match="engine"):
         attach("sqlite://", "books", app=app)  # type: ignore[arg-type]
     attach(sqlalchemy.create_engine("sqlite://"), "books", app=app)
+    with pytest.raises(errors.InvalidConnection, match="creator="):
+        attach(sqlalchemy.create_engine("postgresql+psycopg://", creator=psycopg.connect), "books", app=app)
     with pytest.raises(errors.InvalidArgument, match="rotation_timeout"):
         attach(sqlalchemy.create_engine("sqlite://"), "books", app=app, rotation_timeout=0)
 
