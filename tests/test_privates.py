@@ -52,6 +52,10 @@ NAMES = {
     "_request_timeout": ("backends.kubernetes", "the only time-out that the client has"),
     "_continue": ("backends.kubernetes", "the parameter that Kubernetes calls `continue`"),
     "_pool": ("backends.retries", "what urllib3 hands to Retry.increment"),
+    "_creator": (
+        "integrations.sqlalchemy",
+        "whether an engine was made with creator=, which takes the place of events",
+    ),
     "_sock": ("integrations.redis", "whether a synchronous connection of valkey is open"),
     "_read_timeout": ("metastore.pools", "PyMySQL has no other time-out for the handshake"),
     "_get_server_version_info": ("metastore.pools", "CockroachDB does not call itself PostgreSQL"),
@@ -273,6 +277,13 @@ def test_a_connection_of_redis_or_valkey_knows_its_socket(client: str, tmp_path:
         assert connection._sock
         connection.disconnect()
         assert not connection._sock
+
+
+def test_the_pool_of_an_engine_knows_who_connects() -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    usual, own = (sqlalchemy.create_engine("sqlite://", **more) for more in ({}, {"creator": lambda: None}))
+    assert usual.pool._creator.__module__.startswith("sqlalchemy.engine.")
+    assert own.pool._creator.__module__ == __name__
 
 
 def test_sqlalchemy_asks_the_dialect_for_the_servers_version() -> None:
