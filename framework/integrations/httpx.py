@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
