@@ -498,7 +498,7 @@ def test_a_reload_in_the_background_changes_nothing_while_a_secret_in_use_cannot
     cfg = (tmp_path / "billing.cfg").read_text()
     (tmp_path / "billing.cfg").write_text(cfg.replace("plain = old", "plain = new\nother_secret = nowhere"))
     store.is_down = True
-    with pytest.warns(UserWarning, match="nothing is reloaded, .* it is down") as told:
+    with pytest.warns(UserWarning, match="the reload failed, .* it is down") as told:
         app._following.reload_or_warn()
         app._following.reload_or_warn()
     assert len(told) == 1
