@@ -26,22 +26,35 @@ _numbers = count(1)
 def kill(server: Server) -> None:
     """End a server at once and with all its processes, as a loss of power does."""
     assert server.process is not None
+    pid = server.process.pid
     server.process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
-    for child in _children(server.process.pid):  # PostgreSQL's outlive their parent, and still confirm a write
-        os.kill(child, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    children = _children(pid)
+    for child in children:  # PostgreSQL's outlive their parent, and still confirm a write
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     server.process.kill()
     server.process.wait()
     server.process = None
+    until(lambda: not any(map(_runs, children)))  # it does not start again while one of them holds its memory
 
 
 def _children(parent: int) -> list[int]:
     """The processes that this one has started; none where there is no /proc."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            if path.read_text().rpartition(")")[2].split()[1] == str(parent):
-                found.append(int(path.parent.name))
-    return found
+    numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [number for number in numbers if _state(number)[1] == str(parent)]
+
+
+def _runs(number: int) -> bool:
+    return _state(number)[0] not in ("", "X", "Z")
+
+
+def _state(number: int) -> tuple[str, str]:
+    """The state of a process, and its parent; nothing if it has ended."""
+    with suppress(OSError):
+        state, parent, *_ = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        return state, parent
+    return "", ""
 
 
 class GaleraNode(MariaDB):

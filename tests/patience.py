@@ -19,7 +19,8 @@ class Clock:
     """Replaces `monotonic` where answers, logins and tokens expire. It moves only when a test moves it."""
 
     MODULES = (
-        *(f"framework.{name}" for name in ("given", "chain.cache", "chain.link", "chain.batches")),
+        *(f"framework.{name}" for name in ("given", "chain.cache", "chain.link", "chain.batches", "chain.shared")),
+        *(f"framework.options.{name}" for name in ("followed", "pointers", "refresh")),
         *("framework.lifetime", "framework.backends.session", "framework.backends.vault.session"),
     )
 

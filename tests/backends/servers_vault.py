@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD, until
 from proxy import Proxy
+from servers import free_port
 from servers_tls import Handler, Server
 
 hvac = pytest.importorskip("hvac", reason="hvac is not installed")
@@ -40,7 +42,7 @@ class Bao:
 
     def __init__(self) -> None:
         for _ in range(5):  # another process may take the port before the start
-            self.url = f"http://127.0.0.1:{_two_free_ports()}"
+            self.url = f"http://127.0.0.1:{free_port(2)}"  # it takes the next one as well
             self._log = tempfile.TemporaryFile()  # noqa: SIM115
             words = ["server", "-dev", "-dev-root-token-id=root", f"-dev-listen-address={self.url[7:]}"]
             self._process = subprocess.Popen(
@@ -53,7 +55,7 @@ class Bao:
         pytest.fail("OpenBao does not start")
 
     def _is_up(self) -> bool:
-        end = time.monotonic() + 30
+        end = time.monotonic() + GUARD
         while time.monotonic() < end and self._process.poll() is None:
             try:
                 if self.root.sys.read_health_status(method="GET")["initialized"]:
@@ -65,7 +67,7 @@ class Bao:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(GUARD)
         self._log.close()
 
     def unseal(self) -> None:
@@ -78,17 +80,20 @@ class Bao:
         """A new kv engine."""
         name = f"kv{next(_numbers)}"
         self.root.sys.enable_secrets_engine("kv", path=name, options={"version": str(version)})
-        for _ in range(100):  # the second version gets ready in the background
-            try:
-                self.put(name, "ready", {"value": ""}, version)
-                break
-            except hvac.exceptions.InvalidRequest:
-                time.sleep(0.02)
+        until(lambda: self._is_ready(name, version))
         if version == 1:
             self.root.secrets.kv.v1.delete_secret("ready", mount_point=name)
         else:
             self.root.secrets.kv.v2.delete_metadata_and_all_versions("ready", mount_point=name)
         return name
+
+    def _is_ready(self, mount: str, version: int) -> bool:
+        """The second version gets ready in the background."""
+        try:
+            self.put(mount, "ready", {"value": ""}, version)
+        except hvac.exceptions.InvalidRequest:
+            return False
+        return True
 
     def put(self, mount: str, path: str, fields: dict[str, Any], version: int = 2) -> None:
         if version == 1:
@@ -213,19 +218,6 @@ def vault_of(**secrets: str) -> Answer:
         return 200, {"data": {"data": {"value": secrets[name]}, "metadata": {}}}
 
     return answer
-
-
-def _two_free_ports() -> int:
-    """A port whose next one is free as well: OpenBao takes both."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("botocore", reason="botocore is not installed")
 
 from proxy import PAGE, Proxy  # noqa: E402
+from servers import free_port  # noqa: E402
 from servers_aws import (  # noqa: E402, F401
     KEYS,
     REGION,
@@ -26,7 +27,6 @@ from servers_aws import (  # noqa: E402, F401
     Guarded,
     aws,
     client,
-    free_port,
     guarded,
     ministack_port,
     moto_port,

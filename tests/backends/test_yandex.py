@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 pytest.importorskip("yandexcloud", reason="yandexcloud is not installed")
 
 from proxy import Proxy  # noqa: E402
+from servers import free_port  # noqa: E402
 from servers_tls import Authority  # noqa: E402
 from servers_yandex import FOLDER, OAUTH, Code, Entry, Lockbox, Machine, authority, cloud  # noqa: E402, F401
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
@@ -33,9 +33,7 @@ def make(cloud: Lockbox) -> Any:
 
 
 def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 class TestContract(StoreContract):
