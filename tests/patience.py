@@ -19,9 +19,9 @@ class Clock:
     """Replaces `monotonic` where answers, logins and tokens expire. It moves only when a test moves it."""
 
     MODULES = (
-        *(f"framework.{name}" for name in ("given", "chain.cache", "chain.link", "chain.batches", "chain.shared")),
+        *(f"framework.chain.{name}" for name in ("batches", "cache", "chain", "link", "shared")),
         *(f"framework.options.{name}" for name in ("followed", "pointers", "refresh")),
-        *("framework.lifetime", "framework.backends.session", "framework.backends.vault.session"),
+        *("framework.given", "framework.lifetime", "framework.backends.session", "framework.backends.vault.session"),
     )
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import Clock
 
 from framework import App, BaseSecretsBackend, Connection, errors
+from framework.chain.cache import Cache
 from framework.chain.chain import Chain
 from framework.chain.link import Link
 from framework.errors import AccessDenied, BackendUnavailable, InvalidSecret
@@ -113,6 +115,18 @@ def test_explain_names_the_shadowed_and_the_failed_links() -> None:
         ("c", "shadowed"),
         ("d", "unavailable: d: variable 'x': down. Wait."),
     ]
+
+
+def test_explain_tells_how_long_an_answer_was_kept_and_not_how_long_it_took(clock: Clock) -> None:
+    class Slow(BaseSecretsBackend):
+        def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+            clock.now += 30
+            return "1"
+
+    chain = Chain([Link("a", 1, Slow, cache=Cache(900))], on_failure=lambda: "stop", config_links=list)
+    assert chain.explain("variable", "x") == [("a", "found")]
+    clock.now += 5
+    assert chain.explain("variable", "x") == [("a", "found (kept for 35 s)")]
 
 
 def test_config_links_limit_and_never_reorder() -> None:

@@ -62,6 +62,31 @@ def never() -> Iterator[Callable[[], object]]:
     end.set()
 
 
+def time_begins_when_all_are_asked(
+    monkeypatch: pytest.MonkeyPatch, store: Store, count: int, behind: float = 0.0
+) -> None:
+    """For so many questions at once: a busy machine may take longer to start their threads than the time allows.
+
+    Args:
+        behind: by how many seconds the clock of the links is behind that of the prefetch.
+    """
+    began, asked, start = time.monotonic(), list[float](), parallel.start_thread
+
+    def now() -> float:
+        if not asked and len(store.reads) == count:
+            asked.append(time.monotonic())
+        return began + (time.monotonic() - asked[0] if asked else 0.0)
+
+    def start_and_wait(work: Callable[[], None]) -> threading.Thread:
+        before, thread = len(store.reads), start(work)
+        until(lambda: len(store.reads) > before)
+        return thread
+
+    monkeypatch.setattr(parallel, "monotonic", now)
+    monkeypatch.setattr(parallel, "start_thread", start_and_wait)
+    monkeypatch.setattr(bounded, "monotonic", lambda: now() - behind)
+
+
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with each look-up that finds another thread making the same one, before it waits for the answer."""
@@ -425,8 +450,8 @@ def test_a_late_answer_is_the_same_error_whichever_thread_notices_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, never: Callable[[], object], count: int, behind: float
 ) -> None:
     """The thread that asks the link, or the one that waits for all: a busy machine runs either first."""
-    monkeypatch.setattr(bounded, "monotonic", lambda: time.monotonic() - behind)
     store = Store(values(count), never)
+    time_begins_when_all_are_asked(monkeypatch, store, count, behind)
     failures = app_over(tmp_path, store, count=count, resolve_timeout_seconds="0.2").prefetch()
     assert store.answers == [], "nobody waited for the store"
     for i in range(count):
@@ -465,9 +490,10 @@ def test_the_making_of_a_link_is_under_the_deadline(tmp_path: Path, never: Calla
     assert len(failures) == 2
 
 
-def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path) -> None:
+def test_a_late_answer_names_link_and_secret_and_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = threading.Event()
     store = Store(values(2), lambda: answer.wait(GUARD))
+    time_begins_when_all_are_asked(monkeypatch, store, 2)
     app = app_over(tmp_path, store, count=2, resolve_timeout_seconds="0.2")
     failures = app.prefetch()
     assert "from store0: config 's0': there was no answer within 0.2 s" in str(failures["s", "k0"])

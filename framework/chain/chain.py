@@ -9,6 +9,7 @@ waits for itself.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from time import monotonic
 
 from framework.chain.batches import ask_many
 from framework.chain.level import CUSTOM, ENVIRONMENT, HIGHEST, METASTORE, at_work, is_restricted
@@ -285,7 +286,7 @@ class Chain:
             report(link.name, state or "has it")
             return state
 
-        rows, found = [], False
+        rows, found, began = [], False, monotonic()
         links = self.visible(kind)
         for link, outcome in zip(links, each(links, question), strict=True):
             if isinstance(outcome, IssuedOnUse):
@@ -295,7 +296,7 @@ class Chain:
             elif outcome:
                 state = outcome
             else:
-                state, found = ("shadowed" if found else "found") + age_of(link, kind, key), True
+                state, found = ("shadowed" if found else "found") + age_of(link, kind, key, monotonic() - began), True
             rows.append((link.name, state))
         return rows
 

@@ -44,11 +44,15 @@ def failed(fault: FrameworkError) -> str:
 _STATES: dict[type, str] = {AccessDenied: "denied", BackendUnavailable: "unavailable"}
 
 
-def age_of(link: Link, kind: str, key: str) -> str:
+def age_of(link: Link, kind: str, key: str, ago: float) -> str:
+    """How old the answer was that the link had kept when it was asked, so many seconds ago."""
     age = link.cache.age((kind, key, None))
-    if age is not None and (kind, key, None) in link.cache.shared:
+    if age is None:
+        return ""
+    age = max(0.0, age - ago)
+    if (kind, key, None) in link.cache.shared:
         return f" (in the shared cache, asked for {age:.0f} s ago)"
-    return "" if age is None or age < 1 else f" (kept for {age:.0f} s)"
+    return "" if age < 1 else f" (kept for {age:.0f} s)"
 
 
 def stats_of(link: Link, unshown: Container[str]) -> dict[str, object]:
