@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from patience import clock  # noqa: F401 - a fixture: a clock that a test moves
 from quick import (  # noqa: F401 - hooks and a fixture: which tests are quick
     _stays_quick,
@@ -22,6 +23,15 @@ from servers import place, served  # noqa: F401 - fixtures: databases on real se
 from framework import App, current, masking, project
 from framework.cli.main import main
 from framework.files import modules
+
+# Neither the speed of a machine nor chance decides; `FRAMEWORK_FUZZ_EXAMPLES` tries other examples each time.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize="FRAMEWORK_FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 # A background job ignores SIGINT and SIGQUIT, and nohup SIGHUP. Programs that the tests start would inherit that and go
 # on waiting for the signal.

@@ -46,6 +46,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
+def clock_from(happened: Callable[[], Any]) -> Callable[[], float]:
+    """A `monotonic` that stands still until something has happened: until then a busy machine takes its time."""
+    began, since = time.monotonic(), list[float]()
+
+    def now() -> float:
+        if not since and happened():
+            since.append(time.monotonic())
+        return began + (time.monotonic() - since[0] if since else 0.0)
+
+    return now
+
+
 def until(happened: Callable[[], Any]) -> None:
     """Wait until something has happened of which there is no event."""
     end = time.monotonic() + GUARD

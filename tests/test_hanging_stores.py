@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from patience import GUARD, until
 from framework import App, BaseSecretsBackend, Connection, Variable, current, errors
 from framework.chain import deadline as bounded
 from framework.chain import runner as parallel
+from framework.chain import turns
 from framework.cli.main import main
 from framework.metastore.crypto import generate
 
@@ -29,6 +30,8 @@ from framework.metastore.crypto import generate
 _never = threading.Event()
 #: The deadlines of those who wait for it; None: everybody does.
 _hung: set[bounded.Deadline | None] = set()
+#: What the stores of a test were asked. A thread that another test has left behind has the list of that test.
+_asked: ContextVar[list[str]] = ContextVar("asked")
 
 
 def _hang() -> None:
@@ -39,10 +42,8 @@ def _hang() -> None:
 class Asleep(BaseSecretsBackend):
     """Never answers. Records what it was asked for."""
 
-    asked: list[str] = []
-
     def _sleep(self, what: str) -> Any:
-        self.asked.append(what)
+        _asked.get().append(what)
         _hang()
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Connection | None:
@@ -65,7 +66,7 @@ class AsleepInBatches(Asleep):
 
 class NeverMade(BaseSecretsBackend):
     def __init__(self) -> None:
-        Asleep.asked.append("made")
+        _asked.get().append("made")
         _hang()
 
 
@@ -92,7 +93,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A call times out when its store hangs, not before: a busy machine may be slow to start the thread."""
     _never.clear()
     _hung.clear()
-    Asleep.asked = []
+    _asked.set([])
     is_over = bounded._Call.is_over
 
     def is_over_or_hangs(call: bounded._Call, seconds: float) -> bool:
@@ -104,6 +105,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(bounded._Call, "is_over", is_over_or_hangs)
     monkeypatch.setattr(bounded, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(turns, "monotonic", lambda: 0.0)
     begin = parallel.Runner.__init__
 
     def begin_patiently(runner: parallel.Runner, *words: Any) -> None:
@@ -161,7 +163,7 @@ def test_every_call_is_bounded_and_names_the_link(app: Callable[..., App], call:
     assert "store0" in str(caught.value)
     assert "there was no answer within 0.05 s" in str(caught.value)
     assert "[secrets] resolve_timeout_seconds" in str(caught.value)
-    assert len(Asleep.asked) == 1
+    assert len(_asked.get()) == 1
 
 
 @pytest.mark.parametrize("backend", ["Asleep", "AsleepInBatches", "NeverMade"])
@@ -266,8 +268,8 @@ def test_links_are_asked_side_by_side(tmp_path: Path, app: Callable[..., App]) -
     made = app("Awake", "Awake")
     both = threading.Barrier(2)
     for link in made.chain.custom:
-        link.backend.get_variable = lambda key, team_name=None: (both.wait(30), None)[1]
-    with copy_context_timeout(made, "30"):
+        link.backend.get_variable = lambda key, team_name=None: (both.wait(GUARD), None)[1]
+    with copy_context_timeout(made, str(GUARD)):
         assert [answer for _, answer in made.chain.explain("variable", "x")][:2] == ["absent", "absent"]
         assert made.chain.shadowing("variable", "x") == (None, [])
 
@@ -283,7 +285,7 @@ def test_a_command_asks_a_link_that_does_not_answer_once(
     status, out, err = run(capsys, "variables", "list", "--show-values", "-o", "plain")
     assert status == 3
     assert [line.split("\t")[0] for line in out.splitlines()] == ["b", *(f"listed{number}" for number in range(5))]
-    assert Asleep.asked == ["listed0"]
+    assert _asked.get() == ["listed0"]
     assert err.count("no answer within") == 5
     assert err.count("it was not asked again") == 4
 
@@ -334,7 +336,7 @@ def test_too_many_questions_without_an_answer_are_refused(
     for number in range(5):
         with pytest.raises(errors.BackendUnavailable) as caught:
             made.get_variable(f"x{number}")
-    assert len(Asleep.asked) == 3
+    assert len(_asked.get()) == 3
     assert "3 questions are still unanswered" in str(caught.value)
     _never.set()
     (link,) = made.chain.custom
@@ -354,7 +356,7 @@ def test_the_threads_of_a_chain_end_with_it(app: Callable[..., App]) -> None:
     import gc
 
     gc.collect()
-    seen[0].join(60)
+    seen[0].join(GUARD)
     assert not seen[0].is_alive()
 
 
@@ -427,10 +429,9 @@ def test_an_interrupt_ends_the_waiting(app: Callable[..., App]) -> None:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with made.conf.override({("secrets", "resolve_timeout_seconds"): "600"}):
+        with made.conf.override({("secrets", "resolve_timeout_seconds"): "600"}), pytest.raises(Interrupted):
             signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(Interrupted):
-                made.chain.custom[0].in_time(lambda: _never.wait())
+            made.chain.custom[0].in_time(lambda: _never.wait())
     finally:
         signal.signal(signal.SIGALRM, before)
     assert copy_context().get(bounded.deadline) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -85,9 +86,15 @@ def test_a_throttled_fleet_reads_one_by_one_as_planned(aws: Aws, tmp_path: Path)
     assert planned["seconds_to_start_all"] == pytest.approx(45, rel=0.1)
 
 
-def test_a_throttled_single_call_is_repeated_until_it_is_answered(aws: Aws, tmp_path: Path) -> None:  # noqa: F811
+def test_a_throttled_single_call_is_repeated_until_it_is_answered(
+    aws: Aws,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     filled(aws)
-    with Quotas(aws.port, BatchGetSecretValue=0.001, GetSecretValue=30) as quotas:
+    calls = count()
+    monkeypatch.setattr("quotas.monotonic", lambda: next(calls) / 6)  # six calls a second, however fast they come
+    with Quotas(aws.port, BatchGetSecretValue=0.001, GetSecretValue=5) as quotas:
         app = app_of(tmp_path, "aws_secrets_manager", aws.kwargs(endpoint_url=f"http://127.0.0.1:{quotas.port}"))
         assert app.prefetch() == {}
     assert quotas.answered["GetSecretValue"] == SECRETS

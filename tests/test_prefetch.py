@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, Clock, in_threads, until
+from patience import GUARD, Clock, clock_from, in_threads, until
 
 from framework import App, errors
 from framework.backends.base import StoreBackend
@@ -70,12 +70,7 @@ def time_begins_when_all_are_asked(
     Args:
         behind: by how many seconds the clock of the links is behind that of the prefetch.
     """
-    began, asked, start = time.monotonic(), list[float](), parallel.start_thread
-
-    def now() -> float:
-        if not asked and len(store.reads) == count:
-            asked.append(time.monotonic())
-        return began + (time.monotonic() - asked[0] if asked else 0.0)
+    now, start = clock_from(lambda: len(store.reads) == count), parallel.start_thread
 
     def start_and_wait(work: Callable[[], None]) -> threading.Thread:
         before, thread = len(store.reads), start(work)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, Clock, until
+from patience import GUARD, Clock, clock_from, until
 
 from framework import App, BaseSecretsBackend, Connection, connection, errors, masking
 from framework.chain import deadline, turns
@@ -453,6 +453,7 @@ def test_a_store_that_hangs_fails_those_that_wait_too(
     """The first ones by their deadline, the others as soon as their turn comes."""
     app = make(Store, max_workers="4", resolve_timeout_seconds="0.2")
     monkeypatch.setattr(Store, "wait", staticmethod(Store.end.wait))  # type: ignore[attr-defined]
+    monkeypatch.setattr(turns, "monotonic", clock_from(lambda: len(Store.asked) >= 4))
 
     async def main() -> list[Any]:
         questions = (app.aget_variable(f"v{n}") for n in range(100))

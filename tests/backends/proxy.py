@@ -26,6 +26,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from patience import GUARD
+
 PAGE = b"<html>cAnArY: please log in to this network</html>"
 FAULTS = ("reset", "half", "cut", "hole", "busy", "page")
 _SAID = {
@@ -69,12 +71,12 @@ class Proxy:
     def __enter__(self) -> Proxy:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(GUARD)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(GUARD)
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()

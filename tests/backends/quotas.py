@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 from typing import Any
 
+from patience import GUARD
+
 #: What AWS answers to a call beyond a quota, with the status 400.
 THROTTLED = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
 
@@ -112,7 +114,7 @@ class Quotas(Limits):
     def _asked(self, target: int, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = getattr(self._here, "connection", None)
         if connection is None:
-            connection = self._here.connection = HTTPConnection("127.0.0.1", target, timeout=60)
+            connection = self._here.connection = HTTPConnection("127.0.0.1", target, timeout=GUARD)
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()

@@ -132,7 +132,16 @@ def ministack_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     pytest.importorskip("ministack", reason="ministack is not installed")
     port, folder = free_port(), tmp_path_factory.mktemp("ministack")
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "AUTH": "true", "GATEWAY_PORT": str(port)}
-    command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "hypercorn",
+        "ministack.app:app",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--keep-alive",
+        "600",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=log, stderr=log)
     try:

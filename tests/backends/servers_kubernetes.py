@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 kmock = pytest.importorskip("kmock", reason="kmock is not installed")
 pytest.importorskip("kubernetes", reason="kubernetes is not installed")
@@ -47,7 +48,7 @@ class Cluster:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(GUARD)
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
@@ -102,7 +103,7 @@ class Cluster:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(GUARD)
 
     def put(
         self, labels: dict[str, str], data: dict[str, bytes | str], name: str | None = None, namespace: str = "prod"

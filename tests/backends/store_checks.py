@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from patience import GUARD
 
 from framework import App, errors
 from framework.backends import AIRFLOW_TWINS, build, find_class
@@ -30,7 +31,7 @@ from framework.testing import BackendContract
 Fault = TypeVar("Fault", bound=FrameworkError)
 
 #: How long a child may take to come to life, in seconds.
-_FORK = 20.0
+_FORK = 60.0
 
 
 def refused(error: type[Fault], ask: Callable[[], Any], *canaries: str) -> Fault:
@@ -64,13 +65,13 @@ def by_threads(ask: Callable[[], Any], count: int = 32) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(GUARD)
     return found
 
 
 def many(backend: Any, names: list[str], workers: int = 16) -> dict[str, Any]:
     """What the chain gets when it asks for config secrets at once: values and errors; absent ones are left out."""
-    runner = Runner(workers, 60, lambda: TimeoutError("a call was late"))
+    runner = Runner(workers, GUARD, lambda: TimeoutError("a call was late"))
     answer = ask_many(Link("store", 1, lambda: backend), [(name, None) for name in names], runner)
     return {name: outcome for name, outcome in zip(names, answer, strict=True) if outcome is not None}
 
@@ -324,7 +325,7 @@ class OneByOneContract(StoreContract):
                 at_once[0] += 1
                 most[0] = max(most[0], at_once[0])
                 lock.notify_all()
-                lock.wait_for(lambda: most[0] >= 8, 30)
+                lock.wait_for(lambda: most[0] >= 8, GUARD)
             time.sleep(0.02)  # more than may be would be seen
             with lock:
                 at_once[0] -= 1

@@ -16,6 +16,7 @@ import fleet
 import pytest
 import redis
 from cryptography.fernet import Fernet
+from patience import until
 from servers import free_port, valkey
 from servers_aws import no_aws_around  # noqa: F401 - fixtures
 from servers_vault import Bao, Relay, bao, relay  # noqa: F401 - fixtures
@@ -138,9 +139,7 @@ def test_a_fleet_outlives_the_end_of_its_cache(tmp_path: Path, store: fleet.Stor
 
         def kill() -> None:
             admin = redis.Redis(port=port)
-            end = time.monotonic() + 60
-            while not admin.dbsize() and time.monotonic() < end:  # somebody has begun to ask
-                time.sleep(0.005)
+            until(admin.dbsize)  # somebody has begun to ask
             os.kill(process, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
@@ -188,6 +187,7 @@ def application(home: Path, backend: str, kwargs: dict[str, Any], port: int) -> 
         "SHOP__SECRETS__BACKEND_KWARGS": json.dumps(kwargs),
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
+        **{f"SHOP__SECRETS__{name.upper()}": str(seconds) for name, seconds in fleet.PATIENT.items()},
     }
     return App("shop", home=home, environ=environ)
 
