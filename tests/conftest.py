@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -92,6 +96,23 @@ class World:
 
     def shown(self, text: object) -> str:
         return str(text).replace(str(self.home), "HOME")
+
+
+#: Threads of applications that a fixture of a module holds.
+_kept: WeakSet[threading.Thread] = WeakSet()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_in_the_background() -> None:
+    """Applications that earlier tests have left behind end: they would go on refreshing, and warn, and be counted."""
+    names = ("framework-refresh", "framework-watch")
+    for _ in range(50):
+        left = [one for one in threading.enumerate() if one.name in names and one not in _kept]
+        if not left:
+            return
+        gc.collect()
+        time.sleep(0.005)
+    _kept.update(left)
 
 
 @pytest.fixture(autouse=True)

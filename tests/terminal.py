@@ -9,7 +9,7 @@ import select
 import struct
 import subprocess
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from patience import GUARD
@@ -23,13 +23,21 @@ class Seen(NamedTuple):
     out: str
 
 
-def at_a_terminal(words: Sequence[str], *, width: int = 0, raw: bool = False, **popen: Any) -> Seen:
+def at_a_terminal(
+    words: Sequence[str],
+    *,
+    width: int = 0,
+    raw: bool = False,
+    look: Callable[[bytes], object] = lambda shown: None,
+    **popen: Any,
+) -> Seen:
     """Run a program at a terminal.
 
     Args:
         words: the program and its arguments.
         width: columns of the terminal.
         raw: whether line ends arrive as the program wrote them.
+        look: called with all that was shown so far, each time that there is more.
         popen: more arguments of `Popen`; they may replace stdout with a pipe.
     """
     ours, theirs = pty.openpty()
@@ -49,6 +57,7 @@ def at_a_terminal(words: Sequence[str], *, width: int = 0, raw: bool = False, **
             if not piece:
                 break
             shown += piece
+            look(shown)
         out = process.communicate()[0] or b""
     os.close(ours)
     return Seen(process.returncode, shown.decode(), out.decode())

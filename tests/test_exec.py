@@ -10,7 +10,6 @@ import signal
 import socket as sockets
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -183,9 +182,8 @@ def test_signals_that_python_ignores_are_not_ignored_by_the_program(billing: Pro
 
 def test_under_timeout(billing: Programs) -> None:
     words = ["timeout", "--signal", "TERM", "3", *FRAMEWORK, "exec", "--", "sleep", "600"]
-    started = time.monotonic()
     done = subprocess.run(words, cwd=billing.home, env=billing.environ, timeout=GUARD)
-    assert done.returncode == 124 and time.monotonic() - started < 60
+    assert done.returncode == 124
 
 
 def test_as_pid_1(billing: Programs) -> None:

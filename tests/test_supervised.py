@@ -222,7 +222,13 @@ def test_as_pid_1_orphans_are_reaped(billing: Programs) -> None:
 
 # --watch
 
-LOOP = "echo started $DB_PASSWORD; trap 'echo hup; cat $DB_PASSWORD_FILE' HUP; while :; do sleep 0.02; done"
+
+def replace(billing: Programs, name: str, text: str) -> None:
+    """As careful editors do: at no moment is the file empty, or only a part of it there."""
+    billing.world.write(f"{name}.new", text).rename(billing.home / name)
+
+
+LOOP = "trap 'echo hup; cat $DB_PASSWORD_FILE' HUP; echo started $DB_PASSWORD; while :; do sleep 0.02; done"
 
 
 def stopped(process: subprocess.Popen[bytes]) -> str:
@@ -235,7 +241,7 @@ def stopped(process: subprocess.Popen[bytes]) -> str:
 def test_a_changed_value_restarts_the_program(billing: Programs) -> None:
     process = billing.start("--watch", "0.1", "--", "bash", "-c", LOOP)
     assert line(process) == "started made-up-password\n"
-    billing.world.write("password", "another-password\n")
+    replace(billing, "password", "another-password\n")
     assert line(process) == "started another-password\n"
     err = stopped(process)
     assert "the configuration has changed (DB_PASSWORD): the program is restarted" in err
@@ -247,7 +253,7 @@ def test_what_a_script_started_ends_before_a_restart(billing: Programs) -> None:
     process = billing.start(*words, start_new_session=True)
     pid, _, password = line(process).partition(" ")
     assert password == "made-up-password\n"
-    billing.world.write("password", "another-password\n")
+    replace(billing, "password", "another-password\n")
     assert line(process).endswith(" another-password\n")
     until(lambda: not is_alive(int(pid)))
     stopped(process)
@@ -256,9 +262,9 @@ def test_what_a_script_started_ends_before_a_restart(billing: Programs) -> None:
 def test_what_the_program_did_not_get_does_not_matter(billing: Programs) -> None:
     process = billing.start("--only", "db.*", "--watch", "0.1", "--", "bash", "-c", LOOP)
     assert line(process) == "started made-up-password\n"
-    billing.world.write("a.toml", CONFIG.replace("port = 1", "port = 2"))
-    billing.world.write("a.toml", CONFIG.replace("port = 1", "port = 2") + 'new = "x"\n')
-    billing.world.write("password", "another-password\n")
+    replace(billing, "a.toml", CONFIG.replace("port = 1", "port = 2"))
+    replace(billing, "a.toml", CONFIG.replace("port = 1", "port = 2") + 'new = "x"\n')
+    replace(billing, "password", "another-password\n")
     assert line(process) == "started another-password\n"
     assert stopped(process).count("has changed") == 1
 
@@ -267,22 +273,21 @@ def test_a_broken_configuration_keeps_the_program(billing: Programs) -> None:
     process = billing.start("--watch", "0.1", "--", "bash", "-c", LOOP)
     assert line(process) == "started made-up-password\n"
     assert process.stderr is not None
-    billing.world.write("a.toml", "[db\n")
+    replace(billing, "a.toml", "[db\n")
     assert b"the program keeps its values" in process.stderr.readline()
     assert b"a.toml:1" in process.stderr.readline()
-    billing.world.write("password", "another-password\n")
-    billing.world.write("a.toml", CONFIG)
+    replace(billing, "password", "another-password\n")
+    replace(billing, "a.toml", CONFIG)
     assert line(process) == "started another-password\n"
     assert "keeps its values" not in stopped(process)
 
 
 def test_a_command_that_is_run_again_has_no_signal_blocked(billing: Programs) -> None:
-    billing.world.write("a.toml", '[db]\nhost = "h"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
+    replace(billing, "a.toml", '[db]\nhost = "h"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
     show = "echo $DB_HOST $DB_PASSWORD; while :; do sleep 0.02; done"
     process = billing.start("--watch", "0.1", "--", "bash", "-c", show)
     assert line(process) == "h SigBlk: 0000000000000000\n"
-    changed = billing.world.write("new.toml", '[db]\nhost = "other"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
-    changed.rename(billing.world.home / "a.toml")
+    replace(billing, "a.toml", '[db]\nhost = "other"\npassword_cmd = "grep SigBlk /proc/self/status"\n')
     assert line(process) == "other SigBlk: 0000000000000000\n"
     assert stopped(process).count("has changed") == 1
 
@@ -300,7 +305,7 @@ def test_an_ignored_signal_does_not_end_the_watch(billing: Programs, name: str) 
     process.send_signal(number)
     process.send_signal(signal.SIGUSR1)
     assert line(process) == "usr1\n"  # the other one was passed on before it
-    billing.world.write("password", "another-password\n")
+    replace(billing, "password", "another-password\n")
     assert line(process) == "started another-password\n"
     stopped(process)
 
@@ -308,7 +313,7 @@ def test_an_ignored_signal_does_not_end_the_watch(billing: Programs, name: str) 
 def test_a_signal_instead_and_new_files(billing: Programs, memory: str) -> None:
     process = billing.start("--watch", "0.1", "--signal", "hup", "--files", memory, "--", "bash", "-c", LOOP)
     assert line(process) == "started\n"
-    billing.world.write("password", "another-password\n")
+    replace(billing, "password", "another-password\n")
     assert line(process) == "hup\n"
     assert process.stdout is not None and process.stdout.read(len("another-password")) == b"another-password"
     assert "gets a signal" in stopped(process)
@@ -318,7 +323,7 @@ def test_a_program_that_does_not_end_is_killed(billing: Programs) -> None:
     stubborn = "trap '' TERM; echo $$ $DB_PASSWORD; while :; do sleep 0.02; done"
     process = billing.start("--watch", "0.1", "--kill-after", "0.2", "--", "bash", "-c", stubborn)
     assert line(process).endswith(" made-up-password\n")
-    billing.world.write("password", "another-password\n")
+    replace(billing, "password", "another-password\n")
     pid, _, password = line(process).partition(" ")
     assert password == "another-password\n"
     os.kill(int(pid), signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,12 +29,18 @@ def narrow(world: World) -> World:
     return world
 
 
-def seen(world: World, *words: str, width: int = 60, **environ: str) -> str:
+def seen(
+    world: World,
+    *words: str,
+    width: int = 60,
+    look: Callable[[bytes], object] = lambda shown: None,
+    **environ: str,
+) -> str:
     """What a terminal of that width is sent, by stdout and stderr."""
     left = {name: text for name, text in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
     command = [sys.executable, "-m", "framework", "--project", ".", *words]
     env = {**left, "TERM": "xterm", "PYTHONPATH": str(world.home), **environ}
-    return at_a_terminal(command, width=width, env=env, cwd=world.home).shown.replace("\r\n", "\n")
+    return at_a_terminal(command, width=width, look=look, env=env, cwd=world.home).shown.replace("\r\n", "\n")
 
 
 def plain(text: str) -> str:
@@ -115,6 +122,7 @@ def test_a_message_says_how_many_there_are(narrow: World) -> Any:
 
 
 SLOW = """
+import os
 import time
 
 from framework import BaseSecretsBackend
@@ -122,9 +130,12 @@ from framework import BaseSecretsBackend
 
 class Slow(BaseSecretsBackend):
     def get_variable(self, key):
-        time.sleep(2)
+        while not os.path.exists("seen"):
+            time.sleep(0.02)
         return "zebracanary"
 """
+#: Both end when the wait was seen.
+SLOW_COMMAND = "until test -e seen; do sleep 0.05; done; echo x\n"
 
 
 @pytest.mark.parametrize(
@@ -132,15 +143,16 @@ class Slow(BaseSecretsBackend):
     [
         (("variables", "get", "x"), "waiting for Slow since "),
         (("explain", "--variable", "x"), "waiting for Slow since "),
-        (("config", "get-value", "a", "password"), "waiting for sleep since "),
-        (("check",), "resolving 1 pointer: waiting for sleep since "),
+        (("config", "get-value", "a", "password"), "waiting for sh since "),
+        (("check",), "resolving 1 pointer: waiting for sh since "),
     ],
     ids=str,
 )
 def test_a_wait_is_shown_and_nothing_is_left_of_it(world: World, words: tuple[str, ...], waits: str) -> None:
     world.write("slow_store.py", SLOW)
-    world.write("billing.cfg", "[secrets]\nbackend = slow_store.Slow\n[a]\npassword_cmd = sleep 2\n")
-    shown = seen(world, *words, width=200)
+    world.write("wait", SLOW_COMMAND)
+    world.write("billing.cfg", "[secrets]\nbackend = slow_store.Slow\n[a]\npassword_cmd = sh wait\n")
+    shown = seen(world, *words, width=200, look=lambda shown: b"waiting" in shown and world.write("seen", ""))
     parts = shown.split("\r\x1b[K")
     assert [part for part in parts[1:] if part.startswith(waits)], shown
     assert not parts[0].strip() and not any(part.startswith("waiting") for part in parts[-1:])

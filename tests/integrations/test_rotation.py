@@ -278,7 +278,7 @@ def test_an_engine_that_exists_is_attached(tmp_path: Path) -> None:
             "postgres",  # type: ignore[attr-defined]
         )
         engine = sqlalchemy.create_engine(url, pool_size=2)
-        attach(engine, "books", app=service.app, rotation_timeout=10)
+        attach(engine, "books", app=service.app, rotation_timeout=GUARD)
         with engine.connect() as connection:
             assert connection.execute(sqlalchemy.text("SELECT current_user")).scalar() == service.user
         engine.dispose()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 pytest.importorskip("moto", reason="moto is not installed")
 
@@ -175,6 +176,14 @@ class Versions(Store):
         return None if answer is None else json.dumps({**self.fields, "password": answer})
 
 
+@pytest.fixture
+def only_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes only in the pauses of a search, however busy the machine is."""
+    passed = list[float]()
+    monkeypatch.setattr(rotation, "monotonic", lambda: sum(passed))
+    monkeypatch.setattr("time.sleep", passed.append)
+
+
 class Server:
     def __init__(self, valid: str) -> None:
         self.valid = valid
@@ -188,7 +197,7 @@ def client_of(tmp_path: Path, *stores: Versions, **environ: str) -> rotation.Rot
                 for number, store in enumerate(stores, 1)
             ]
 
-    return rotation.Rotating("books", Over("billing", home=tmp_path, environ=environ), 3)
+    return rotation.Rotating("books", Over("billing", home=tmp_path, environ=environ), GUARD)
 
 
 def test_the_link_that_has_the_connection_is_asked_and_no_other(tmp_path: Path) -> None:
@@ -198,7 +207,7 @@ def test_the_link_that_has_the_connection_is_asked_and_no_other(tmp_path: Path) 
     assert (first.questions, second.questions) == ([], ["next", "before"])
 
 
-def test_an_environment_variable_has_no_versions(tmp_path: Path) -> None:
+def test_an_environment_variable_has_no_versions(tmp_path: Path, only_pauses: None) -> None:
     store = Versions(None, next="p1")
     made = client_of(tmp_path, store, BILLING_CONN_BOOKS="postgres://me:p0@db.example/books")
     with pytest.raises(Refused):
@@ -213,7 +222,7 @@ def test_a_version_that_cannot_be_read_is_not_an_error(fault: Exception, tmp_pat
     assert tried == ["p0", "p1"]
 
 
-def test_a_search_that_finds_nothing_asks_for_each_version_once_a_round(tmp_path: Path) -> None:
+def test_a_search_that_finds_nothing_asks_for_each_version_once_a_round(tmp_path: Path, only_pauses: None) -> None:
     store, tried = Versions("p0", next="p1", before="p2"), list[Any]()
     made = client_of(tmp_path, store)
     with pytest.raises(Refused):
