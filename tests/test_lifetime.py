@@ -108,7 +108,7 @@ def test_an_option_is_refreshed_before_it_ends(tmp_path: Path) -> None:
 
 
 def test_an_option_that_cannot_be_refreshed_keeps_its_value(tmp_path: Path) -> None:
-    backend = Tokens(1)
+    backend = Tokens(600)
     app = app_over(backend, tmp_path, BILLING__DB__PASSWORD_SECRET="t")
     assert app.conf.get("db", "password") == "token-1"
     backend.fault = errors.BackendUnavailable("it is down")

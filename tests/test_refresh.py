@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, until
+from patience import GUARD, Clock, until
 
 from framework import App, errors
 from framework.backends.base import StoreBackend
@@ -552,7 +552,7 @@ def test_a_value_that_could_not_be_refreshed_for_too_long_is_not_used(tmp_path: 
 # What is shown
 
 
-def test_the_age_and_the_last_refresh_are_explained(tmp_path: Path, store: Store) -> None:
+def test_the_age_and_the_last_refresh_are_explained(tmp_path: Path, store: Store, clock: Clock) -> None:
     app = app_over(tmp_path, store)
     read(app, "token")
     assert " old" not in str(app.conf.explain("s", "token"))

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("akeyless", reason="akeyless is not installed")
 
-from patience import Clock  # noqa: E402
+from patience import GUARD, Clock  # noqa: E402
 from servers_akeyless import ID, KEY, Vault, vault  # noqa: E402, F401
 from servers_tls import Server  # noqa: E402
 from store_checks import StoreContract, by_threads, refused  # noqa: E402
@@ -91,8 +91,8 @@ class TestContract(StoreContract):
         elif trouble == "binary":
             vault.put("/airflow/config/binary_name", 7)
         elif trouble in ("slow", "too slow"):
-            vault.delay = 0.4
-            self.monkeypatch.setattr(akeyless, "_READ", 0.1 if trouble == "too slow" else 10.0)
+            vault.delay = 6.0 if trouble == "too slow" else 0.4
+            self.monkeypatch.setattr(akeyless, "_READ", 0.1 if trouble == "too slow" else GUARD)
         elif trouble.partition(" ")[0] in ("throttled", "cut"):
             failure: tuple[int, dict[str, str]] = (429 if trouble.startswith("throttled") else 1, {})
             if trouble.endswith("for long"):
@@ -233,7 +233,7 @@ def test_throttled_a_little_and_for_good(vault: Vault, make: Any) -> None:
 
 def test_slow(vault: Vault, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(akeyless, "_READ", 0.1)
-    vault.delay = 0.5
+    vault.delay = 6.0
     fault = refused(errors.BackendUnavailable, lambda: make().get_variable("vat"), KEY)
     assert "ReadTimeoutError" in fault.what
     assert len(vault.calls) == 1

@@ -107,7 +107,7 @@ class TestContract(OneByOneContract):
 
             self.vault.fail = busy
         elif trouble in ("slow", "too slow"):
-            self.vault.fail = wait(0.5)
+            self.vault.fail = wait(6 if trouble == "too slow" else 0.5)
             more = {"read_timeout": 0.1, "retry_total": 1} if trouble == "too slow" else {}
         elif trouble.startswith("cut"):
             proxy: Proxy = self.stack.enter_context(Proxy(self.vault.server.port))

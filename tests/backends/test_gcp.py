@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("google.cloud.secretmanager_v1", reason="google-cloud-secret-manager is not installed")
 
 import grpc  # noqa: E402
-from patience import eventually  # noqa: E402
+from patience import GUARD, eventually  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers_gcp import Refused, SecretManager, SignIn, service_account, workload, write  # noqa: E402
 from servers_tls import Authority  # noqa: E402
@@ -47,7 +47,7 @@ def store(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sec
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.pem))
     monkeypatch.setattr(gcp, "_channel", trusting)
-    monkeypatch.setattr(gcp, "_CALL_SECONDS", 1.5)
+    monkeypatch.setattr(gcp, "_CALL_SECONDS", GUARD)
     made = SecretManager(authority)
     yield made
     made.close()
@@ -58,6 +58,11 @@ def sign_in() -> Iterator[SignIn]:
     made = SignIn()
     yield made
     made.server.stop()
+
+
+def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test in which a call fails until its time is over."""
+    monkeypatch.setattr(gcp, "_CALL_SECONDS", 2.0)
 
 
 def backend_of(store: SecretManager, **kwargs: Any) -> GcpSecretManagerBackend:
@@ -94,8 +99,8 @@ class TestContract(OneByOneContract):
     bad_ids = ("a.b", "a b", "ü", "a/b", "x/versions/1", "a\n", "../x", "n" * 250, "a%2Fb", "a:b")
 
     @pytest.fixture(autouse=True)
-    def _store(self, store: SecretManager) -> Iterator[None]:
-        self.store = store
+    def _store(self, store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        self.store, self.monkeypatch = store, monkeypatch
         with ExitStack() as self.stack:
             yield
 
@@ -134,6 +139,8 @@ class TestContract(OneByOneContract):
             yield backend_of(self.store), error
 
     def in_trouble(self, trouble: str) -> Any:
+        if trouble in ("down", "too slow") or trouble.endswith("for long"):
+            give_up_soon(self.monkeypatch)
         if trouble == "down":
             self.store.stop()
         elif trouble == "binary":
@@ -147,7 +154,7 @@ class TestContract(OneByOneContract):
         elif trouble == "throttled":
             self.store.fail = first("RESOURCE_EXHAUSTED", "UNAVAILABLE")
         elif trouble in ("slow", "too slow"):
-            self.store.fail = lambda name: time.sleep(3 if trouble == "too slow" else 0.4)
+            self.store.fail = lambda name: time.sleep(6 if trouble == "too slow" else 0.4)
         elif trouble.startswith("cut"):
             proxy: Proxy = self.stack.enter_context(Proxy(self.store.port))
             proxy.faults, proxy.always = ["reset"], "reset" if trouble == "cut for long" else None
@@ -172,7 +179,10 @@ class TestContract(OneByOneContract):
         ("UNIMPLEMENTED", errors.BackendUnavailable, 1),
     ],
 )
-def test_each_status_is_what_it_is(store: SecretManager, code: str, error: Any, tries: int | None) -> None:
+def test_each_status_is_what_it_is(
+    store: SecretManager, code: str, error: Any, tries: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_soon(monkeypatch)
     store.put("airflow-variables-x", b"value-canary")
     store.fail = always(code)
     fault = refused(error, lambda: backend_of(store).get_variable("x"), *CANARIES)
@@ -191,8 +201,9 @@ def test_a_refusal_names_the_permission_and_the_kwarg(store: SecretManager) -> N
 
 def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("airflow-variables-x", b"here")
+    give_up_soon(monkeypatch)
     backend = backend_of(store)
-    assert backend.get_variable("x") == "here"
+    assert eventually(lambda: backend.get_variable("x")) == "here"
     store.stop()
     refused(errors.BackendUnavailable, lambda: backend.get_variable("x"), *CANARIES)
     monkeypatch.setattr(gcp, "_CALL_SECONDS", 8.0)
@@ -200,7 +211,10 @@ def test_a_cut_connection(store: SecretManager, monkeypatch: pytest.MonkeyPatch)
     assert eventually(lambda: backend.get_variable("x")) == "here"  # a channel waits before it looks again
 
 
-def test_an_unreachable_or_untrusted_server(store: SecretManager, authority: Authority, tmp_path: Path) -> None:
+def test_an_unreachable_or_untrusted_server(
+    store: SecretManager, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_soon(monkeypatch)
     refused(errors.BackendUnavailable, lambda: backend_of(store, api_endpoint="localhost:9").get_variable("x"))
     other = SecretManager(Authority(tmp_path))
     try:

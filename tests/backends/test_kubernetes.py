@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 pytest.importorskip("kmock", reason="kmock is not installed")
 
@@ -72,8 +73,8 @@ class TestContract(BackendContract):
             cut = (206, {}, '{"items": [')
             api.failures, api.always = [cut], cut if trouble.endswith("for long") else None
         elif trouble in ("slow", "too slow"):
-            api.delay = 0.5
-            self.monkeypatch.setattr(kubernetes, "_TIMEOUTS", (1, 0.2 if trouble == "too slow" else 10))
+            api.delay = 3.0 if trouble == "too slow" else 0.5
+            self.monkeypatch.setattr(kubernetes, "_TIMEOUTS", (GUARD, 0.2 if trouble == "too slow" else GUARD))
         else:
             return None
         return KubernetesSecretsBackend(kubeconfig=api.kubeconfig(self.folder, **more))
@@ -300,8 +301,8 @@ def test_cut_connections(cluster: Cluster, make: Any) -> None:  # noqa: F811
 
 
 def test_slow(cluster: Cluster, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(kubernetes, "_TIMEOUTS", (1, 0.2))
-    cluster.delay = 1.0
+    monkeypatch.setattr(kubernetes, "_TIMEOUTS", (GUARD, 0.2))
+    cluster.delay = 3.0
     fault = refused(errors.BackendUnavailable, lambda: make().get_variable("vat"))
     assert "ReadTimeoutError" in fault.what
 

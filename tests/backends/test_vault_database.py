@@ -26,7 +26,7 @@ from looks import LOOKS
 from patience import GUARD, until
 from servers_vault import Bao, Relay, bao, relay  # noqa: F401 - fixtures
 
-from framework import App, errors, lifetime
+from framework import App, errors, lifetime, repeated
 from framework.backends.vault import leases as vault_leases
 from framework.cli.commands import COMMANDS
 from framework.integrations.sqlalchemy import create_async_engine, create_engine
@@ -179,16 +179,24 @@ def test_no_request_fails_over_three_reissues(books: Books, tmp_path: Path) -> N
     until(lambda: books.users() == [])  # the server does it in the background
 
 
+def fall_due(connection: Any) -> None:
+    """As if two thirds of its time had passed."""
+    connection.lifetime.due = time.monotonic()
+    repeated.wake_all()
+
+
 def test_leases_are_renewed_and_issued_again_in_the_background(books: Books, tmp_path: Path) -> None:
-    books.write(f"roles/{books.role}", db_name="books", creation_statements=[_CREATE], default_ttl="4s", max_ttl="8s")
     app = books.app(tmp_path, **books.options())
     first = app.get_connection("warehouse")
     assert app.conf.get("db", "user_password") == first.login
     notified: list[tuple[str, str]] = []
     app.on_change("db", "user_password", lambda *name: notified.append(name))
     ends = first.lifetime.ends
+    fall_due(first)
     until(lambda: first.lifetime.ends > ends)
     assert first.lifetime.is_current
+    books.last_for(100)  # so that it is not renewed for long
+    fall_due(first)
     until(lambda: app.get_connection("warehouse").login != first.login)
     until(lambda: notified)
     assert app.conf.get("db", "user_password") == app.get_connection("warehouse").login

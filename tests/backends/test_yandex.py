@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("yandexcloud", reason="yandexcloud is not installed")
 
+from patience import GUARD  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers import free_port  # noqa: E402
 from servers_tls import Authority  # noqa: E402
@@ -104,8 +105,8 @@ class TestContract(StoreContract):
         elif trouble == "throttled for long":
             cloud.always = {"payload": Code.RESOURCE_EXHAUSTED}
         elif trouble in ("slow", "too slow"):
-            cloud.failures = {"payload": [0.6]}
-            self.monkeypatch.setattr(yandex, "_TIMEOUT", 0.3 if trouble == "too slow" else 10.0)
+            cloud.failures = {"payload": [6.0 if trouble == "too slow" else 0.6]}
+            self.monkeypatch.setattr(yandex, "_TIMEOUT", 0.3 if trouble == "too slow" else GUARD)
         elif trouble.startswith("cut"):
             proxy: Proxy = self.stack.enter_context(Proxy(int(cloud.address.rpartition(":")[2])))
             proxy.faults, proxy.always = ["reset"], "reset" if trouble.endswith("for long") else None
