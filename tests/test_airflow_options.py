@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from airflow_home import comparable
+from patience import GUARD
 from test_beside_airflow import BACKEND, FERNET_KEY, RANDOM, TEST_MODE, Airflow, Home, _ask, airflow  # noqa: F401
 
 from framework import App
@@ -150,7 +151,7 @@ def home(tmp_path: Path) -> Home:
 
 def run(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "framework", "--name", "airflow", *words]
-    return subprocess.run(command, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=GUARD)
 
 
 def errors_in(done: subprocess.CompletedProcess[str]) -> list[str]:

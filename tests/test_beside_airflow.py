@@ -19,6 +19,7 @@ from typing import Any
 
 import airflow_home
 import pytest
+from patience import GUARD
 
 import framework
 from framework import App, Connection, errors
@@ -101,7 +102,7 @@ class Airflow:
         """Run our command line with Airflow's Python, as if it were installed there."""
         command = [str(self.python), "-m", "framework", "--name", "airflow", *words]
         env = {**home.env, "PYTHONPATH": self._framework()}
-        return subprocess.run(command, cwd=home.path.parent, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=home.path.parent, env=env, capture_output=True, text=True, timeout=GUARD)
 
     def _framework(self) -> str:
         """A folder that holds only the framework, without the packages that may be installed with it."""

@@ -16,6 +16,7 @@ import tomli
 import yaml
 from conftest import World
 from dotenv import dotenv_values
+from patience import GUARD
 
 import framework
 from framework import App, Variable
@@ -140,7 +141,7 @@ def process(world: World, *words: str, shell: str = "", **more: Any) -> subproce
         import shlex
 
         command = ["bash", "-o", "pipefail", "-c", f"{shlex.join(command)} {shell}"]
-    return subprocess.run(command, cwd=more.pop("cwd", world.home), env=env, capture_output=True, timeout=60, **more)
+    return subprocess.run(command, cwd=more.pop("cwd", world.home), env=env, capture_output=True, timeout=GUARD, **more)
 
 
 # dump reads back
@@ -588,7 +589,7 @@ def test_a_working_directory_that_was_removed(world: World) -> None:
     words = [sys.executable, "-m", "framework", "--name", "billing", "config", "get-value", "secrets", "no_such_option"]
     code = f"import os, sys; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); os.execv({sys.executable!r}, {words!r})"
     env = {**os.environ, "PYTHONPATH": str(Path(framework.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=GUARD)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 
@@ -651,5 +652,5 @@ def test_the_objects_of_a_process_are_frozen_at_its_end_alone(world: World) -> N
         "main(); print('after', gc.get_freeze_count())"
     )
     words = [sys.executable, "-c", code, "--version"]
-    done = subprocess.run(words, cwd=world.home, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, cwd=world.home, capture_output=True, text=True, timeout=GUARD)
     assert done.stdout.splitlines()[1:] == ["after 0", "end True"]

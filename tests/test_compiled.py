@@ -13,6 +13,7 @@ import pytest
 from hostile import usual
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from patience import GUARD
 
 from framework import App, errors
 
@@ -460,7 +461,7 @@ def test_a_value_that_was_found_before_a_reload_is_not_kept_after_it(
     def answer_and_wait(*args: Any, **how: Any) -> Any:
         answer = engine_answer(*args, **how)
         found.set()
-        assert go.wait(60)
+        assert go.wait(GUARD)
         return answer
 
     monkeypatch.setattr(app.engine, "answer", answer_and_wait)
@@ -474,12 +475,12 @@ def test_a_value_that_was_found_before_a_reload_is_not_kept_after_it(
     for thread in threads:
         found.clear()
         thread.start()
-        assert found.wait(60)
+        assert found.wait(GUARD)
     (tmp_path / "billing.cfg").write_text("[s]\nnumber = 2\nitems = new\n")
     app.reload()
     go.set()
     for thread in threads:
-        thread.join(60)
+        thread.join(GUARD)
     assert app.conf.getint("s", "number") == app.conf.value("s", "number") == 2
     assert app.conf.getlist("s", "items") == ["new"]
     section = app.conf.getsection("s")

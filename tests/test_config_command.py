@@ -18,6 +18,7 @@ import yaml
 from conftest import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import GUARD
 from test_beside_airflow import Airflow, airflow_python
 
 from framework.cli.edit import CfgText, edit, replace
@@ -541,7 +542,7 @@ def at_terminal(world: World, *words: str, **environ: str) -> str:
         if not piece:
             break
         pieces.append(piece)
-    done.wait(60)
+    done.wait(GUARD)
     os.close(outer)
     return b"".join(pieces).decode().replace("\r\n", "\n")
 

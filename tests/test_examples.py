@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 import framework
 from framework import App, Connection, project
@@ -34,7 +35,7 @@ def run(*words: str, status: int = 0, **env: str) -> subprocess.CompletedProcess
     }
     clean.pop("ARCHIVE_ROOT", None)
     clean |= {"PYTHONPATH": str(Path(framework.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1", **env}
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=GUARD)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import until
+from patience import GUARD, until
 from servers import Place, place  # noqa: F401 - a fixture
 
 from framework import errors
@@ -45,7 +45,7 @@ class Victim:
         self._folder, self._place = folder, place
         start = time.monotonic()
         process = self._start()
-        assert process.wait(120) == 0
+        assert process.wait(GUARD) == 0
         self.seconds = time.monotonic() - start
         self.ended = 0
 
@@ -60,7 +60,7 @@ class Victim:
         time.sleep(self.seconds * chance.uniform(0.05, 1.0))
         self.ended += process.poll() is not None
         process.send_signal(signal.SIGKILL)
-        process.wait(60)
+        process.wait(GUARD)
         until(lambda: self._place.sessions() <= others)
 
 
@@ -117,7 +117,7 @@ def test_rotate_loses_no_row(place: Place, store: Store, tmp_path: Path) -> None
         assert values(both) == expected
         assert rotation.census(both).unopened == []
     victim._env["BILLING__CORE__FERNET_KEY"] = f"{keys[1]},{keys[0]}"
-    assert victim._start().wait(120) == 0
+    assert victim._start().wait(GUARD) == 0
     assert values(Store(store.database, Keys(keys[1]))) == expected
 
 
@@ -171,5 +171,5 @@ def test_an_exported_file_is_whole(kind: str, tmp_path: Path) -> None:
         for leftover in tmp_path.glob(".out.json.*"):
             assert leftover.stat().st_mode & 0o777 == 0o600
             leftover.unlink()
-    assert victim._start().wait(60) == 0
+    assert victim._start().wait(GUARD) == 0
     assert path.read_bytes() == new

@@ -266,7 +266,7 @@ def test_anything_else_is_knocked_at(stocked: Any) -> None:
         ({"conn_type": "http", "host": "http://[bad"}, "no host"),
         ({"conn_type": "", "host": "ž 🐎", "port": 5}, ""),
     ):
-        tried = Tried(stocked, "--timeout", "2", **fields)  # type: ignore[arg-type]
+        tried = Tried(stocked, "--timeout", str(GUARD), **fields)  # type: ignore[arg-type]
         assert (tried.status, expected in tried.result("tcp")) == (1, True), tried.text
 
 

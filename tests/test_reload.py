@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 import framework
 from framework import App, BaseSecretsBackend, Variable, current, errors
@@ -45,7 +46,7 @@ class Gate:
         if self.is_shut:
             self.is_shut = False  # the others pass
             self.found.set()
-            assert self.go.wait(60)
+            assert self.go.wait(GUARD)
 
 
 class Store(BaseSecretsBackend):
@@ -111,10 +112,10 @@ def in_flight(read: Callable[[], Any], gate: Gate) -> Iterator[None]:
     gate.shut()
     thread = threading.Thread(target=work)
     thread.start()
-    assert gate.found.wait(60)
+    assert gate.found.wait(GUARD)
     yield
     gate.go.set()
-    thread.join(60)
+    thread.join(GUARD)
     assert outcome and not isinstance(outcome[0], Exception), outcome
 
 
@@ -239,7 +240,7 @@ def test_the_reload_that_read_last_wins(world: World, monkeypatch: pytest.Monkey
     with in_flight(world.app.reload, gate):
         world.say("new")
         second.start()
-    second.join(60)
+    second.join(GUARD)
     assert world.app.conf.get("s", "plain") == "new"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 from proxy import Proxy
 from servers_aws import Aws, aws, moto_port, no_aws_around  # noqa: F401 - fixtures
 from servers_vault import Bao, bao  # noqa: F401 - fixtures
@@ -150,7 +151,7 @@ def test_a_thousand_reads_of_fifty_secrets_by_32_threads_cold(store: Store, tmp_
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(GUARD)
     assert wrong == []
     assert (len(read), set(read)) == (1024, set(range(50)))
     assert store.values == 50
@@ -164,7 +165,7 @@ def test_threads_that_start_together_share_one_chain(
     app, build, together = app_over(store, tmp_path, 0), wiring.build_chain, threading.Barrier(8)
 
     def at_once(app: App) -> Any:
-        together.wait(10)
+        together.wait(GUARD)
         return build(app)
 
     monkeypatch.setattr(wiring, "build_chain", at_once)

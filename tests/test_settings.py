@@ -22,6 +22,7 @@ import pydantic
 import pydantic_settings
 import pytest
 from conftest import World
+from patience import GUARD
 
 from framework import App, Secret, Sensitive, conf, masking
 from framework.errors import ConfigError, FrameworkError, InvalidArgument, OptionNotFound, SchemaError, SettingsError
@@ -1140,7 +1141,7 @@ def test_a_class_is_held_to_the_constraints_of_a_schema_file() -> None:
 
 def test_threads_that_ask_first_get_the_same_settings() -> None:
     app, made = application(Settings), list[Any]()
-    bind, met = app.bind, threading.Barrier(4, timeout=30)
+    bind, met = app.bind, threading.Barrier(4, timeout=GUARD)
 
     def slow(cls: type) -> Any:
         met.wait()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import World
+from patience import GUARD
 from terminal import at_a_terminal
 
 import framework
@@ -197,7 +198,7 @@ def test_completion_offers_no_name_that_acts(world: World) -> None:
     env = {**os.environ, "_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
     env["_ARGCOMPLETE_STDOUT_FILENAME"] = str(world.home / "offered")
     env["PYTHONPATH"] = str(Path(framework.__file__).parents[1])
-    subprocess.run([sys.executable, "-m", "framework"], env=env, cwd=world.home, timeout=60)
+    subprocess.run([sys.executable, "-m", "framework"], env=env, cwd=world.home, timeout=GUARD)
     assert (world.home / "offered").read_text().strip() == "good"
 
 

@@ -31,7 +31,9 @@ KEYS = {"aws_access_key_id": "AKIAMADEUPMADEUPMADE", "aws_secret_access_key": SE
 
 def client(service: str, port: int, **more: Any) -> Any:
     """boto3's own client: what an administrator uses to fill a store."""
-    config = Config(connect_timeout=5, read_timeout=30, max_pool_connections=32, retries={"total_max_attempts": 2})
+    config = Config(
+        connect_timeout=GUARD, read_timeout=GUARD, max_pool_connections=32, retries={"total_max_attempts": 2}
+    )
     kwargs = {"region_name": REGION, "endpoint_url": f"http://127.0.0.1:{port}", "config": config, **KEYS, **more}
     return boto3.client(service, **kwargs)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from patience import GUARD
 
 pytest.importorskip("yandexcloud", reason="yandexcloud is not installed")
 
@@ -64,7 +65,7 @@ class Lockbox:
         self.server.start()
 
     def stop(self) -> None:
-        self.server.stop(None).wait(10)
+        self.server.stop(None).wait(GUARD)
 
     def put(self, name: str, *entries: Entry | str | bytes, folder: str = FOLDER, version: str = "") -> str:
         """A secret, or one more version of it; returns its id."""

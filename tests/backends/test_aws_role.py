@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 pytest.importorskip("moto", reason="moto is not installed")
 
@@ -54,7 +55,7 @@ class Sts:
         head = {name: handler.headers[name] for name in names if name in handler.headers}
         head["Host"] = "sts.eu-west-1.amazonaws.com"
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}/", body, head, method="POST")
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=GUARD) as answer:
             handler.reply(answer.status, answer.read(), {"Content-Type": "text/xml"})
 
     def stop(self) -> None:

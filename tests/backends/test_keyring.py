@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import GUARD
 
 pytest.importorskip("keyring", reason="keyring is not installed")
 pytest.importorskip("keyrings.alt", reason="keyrings.alt, the keyring in a file, is not installed")
@@ -185,7 +186,7 @@ def test_a_real_desktop_keyring(tmp_path: Path) -> None:
     def session(daemon: str, argument: str) -> str:
         run = f'{daemon} >/dev/null 2>&1; exec "$@"'
         words = ["dbus-run-session", "--", "sh", "-c", run, "sh", sys.executable, str(script), argument]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environ)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=GUARD, env=environ)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

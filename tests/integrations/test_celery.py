@@ -53,7 +53,7 @@ def test_a_worker_takes_a_task_from_a_real_queue(tmp_path: Path) -> None:
         with log.open("w") as file:
             worker = subprocess.Popen(words, cwd=EXAMPLE, env=environment(**queue), stdout=file, stderr=file)
         try:
-            code = "from tasks import sign; print(sign.delay(7, '12.50').get(timeout=120))"
+            code = "from tasks import sign; print(sign.delay(7, '12.50').get(timeout=300))"
             done = run("-c", code, **queue)
         finally:
             worker.terminate()
