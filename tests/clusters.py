@@ -83,10 +83,12 @@ class GaleraNode(MariaDB):
     def command(self) -> list[str]:
         me, own = f"127.0.0.1:{self.ports[self.number]}", self.ports[self.number]
         group = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        # Long enough that nodes of a busy machine do not take each other for dead: two that do, while a third has died,
+        # never agree again.
         provider = (
             f"base_port={own};gmcast.listen_addr=tcp://{me};ist.recv_addr=127.0.0.1:{self.receiving[0]};"
-            "evs.keepalive_period=PT0.2S;evs.suspect_timeout=PT1S;evs.inactive_timeout=PT3S;evs.inactive_check_period=PT0.2S;"
-            "evs.install_timeout=PT2S;gcache.size=16M"
+            "evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT6S;evs.inactive_timeout=PT20S;evs.inactive_check_period=PT0.5S;"
+            "evs.install_timeout=PT10S;gmcast.peer_timeout=PT10S;gcache.size=16M"
         )
         return [
             *super().command(), "--binlog_format=ROW", "--default_storage_engine=InnoDB",
