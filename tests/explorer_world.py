@@ -89,7 +89,7 @@ class Hostile(BaseSecretsBackend):
 _CFG = f"""
 [secrets]
 backends = {{backends}}
-resolve_timeout_seconds = 60
+resolve_timeout_seconds = 3600
 [secrets.hung]
 backend = {{stores}}.Hung
 [secrets.denied]

@@ -10,6 +10,7 @@ import signal
 import socket as sockets
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,19 @@ class Programs:
         self.world = world
         self.environ = {n: t for n, t in os.environ.items() if not n.startswith(("BILLING_", "FRAMEWORK_"))}
         self.environ["PYTHONPATH"] = str(ROOT)
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def end(self) -> None:
+        """End what a test that has failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.terminate()
 
     def start(self, *words: str, **how: object) -> subprocess.Popen[bytes]:
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
         environ = {**self.environ, **how.pop("environ", {})}  # type: ignore[dict-item]
-        return subprocess.Popen([*FRAMEWORK, "exec", *words], cwd=self.home, env=environ, **how)  # type: ignore[call-overload, no-any-return]
+        self._started.append(subprocess.Popen([*FRAMEWORK, "exec", *words], cwd=self.home, env=environ, **how))  # type: ignore[call-overload]
+        return self._started[-1]
 
     def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
         process = self.start(*words, environ=environ)
@@ -42,10 +51,12 @@ class Programs:
 
 
 @pytest.fixture
-def billing(world: World) -> Programs:
+def billing(world: World) -> Iterator[Programs]:
     world.project(config_files=["a.toml"], sensitive=["db.password"])
     world.write("a.toml", '[db]\nhost = "h"\nport = 5432\npassword_cmd = "echo made-up-password"\n')
-    return Programs(world)
+    made = Programs(world)
+    yield made
+    made.end()
 
 
 def script(billing: Programs, name: str, text: str, mode: int = 0o700) -> str:

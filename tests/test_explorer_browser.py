@@ -31,7 +31,12 @@ PATHS = (
 )  # fmt: skip
 #: All names of every kind, or in short a third of them, each of one kind.
 _ALL = bool(os.environ.get("FRAMEWORK_EXPLORER_ALL"))
-_FLAGS = {"executable_path": CHROMIUM, "args": ["--no-sandbox"] if os.geteuid() == 0 else []}
+_FLAGS = {
+    "executable_path": CHROMIUM,
+    "args": ["--no-sandbox"] if os.geteuid() == 0 else [],
+    "timeout": GUARD * 1000,
+}
+playwright.expect.set_options(timeout=GUARD * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +77,7 @@ class Visit:
 
     def __init__(self, context: Any, explorer: Process) -> None:
         self.explorer, self.page, self.complaints = explorer, context.new_page(), list[str]()
-        self.page.set_default_timeout(GUARD * 1000)
+        context.set_default_timeout(GUARD * 1000)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))

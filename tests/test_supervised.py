@@ -23,11 +23,13 @@ CONFIG = '[db]\nhost = "h"\npassword_file = "password"\n[other]\nport = 1\n'
 
 
 @pytest.fixture
-def billing(world: World) -> Programs:
+def billing(world: World) -> Iterator[Programs]:
     world.project(config_files=["a.toml"], sensitive=["db.password"])
     world.write("a.toml", CONFIG)
     world.write("password", "made-up-password\n")
-    return Programs(world)
+    made = Programs(world)
+    yield made
+    made.end()
 
 
 @pytest.fixture
