@@ -433,7 +433,7 @@ def test_a_token_is_renewed_before_it_ends(
 
 
 def test_a_token_near_its_longest_time_is_fetched_again(bao: Bao, make: Any, store: dict[str, str]) -> None:  # noqa: F811
-    backend, reads = make(**bao.approle(store["policy"], token_ttl="2s", token_max_ttl="3s")), list[str]()
+    backend, reads = make(**bao.approle(store["policy"], token_ttl="4s", token_max_ttl="6s")), list[str]()
     until(lambda: reads.append(backend.get_variable("x")) or backend.logins >= 2)
     assert set(reads) == {"1"}
 
