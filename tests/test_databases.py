@@ -227,7 +227,7 @@ def test_many_processes_migrate_at_once(place: Place) -> None:
     script = """
 import sys
 from framework.metastore import database, migrations
-opened = database.open(sys.argv[1], 20.0)
+opened = database.open(sys.argv[1], 600.0)
 opened.tables()
 sys.stdin.read(1)
 migrations.migrate(opened)

@@ -372,7 +372,7 @@ def test_writers_of_many_processes_lose_nothing(path: Path) -> None:
     script = f"""
 import sys
 from framework.metastore import crypto, database, store
-opened = store.Store(database.open("sqlite:///{path}"), crypto.Keys({KEY!r}))
+opened = store.Store(database.open("sqlite:///{path}", 600.0), crypto.Keys({KEY!r}))
 for i in range(10):
     opened.set_variable(f"{{sys.argv[1]}}-{{i}}", "v")
     opened.set_variable("same", sys.argv[1])
