@@ -18,7 +18,8 @@ from patience import GUARD, until
 from starlette.testclient import TestClient
 
 from framework import App, errors, web
-from framework.web import jobs
+from framework.web import actions, jobs, lists, pages
+from framework.web.explorer import Explorer
 from framework.web.handles import handle, name_of
 
 PAGES = ("", "options", "connections", "variables", "secrets", "links", "problems", "plan", "compare", "log")
@@ -269,15 +270,51 @@ def test_the_values_shown_in_a_minute_are_limited(calm: App) -> None:
 
 
 def test_the_answer_of_a_job_is_for_the_person_who_asked_and_is_given_once(calm: App) -> None:
-    from framework.web import actions
-    from framework.web.explorer import Explorer
-
     explorer = Explorer(calm)
     job = actions.begin(explorer, "ann", "reveal", {"kind": "variable", "name": "api_token"})
     assert job is not None
     until(lambda: job.done)
     assert explorer.jobs.take(job.id) is job
     assert explorer.jobs.take(job.id) is None
+
+
+class Ending(jobs.Job):
+    """A job that ends just after somebody has looked for its outcome in vain."""
+
+    @property
+    def outcome(self) -> Any:
+        found, self.done = self.__dict__["outcome"] if self.done else None, True
+        return found
+
+
+VIEWS: dict[str, Any] = {
+    "overview": pages.overview,
+    "options": pages.options,
+    "option": lambda explorer, query: pages.option(explorer, {"section": "server", "key": "port"}),
+    "links": pages.links,
+    "problems": pages.problems,
+    "plan": pages.plan,
+    "variables": lambda explorer, query: lists.names(explorer, query, "variable"),
+    "variable": lambda explorer, query: lists.names(explorer, {"name": "api_token"}, "variable"),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_page_is_made_again_if_something_ended_while_it_was_made(calm: App, name: str) -> None:
+    explorer = Explorer(calm)
+    until(lambda: not VIEWS[name](explorer, {})["busy"])
+    assert actions.begin(explorer, "ann", "ask", {"kind": "variable", "name": "api_token"})
+    until(lambda: not VIEWS[name](explorer, {})["busy"])
+    until(lambda: all(job.done for job in explorer.jobs._jobs.values()))
+    chain = explorer.chain()
+    ending = [job for job in explorer.jobs._jobs.values() if job is not chain]
+    for job in ending:
+        job.__class__, job.done = Ending, False
+    data = VIEWS[name](explorer, {})
+    assert any(job.done for job in ending) and data["busy"] is True
+    for job in ending:
+        job.done = True
+    assert VIEWS[name](explorer, {})["busy"] is False
 
 
 def test_every_link_is_asked_by_name_and_no_value_is_shown(calm: App) -> None:

@@ -45,6 +45,7 @@ def names(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
     """The names of one kind: which link answers, and which are shadowed."""
     if "name" in query:
         return name(explorer, query, kind)
+    is_busy = busy(explorer, [kind])
     word, of_link, state = query.get("q", "").lower(), query.get("link", ""), query.get("state", "")
     found = []
     for entry in explorer.entries[kind]:
@@ -77,16 +78,18 @@ def names(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
         "so_far": any(row["state"] == "listing" for row in by_link),
         "chain_failed": message_of(explorer, explorer.chain().failure),
         "write": explorer.write and kind != "config",
-        "busy": busy(explorer, [kind]),
+        "busy": is_busy,
     }
 
 
 def name(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
     """One name: what each link's list says of it, and what may be done with it."""
     key, links = query["name"], []
+    asked = explorer.jobs.get(explorer.key("ask", kind, key))
+    is_asking = asked is not None and not asked.done
+    is_busy = busy(explorer, [kind]) or is_asking
     by_link = status(explorer, kind)
     entries = {entry.link.name: entry for entry in explorer.entries[kind] if entry.name.upper() == key.upper()}
-    asked = explorer.jobs.get(explorer.key("ask", kind, key))
     answers: dict[str, str] = {}
     if asked is not None:
         answers = {step["link"]: step["state"] for step in asked.steps} | dict(asked.outcome or ())
@@ -99,7 +102,7 @@ def name(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
                 "link": row["link"],
                 "list": states.get(row["state"], row["state"]),
                 "why": row["why"],
-                "now": answers.get(row["link"]) or ("asking" if asked is not None and not asked.done else None),
+                "now": answers.get(row["link"]) or ("asking" if is_asking else None),
             }
         )
     used = [
@@ -120,11 +123,11 @@ def name(explorer: Explorer, query: Query, kind: str) -> dict[str, object]:
         "title": f"{word} {visible(key)}",
         "links": links,
         "used": used,
-        "asked": None if asked is None or not asked.done else round(asked.age, 1),
+        "asked": None if asked is None or is_asking else round(asked.age, 1),
         "command": command,
         "write": explorer.write and kind != "config",
         "in_metastore": any(entry.link.role == "metastore" and entry.name == key for entry in entries.values()),
-        "busy": busy(explorer, [kind]) or (asked is not None and not asked.done),
+        "busy": is_busy,
     }
 
 
@@ -142,7 +145,10 @@ def message_of(explorer: Explorer, fault: FrameworkError | None) -> str | None:
 
 
 def busy(explorer: Explorer, kinds: Iterable[str]) -> bool:
-    """Whether something is still under way that this page shows."""
+    """Whether something is still under way that this page shows.
+
+    A page asks before it looks at anything else: what ends while it is made may be missing on it, so it is made again.
+    """
     chain = explorer.chain()
     return not chain.done or any(not job.done for kind in kinds for _, job in explorer.lists(kind))
 

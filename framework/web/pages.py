@@ -36,6 +36,7 @@ _SLOW = 1.0
 def overview(explorer: Explorer, query: Query) -> dict[str, object]:
     """The start page: whether all is well, what is wrong, and the chain."""
     check = explorer.check()
+    is_checked, is_busy = check.done, busy(explorer, PAGES)
     found = check.outcome or []
     counts = {level: sum(row["level"] == level for row in found) for level in ("error", "warning", "note")}
     chain = explorer.chain()
@@ -54,19 +55,19 @@ def overview(explorer: Explorer, query: Query) -> dict[str, object]:
                 unlisted.append(row["link"])
     total = list(explorer.app.engine.entries())
     return {
-        "checked": check.done,
+        "checked": is_checked,
         "check_failed": message_of(explorer, check.failure),
         "stores_checked": explorer.stores_checked,
         "counts": counts,
         "quiet": list(dict.fromkeys(quiet)),
         "unlisted": list(dict.fromkeys(unlisted)),
         "chain_failed": message_of(explorer, chain.failure),
-        "well": check.done and not (check.failure or chain.failure or counts["error"] or counts["warning"] or quiet),
+        "well": is_checked and not (check.failure or chain.failure or counts["error"] or counts["warning"] or quiet),
         "problems": [row for row in found if row["level"] != "note"][:8],
         "chain": list(boxes.values()),
         "options": len(total),
         "files": files(explorer),
-        "busy": busy(explorer, PAGES),
+        "busy": is_busy or not is_checked,
     }
 
 
@@ -96,6 +97,7 @@ def files(explorer: Explorer) -> list[dict[str, bool | str | None]]:
 
 def options(explorer: Explorer, query: Query) -> dict[str, object]:
     """Every option with its value and its place. No pointer is followed."""
+    is_busy = not explorer.check().done
     failing = _failing(explorer)
     words, layer, state = query.get("q", "").lower().split(), query.get("layer", ""), query.get("state", "")
     found, layers = [], dict[str, None]()
@@ -139,12 +141,13 @@ def options(explorer: Explorer, query: Query) -> dict[str, object]:
         **found_by(query, page, len(found)),
         "rows": shown_rows,
         "layers": list(layers),
-        "busy": not explorer.check().done,
+        "busy": is_busy,
     }
 
 
 def option(explorer: Explorer, query: Query) -> dict[str, object]:
     """One option: its value or the way to it, problems, every place where it is set, and how to change it."""
+    is_busy = not explorer.check().done
     app, section, key = explorer.app, query.get("section", "").lower(), query.get("key", "").lower()
     section, key = app.engine.current_name(section, key)
     app.schema.describe()
@@ -170,7 +173,7 @@ def option(explorer: Explorer, query: Query) -> dict[str, object]:
         "variable": app.names.option(section, key),
         "file": explorer.place(app.main_file()[0]),
         "command": f"{explorer.command} explain {section} {key}",
-        "busy": not explorer.check().done,
+        "busy": is_busy,
     }
 
 
@@ -214,6 +217,7 @@ def _pointer(explorer: Explorer, mention: Mention) -> dict[str, object] | None:
 
 def links(explorer: Explorer, query: Query) -> dict[str, object]:
     """Every link: what it is, how its lists went, what it was asked."""
+    is_busy = busy(explorer, PAGES)
     job, found = explorer.chain(), []
     lists = {kind: {row["link"]: row for row in status(explorer, kind)} for kind in PAGES}
     for link in explorer.links():
@@ -234,25 +238,27 @@ def links(explorer: Explorer, query: Query) -> dict[str, object]:
                 "oldest": None if oldest is None else round(oldest),
             }
         )
-    return {"links": found, "chain_failed": message_of(explorer, job.failure), "busy": busy(explorer, PAGES)}
+    return {"links": found, "chain_failed": message_of(explorer, job.failure), "busy": is_busy}
 
 
 def problems(explorer: Explorer, query: Query) -> dict[str, object]:
     """Everything that is wrong, errors first."""
     check = explorer.check()
+    is_checked = check.done
     return {
-        "checked": check.done,
+        "checked": is_checked,
         "failed": message_of(explorer, check.failure),
         "stores": explorer.stores_checked,
         "seconds": round(check.seconds, 1),
         "rows": check.outcome or [],
-        "busy": not check.done,
+        "busy": not is_checked,
     }
 
 
 def plan(explorer: Explorer, query: Query) -> dict[str, object]:
     """What will be run, read and asked to resolve every pointer that was not followed yet."""
     job = explorer.plan()
+    is_busy = not job.done
     calls = [{name: visible(str(text)) for name, text in row.items()} for row in job.outcome or []]
     pointers = []
     for row in rows(explorer.app, offline=True):
@@ -263,7 +269,7 @@ def plan(explorer: Explorer, query: Query) -> dict[str, object]:
         "calls": calls,
         "pointers": pointers,
         "failed": message_of(explorer, job.failure),
-        "busy": not job.done,
+        "busy": is_busy,
     }
 
 
