@@ -20,6 +20,7 @@ protocol inside; with TLS the handshake counts as well. A fault strikes at the n
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -149,15 +150,32 @@ class Proxy:
 
 
 async def _whole(reader: asyncio.StreamReader, data: bytes) -> bytes:
-    """The answer as far as it comes without a pause."""
+    """The answer: all of it, if it is HTTP/1.1 and says where it ends; else as far as it comes without a pause."""
     while True:
+        missing = _is_missing(data)
+        if missing is False:
+            return data
         try:
-            more = await asyncio.wait_for(reader.read(1 << 20), 0.05)
+            more = await asyncio.wait_for(reader.read(1 << 20), GUARD if missing else 0.05)
         except asyncio.TimeoutError:
             return data
         if not more:
             return data
         data += more
+
+
+def _is_missing(data: bytes) -> bool | None:
+    """Whether a part of an answer is missing; None: it does not say."""
+    if not data.startswith(b"HTTP/1."):
+        return None
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        return True
+    if length := re.search(rb"(?i)\r\ncontent-length: *(\d+)", head):
+        return len(body) < int(length[1])
+    if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
+        return not body.endswith(b"0\r\n\r\n")
+    return None
 
 
 def _at_once(*writers: asyncio.StreamWriter) -> None:

@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("botocore", reason="botocore is not installed")
 
+from patience import GUARD, eventually  # noqa: E402
 from proxy import PAGE, Proxy  # noqa: E402
 from servers import free_port  # noqa: E402
 from servers_aws import (  # noqa: E402, F401
@@ -42,6 +43,8 @@ from framework.testing import BackendContract  # noqa: E402
 
 CANARY = "cAnArY-5ecret"
 FAST = {"connect_timeout": 0.5, "read_timeout": 0.5, "retries": {"mode": "standard", "total_max_attempts": 2}}
+#: The same for a store that answers: a busy machine may take long.
+PATIENT = {**FAST, "connect_timeout": GUARD, "read_timeout": GUARD}
 SECRETS, PARAMETERS = SecretsManagerBackend, SystemsManagerParameterStoreBackend
 DEAD = "http://127.0.0.1:9"
 
@@ -116,7 +119,7 @@ class Contract(BackendContract):
             proxy.faults, proxy.always = [fault], fault if trouble.endswith("for long") else None
         else:
             return None
-        return make(**({} if trouble == "slow" else {"config": FAST}))
+        return make(config=FAST if trouble == "too slow" else PATIENT)
 
     def guarded(self) -> Guarded:
         made: Guarded = self.request.getfixturevalue("guarded")
@@ -559,7 +562,7 @@ class Scripted:
         return {
             "region_name": REGION,
             "endpoint_url": f"http://127.0.0.1:{self.server.port}",
-            "config": FAST,
+            "config": PATIENT,
             **KEYS,
             **more,
         }
@@ -703,14 +706,14 @@ def test_a_fault_that_passes_is_not_noticed(store: Store, fault: str) -> None:
 @pytest.mark.parametrize("fault", ["reset", "half", "cut", "hole", "busy", "page"])
 def test_a_fault_that_stays_is_an_outage(store: Store, fault: str) -> None:
     names = store.fill(25)
-    backend = store.backend(config=FAST)
+    backend = store.backend(config=FAST if fault == "hole" else PATIENT)
     store.proxy.always = fault
     refused(errors.BackendUnavailable, lambda: backend.get_config("s1"), CANARY, "log in")
     many = backend.get_many("config", [*names, "gone"])
     assert {type(fault) for fault in many.values()} == {errors.BackendUnavailable}
     assert len(many) == 26
     store.proxy.always = None
-    assert backend.get_config("s1") == f"{CANARY} 1", "the store comes back"
+    assert eventually(lambda: backend.get_config("s1")) == f"{CANARY} 1", "the store comes back"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -718,7 +721,7 @@ def test_among_faults_every_answer_is_right_or_an_error(store: Store, seed: int)
     import random
 
     names, dice = store.fill(45), random.Random(seed)
-    backend = store.backend(config=FAST)
+    backend = store.backend(config=PATIENT)
     kinds = ["reset", "half", "cut", "busy", "page", None, None, None]
     store.proxy.faults = [dice.choice(kinds) for _ in range(60)]  # type: ignore[misc]
     many = backend.get_many("config", [*names, "gone", "gone2"])
