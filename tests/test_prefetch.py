@@ -647,8 +647,7 @@ def test_a_store_that_hangs_does_not_keep_a_command_from_running(tmp_path: Path)
     assert (app.conf.get("s", "c"), app.conf.get("s", "f")) == ("hi", "from a file")
 
 
-def test_one_bad_name_fails_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_A_WHILE", 3600)
+def test_one_bad_name_fails_no_other(tmp_path: Path) -> None:
     store = Store(values(20))
     store.failing = {f"s{i}": errors.BackendUnavailable("its key is gone") for i in range(3)}
     failures = app_over(tmp_path, store, count=20, max_workers="1").prefetch()

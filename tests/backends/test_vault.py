@@ -352,7 +352,8 @@ def test_sealed(spare: Bao) -> None:  # noqa: F811
     assert backend.logins == 1
 
 
-def test_unreachable_costs_one_login(make: Any, real_pauses: None) -> None:
+def test_unreachable_costs_one_login(make: Any, real_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.chain.runner._A_WHILE", 0)
     backend = make(url=DOWN)
     fault = refused(errors.BackendUnavailable, lambda: backend.get_variable("x"))
     assert "127.0.0.1:9" in fault.what
