@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ pytest.importorskip("moto", reason="moto is not installed")
 import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from botocore.loaders import JSONFileLoader  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
+from moto.server import DomainDispatcherApplication, ThreadedMotoServer  # type: ignore[attr-defined] # noqa: E402
 from patience import GUARD, until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from servers import free_port, is_open  # noqa: E402
@@ -85,10 +86,19 @@ def no_aws_around(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 def moto_port() -> Iterator[int]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
+    """moto, which answers one request at a time: its tables are not for threads."""
+    lock, answer = threading.Lock(), DomainDispatcherApplication.__call__
+
+    def answer_alone(*given: Any) -> Any:
+        with lock:
+            return answer(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DomainDispatcherApplication, "__call__", answer_alone)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        yield server.get_host_and_port()[1]
+        server.stop()
 
 
 @pytest.fixture
