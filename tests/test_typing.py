@@ -128,11 +128,11 @@ def test_a_misspelling_is_found_in_every_kind_of_class(
     assert sorted(set(check(tmp_path))) == [("kinds.py", line) for line in lines]
 
 
-#: Every getter that takes keyword arguments, with each that it takes.
+#: Every getter that takes keyword arguments, with each that it takes; and what has the type that its caller expects.
 GETTERS = """
 from enum import Enum
 
-from framework import conf
+from framework import App, conf, masking
 
 class Level(Enum):
     LOW = 1
@@ -150,6 +150,9 @@ conf.getimport("a", "b", fallback=None, raw=True)
 conf.value("a", "b", fallback=None, raw=True)
 conf.get_mandatory_value("a", "b", fallback="x", raw=True)
 conf.get_mandatory_list_value("a", "b", fallback=[], raw=True)
+port: int = conf.value("a", "b")
+shown: dict[str, str] = masking.redact({"a": "b"})
+calls: int = App("shop").stats()[0]["calls"]
 """
 
 

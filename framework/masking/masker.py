@@ -168,7 +168,7 @@ class Masker:
 
     def redact(
         self, value: object, name: object = None, max_depth: int | None = None, *, replacement: str = REPLACEMENT
-    ) -> object:
+    ) -> Any:
         """A copy of any value that can be shown: values under sensitive names are hidden, texts are searched.
 
         Args:
