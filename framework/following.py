@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 _NOT_SET = object()
 #: How many seconds are at least between refreshes.
 _LEAST = 0.5
+#: The flag of the code of an `async def`: `inspect.CO_COROUTINE`.
+_COROUTINE = 0x80
 
 
 class Following:
@@ -112,10 +114,8 @@ class Following:
 
     def on_change(self, section: str, key: str, fn: Listener) -> Callable[[], None]:
         """Call a function after the option's value has changed."""
-        from inspect import iscoroutinefunction
-
         name = self.app.engine.current_name(*given.option(section, key))
-        if not callable(fn) or iscoroutinefunction(fn):
+        if not callable(fn) or _is_async(fn):
             hint = "It is not awaited: let it call asyncio.run_coroutine_threadsafe." if callable(fn) else ""
             raise given.wrong(fn, "fn", "a function that takes a section and a key", hint)
         listeners = self._listeners.setdefault(name, [])
@@ -287,6 +287,16 @@ class Following:
         self._failures = {name: text for name, text in before.items() if name not in asked} | failures
         for text in sorted(text for name, text in failures.items() if before.get(name) != text):
             log_and_warn(f"a refresh failed, and the last value is used: {text}")
+
+
+def _is_async(fn: Callable[..., object]) -> bool:
+    """Whether a call gives a coroutine. `inspect` is loaded only for what is not a plain function: it takes long."""
+    code = getattr(fn, "__code__", None)
+    if code is not None and not fn.__dict__:
+        return bool(code.co_flags & _COROUTINE)
+    from inspect import iscoroutinefunction
+
+    return iscoroutinefunction(fn)
 
 
 def _refresh_in_time(app: Application) -> None:

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from patience import until
+from patience import is_alive, until
 from servers import ADMIN, PASSWORD, QUOTED_PASSWORD, MariaDB, Missing, PostgreSQL, Server, free_port
 
 _numbers = count(1)
@@ -36,25 +36,17 @@ def kill(server: Server) -> None:
     server.process.kill()
     server.process.wait()
     server.process = None
-    until(lambda: not any(map(_runs, children)))  # it does not start again while one of them holds its memory
+    until(lambda: not any(map(is_alive, children)))  # it does not start again while one of them holds its memory
 
 
 def _children(parent: int) -> list[int]:
     """The processes that this one has started; none where there is no /proc."""
-    numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-    return [number for number in numbers if _state(number)[1] == str(parent)]
-
-
-def _runs(number: int) -> bool:
-    return _state(number)[0] not in ("", "X", "Z")
-
-
-def _state(number: int) -> tuple[str, str]:
-    """The state of a process, and its parent; nothing if it has ended."""
-    with suppress(OSError):
-        state, parent, *_ = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-        return state, parent
-    return "", ""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if path.read_text().rpartition(")")[2].split()[1] == str(parent):
+                found.append(int(path.parent.name))
+    return found
 
 
 class GaleraNode(MariaDB):

@@ -16,7 +16,11 @@ from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
-from patience import GUARD, clock  # noqa: F401 - a fixture: a clock that a test moves
+from patience import (
+    GUARD,
+    clock,  # noqa: F401 - a fixture: a clock that a test moves
+    threads_named,
+)
 from quick import (  # noqa: F401 - hooks and a fixture: which tests are quick
     _stays_quick,
     pytest_collection_finish,
@@ -105,9 +109,8 @@ _kept: WeakSet[threading.Thread] = WeakSet()
 @pytest.fixture(autouse=True)
 def _nobody_in_the_background() -> None:
     """Applications that earlier tests have left behind end: they would go on refreshing, and warn, and be counted."""
-    names = ("framework-refresh", "framework-watch")
     for _ in range(50):
-        left = [one for one in threading.enumerate() if one.name in names and one not in _kept]
+        left = [one for one in threads_named("framework-refresh", "framework-watch") if one not in _kept]
         if not left:
             return
         gc.collect()

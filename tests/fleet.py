@@ -19,16 +19,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "backends"))
 
-from patience import GUARD  # noqa: E402
+from patience import GUARD, PATIENT  # noqa: E402
 from quotas import THROTTLED, Limits  # noqa: E402
 
 KEYS = {"aws_access_key_id": "AKIAMADEUPMADEUPMADE", "aws_secret_access_key": "canary-of-the-aws-key"}
 READS = ("GetSecretValue", "BatchGetSecretValue")
-#: All of the fleet wait for one machine, which may take long; nobody gives up a store or a cache that is only slow.
-PATIENT = {
-    f"{name}_seconds": GUARD
-    for name in ("resolve_timeout", "shared_cache_timeout", "shared_cache_wait", "shared_cache_lease")
-}
 
 #: Forks processes that take steps together, each when this program is told to go on. Each writes a file with what
 #: happened. A step is `prefetch`, or `login` of the connection `books` at the Redis server that it names.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from framework.errors import FrameworkError
 
 #: A last guard against a hang, in seconds: far more than a busy machine needs.
 GUARD = 120.0
+#: Options of `[secrets]` with which only what hangs or stays away is given up: a busy machine may be slow to answer and
+#: to renew a lease.
+PATIENT = {
+    f"{name}_seconds": GUARD
+    for name in ("resolve_timeout", "shared_cache_timeout", "shared_cache_wait", "shared_cache_lease")
+}
+#: The same in the environment of the application `shop`.
+PATIENT_SHOP = {f"SHOP__SECRETS__{name.upper()}": str(seconds) for name, seconds in PATIENT.items()}
 
 
 class Clock:
@@ -56,6 +65,18 @@ def clock_from(happened: Callable[[], Any]) -> Callable[[], float]:
         return began + (time.monotonic() - since[0] if since else 0.0)
 
     return now
+
+
+def threads_named(*names: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name in names]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended, and that its parent has not asked about, does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def until(happened: Callable[[], Any]) -> None:

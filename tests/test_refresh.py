@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, Clock, until
+from patience import GUARD, Clock, threads_named, until
 
 from framework import App, errors
 from framework.backends.base import StoreBackend
@@ -377,7 +378,12 @@ async def _awaitable(section: str, key: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("fn", [None, "text", 5, _awaitable])
+class _Awaitable:
+    async def method(self, section: str, key: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("fn", [None, "text", 5, _awaitable, functools.partial(_awaitable), _Awaitable().method])
 def test_what_is_not_a_function_is_refused(tmp_path: Path, store: Store, fn: Any) -> None:
     with pytest.raises(errors.InvalidArgument, match="fn"):
         app_over(tmp_path, store).on_change("s", "token", fn)
@@ -412,7 +418,7 @@ def test_a_function_that_ends_its_thread_does_not_end_the_refreshes(tmp_path: Pa
 
 def refreshers() -> list[threading.Thread]:
     gc.collect()  # a thread may just have held an application that nobody else holds
-    return [thread for thread in threading.enumerate() if thread.name == "framework-refresh"]
+    return threads_named("framework-refresh")
 
 
 def test_no_thread_is_started_for_nothing(tmp_path: Path, store: Store) -> None:

@@ -22,18 +22,13 @@ import redis
 import redis.backoff
 import redis.retry
 from cryptography.fernet import Fernet
-from patience import GUARD, Clock, in_threads, until
+from patience import GUARD, PATIENT_SHOP, Clock, in_threads, until
 from servers import free_port, valkey
 
 from framework import App, BaseSecretsBackend, Connection, errors
 from framework.chain.sealed import Sealed
 
 KEY = Fernet.generate_key().decode()
-#: Only what hangs or stays away is given up: a busy machine may be slow to answer, and to renew a lease.
-PATIENT = {
-    f"SHOP__SECRETS__{name}_SECONDS": str(GUARD)
-    for name in ("SHARED_CACHE_TIMEOUT", "SHARED_CACHE_WAIT", "SHARED_CACHE_LEASE", "RESOLVE_TIMEOUT")
-}
 PASSWORD = "canary-password-of-the-cache"
 
 
@@ -138,7 +133,7 @@ def application(
         "SHOP__SECRETS__BACKEND_KWARGS": json.dumps(kwargs or {}),
         "SHOP__SECRETS__SHARED_CACHE_URL": url,
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
         **{f"SHOP__SECRETS__{name.upper()}": str(value) for name, value in options.items()},
     }
     return App("shop", home=home, environ=environ, access_log=access_log)
@@ -423,7 +418,7 @@ def test_the_waiting_leaves_the_store_half_of_the_time(
         "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
         **{f"SHOP__WEB__{name.upper()}_SECRET": name for name in "ab"},
     }
     app = App("shop", home=tmp_path, schema=schema, environ=environ)
@@ -551,7 +546,7 @@ def test_refresh_asks_the_store_and_writes(tmp_path: Path, port: int) -> None:
         "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
         "SHOP__WEB__PASSWORD_SECRET": "s",
     }
     first, second = (App("shop", home=tmp_path, schema=schema, environ=environ) for _ in range(2))
@@ -575,7 +570,7 @@ def test_one_process_of_a_fleet_that_refreshes_in_the_background_asks_the_store(
         "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
         "SHOP__SECRETS__REFRESH_INTERVAL_SECONDS": "600",
         "SHOP__WEB__PASSWORD_SECRET": "s",
         "SHOP__WEB__TOKEN_SECRET": "t",
@@ -1043,7 +1038,7 @@ def test_the_key_of_the_metastore_is_refused(tmp_path: Path, port: int, keys: st
         "SHOP__SECRETS__BACKEND": "test_shared_cache.Ledger",
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
     }
     with pytest.raises(errors.BackendError, match=r"SHARED_CACHE_KEY: .*it is \[core\] fernet_key") as caught:
         App("shop", home=tmp_path, environ=environ).get_variable("v", default=None)
@@ -1071,7 +1066,7 @@ def test_the_key_may_be_a_pointer_below_the_link(tmp_path: Path, port: int) -> N
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY_SECRET": "key-of-the-cache",
         "SHOP_SECRET_KEY_OF_THE_CACHE": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
     }
     for _ in range(2):
         assert App("shop", home=tmp_path, environ=environ).get_variable("v") == "x"
@@ -1091,7 +1086,7 @@ def test_a_refreshed_key_is_used_by_all_links(tmp_path: Path, port: int) -> None
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY_SECRET": "key-of-the-cache",
         "SHOP_SECRET_KEY_OF_THE_CACHE": KEY,
-        **PATIENT,
+        **PATIENT_SHOP,
     }
     app = App("shop", home=tmp_path, environ=environ)
 

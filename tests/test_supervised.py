@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import World
-from patience import GUARD, until
+from patience import GUARD, is_alive, until
 from test_exec import FRAMEWORK, Programs
 
 SHM = Path("/dev/shm")
@@ -158,13 +158,6 @@ def test_what_the_program_started_ends_with_it(billing: Programs) -> None:
     os.killpg(process.pid, signal.SIGTERM)
     assert ended(process)[0] == -signal.SIGTERM
     until(lambda: not is_alive(pid))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 def test_ctrl_c_comes_once(billing: Programs) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import GUARD, until
+from patience import GUARD, threads_named, until
 
 from framework import App, errors, watching
 
@@ -220,7 +220,7 @@ def test_a_file_of_a_pointer_that_was_away_is_read_when_it_is_back(how: str, tmp
 
 def watchers() -> list[threading.Thread]:
     gc.collect()  # a thread may just have held an application that nobody else holds
-    return [thread for thread in threading.enumerate() if thread.name == "framework-watch"]
+    return threads_named("framework-watch")
 
 
 def test_watching_ends(how: str, tmp_path: Path) -> None:
@@ -291,10 +291,6 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def reloaders() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "framework-reload"]
-
-
 def test_a_signal_reloads_and_the_handler_before_is_called(tmp_path: Path, handlers: None) -> None:
     write(tmp_path / "billing.cfg", "[s]\nport = 1\n")
     app = application(tmp_path)
@@ -319,7 +315,7 @@ def test_a_signal_that_is_asked_for_twice_reloads_once(tmp_path: Path, handlers:
     app.on_change("s", "port", lambda *name: notified.set())
     write(tmp_path / "billing.cfg", "[s]\nport = 2\n")
     signal.raise_signal(signal.SIGHUP)
-    threads = reloaders()
+    threads = threads_named("framework-reload")
     assert notified.wait(GUARD)
     assert (len(threads) <= 1, before) == (True, [signal.SIGHUP])
     other = application(tmp_path)
@@ -338,7 +334,7 @@ def test_a_broken_file_after_a_signal_keeps_what_was_read(tmp_path: Path, handle
         warnings.simplefilter("always")
         for _ in range(2):
             signal.raise_signal(signal.SIGHUP)
-            for thread in reloaders():
+            for thread in threads_named("framework-reload"):
                 thread.join(GUARD)
         until(lambda: noted)
     assert app.conf.get("s", "port") == "1"

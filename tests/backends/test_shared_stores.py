@@ -16,7 +16,7 @@ import fleet
 import pytest
 import redis
 from cryptography.fernet import Fernet
-from patience import until
+from patience import PATIENT_SHOP, until
 from servers import free_port, valkey
 from servers_aws import no_aws_around  # noqa: F401 - fixtures
 from servers_vault import Bao, Relay, bao, relay  # noqa: F401 - fixtures
@@ -187,7 +187,7 @@ def application(home: Path, backend: str, kwargs: dict[str, Any], port: int) -> 
         "SHOP__SECRETS__BACKEND_KWARGS": json.dumps(kwargs),
         "SHOP__SECRETS__SHARED_CACHE_URL": f"redis://127.0.0.1:{port}/0",
         "SHOP__SECRETS__SHARED_CACHE_KEY": KEY,
-        **{f"SHOP__SECRETS__{name.upper()}": str(seconds) for name, seconds in fleet.PATIENT.items()},
+        **PATIENT_SHOP,
     }
     return App("shop", home=home, environ=environ)
 

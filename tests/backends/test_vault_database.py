@@ -23,7 +23,7 @@ import pytest
 import servers
 import sqlalchemy
 from looks import LOOKS
-from patience import GUARD, until
+from patience import GUARD, threads_named, until
 from servers_vault import Bao, Relay, bao, relay  # noqa: F401 - fixtures
 
 from framework import App, errors, lifetime, repeated
@@ -281,7 +281,7 @@ def test_a_discarded_application_is_not_kept_alive_and_its_user_is_removed(books
     until(lambda: gc.collect() >= 0 and gone() is None)
     lifetime.at_exit.run()
     until(lambda: books.users() == [])
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "framework-refresh"])
+    until(lambda: not threads_named("framework-refresh"))
 
 
 def test_an_unknown_role_is_absence(books: Books, tmp_path: Path) -> None:
