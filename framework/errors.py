@@ -111,9 +111,7 @@ class InvalidArgument(InvalidValue, TypeError):
 
 def wrong(given: object, argument: str, expected: str, hint: str = "") -> InvalidArgument:
     """The error of an argument of a wrong type. The value is not in the message, because it may be a secret."""
-    is_number = expected.startswith("a number") and type(given) in (int, float)
-    what = "this one" if is_number else type(given).__name__
-    return InvalidArgument(f"expected {expected}, not {what}", where=argument, hint=hint)
+    return InvalidArgument(f"expected {expected}, not {type(given).__name__}", where=argument, hint=hint)
 
 
 known.refuse_with(wrong)

@@ -56,9 +56,10 @@ def flag(given: object, argument: str) -> bool:
 
 def seconds(given: object, argument: str) -> float:
     """The argument, which must be a time of more than nothing. Raises: as `text`."""
-    if isinstance(given, (int, float)) and not isinstance(given, bool) and given > 0:
-        return given
-    raise wrong(given, argument, "a number of seconds above 0")
+    expected = "a number of seconds above 0"
+    if (number := _number(given, argument, expected)) > 0:
+        return number
+    raise InvalidArgument(f"expected {expected}, not this one", where=argument)
 
 
 def since(max_age: object) -> float | None:
@@ -68,9 +69,16 @@ def since(max_age: object) -> float | None:
     """
     if max_age is None:
         return None
-    if isinstance(max_age, (int, float)) and not isinstance(max_age, bool) and max_age >= 0:
-        return monotonic() - max_age
-    raise wrong(max_age, "max_age", "a number of seconds, 0 or more")
+    expected = "a number of seconds, 0 or more"
+    if (number := _number(max_age, "max_age", expected)) >= 0:
+        return monotonic() - number
+    raise InvalidArgument(f"expected {expected}, not this one", where="max_age")
+
+
+def _number(given: object, argument: str, expected: str) -> float:
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return given
+    raise wrong(given, argument, expected)
 
 
 def enum(given: object, argument: str) -> Any:

@@ -124,7 +124,7 @@ class Login:
         while True:
             asked = monotonic()
             kept, _, fault = yield from self._read(None)
-            self.last_good()
+            self._forget_ended()
             for one in _unique(*self._in_order(kept)):
                 if self._may_try(one):
                     try:
@@ -158,7 +158,7 @@ class Login:
                 fresh, others, fault = yield from self._read(0)
             finally:
                 refused.reset(token)
-            self.last_good()
+            self._forget_ended()
             for one in _unique(fresh, self.good):
                 last = one
                 if self._may_try(one, searching=True):
@@ -193,12 +193,15 @@ class Login:
         return one is None or (one.login, one.password) in self._bad
 
     def last_good(self) -> Any:
-        """The connection with which the last login worked. One that was issued does not count after its lease, even if
-        the server still accepts it."""
+        """The connection with which the last login worked; None if none did, or if its lease has ended."""
+        self._forget_ended()
+        return self.good
+
+    def _forget_ended(self) -> None:
+        """A login that was issued does not count after its lease, even if the server still accepts it."""
         lifetime = getattr(self.good, "lifetime", None)
         if lifetime is not None and lifetime.is_lease and not lifetime.is_current:
             self.good = None
-        return self.good
 
     def _read(self, max_age: float | None) -> Steps:
         """The connection, its other versions and None; or None, no versions and the error of the store."""

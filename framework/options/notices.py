@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
 
+    from framework.errors import FrameworkError
     from framework.names import Names
     from framework.options.schema import Schema
+
+    Name = tuple[str, str]
 
     class Options(Protocol):
         """What is looked through: the engine."""
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
         def entries(self) -> Iterator[tuple[str, str]]: ...
         def own_options(self, section: str, key: str) -> Iterator[tuple[str, str]]: ...
         def mentions(self, section: str, key: str) -> Iterator[Any]: ...
+        def current_name(self, section: str, key: str) -> Name: ...
 
 
 def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
@@ -53,14 +57,11 @@ def not_found(engine: Options, section: str, key: str) -> OptionNotFound:
     return OptionNotFound("the option is not set", where=f"[{section}] {key}", hint=hint)
 
 
-def unknown(engine: Options, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], OptionNotFound]:
-    """The error of each option that is neither set nor declared: its name may be misspelt.
-
-    Args:
-        names: the current ones.
-    """
-    missing = [name for name in names if engine.schema.option(*name) is None and not any(engine.mentions(*name))]
-    return {name: not_found(engine, *name) for name in missing}
+def named(engine: Options, names: Iterable[Name]) -> tuple[list[Name], dict[Name, FrameworkError]]:
+    """Options that a caller names: their current names, and the error of each that is neither set nor declared."""
+    current = [engine.current_name(*name) for name in names]
+    missing = [name for name in current if engine.schema.option(*name) is None and not any(engine.mentions(*name))]
+    return current, {name: not_found(engine, *name) for name in missing}
 
 
 def nearest(engine: Options, section: str, key: str, *, declared: bool = False) -> tuple[str, str] | None:

@@ -38,10 +38,9 @@ class Plan:
         self.secrets: dict[Name, VersionedName] = {}
         self.unknown: dict[Name, FrameworkError] = {}
         if names is not None:
-            from framework.options.notices import unknown
+            from framework.options.notices import named
 
-            names = [engine.current_name(*name) for name in names]
-            self.unknown.update(unknown(engine, names))
+            names, self.unknown = named(engine, names)
         for name in engine.entries() if names is None else names:
             mention = next(engine.mentions(*name), None)
             if mention is not None and mention.is_pointer and not engine.is_followed(mention):
@@ -114,7 +113,7 @@ def prefetch(
                 outcomes[name] = outcome_of(resolve) if reference in collected else missing
     finally:
         end()
-    failures = plan.unknown
+    failures = dict(plan.unknown)
     for name, mention in plan.pointers.items():
         outcome = about_option(mention, outcomes[name])
         if isinstance(outcome, FrameworkError):

@@ -99,10 +99,9 @@ def refresh(
     if names is None:
         engine.begin_refresh(since)
     else:
-        from framework.options.notices import unknown
+        from framework.options.notices import named
 
-        names = [engine.current_name(*name) for name in names]
-        done.failures.update(unknown(engine, names))
+        names, done.failures = named(engine, names)
     held = list(_held(engine, names))
     if not held:
         return done
